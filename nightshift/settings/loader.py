@@ -1,0 +1,94 @@
+"""Read a survey's folder and check it once."""
+
+import hashlib
+import json
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from nightshift.settings.models import Survey
+
+__all__ = ["SettingsError", "load_survey", "settings_hash", "survey_names"]
+
+FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
+_CONFIG = Path(__file__).resolve().parents[2] / "config"
+
+
+class SettingsError(ValueError):
+    """A survey's settings are wrong; the message names file, key, value and what is allowed."""
+
+
+def config_folder() -> Path:
+    """Return the folder that holds one folder a survey (``NIGHTSHIFT_CONFIG``, or the shipped one)."""
+    return Path(os.environ.get("NIGHTSHIFT_CONFIG", _CONFIG))
+
+
+def survey_names() -> tuple[str, ...]:
+    """Return the surveys that are configured here, in alphabetical order."""
+    return tuple(sorted(p.parent.name for p in config_folder().glob("*/site.toml")))
+
+
+def load_survey(name: str) -> Survey:
+    """Read and check the settings of a survey.
+
+    Parameters
+    ----------
+    name : str
+        The name of its folder.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such survey, a file does not read, or a value is not allowed.
+    """
+    if name not in survey_names():
+        raise SettingsError(
+            f"no survey {name!r} in {config_folder()}; there are: {', '.join(survey_names()) or 'none'}"
+        )
+    return _load(name, config_folder())
+
+
+@cache
+def _load(name: str, root: Path) -> Survey:
+    folder = root / name
+    tables: dict[str, Any] = {"name": name}
+    origin: dict[str, Path] = {}
+    for file in (folder / f for f in FILES):
+        for key, value in _read_toml(file).items():
+            if key in tables:
+                raise SettingsError(f"{file}: {key} is already set in {origin.get(key, folder)}")
+            tables[key], origin[key] = value, file
+    try:
+        return Survey.model_validate(tables)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, origin, folder)) from error
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text())
+    except FileNotFoundError as error:
+        raise SettingsError(f"{file} is missing; a survey has the files {', '.join(FILES)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} does not read as TOML: {error}") from error
+
+
+def _explain(error: ValidationError, origin: dict[str, Path], folder: Path) -> str:
+    lines = []
+    for item in error.errors():
+        place = item["loc"]
+        key = ".".join(str(part) for part in place) or "(across files)"
+        file = origin.get(str(place[0]), folder) if place else folder
+        value = "" if item["type"] == "missing" else f" = {item['input']!r:.200}"
+        lines.append(f"{file}: {key}{value}: {item['msg']}")
+    return "\n".join(lines)
+
+
+def settings_hash(value: Any) -> str:
+    """Return the first 16 hexadecimal digits of the sha256 of a settings table or plain value."""
+    plain = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

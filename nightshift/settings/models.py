@@ -1,0 +1,361 @@
+"""What a survey's settings may say. Each class is one table of a TOML file."""
+
+import re
+from datetime import date
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import Field as Key
+
+from nightshift.vocabulary import CalibrationKind, ImageType, JobKind
+
+__all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+def _section(text: str) -> str:
+    if not re.fullmatch(r"\[\d+:\d+,\d+:\d+\]", text):
+        raise ValueError("a FITS section is written [x1:x2,y1:y2], counted from 1, ends included")
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+Section = Annotated[str, AfterValidator(_section)]
+Positive = Annotated[float, Key(gt=0)]
+Fraction = Annotated[float, Key(ge=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table that allows no unknown key and does not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- site.toml ---------------------------------------------------------------------------------------------
+
+
+class Site(Table):
+    """Where the telescope stands."""
+
+    name: str
+    latitude_deg: Annotated[float, Key(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Key(ge=-180, le=180)]  # east positive
+    elevation_m: float
+    time_zone: str  # IANA name; its local noon begins the night
+    observatory_code: Annotated[str, Key(pattern=r"^[0-9A-Z]{3}$")]  # Minor Planet Center's
+    telescope: str
+
+
+# --- camera.toml -------------------------------------------------------------------------------------------
+
+
+class FileNames(Table):
+    """How the camera names its files."""
+
+    pattern: Pattern  # named groups; `exposure` or `exposure_from` gives the id, `detector` where there is one
+    exposure_id: str = "{exposure}"  # built from the pattern's groups
+    largest_mb: Positive = 500.0  # unpacked
+
+
+class HeaderKeys(Table):
+    """Which keywords play which role, most wanted first. Values may be numbers or strings of numbers."""
+
+    exposure_time: tuple[str, ...] = ("EXPTIME",)
+    date: tuple[str, ...] = ("DATE-OBS",)  # date, or date and time
+    time: tuple[str, ...] = ()  # time of day in UTC, where the date has none
+    filter: tuple[str, ...] = ("FILTER",)
+    object: tuple[str, ...] = ("OBJECT",)
+    field: tuple[str, ...] = ()
+    ra: tuple[str, ...] = ("RA",)
+    dec: tuple[str, ...] = ("DEC",)
+    airmass: tuple[str, ...] = ("AIRMASS",)
+    camera: tuple[str, ...] = ("INSTRUME",)
+    detector: tuple[str, ...] = ()
+    program_id: tuple[str, ...] = ()
+    sequence: tuple[str, ...] = ()  # name of the sequence that the frame belongs to
+    sequence_index: tuple[str, ...] = ()  # which frame of it, from 1
+    sequence_length: tuple[str, ...] = ()  # of how many
+    ambient_temperature: tuple[str, ...] = ()
+    detector_temperature: tuple[str, ...] = ()
+
+
+class ImageTypeRule(Table):
+    """The first rule whose every condition holds names the image's type."""
+
+    kind: ImageType
+    when: dict[str, Pattern]  # keyword (or group of the file name, as `name:group`) -> regular expression
+
+
+class Quadrant(Table):
+    """One amplifier's image: the unit of reduction."""
+
+    id: Annotated[int, Key(ge=0)]
+    extension: int | str = 0  # of the detector's file
+    data_section: Section | None = None  # None: the whole image, less the overscan
+    overscan_section: Section | None = None
+    overscan_extension: int | str | None = None  # where the overscan is an image of its own
+    sections_from_header: bool = False  # TRIMSEC and BIASSEC, where the header has them, win
+    gain: Positive  # electrons per ADU
+    read_noise: Positive  # electrons
+    saturation: Positive  # ADU, before overscan subtraction
+    shape: tuple[int, int]  # rows, columns of the raw image
+    sky_offset_arcsec: tuple[float, float] = (0.0, 0.0)  # centre from the detector's centre, along (x, y)
+
+
+class Detector(Table):
+    """One CCD."""
+
+    id: Annotated[int, Key(ge=0)]
+    name: str = ""
+    focal_plane_mm: tuple[float, float] = (0.0, 0.0)
+    sky_offset_arcsec: tuple[float, float] = (0.0, 0.0)  # centre from the boresight, along (x, y)
+    in_service: bool = True
+
+
+class Amplifier(Table):
+    """What one amplifier has otherwise than the others."""
+
+    detector: int
+    quadrant: int
+    gain: Positive | None = None
+    read_noise: Positive | None = None
+    saturation: Positive | None = None
+
+
+class Camera(Table):
+    """One instrument."""
+
+    instrument: Annotated[str, Key(pattern=r"^[a-z0-9_]+$")]
+    header_name: Pattern = ".*"  # what the camera's keyword must say, where there is one
+    pixel_scale_arcsec: Positive
+    wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
+    parity: Literal[-1, 1] = -1  # -1: east is left when north is up
+    mask_edge_px: Annotated[int, Key(ge=0)] = 0
+    units_per_task: Literal["detector", "quadrant"] = "detector"
+    file_names: FileNames
+    header: HeaderKeys
+    image_types: tuple[ImageTypeRule, ...]
+    quadrants: tuple[Quadrant, ...]  # of every detector
+    detectors: tuple[Detector, ...]
+    amplifiers: tuple[Amplifier, ...] = ()
+
+    def quadrant(self, detector: int, quadrant: int) -> Quadrant:
+        """Return the description of one amplifier's image."""
+        base = next((q for q in self.quadrants if q.id == quadrant), None)
+        if base is None or detector not in self.detector_ids:
+            raise KeyError(f"camera {self.instrument} has no detector {detector} with a quadrant {quadrant}")
+        own = next((a for a in self.amplifiers if (a.detector, a.quadrant) == (detector, quadrant)), None)
+        if own is None:
+            return base
+        changes = own.model_dump(exclude={"detector", "quadrant"}, exclude_none=True)
+        return base.model_copy(update=changes)
+
+    @property
+    def detector_ids(self) -> tuple[int, ...]:
+        """The ids of all detectors in service."""
+        return tuple(d.id for d in self.detectors if d.in_service)
+
+    @property
+    def quadrant_ids(self) -> tuple[int, ...]:
+        """The ids of a detector's quadrants."""
+        return tuple(q.id for q in self.quadrants)
+
+
+# --- fields.toml -------------------------------------------------------------------------------------------
+
+
+class Filter(Table):
+    """One filter."""
+
+    name: str
+    header_values: tuple[str, ...]  # how headers and file names spell it
+    number: Annotated[int, Key(ge=0)]  # `fid` of an alert
+
+
+class Field(Table):
+    """One pointing of the survey."""
+
+    id: Annotated[int, Key(ge=0)]
+    name: str
+    ra_deg: Annotated[float, Key(ge=0, lt=360)]
+    dec_deg: Annotated[float, Key(ge=-90, le=90)]
+    radius_deg: Positive = 0.5  # a pointing this close is this field
+    object_pattern: Pattern | None = None  # what the header's object says, where that decides
+    catalogue: PurePosixPath | None = None  # below the depot's `catalogues`; None: its own first good frame
+
+
+class Sky(Table):
+    """Fields and filters."""
+
+    filters: tuple[Filter, ...]
+    fields: tuple[Field, ...] = ()
+    field_from: Literal["pointing", "object", "name"] = "pointing"  # `name`: the group `field` of the file name
+
+
+# --- policy.toml -------------------------------------------------------------------------------------------
+
+
+class CalibrationPolicy(Table):
+    """When a master is built, and what serves where one is missing."""
+
+    kinds: tuple[CalibrationKind, ...] = (CalibrationKind.BIAS, CalibrationKind.FLAT)
+    at_least_frames: Annotated[int, Key(ge=1)] = 5
+    quiet_s: Positive = 20.0  # a sequence of unknown length has ended when none came for so long
+    flat_level_adu: tuple[float, float] = (1000.0, 50000.0)  # useful median levels, overscan subtracted
+    saturated_fraction: Fraction = 0.05
+    unlike_fraction: Fraction = 0.05  # of pixels that differ by `unlike_sigma`
+    unlike_sigma: Positive = 6.0
+    wait_s: Positive = 120.0  # ladder, first rung: real seconds that a science frame waits for its master
+    substitute_days: Annotated[int, Key(ge=0)] = 30  # second rung: how old another night's may be
+    last_rung: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
+
+
+class ReferencePolicy(Table):
+    """What a field's reference is made of and when it serves."""
+
+    at_least_frames: Annotated[int, Key(ge=1)] = 6
+    at_most_frames: Annotated[int, Key(ge=1)] = 15
+    choose: Literal["first", "best_seeing"] = "first"  # in shutter order, or by FWHM
+    first_serves: Literal["now", "next_night"] = "now"  # the first of a field and filter
+
+
+class ExposurePolicy(Table):
+    """How long the parts of an exposure are waited for, in real seconds."""
+
+    detectors_wait_s: Positive = 120.0  # since its first file: then go on with those that came
+    soft_deadline_s: Positive = 120.0  # of the gather: go on without the stragglers
+    hard_deadline_s: Positive = 600.0  # of the gather: declare them failed
+    stillness_s: Annotated[float, Key(ge=0)] = 1.0  # a file whose size holds so long is complete
+    attempts: Annotated[int, Key(ge=1)] = 3
+
+
+class AlertPolicy(Table):
+    """Which candidates become alerts, and where they go."""
+
+    publisher: str
+    object_prefix: str = "NS"
+    match_radius_arcsec: Positive = 1.5
+    history_days: Positive = 30.0
+    signal_to_noise: Positive = 5.0
+    at_most_per_unit: Annotated[int, Key(ge=1, le=999)] = 200  # more is a flood
+    topic: str = "{survey}_{night}_programid{program_id}"
+    program_id: int = 1
+    missing: Literal["sentinels", "nulls"] = "sentinels"
+    # cuts of the packet maker, as (least, most)
+    fwhm_px: tuple[float, float] = (0.0, 7.0)
+    elongation: tuple[float, float] = (1.0, 1.6)
+    bad_pixels_at_most: int = 4
+    magnitude_difference: tuple[float, float] = (-0.4, 0.75)
+
+
+class MovingObjectPolicy(Table):
+    """How one night's detections are linked."""
+
+    at_least_detections: Annotated[int, Key(ge=3)] = 4
+    rate_deg_per_day: tuple[float, float] = (0.02, 5.0)
+    residual_arcsec: Positive = 1.0
+    signal_to_noise: Positive = 5.0
+
+
+class NightPolicy(Table):
+    """How a night ends, in real seconds."""
+
+    manifest_pattern: Pattern = r"^manifest_(?P<night>\d{8})(?:_(?P<part>\d+))?\.json$"
+    grace_s: Positive = 20.0  # late files are taken in for so long after the manifest
+    hard_deadline_s: Positive = 900.0  # then whatever still runs is declared failed
+    mail_to: tuple[str, ...] = ("operator@localhost",)
+    mail_from: str = "nightshift@localhost"
+
+
+class Thresholds(Table):
+    """Bounds on one measurement, dated: warn and fail on both sides; a missing side is unbounded."""
+
+    name: str
+    valid_from: date = date(2000, 1, 1)
+    filter: str | None = None
+    warn: tuple[float | None, float | None] = (None, None)
+    fail: tuple[float | None, float | None] = (None, None)
+
+
+class ReductionSettings(Table):
+    """Numbers of the recipes that a survey may wish to change."""
+
+    background_mesh_px: Annotated[int, Key(ge=8)] = 64
+    detection_sigma: Positive = 5.0
+    cosmic_ray_sigma: Positive = 5.0
+    match_radius_arcsec: Positive = 3.0
+    pointing_error_arcsec: Positive = 60.0
+    aperture_radius_px: Positive = 4.0
+    kernel_radius_px: Annotated[int, Key(ge=1)] = 7
+    kernel_order: Annotated[int, Key(ge=0)] = 2
+    difference_sigma: Positive = 5.0
+    cutout_px: Annotated[int, Key(ge=9)] = 63
+
+
+# --- jobs.toml ---------------------------------------------------------------------------------------------
+
+
+class Profile(Table):
+    """What a kind of job asks of the runner."""
+
+    memory_mb: Positive = 1500.0
+    time_s: Positive = 600.0
+    cores: Annotated[int, Key(ge=1)] = 1
+    priority: int = 0  # higher goes first
+    partition: str | None = None
+    qos: str | None = None
+    account: str | None = None
+    environment: dict[str, str] = {}
+
+
+class Survey(Table):
+    """Everything that is set for a survey."""
+
+    name: Annotated[str, Key(pattern=r"^[a-z0-9_]+$")]
+    title: str
+    site: Site
+    camera: Camera
+    sky: Sky
+    calibration: CalibrationPolicy = CalibrationPolicy()
+    reference: ReferencePolicy = ReferencePolicy()
+    exposure: ExposurePolicy = ExposurePolicy()
+    alerts: AlertPolicy
+    moving_objects: MovingObjectPolicy = MovingObjectPolicy()
+    night: NightPolicy = NightPolicy()
+    reduction: ReductionSettings = ReductionSettings()
+    thresholds: tuple[Thresholds, ...] = ()
+    profiles: dict[JobKind, Profile] = {}
+
+    def profile(self, kind: JobKind) -> Profile:
+        """Return what a kind of job asks of the runner."""
+        return self.profiles.get(kind, Profile())
+
+    def filter_by_header(self, value: str) -> Filter | None:
+        """Return the filter that headers or file names spell so, or None."""
+        return next((f for f in self.sky.filters if value in f.header_values or value == f.name), None)
+
+    def field(self, field_id: int) -> Field | None:
+        """Return the field of that id, or None where the survey does not list it."""
+        return next((f for f in self.sky.fields if f.id == field_id), None)
+
+    @model_validator(mode="after")
+    def _references_between_tables(self) -> "Survey":
+        for what, ids in (
+            ("camera.detectors", [d.id for d in self.camera.detectors]),
+            ("camera.quadrants", [q.id for q in self.camera.quadrants]),
+            ("sky.fields", [f.id for f in self.sky.fields]),
+            ("sky.filters", [f.name for f in self.sky.filters]),
+        ):
+            if len(set(ids)) != len(ids):
+                raise ValueError(f"{what}: two entries have the same id; ids are {ids}")
+        if self.reference.at_least_frames > self.reference.at_most_frames:
+            raise ValueError("reference.at_least_frames must not exceed reference.at_most_frames")
+        return self

@@ -1,0 +1,47 @@
+"""Everything that a step of the night works with, opened from the environment in one place."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightshift.clock import Clock, clock_from_environment
+from nightshift.depot import Depot
+from nightshift.ledger import Ledger, open_ledger
+from nightshift.settings import Survey, load_survey
+
+__all__ = ["Workplace", "open_workplace", "survey_from_environment"]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The survey's settings, the ledger, the depot, the inbox and the clock."""
+
+    survey: Survey
+    ledger: Ledger
+    depot: Depot
+    inbox: Path
+    clock: Clock
+
+
+def survey_from_environment() -> Survey:
+    """Return the settings of the survey that ``NIGHTSHIFT_SURVEY`` names."""
+    return load_survey(os.environ["NIGHTSHIFT_SURVEY"])
+
+
+@contextmanager
+def open_workplace() -> Iterator[Workplace]:
+    """Open the workplace that the environment describes, and close its ledger afterwards.
+
+    ``NIGHTSHIFT_SURVEY``, ``NIGHTSHIFT_LEDGER``, ``NIGHTSHIFT_DEPOT``, ``NIGHTSHIFT_INBOX`` and, where the
+    night is not live, ``NIGHTSHIFT_CLOCK``.
+    """
+    with open_ledger() as ledger:
+        yield Workplace(
+            survey_from_environment(),
+            ledger,
+            Depot.from_environment(),
+            Path(os.environ["NIGHTSHIFT_INBOX"]),
+            clock_from_environment(),
+        )

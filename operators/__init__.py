@@ -1,0 +1,1 @@
+"""Airflow's bricks: the job-array group, triggers, the inbox sensor."""

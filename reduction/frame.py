@@ -1,0 +1,76 @@
+"""The image of one quadrant with its variance, mask and place on the sky, in memory and as FITS."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+__all__ = ["Frame", "read_frame", "write_frame"]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One quadrant's image.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (rows, columns)
+        ADU as read; electrons once the gain was applied.
+    variance : ndarray of float32, same shape, or None
+        Of the image, in its unit squared. None before it is known.
+    mask : ndarray of uint16, same shape
+        Bits of `reduction.mask.MaskBit`.
+    wcs : astropy.wcs.WCS or None
+        Pixel (0-based) to ICRS degrees.
+    header : dict
+        Scalars that travel with it and are written as FITS keywords (at most 8 characters, capitals).
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    variance: np.ndarray | None = None
+    wcs: WCS | None = None
+    header: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.image.shape  # type: ignore[return-value]
+
+
+def write_frame(stream: BinaryIO, frame: Frame) -> None:
+    """Write a frame as multi-extension FITS: ``SCI`` (float32), ``MASK`` (uint16), ``VAR`` (float32).
+
+    The extensions carry CHECKSUM and DATASUM. `stream` is open for writing and reading in binary.
+    """
+    header = fits.Header()
+    if frame.wcs is not None:
+        header.update(frame.wcs.to_header(relax=True))
+    for key, value in frame.header.items():
+        header[key] = value
+    units = [fits.PrimaryHDU(), fits.ImageHDU(frame.image.astype(np.float32, copy=False), header, name="SCI")]
+    units.append(fits.ImageHDU(frame.mask.astype(np.uint16, copy=False), name="MASK"))
+    if frame.variance is not None:
+        units.append(fits.ImageHDU(frame.variance.astype(np.float32, copy=False), name="VAR"))
+    fits.HDUList(units).writeto(stream, checksum=True)
+
+
+def read_frame(path: Path) -> Frame:
+    """Read a frame that `write_frame` wrote.
+
+    Returns
+    -------
+    Frame
+        Arrays in the machine's byte order. ``header`` holds every keyword of ``SCI`` but the WCS's own.
+    """
+    with fits.open(path, memmap=False) as units:
+        science = units["SCI"]
+        header = science.header
+        wcs = WCS(header) if "CTYPE1" in header else None
+        names = {unit.name for unit in units}
+        variance = units["VAR"].data.astype(np.float32) if "VAR" in names else None
+        own = {key: header[key] for key in header if key and key not in ("COMMENT", "HISTORY")}
+        return Frame(science.data.astype(np.float32), units["MASK"].data.astype(np.uint16), variance, wcs, own)

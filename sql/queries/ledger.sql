@@ -1,0 +1,14 @@
+-- What every part of the program asks of the ledger.
+
+-- name: put_reason!
+insert into reasons (reason, error_class, sentence)
+values (:reason, :error_class::error_class, :sentence)
+on conflict (reason) do update set error_class = excluded.error_class, sentence = excluded.sentence;
+
+-- name: add_event!
+insert into events (level, kind, message, subject, night_time, detail)
+values (:level::event_level, :kind, :message, :subject, :night_time, :detail);
+
+-- name: events_since
+select event_id, at, night_time, level, kind, subject, message, detail
+from events where event_id > :event_id order by event_id limit :most;
