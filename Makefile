@@ -1,0 +1,88 @@
+# Nightshift on one machine. `make` alone says what there is.
+#
+#   make night                          play the demo night, from an empty inbox to the morning mail
+#   make night SURVEY=lowell42 RAW=dir  the same with real files
+#
+# Variables: SURVEY, SEED, RAW, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
+
+SURVEY ?= demo
+SEED ?= 1
+RAW ?=
+RUNNER ?= local
+NAME ?=
+PYTHON ?= python3
+
+ifdef PORT_AIRFLOW
+export NIGHTSHIFT_PORT_AIRFLOW = $(PORT_AIRFLOW)
+endif
+ifdef PORT_LEDGER
+export NIGHTSHIFT_PORT_LEDGER = $(PORT_LEDGER)
+endif
+ifdef PORT_SMTP
+export NIGHTSHIFT_PORT_SMTP = $(PORT_SMTP)
+endif
+export NIGHTSHIFT_RUNNER = $(RUNNER)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NIGHTSHIFT := $(BIN)/nightshift
+
+.DEFAULT_GOAL := help
+.PHONY: help install night up down status test lint unit test-faults bench lock clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMP) ## make the Python environment in .venv (done by itself where needed)
+
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null || { \
+	    echo "Nightshift needs Python 3.11 or 3.12; $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
+	    echo "Name another with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments (Debian: apt install python3-venv)." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+night: $(STAMP) ## play a night: SURVEY=demo SEED=1 [RAW=folder of real files]
+	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW))
+
+up: $(STAMP) ## start everything and leave it running
+	@$(NIGHTSHIFT) up --survey $(SURVEY)
+
+down: $(STAMP) ## stop what `make up` started
+	@$(NIGHTSHIFT) down --survey $(SURVEY)
+
+status: $(STAMP) ## say what runs
+	@$(NIGHTSHIFT) status --survey $(SURVEY)
+
+test: lint unit ## check the style, then run every test but the fault matrix
+
+lint: $(STAMP) ## ruff, mypy, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest -m "not faults"
+
+test-faults: $(STAMP) ## the long fault matrix
+	@$(BIN)/python -m pytest -m faults || { status=$$?; test $$status -eq 5 && echo "there are no fault tests yet"; \
+	    test $$status -eq 5; }
+
+bench: $(STAMP) ## run the benchmarks, or NAME=one of them
+	@$(BIN)/python -m benchmarks $(NAME)
+
+lock: $(STAMP) ## write requirements.lock anew: hashes, no host names
+	@$(BIN)/uv pip compile pyproject.toml --extra test --generate-hashes --no-annotate --no-header \
+	    --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock
+	@echo "$$(grep -c '==' requirements.lock) packages in requirements.lock"
+
+clean: ## remove caches and the Python environment; nights in var/ stay
+	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
