@@ -1,0 +1,202 @@
+"""Take the detector's signature out: each step is ``(frame, calibrations, settings) -> frame``.
+
+Units are ADU until `apply_gain`, electrons after it. `variance` exists from `apply_gain` on.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+
+from reduction.frame import Frame
+from reduction.mask import MaskBit
+from reduction.problems import Unusable
+from reduction.raw import Layout
+
+__all__ = [
+    "Calibrations",
+    "DetectorSettings",
+    "apply_gain",
+    "divide_flat",
+    "flag_saturated",
+    "mask_edges",
+    "mask_invalid",
+    "subtract_bias",
+    "subtract_dark",
+    "subtract_overscan",
+    "trim",
+]
+
+DEAD_BELOW = 0.05  # of the flat's median: no light to speak of
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """The masters of one quadrant; None where there is none."""
+
+    bias: Frame | None = None
+    dark: Frame | None = None
+    flat: Frame | None = None
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """What the steps must know of one exposure's quadrant.
+
+    Parameters
+    ----------
+    layout : Layout
+        As `reduction.raw.read_quadrant` returned it.
+    exposure_s : float
+    mask_edge_px : int
+        Rows and columns at the edge not to use.
+    cosmic_ray_sigma : float
+    """
+
+    layout: Layout
+    exposure_s: float
+    mask_edge_px: int = 0
+    cosmic_ray_sigma: float = 5.0
+
+
+def flag_saturated(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Flag the pixels that reached saturation, and those beside them, whose charge cannot be trusted."""
+    full = frame.image >= settings.layout.saturation
+    mask = frame.mask.copy()
+    if full.any():
+        mask[binary_dilation(full)] |= np.uint16(MaskBit.SPILLAGE)
+        mask[full] |= np.uint16(MaskBit.SATURATED)
+    return replace(frame, mask=mask)
+
+
+def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Subtract the overscan's level: the median of each row, averaged over its neighbours.
+
+    A row's own median follows the electronics' drift; the running mean over 31 rows keeps its noise out.
+    """
+    section = settings.layout.overscan
+    if section is None:
+        return frame
+    overscan = section.of(frame.image)
+    if overscan.shape[1] > 8:
+        overscan = overscan[:, 2:]  # the first columns hold what the last pixel left behind
+    finite = np.where(np.isfinite(overscan), overscan, np.nan)
+    if not np.isfinite(finite).any():
+        raise Unusable("unreadable_file", "no overscan pixel has a value")
+    level = np.nanmedian(finite)
+    with np.errstate(all="ignore"):
+        rows = np.nan_to_num(_row_medians(finite), nan=level)
+    kernel = np.ones(31) / 31
+    smooth = np.convolve(np.pad(rows, 15, mode="edge"), kernel, mode="valid")
+    image = frame.image.copy()
+    image[slice(*section.rows)] -= smooth[:, None].astype(np.float32)
+    return replace(frame, image=image, header={**frame.header, "OVERSCAN": float(level)})
+
+
+def _row_medians(values: np.ndarray) -> np.ndarray:
+    """Return the median of each row, NaN where a row has no value at all."""
+    medians = np.full(len(values), np.nan)
+    some = np.isfinite(values).any(axis=1)
+    medians[some] = np.nanmedian(values[some], axis=1)
+    return medians
+
+
+def trim(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Cut to the pixels that saw light; the WCS moves with them."""
+    section = settings.layout.data
+    if section is None:
+        return frame
+    wcs = None
+    if frame.wcs is not None:
+        wcs = frame.wcs.deepcopy()
+        wcs.wcs.crpix = wcs.wcs.crpix - np.array([section.columns[0], section.rows[0]])
+        if wcs.sip is not None:
+            from astropy.wcs import Sip
+
+            wcs.sip = Sip(wcs.sip.a, wcs.sip.b, wcs.sip.ap, wcs.sip.bp, wcs.wcs.crpix)
+        wcs.wcs.set()
+    image, mask = section.of(frame.image).copy(), section.of(frame.mask).copy()
+    return replace(frame, image=image, mask=mask, wcs=wcs)
+
+
+def mask_invalid(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Flag pixels without a value and put zero in their place, so that no NaN spreads."""
+    invalid = ~np.isfinite(frame.image)
+    if not invalid.any():
+        return frame
+    if invalid.all():
+        raise Unusable("unreadable_file", "no pixel has a value")
+    image, mask = frame.image.copy(), frame.mask.copy()
+    image[invalid] = 0
+    mask[invalid] |= np.uint16(MaskBit.NAN)
+    return replace(frame, image=image, mask=mask)
+
+
+def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Subtract the master bias and take over what it knows of bad pixels."""
+    bias = calibrations.bias
+    if bias is None:
+        return frame
+    _check_shape(frame, bias, "bias")
+    return replace(frame, image=frame.image - bias.image, mask=frame.mask | bias.mask)
+
+
+def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Turn ADU into electrons and start the variance: photon noise, read noise and the master bias's own."""
+    layout = settings.layout
+    image = frame.image * np.float32(layout.gain)
+    variance = np.maximum(image, 0) + np.float32(layout.read_noise**2)
+    if calibrations.bias is not None and calibrations.bias.variance is not None:
+        variance += calibrations.bias.variance * np.float32(layout.gain**2)
+    saturation = (layout.saturation - frame.header.get("OVERSCAN", 0.0)) * layout.gain
+    header = {**frame.header, "GAIN": 1.0, "RDNOISE": layout.read_noise, "SATURATE": float(saturation)}
+    return replace(frame, image=image, variance=variance, header=header)
+
+
+def subtract_dark(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Subtract the dark current (electrons per second) of the exposure time."""
+    dark = calibrations.dark
+    if dark is None or settings.exposure_s <= 0:
+        return frame
+    _check_shape(frame, dark, "dark")
+    time = np.float32(settings.exposure_s)
+    variance = frame.variance
+    if variance is not None and dark.variance is not None:
+        variance = variance + dark.variance * time**2
+    return replace(frame, image=frame.image - dark.image * time, variance=variance, mask=frame.mask | dark.mask)
+
+
+def divide_flat(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Divide by the response; pixels without a response are flagged and set to zero."""
+    flat = calibrations.flat
+    if flat is None:
+        return frame
+    _check_shape(frame, flat, "flat")
+    dead = ~(flat.image > DEAD_BELOW)
+    response = np.where(dead, np.float32(1), flat.image)
+    image = np.where(dead, np.float32(0), frame.image / response)
+    variance = frame.variance
+    if variance is not None:
+        variance = variance / response**2
+        if flat.variance is not None:
+            variance = variance + (image / response) ** 2 * flat.variance
+    mask = frame.mask | flat.mask
+    mask[dead] |= np.uint16(MaskBit.DEAD)
+    return replace(frame, image=image, variance=variance, mask=mask)
+
+
+def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Flag the rows and columns at the edge that the settings give up."""
+    width = settings.mask_edge_px
+    if width <= 0:
+        return frame
+    mask = frame.mask.copy()
+    edge = np.ones(mask.shape, dtype=bool)
+    edge[width:-width, width:-width] = False
+    mask[edge] |= np.uint16(MaskBit.DEAD)
+    return replace(frame, mask=mask)
+
+
+def _check_shape(frame: Frame, master: Frame, what: str) -> None:
+    if master.shape != frame.shape:
+        raise Unusable("wrong_shape", f"the master {what} has {master.shape} pixels, the frame {frame.shape}")
