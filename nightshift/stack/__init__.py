@@ -1,0 +1,1 @@
+"""The parts of Nightshift on one machine, under one supervisor that ends them all cleanly."""

@@ -1,0 +1,161 @@
+"""The folder of one survey's night on this machine, and the rule by which it may be cleared."""
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nightshift.files import write_json
+from nightshift.settings import SettingsError
+
+__all__ = ["Home", "var_folder"]
+
+MARKER = ".nightshift-home"
+SOCKET_PATH_MOST = 100  # the kernel allows 107 bytes
+
+
+def var_folder() -> Path:
+    """Return the folder of all nights on this machine (``NIGHTSHIFT_VAR``, or ``var`` where one stands)."""
+    return Path(os.environ.get("NIGHTSHIFT_VAR", "var")).resolve()
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where everything of one survey on this machine is.
+
+    Parameters
+    ----------
+    root : Path
+        ``var/<survey>``, absolute.
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, survey: str) -> "Home":
+        """Return the home of a survey."""
+        return cls(var_folder() / survey)
+
+    @property
+    def inbox(self) -> Path:
+        """Where the mountain's files land."""
+        return self.root / "inbox"
+
+    @property
+    def night(self) -> Path:
+        """The simulated or prepared night, before it is played."""
+        return self.root / "night"
+
+    @property
+    def depot(self) -> Path:
+        """Everything that was received and made."""
+        return self.root / "depot"
+
+    @property
+    def mail(self) -> Path:
+        """Where the mail sink leaves its files."""
+        return self.root / "mail"
+
+    @property
+    def spool(self) -> Path:
+        """The local runner's folder."""
+        return self.root / "spool"
+
+    @property
+    def postgres(self) -> Path:
+        """The embedded PostgreSQL."""
+        return self.root / "postgres"
+
+    @property
+    def airflow(self) -> Path:
+        """Airflow's own folder."""
+        return self.root / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        """One log a part."""
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """What belongs to the running stack: configuration, addresses, secrets. Private to its owner."""
+        return self.root / "run"
+
+    @property
+    def supervisor_configuration(self) -> Path:
+        """The supervisor's configuration."""
+        return self.run / "supervisord.conf"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """The supervisor's socket; in a short folder where the path would be longer than the kernel allows."""
+        usual = self.run / "supervisor.sock"
+        if len(os.fsencode(usual)) <= SOCKET_PATH_MOST:
+            return usual
+        digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"nightshift-{os.getuid()}-{digest}" / "supervisor.sock"
+
+    @property
+    def broker_address(self) -> Path:
+        """The file into which the embedded broker writes its addresses."""
+        return self.run / "broker.address"
+
+    def make(self) -> None:
+        """Make the folders where they are missing."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not (self.root / MARKER).exists():
+            write_json(self.root / MARKER, {"made_by": "nightshift", "at": datetime.now(UTC).isoformat()})
+        for folder in (self.inbox, self.night, self.depot, self.mail, self.spool, self.airflow, self.logs):
+            folder.mkdir(exist_ok=True)
+        self.run.mkdir(mode=0o700, exist_ok=True)
+        self.run.chmod(0o700)
+        socket_folder = self.supervisor_socket.parent
+        if socket_folder != self.run:
+            socket_folder.mkdir(mode=0o700, exist_ok=True)
+            if socket_folder.stat().st_uid != os.getuid() or socket_folder.stat().st_mode & 0o077:
+                raise SettingsError(f"{socket_folder} belongs to somebody else or is open to others: remove it")
+
+    def clear(self) -> None:
+        """Remove an earlier night of this home, and nothing that Nightshift did not make.
+
+        Raises
+        ------
+        SettingsError
+            If the folder has content and lacks the marker that Nightshift leaves in its own.
+        """
+        if not self.root.exists() or not any(self.root.iterdir()):
+            return
+        if not (self.root / MARKER).is_file() or self.root.is_symlink():
+            raise SettingsError(
+                f"{self.root} was not made by Nightshift (it has no {MARKER}): "
+                "move it away, or name another folder with NIGHTSHIFT_VAR"
+            )
+        aside = self.root.with_name(f".{self.root.name}.old-{secrets.token_hex(4)}")
+        self.root.rename(aside)
+        shutil.rmtree(aside)
+
+    def secret(self, name: str, *, make: bool = True) -> str:
+        """Return a secret of this home, made once and readable by its owner alone."""
+        path = self.run / f"{name}.secret"
+        if make and not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as stream:
+                stream.write(secrets.token_urlsafe(18) + "\n")
+        return path.read_text().strip()
+
+    def remember(self, **facts: object) -> None:
+        """Keep what later commands need to know of the running stack."""
+        write_json(self.run / "stack.json", {**self.recall(), **facts})
+        (self.run / "stack.json").chmod(0o600)
+
+    def recall(self) -> dict:
+        """Return what was remembered; empty where there is nothing."""
+        try:
+            return json.loads((self.run / "stack.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}

@@ -1,0 +1,287 @@
+"""One machine's stack: which parts it has, in which environment, and how they come up."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+
+from nightshift.clock import Clock, ReplayClock
+from nightshift.errors import NeedsOperator
+from nightshift.ledger import migrate
+from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.settings import SettingsError, Survey
+from nightshift.stack.airflow_environment import airflow_environment
+from nightshift.stack.home import Home
+from nightshift.stack.ports import LOOPBACK, Ports, check_free
+from nightshift.stack.supervisor import Part, Supervisor, tail
+from nightshift.vocabulary import Reason
+
+__all__ = ["Machine", "Outside"]
+
+PYTHON = sys.executable
+AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+BEFORE_THE_REST = ("postgres", "broker", "mail")
+ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Services that are there already and are used in place of the embedded ones.
+
+    Parameters
+    ----------
+    ledger : str, optional
+        libpq address of a PostgreSQL for the ledger (``NIGHTSHIFT_LEDGER``).
+    brokers : str, optional
+        Bootstrap servers of a Kafka (``NIGHTSHIFT_BROKERS``).
+    smtp : str, optional
+        ``host:port`` of a mail relay (``NIGHTSHIFT_SMTP``).
+    """
+
+    ledger: str | None = None
+    brokers: str | None = None
+    smtp: str | None = None
+
+    @classmethod
+    def from_environment(cls) -> "Outside":
+        """Return what the environment names."""
+        return cls(*(os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP")))
+
+
+@dataclass
+class Machine:
+    """The parts of one survey on this machine.
+
+    Parameters
+    ----------
+    survey : Survey
+    home : Home
+    ports : Ports
+    outside : Outside
+    clock : Clock, optional
+        A replay's clock; by default the machine's own.
+    say : callable
+        Takes one line of progress.
+    """
+
+    survey: Survey
+    home: Home
+    ports: Ports
+    outside: Outside = field(default_factory=Outside)
+    clock: Clock | None = None
+    say: Callable[[str], None] = print
+
+    def __post_init__(self) -> None:
+        self.supervisor = Supervisor(self.home)
+        self.postgres = EmbeddedPostgres(self.home.postgres, self.ports.ledger)
+
+    # --- what it consists of -------------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where Airflow's page answers."""
+        return f"http://{LOOPBACK}:{self.ports.airflow}"
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's address."""
+        return self.outside.ledger or self.postgres.url("nightshift")
+
+    @property
+    def passwords(self) -> Path:
+        """The file of the accounts of Airflow's page."""
+        return self.home.run / "accounts.json"
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return every part that runs here, in the order in which they start."""
+        airflow = tuple(
+            Part(name, (PYTHON, "-m", "airflow", *arguments), priority=60 + place)
+            for place, (name, arguments) in enumerate(
+                {
+                    "api-server": ["api-server"],
+                    "scheduler": ["scheduler", "--skip-serve-logs"],
+                    "dag-processor": ["dag-processor"],
+                    "triggerer": ["triggerer", "--skip-serve-logs"],
+                }.items()
+            )
+        )
+        own = [
+            Part("pool", self._module("nightshift.runners.pool"), priority=40),
+            Part("consumer", self._module("nightshift.alerts.consumer"), priority=50),
+        ]
+        if not self.outside.brokers:
+            own.append(
+                Part(
+                    "broker",
+                    self._module("nightshift.alerts.broker", "--address-file", str(self.home.broker_address)),
+                    priority=20,
+                )
+            )
+        if not self.outside.smtp:
+            own.append(
+                Part(
+                    "mail",
+                    self._module(
+                        "nightshift.night_end.sink",
+                        "--port", str(self.ports.smtp), "--folder", str(self.home.mail),
+                    ),
+                    priority=30,
+                )
+            )  # fmt: skip
+        # env -i: the database runs as another user where root starts it, who needs none of our secrets
+        database = Part(
+            "postgres",
+            ("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *self.postgres.command),
+            priority=10, user=self.postgres.operating_system_user,
+            stop_signal="INT", stop_group=False, stop_wait_s=30,
+        )  # fmt: skip
+        return tuple(sorted((database, *own, *airflow), key=lambda part: part.priority))
+
+    def _module(self, module: str, *arguments: str) -> tuple[str, ...]:
+        return (PYTHON, "-m", module, *arguments)
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of every part."""
+        own = {
+            "NIGHTSHIFT_SURVEY": self.survey.name,
+            "NIGHTSHIFT_LEDGER": self.ledger_url,
+            "NIGHTSHIFT_DEPOT": str(self.home.depot),
+            "NIGHTSHIFT_INBOX": str(self.home.inbox),
+            "NIGHTSHIFT_SPOOL": str(self.home.spool),
+            "NIGHTSHIFT_RUNNER": os.environ.get("NIGHTSHIFT_RUNNER", "local"),
+            "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore::DeprecationWarning",
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "NUMBA_NUM_THREADS": "1",
+            "MPLBACKEND": "Agg",
+            "TZ": "UTC",
+        }
+        airflow = airflow_environment(
+            self.home.airflow,
+            database=self.postgres.url("airflow"),
+            port=self.ports.airflow,
+            secret=self.home.secret("airflow"),
+            passwords=self.passwords,
+        )
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("NIGHTSHIFT_", "AIRFLOW"))}
+        configured = {key: os.environ[key] for key in ("NIGHTSHIFT_CONFIG",) if key in os.environ}
+        return {**kept, **configured, **airflow, **own}
+
+    # --- how it comes up -----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Bring every part up, or raise with the end of the log of the one that does not come."""
+        if self.supervisor.pid() is not None:
+            raise SettingsError(
+                f"a stack of {self.survey.name} runs already (in {self.home.root}): "
+                f"`nightshift down --survey {self.survey.name}` ends it"
+            )
+        embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
+        check_free(self.ports, frozenset(embedded))
+        self.home.make()
+        self._write_accounts()
+        self.home.broker_address.unlink(missing_ok=True)
+        self.postgres.initialise()
+        first = [part for part in self.parts() if part.name in BEFORE_THE_REST]
+        self.supervisor.start(first, self.environment())
+        self.home.remember(survey=self.survey.name, ports=self.ports.named())
+        self._bring_up(first, limit_s=30)
+        self._migrate()
+        rest = [
+            replace(part, environment={**part.environment, **self._known_late()})
+            for part in self.parts()
+            if part.name not in BEFORE_THE_REST
+        ]
+        self.supervisor.add(first, rest)
+        self._bring_up(rest, limit_s=120)
+
+    def stop(self) -> None:
+        """End every part."""
+        self.supervisor.stop()
+
+    def _known_late(self) -> dict[str, str]:
+        """Return what the parts that start last must know and nobody knew before."""
+        brokers = self.outside.brokers or self.home.broker_address.read_text().strip()
+        clock = self.clock.to_text() if isinstance(self.clock, ReplayClock) else "system"
+        return {"NIGHTSHIFT_BROKERS": brokers, "NIGHTSHIFT_CLOCK": clock}
+
+    def _write_accounts(self) -> None:
+        accounts = {name: self.home.secret(name) for name in (ADMIN, "operator", "viewer")}
+        self.passwords.touch(mode=0o600)
+        self.passwords.write_text(json.dumps(accounts))
+
+    def _migrate(self) -> None:
+        """Bring both databases to their newest schema, at the same time."""
+        began = time.monotonic()
+        for name in ("airflow", "nightshift"):
+            self.postgres.create_database(name)
+        log = self.home.logs / "airflow-migration.log"
+        with log.open("wb") as output:
+            airflow = subprocess.Popen(
+                [PYTHON, "-m", "airflow", "db", "migrate"],
+                env=self.environment(), cwd=self.home.root, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            try:
+                migrate(self.ledger_url)
+                code = airflow.wait(120)
+            finally:
+                airflow.kill()
+        if code:
+            raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
+        self.say(f"databases ready after {time.monotonic() - began:.1f} s")
+
+    def _bring_up(self, parts: list[Part], *, limit_s: float) -> None:
+        """Start parts and wait until each says that it is up."""
+        began = time.monotonic()
+        for part in parts:
+            self.supervisor.start_part(part.name)
+        waiting = [part.name for part in parts]
+        while waiting:
+            states = self.supervisor.states()
+            for name in [name for name in waiting if self._is_up(name, states[name][0])]:
+                waiting.remove(name)
+                self.say(f"{name} is up after {time.monotonic() - began:.1f} s")
+            late = time.monotonic() - began > limit_s
+            failed = [name for name in waiting if late or states[name][0] == "FATAL"]
+            if failed:
+                logs = "\n\n".join(f"--- end of {name}'s log\n{self.supervisor.tail(name)}" for name in failed)
+                raise NeedsOperator(Reason.INTERNAL_ERROR, f"{', '.join(failed)} did not come up:\n{logs}")
+            time.sleep(0.2)
+
+    def _is_up(self, name: str, state: str) -> bool:
+        if state != "RUNNING":
+            return False
+        if name == "postgres":
+            return self.postgres.answers()
+        if name == "broker":
+            return self.home.broker_address.exists()
+        if name == "mail":
+            return _listens(self.ports.smtp)
+        if name in AIRFLOW_PARTS:
+            return self._airflow_says_up(name)
+        return True
+
+    def _airflow_says_up(self, name: str) -> bool:
+        key = {"api-server": "metadatabase"}.get(name, name.replace("-", "_"))
+        try:
+            answer = httpx.get(f"{self.address}/api/v2/monitor/health", timeout=5).json()
+        except (httpx.HTTPError, ValueError):
+            return False
+        return (answer.get(key) or {}).get("status") == "healthy"
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
