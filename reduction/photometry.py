@@ -1,0 +1,242 @@
+"""PSF photometry of all sources of an image, by batched least squares, and aperture photometry beside it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import sep
+from numba import njit
+
+from reduction.mask import FATAL
+from reduction.psf import PsfModel, fill_stamp, solve_into
+
+__all__ = ["Photometry", "fit_sources", "limiting_flux"]
+
+ROUNDS = 3
+GROWTH_STEP = 0.1  # of the log width, for the wider template that tells galaxies from stars
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """Measurements of sources; arrays of one length, electrons and 0-based pixels.
+
+    `growth` is how much wider than the PSF a source is (log width); `chi2` is by degree of freedom.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    flux_err: np.ndarray
+    chi2: np.ndarray
+    growth: np.ndarray
+    growth_err: np.ndarray
+    settled: np.ndarray
+    aperture_flux: np.ndarray
+    aperture_flux_err: np.ndarray
+
+
+def fit_sources(
+    image: np.ndarray,
+    sky_variance: np.ndarray,
+    mask: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    psf: PsfModel,
+    *,
+    aperture_radius_px: float,
+) -> Photometry:
+    """Fit the PSF to every source, neighbours subtracted.
+
+    Sources are fitted one after the other, brightest first, on the image less the present models of all others;
+    three rounds settle groups of neighbours.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (rows, columns)
+        Background subtracted, electrons.
+    sky_variance : ndarray of float32, same shape
+        Noise of empty pixels, squared; the sources' own photon noise is added from their models.
+    mask : ndarray of uint16
+        Pixels with a fatal bit have no weight.
+    x, y : ndarray of float
+        Detected positions, brightest first.
+    psf : PsfModel
+    aperture_radius_px : float
+    """
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    bad = (mask & np.uint16(FATAL)) != 0
+    shapes = np.ascontiguousarray(psf.shape_at(x, y).T) if len(x) else np.empty((0, 3))
+    radius = min(max(2.5, 1.4 * psf.fwhm()), psf.radius)
+    out = np.zeros((len(x), 8))
+    residual = np.array(image, dtype=np.float32)
+    _fit_all(residual, sky_variance, bad, x, y, shapes, psf.beta, psf.correction, psf.radius, radius, out)
+    flux, error, _ = sep.sum_circle(
+        np.ascontiguousarray(image, dtype=np.float32), out[:, 0], out[:, 1], aperture_radius_px,
+        err=np.sqrt(sky_variance), mask=bad, gain=1.0,
+    )  # fmt: skip
+    columns = [out[:, k].copy() for k in range(7)]
+    return Photometry(*columns, out[:, 7] > 0, np.asarray(flux), np.asarray(error))
+
+
+def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, sigma: float = 5.0) -> float:
+    """Return the flux whose PSF fit has this significance on the image's median sky noise, in electrons."""
+    good = (mask & np.uint16(FATAL)) == 0
+    values = sky_variance[::4, ::4][good[::4, ::4]]
+    if not values.size:
+        return float("nan")
+    return float(sigma * math.sqrt(float(np.median(values)) * psf.noise_area()))
+
+
+@njit(cache=True)
+def _gaussian_slopes(u, v, shape, beta):
+    """Return the derivatives of the log profile by the place of its centre, along x and y."""
+    width2 = math.exp(2 * shape[0])
+    q = math.sqrt(1 + shape[1] * shape[1] + shape[2] * shape[2])
+    a, b, c = (q + shape[1]) / width2, (q - shape[1]) / width2, shape[2] / width2
+    m = 1 + a * u * u + 2 * c * u * v + b * v * v
+    return 2 * beta * (a * u + c * v) / m, 2 * beta * (b * v + c * u) / m
+
+
+@njit(cache=True)
+def _add(image, stamp, row, column, flux):
+    """Add a stamp times a flux to an image, cut at its edge."""
+    radius = stamp.shape[0] // 2
+    for i in range(max(row - radius, 0), min(row + radius + 1, image.shape[0])):
+        for j in range(max(column - radius, 0), min(column + radius + 1, image.shape[1])):
+            image[i, j] += np.float32(flux * stamp[i - row + radius, j - column + radius])
+
+
+@njit(cache=True)
+def _normalised(stamp, dx, dy, shape, beta, correction, norm):
+    fill_stamp(stamp, dx, dy, shape[0], shape[1], shape[2], beta, correction)
+    stamp /= norm
+
+
+@njit(cache=True)
+def _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, beta, flux, radius, free, result):
+    """Fit flux (and place, where `free` is 3) once about the present values.
+
+    Fills `result` with flux, steps of x and y, the flux's variance, chi square and its degrees of freedom.
+    """
+    normal, right = np.zeros((free, free)), np.zeros(free)
+    gradient = np.empty(3)
+    middle = stamp.shape[0] // 2
+    reach = math.ceil(radius)
+    chi, used = 0.0, 0
+    for i in range(max(row - reach, 0), min(row + reach + 1, residual.shape[0])):
+        for j in range(max(column - reach, 0), min(column + reach + 1, residual.shape[1])):
+            u, v = j - column - dx, i - row - dy
+            if bad[i, j] or u * u + v * v > radius * radius:
+                continue
+            p = stamp[i - row + middle, j - column + middle]
+            weight = 1 / (variance[i, j] + max(flux, 0.0) * max(p, 0.0))
+            slope_x, slope_y = _gaussian_slopes(u, v, shape, beta)
+            gradient[0] = p
+            gradient[1], gradient[2] = flux * p * slope_x, flux * p * slope_y
+            difference = residual[i, j] - flux * p
+            chi += weight * difference * difference
+            used += 1
+            for m in range(free):
+                right[m] += weight * gradient[m] * difference
+                for n in range(free):
+                    normal[m, n] += weight * gradient[m] * gradient[n]
+    result[:] = 0.0
+    result[4], result[5] = chi, used
+    if used < free + 1 or normal[0, 0] <= 0:
+        result[0], result[3] = flux, np.inf
+        return
+    result[3] = 1 / normal[0, 0]
+    for m in range(free):
+        normal[m, m] *= 1 + 1e-9
+        normal[m, m] += 1e-20
+    step = np.zeros(free)
+    solve_into(normal, right, step)
+    result[0] = flux + step[0]
+    if free == 3:
+        result[1], result[2] = step[1], step[2]
+
+
+@njit(cache=True)
+def _growth(residual, variance, bad, stamp, wide, row, column, dx, dy, flux, radius):
+    """Return how much wider than the PSF the source is, and the error: flux and width fitted together."""
+    middle = stamp.shape[0] // 2
+    reach = math.ceil(radius)
+    pp = pd = dd = pr = dr = 0.0
+    for i in range(max(row - reach, 0), min(row + reach + 1, residual.shape[0])):
+        for j in range(max(column - reach, 0), min(column + reach + 1, residual.shape[1])):
+            u, v = j - column - dx, i - row - dy
+            if bad[i, j] or u * u + v * v > radius * radius:
+                continue
+            p = stamp[i - row + middle, j - column + middle]
+            d = (wide[i - row + middle, j - column + middle] - p) / GROWTH_STEP
+            weight = 1 / (variance[i, j] + max(flux, 0.0) * max(p, 0.0))
+            pp += weight * p * p
+            pd += weight * p * d
+            dd += weight * d * d
+            pr += weight * p * residual[i, j]
+            dr += weight * d * residual[i, j]
+    determinant = pp * dd - pd * pd
+    if determinant <= 0:
+        return 0.0, np.inf
+    amplitude = (pr * dd - dr * pd) / determinant
+    slope = (pp * dr - pd * pr) / determinant
+    if amplitude <= 0:
+        return 0.0, np.inf
+    return slope / amplitude, math.sqrt(pp / determinant) / amplitude
+
+
+@njit(cache=True)
+def _fit_all(residual, variance, bad, x, y, shapes, beta, correction, stamp_radius, radius, out):
+    side = 2 * stamp_radius + 1
+    stamp, wide = np.empty((side, side)), np.empty((side, side))
+    norms, result = np.empty(len(x)), np.empty(6)
+    for k in range(len(x)):
+        fill_stamp(stamp, 0.0, 0.0, shapes[k, 0], shapes[k, 1], shapes[k, 2], beta, correction)
+        norms[k] = stamp.sum()
+        out[k, 0], out[k, 1], out[k, 2] = x[k], y[k], 0.0
+    for turn in range(ROUNDS):
+        for k in range(len(x)):
+            row, column = round(out[k, 1]), round(out[k, 0])
+            dx, dy, flux, settled = out[k, 0] - column, out[k, 1] - row, out[k, 2], 1.0
+            _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+            if flux != 0.0:
+                _add(residual, stamp, row, column, flux)
+            else:
+                _solve_place(
+                    residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, 0.0, radius, 1, result
+                )
+                flux = result[0]
+            for _ in range(6 if turn == 0 else 3):
+                free = 3 if flux > 0 else 1
+                _solve_place(
+                    residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, flux, radius, free, result
+                )
+                flux = result[0]
+                step = max(abs(result[1]), abs(result[2]))
+                if step > 0.5:
+                    result[1] *= 0.5 / step
+                    result[2] *= 0.5 / step
+                dx += result[1]
+                dy += result[2]
+                if abs(column + dx - x[k]) > 1.5 or abs(row + dy - y[k]) > 1.5:
+                    dx, dy, settled = x[k] - column, y[k] - row, 0.0
+                    _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+                    break
+                _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+                if step < 1e-3:
+                    break
+            _solve_place(
+                residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, flux, radius, 1, result
+            )
+            flux = result[0]
+            if turn == ROUNDS - 1:
+                fill_stamp(wide, dx, dy, shapes[k, 0] + GROWTH_STEP, shapes[k, 1], shapes[k, 2], beta, correction)
+                wide /= norms[k]
+                out[k, 5], out[k, 6] = _growth(
+                    residual, variance, bad, stamp, wide, row, column, dx, dy, flux, radius
+                )
+            _add(residual, stamp, row, column, -flux)
+            out[k, 0], out[k, 1], out[k, 2] = column + dx, row + dy, flux
+            out[k, 3] = math.sqrt(result[3])
+            out[k, 4] = result[4] / max(result[5] - 3, 1)
+            out[k, 7] = settled if result[5] > 4 else 0.0
