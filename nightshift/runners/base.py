@@ -105,6 +105,10 @@ class Runner(Protocol):
         """Return how much runs at once."""
         ...
 
+    def log(self, name: str, index: int) -> str:
+        """Return what a task of an array printed, or an empty text where nothing is kept."""
+        ...
+
 
 def runner_from_environment() -> Runner:
     """Return the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
