@@ -1,0 +1,347 @@
+"""Where the image lies on the sky: its stars against a catalogue, from a first guess that may be off by an arcminute.
+
+The offset is found by voting: every pair of a bright star and a bright catalogue entry votes for the shift that
+would bring one onto the other, and the true shift gets one vote a star. Then matches within a shrinking radius
+determine a polynomial correction to the first guess, and both together are written as one TAN-SIP solution
+(Shupe et al. 2005, ASP Conf. Ser. 347, 491).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+from scipy.spatial import cKDTree
+
+from reduction.problems import Unusable
+
+__all__ = ["Astrometry", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
+
+BRIGHT = 80  # stars of the image that vote
+CATALOGUE_BRIGHT = 160
+LINEAR_FROM, QUADRATIC_FROM, CUBIC_FROM = 6, 25, 150  # matches that a correction of this order needs
+
+
+@dataclass(frozen=True)
+class Astrometry:
+    """A solution.
+
+    Parameters
+    ----------
+    wcs : WCS
+        TAN-SIP, 0-based pixels to degrees.
+    stars, entries : ndarray of int
+        Indices of matched detections and catalogue entries.
+    rms_arcsec : float
+        Of one axis, of the matched stars brighter than the median.
+    offset_arcsec : float
+        How far the first guess was off at the image's centre.
+    order : int
+        Of the correction: 0 a shift, 1 linear, 2 quadratic, 3 cubic.
+    """
+
+    wcs: WCS
+    stars: np.ndarray
+    entries: np.ndarray
+    rms_arcsec: float
+    offset_arcsec: float
+    order: int
+
+
+def tangent_wcs(
+    ra_deg: float,
+    dec_deg: float,
+    shape: tuple[int, int],
+    *,
+    scale_arcsec: float,
+    parity: int = -1,
+    offset_arcsec: tuple[float, float] = (0.0, 0.0),
+) -> WCS:
+    """Return the WCS that a pointing gives: north up, the image's centre `offset_arcsec` from the boresight.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float
+        Where the boresight points.
+    shape : tuple of int
+        Rows and columns.
+    scale_arcsec : float
+        Of a pixel.
+    parity : int
+        -1 where east is left, 1 where it is right.
+    offset_arcsec : tuple of float
+        Of the image's centre from the boresight, along the image's (x, y).
+    """
+    header = fits.Header()
+    scale = scale_arcsec / 3600
+    centre = ((shape[1] + 1) / 2, (shape[0] + 1) / 2)
+    for i, (kind, value) in enumerate((("RA---TAN", ra_deg), ("DEC--TAN", dec_deg)), start=1):
+        header[f"CTYPE{i}"], header[f"CRVAL{i}"], header[f"CUNIT{i}"] = kind, value, "deg"
+        header[f"CRPIX{i}"] = centre[i - 1] - offset_arcsec[i - 1] / scale_arcsec
+    header["CD1_1"], header["CD1_2"], header["CD2_1"], header["CD2_2"] = parity * scale, 0.0, 0.0, scale
+    header["RADESYS"] = "ICRS"
+    return WCS(header)
+
+
+def pixel_scale_arcsec(wcs: WCS, shape: tuple[int, int]) -> float:
+    """Return the size of a pixel at the image's centre."""
+    x, y = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    ra, dec = wcs.all_pix2world([x, x + 1, x], [y, y, y + 1], 0)
+    xi, eta = _project(ra, dec, float(ra[0]), float(dec[0]))
+    return float(np.sqrt(abs(xi[1] * eta[2] - xi[2] * eta[1])) * 3600)
+
+
+def refine_wcs(
+    guess: WCS,
+    shape: tuple[int, int],
+    x: np.ndarray,
+    y: np.ndarray,
+    ra: np.ndarray,
+    dec: np.ndarray,
+    *,
+    match_radius_arcsec: float,
+    pointing_error_arcsec: float,
+) -> Astrometry:
+    """Match an image's stars to a catalogue and refine its WCS.
+
+    Parameters
+    ----------
+    guess : WCS
+        The first guess; its distortion is kept.
+    shape : tuple of int
+        Rows and columns.
+    x, y : ndarray of float
+        0-based positions of detected stars, brightest first.
+    ra, dec : ndarray of float
+        The catalogue in degrees, brightest first.
+    match_radius_arcsec : float
+        Of the final matches, at most.
+    pointing_error_arcsec : float
+        How far off the first guess may be.
+
+    Raises
+    ------
+    Unusable
+        ``too_few_stars`` or ``astrometry_failed``.
+    """
+    scale = pixel_scale_arcsec(guess, shape)
+    entries, cat_x, cat_y = _in_view(guess, shape, ra, dec, 1.2 * pointing_error_arcsec / scale)
+    if len(x) < 3 or len(entries) < 3:
+        raise Unusable("too_few_stars", f"{len(x)} stars and {len(entries)} catalogue entries in view; 3 are needed")
+    shift = _vote(x, y, cat_x, cat_y, pointing_error_arcsec / scale)
+    first = np.array([[shift[0]], [shift[1]]])
+    radii = np.geomspace(max(6.0, match_radius_arcsec / scale), max(match_radius_arcsec / scale, 1.0), 5)
+    correction, order = first, 0
+    stars = matched = np.empty(0, dtype=int)
+    for radius in radii:
+        moved = _moved(x, y, correction, shape)
+        stars, matched = _pairs(*moved, cat_x, cat_y, radius)
+        if len(stars) < 3:
+            raise Unusable("astrometry_failed", f"{len(stars)} of {len(x)} stars match {len(entries)} entries")
+        correction, order, kept = _correct(x[stars], y[stars], cat_x[matched], cat_y[matched], shape)
+        stars, matched = stars[kept], matched[kept]
+    _check_chance(len(stars), len(x), len(entries), shape, float(radii[-1]))
+    wcs = _compose(guess, correction, shape)
+    sky_ra, sky_dec = wcs.all_pix2world(x[stars], y[stars], 0)
+    found = entries[matched]
+    rms = _rms(sky_ra, sky_dec, ra[found], dec[found])
+    middle = _moved(np.array([(shape[1] - 1) / 2]), np.array([(shape[0] - 1) / 2]), correction, shape)
+    offset = np.hypot(middle[0][0] - (shape[1] - 1) / 2, middle[1][0] - (shape[0] - 1) / 2) * scale
+    return Astrometry(wcs, stars, found, rms, float(offset), order)
+
+
+def _in_view(guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray, margin: float):
+    """Return the entries whose predicted pixels lie within the margin of the image, and those pixels."""
+    rows, columns = shape
+    ra0, dec0 = (float(v) for v in guess.all_pix2world((columns - 1) / 2, (rows - 1) / 2, 0))
+    xi, eta = _project(ra, dec, ra0, dec0)
+    reach = (np.hypot(rows, columns) / 2 + margin) * pixel_scale_arcsec(guess, shape) / 3600 * 1.05
+    near = np.flatnonzero(np.hypot(xi, eta) < reach)
+    if not len(near):
+        return near, np.empty(0), np.empty(0)
+    try:
+        x, y = guess.all_world2pix(ra[near], dec[near], 0, quiet=True)
+    except ValueError as error:
+        raise Unusable("astrometry_failed", f"the header's WCS cannot be inverted: {error}") from error
+    inside = (x > -margin) & (y > -margin) & (x < columns - 1 + margin) & (y < rows - 1 + margin)
+    return near[inside], x[inside], y[inside]
+
+
+def _vote(x, y, cat_x, cat_y, reach: float) -> tuple[float, float]:
+    """Return the shift (x, y) in pixels that brings most bright stars onto bright catalogue entries."""
+    shift_x = (cat_x[None, :CATALOGUE_BRIGHT] - x[:BRIGHT, None]).ravel()
+    shift_y = (cat_y[None, :CATALOGUE_BRIGHT] - y[:BRIGHT, None]).ravel()
+    near = (np.abs(shift_x) <= reach) & (np.abs(shift_y) <= reach)
+    shift_x, shift_y = shift_x[near], shift_y[near]
+    if len(shift_x) < 3:
+        raise Unusable("astrometry_failed", "no star has a catalogue entry within the pointing's error")
+    size = max(2.0, reach / 100)
+    bins = int(np.ceil(2 * reach / size)) + 1
+    edges = np.linspace(-reach - size / 2, reach + size / 2, bins + 1)
+    votes = np.histogram2d(shift_x, shift_y, bins=(edges, edges))[0]
+    padded = np.pad(votes, 1)
+    box = sum(padded[i : i + bins, j : j + bins] for i in range(3) for j in range(3))
+    # Among equal peaks the one nearest to the first guess wins.
+    centres = (edges[1:] + edges[:-1]) / 2
+    distance = np.hypot(centres[:, None], centres[None, :])
+    best = np.unravel_index(np.argmax(box - 1e-3 * distance / reach), box.shape)
+    there = (np.abs(shift_x - centres[best[0]]) < 1.5 * size) & (np.abs(shift_y - centres[best[1]]) < 1.5 * size)
+    expected = 9 * len(shift_x) / bins**2
+    if box[best] < 3 or box[best] < expected + 4 * np.sqrt(expected):
+        raise Unusable(
+            "astrometry_failed", f"no shift has more than {int(box[best])} votes; chance gives {expected:.1f}"
+        )
+    return float(np.median(shift_x[there])), float(np.median(shift_y[there]))
+
+
+def _pairs(x, y, cat_x, cat_y, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs that are each other's nearest within the radius."""
+    stars, entries = np.column_stack([x, y]), np.column_stack([cat_x, cat_y])
+    distance, nearest = cKDTree(entries).query(stars, distance_upper_bound=radius)
+    _, back = cKDTree(stars).query(entries)
+    mine = np.flatnonzero(np.isfinite(distance))
+    mine = mine[back[nearest[mine]] == mine]
+    return mine, nearest[mine]
+
+
+def _basis(x, y, shape: tuple[int, int], number: int) -> np.ndarray:
+    """Return the first terms of a polynomial in the scaled position, shape (number, n)."""
+    u = 2 * np.asarray(x, dtype=float) / max(shape[1] - 1, 1) - 1
+    v = 2 * np.asarray(y, dtype=float) / max(shape[0] - 1, 1) - 1
+    terms = [u**i * v**j for total in range(4) for i, j in ((total - k, k) for k in range(total + 1))]
+    return np.stack(terms[:number])
+
+
+def _moved(x, y, correction: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the first guess expects what was detected at (x, y)."""
+    step = correction @ _basis(x, y, shape, correction.shape[1])
+    return x + step[0], y + step[1]
+
+
+def _correct(x, y, cat_x, cat_y, shape: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
+    """Fit the correction to matched pairs, clipping outliers; return it, its order and which pairs were kept."""
+    wanted = np.stack([cat_x - x, cat_y - y])
+    kept = np.ones(len(x), dtype=bool)
+    for _ in range(4):
+        count = int(kept.sum())
+        order = (count >= LINEAR_FROM) + (count >= QUADRATIC_FROM) + (count >= CUBIC_FROM)
+        number = (order + 1) * (order + 2) // 2
+        basis = _basis(x, y, shape, number)
+        correction = np.linalg.lstsq(basis[:, kept].T, wanted[:, kept].T, rcond=None)[0].T
+        residual = np.hypot(*(wanted - correction @ basis))
+        scale = max(float(np.median(residual[kept])) / 1.1774, 0.01)
+        new = residual < 4 * scale
+        if (new == kept).all() or new.sum() < 3:
+            break
+        kept = new
+    return correction, order, kept
+
+
+def _check_chance(matches: int, stars: int, entries: int, shape: tuple[int, int], radius: float) -> None:
+    """Refuse matches that chance explains."""
+    expected = min(stars, entries) * max(stars, entries) * np.pi * radius**2 / (shape[0] * shape[1])
+    expected = min(expected, 0.9 * min(stars, entries))
+    if matches < expected + 3 * np.sqrt(expected) and matches < 0.5 * min(stars, entries):
+        raise Unusable("astrometry_failed", f"{matches} matches, where chance gives {expected:.1f}")
+
+
+def _compose(guess: WCS, correction: np.ndarray, shape: tuple[int, int]) -> WCS:
+    """Return first guess and correction as one TAN-SIP solution, fitted on a grid of points."""
+    grid_y, grid_x = np.meshgrid(np.linspace(0, shape[0] - 1, 14), np.linspace(0, shape[1] - 1, 14), indexing="ij")
+    x, y = grid_x.ravel(), grid_y.ravel()
+    ra, dec = guess.all_pix2world(*_moved(x, y, correction, shape), 0)
+    return fit_tan_sip(x, y, ra, dec, shape)
+
+
+def fit_tan_sip(
+    x: np.ndarray, y: np.ndarray, ra: np.ndarray, dec: np.ndarray, shape: tuple[int, int], *, order: int = 3
+) -> WCS:
+    """Fit a TAN-SIP solution to positions that cover an image.
+
+    Parameters
+    ----------
+    x, y : ndarray of float
+        0-based pixels.
+    ra, dec : ndarray of float
+        Degrees.
+    shape : tuple of int
+        Rows and columns; the reference pixel is the middle.
+    order : int
+        Of the distortion.
+    """
+    centre = np.array([(shape[1] - 1) / 2, (shape[0] - 1) / 2])
+    u, v = x - centre[0], y - centre[1]
+    size = max(shape) / 2
+    powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+    design = np.stack([(u / size) ** i * (v / size) ** j for i, j in powers], axis=1)
+    ra0, dec0 = _centre(x, y, ra, dec, centre)
+    for _ in range(3):
+        xi, eta = _project(ra, dec, ra0, dec0)
+        fit = np.linalg.lstsq(design, np.stack([xi, eta], axis=1), rcond=None)[0]
+        ra0, dec0 = _deproject(*fit[powers.index((0, 0))], ra0, dec0)
+    table = {power: fit[k] / size ** (power[0] + power[1]) for k, power in enumerate(powers)}
+    cd = np.stack([table[1, 0], table[0, 1]], axis=1)
+    inverse = np.linalg.inv(cd)
+    forward = {power: inverse @ value for power, value in table.items() if sum(power) > 1}
+    plane = inverse @ np.stack([xi, eta]) if len(xi) else np.empty((2, 0))
+    return _written(centre, ra0, dec0, cd, forward, _backward(plane, u, v, size, order), order)
+
+
+def _backward(plane: np.ndarray, u: np.ndarray, v: np.ndarray, size: float, order: int) -> dict:
+    """Return the coefficients that lead from undistorted to real pixels, (i, j) -> (AP, BP)."""
+    powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
+    design = np.stack([(plane[0] / size) ** i * (plane[1] / size) ** j for i, j in powers], axis=1)
+    fit = np.linalg.lstsq(design, np.stack([u - plane[0], v - plane[1]], axis=1), rcond=None)[0]
+    return {power: fit[k] / size ** sum(power) for k, power in enumerate(powers)}
+
+
+def _written(centre, ra0, dec0, cd, forward: dict, backward: dict, order: int) -> WCS:
+    header = fits.Header()
+    header["CTYPE1"], header["CTYPE2"] = "RA---TAN-SIP", "DEC--TAN-SIP"
+    header["CUNIT1"] = header["CUNIT2"] = "deg"
+    header["CRVAL1"], header["CRVAL2"] = float(ra0), float(dec0)
+    header["CRPIX1"], header["CRPIX2"] = float(centre[0] + 1), float(centre[1] + 1)
+    for i in (0, 1):
+        for j in (0, 1):
+            header[f"CD{i + 1}_{j + 1}"] = float(cd[i, j])
+    header["RADESYS"] = "ICRS"
+    for letter in ("A", "B", "AP", "BP"):
+        header[f"{letter}_ORDER"] = order
+    for (i, j), (a, b) in sorted(forward.items()):
+        header[f"A_{i}_{j}"], header[f"B_{i}_{j}"] = float(a), float(b)
+    for (i, j), (a, b) in sorted(backward.items()):
+        header[f"AP_{i}_{j}"], header[f"BP_{i}_{j}"] = float(a), float(b)
+    return WCS(header)
+
+
+def _centre(x, y, ra, dec, centre) -> tuple[float, float]:
+    nearest = int(np.argmin(np.hypot(x - centre[0], y - centre[1])))
+    return float(ra[nearest]), float(dec[nearest])
+
+
+def _project(ra, dec, ra0: float, dec0: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return tangent-plane coordinates in degrees; infinite beyond 90 degrees of the tangent point."""
+    a, d = np.radians(np.asarray(ra, dtype=float) - ra0), np.radians(np.asarray(dec, dtype=float))
+    d0 = np.radians(dec0)
+    cosine = np.sin(d0) * np.sin(d) + np.cos(d0) * np.cos(d) * np.cos(a)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        xi = np.where(cosine > 1e-6, np.cos(d) * np.sin(a) / cosine, np.inf)
+        eta = np.where(cosine > 1e-6, (np.cos(d0) * np.sin(d) - np.sin(d0) * np.cos(d) * np.cos(a)) / cosine, np.inf)
+    return np.degrees(xi), np.degrees(eta)
+
+
+def _deproject(xi: float, eta: float, ra0: float, dec0: float) -> tuple[float, float]:
+    """Return the sky position of tangent-plane coordinates."""
+    x, y, d0 = np.radians(xi), np.radians(eta), np.radians(dec0)
+    ra = np.degrees(np.arctan2(x, np.cos(d0) - y * np.sin(d0))) + ra0
+    dec = np.arctan2(np.sin(d0) + y * np.cos(d0), np.hypot(x, np.cos(d0) - y * np.sin(d0)))
+    return float(ra % 360), float(np.degrees(dec))
+
+
+def _rms(ra, dec, cat_ra, cat_dec) -> float:
+    """Return the rms of one axis in arcseconds over the brighter half of the matches, outliers damped."""
+    half = slice(0, max(3, len(ra) // 2))
+    step_ra = (np.asarray(ra - cat_ra)[half] + 180) % 360 - 180
+    east = step_ra * np.cos(np.radians(np.asarray(cat_dec)[half])) * 3600
+    north = np.asarray(dec - cat_dec)[half] * 3600
+    return float(np.median(np.hypot(east, north)) / 1.1774)
