@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from nightshift.files import write_json
 from nightshift.settings import SettingsError
 
-__all__ = ["Home", "var_folder"]
+__all__ = ["Home", "Kind", "var_folder"]
 
 MARKER = ".nightshift-home"
 SOCKET_PATH_MOST = 100  # the kernel allows 107 bytes
@@ -22,6 +23,13 @@ SOCKET_PATH_MOST = 100  # the kernel allows 107 bytes
 def var_folder() -> Path:
     """Return the folder of all nights on this machine (``NIGHTSHIFT_VAR``, or ``var`` where one stands)."""
     return Path(os.environ.get("NIGHTSHIFT_VAR", "var")).resolve()
+
+
+class Kind(StrEnum):
+    """What a home is for."""
+
+    REPLAY = "replay"  # a night that can be played again: the next one clears it
+    LIVE = "live"  # made by `up`: never cleared unasked
 
 
 @dataclass(frozen=True)
@@ -105,11 +113,19 @@ class Home:
         """The file into which the embedded broker writes its addresses."""
         return self.run / "broker.address"
 
-    def make(self) -> None:
-        """Make the folders where they are missing."""
+    @property
+    def kind(self) -> Kind | None:
+        """What it was made for; None where Nightshift did not make it."""
+        try:
+            return Kind(json.loads((self.root / MARKER).read_text())["kind"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def make(self, kind: Kind) -> None:
+        """Make the folders where they are missing. A home stays of the kind that it was made for."""
         self.root.mkdir(parents=True, exist_ok=True)
-        if not (self.root / MARKER).exists():
-            write_json(self.root / MARKER, {"made_by": "nightshift", "at": datetime.now(UTC).isoformat()})
+        if self.kind is None:
+            write_json(self.root / MARKER, {"kind": kind, "at": datetime.now(UTC).isoformat()})
         for folder in (self.inbox, self.night, self.depot, self.mail, self.spool, self.airflow, self.logs):
             folder.mkdir(exist_ok=True)
         self.run.mkdir(mode=0o700, exist_ok=True)
@@ -120,20 +136,27 @@ class Home:
             if socket_folder.stat().st_uid != os.getuid() or socket_folder.stat().st_mode & 0o077:
                 raise SettingsError(f"{socket_folder} belongs to somebody else or is open to others: remove it")
 
-    def clear(self) -> None:
-        """Remove an earlier night of this home, and nothing that Nightshift did not make.
+    def clear(self, *, live_too: bool = False) -> None:
+        """Remove an earlier replay of this home, and nothing else.
+
+        Parameters
+        ----------
+        live_too : bool
+            Also what `up` made, which may hold nights that nobody can play again.
 
         Raises
         ------
         SettingsError
-            If the folder has content and lacks the marker that Nightshift leaves in its own.
+            If the folder has content and lacks the marker that Nightshift leaves in its own, or is live.
         """
         if not self.root.exists() or not any(self.root.iterdir()):
             return
-        if not (self.root / MARKER).is_file() or self.root.is_symlink():
+        elsewhere = "move it away, or name another folder with NIGHTSHIFT_VAR"
+        if self.kind is None or self.root.is_symlink():
+            raise SettingsError(f"{self.root} was not made by Nightshift (it has no readable {MARKER}): {elsewhere}")
+        if self.kind is Kind.LIVE and not live_too:
             raise SettingsError(
-                f"{self.root} was not made by Nightshift (it has no {MARKER}): "
-                "move it away, or name another folder with NIGHTSHIFT_VAR"
+                f"{self.root} holds the nights of a live stack: {elsewhere}, or clear it with --clear"
             )
         aside = self.root.with_name(f".{self.root.name}.old-{secrets.token_hex(4)}")
         self.root.rename(aside)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -23,7 +23,7 @@ from nightshift.stack.ports import LOOPBACK, Ports, check_free
 from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
 
-__all__ = ["Machine", "Outside"]
+__all__ = ["ADMIN", "Machine", "Outside"]
 
 PYTHON = sys.executable
 AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -179,21 +179,16 @@ class Machine:
     # --- how it comes up -----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Bring every part up, or raise with the end of the log of the one that does not come."""
-        if self.supervisor.pid() is not None:
-            raise SettingsError(
-                f"a stack of {self.survey.name} runs already (in {self.home.root}): "
-                f"`nightshift down --survey {self.survey.name}` ends it"
-            )
+        """Bring every part up in a home that was made, or raise with the end of the log of the one that fails."""
+        self.refuse_if_running()
         embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
         check_free(self.ports, frozenset(embedded))
-        self.home.make()
         self._write_accounts()
         self.home.broker_address.unlink(missing_ok=True)
         self.postgres.initialise()
         first = [part for part in self.parts() if part.name in BEFORE_THE_REST]
         self.supervisor.start(first, self.environment())
-        self.home.remember(survey=self.survey.name, ports=self.ports.named())
+        self.home.remember(survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside))
         self._bring_up(first, limit_s=30)
         self._migrate()
         rest = [
@@ -203,6 +198,14 @@ class Machine:
         ]
         self.supervisor.add(first, rest)
         self._bring_up(rest, limit_s=120)
+
+    def refuse_if_running(self) -> None:
+        """Raise if a stack of this home runs already."""
+        if self.supervisor.pid() is not None or self.supervisor.left():
+            raise SettingsError(
+                f"a stack of {self.survey.name} runs already (in {self.home.root}): "
+                f"`nightshift down --survey {self.survey.name}` ends it"
+            )
 
     def stop(self) -> None:
         """End every part."""

@@ -1,0 +1,92 @@
+"""A stack that is left running: up, down, status."""
+
+import os
+
+from rich.console import Console
+from rich.table import Table
+
+from nightshift.ledger import Ledger
+from nightshift.settings import SettingsError, load_survey
+from nightshift.stack.home import Home, Kind
+from nightshift.stack.machine import ADMIN, Machine, Outside
+from nightshift.stack.ports import Ports, ports_from_environment
+from nightshift.stack.supervisor import Supervisor
+
+__all__ = ["down", "remembered_machine", "status", "up"]
+
+
+def up(name: str) -> int:
+    """Start every part of a survey and leave it running; return the exit code."""
+    console = Console(highlight=False)
+    survey = load_survey(name)
+    home = Home.of(name)
+    new = not (home.run / f"{ADMIN}.secret").exists()
+    machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=console.print)
+    machine.refuse_if_running()
+    home.make(Kind.LIVE)
+    try:
+        machine.start()
+    except BaseException:
+        machine.stop()
+        raise
+    console.print(f"\n{survey.title} is up.")
+    console.print(f"  inbox   {home.inbox}")
+    console.print(f"  page    {machine.address}  (user {ADMIN})")
+    if new:
+        console.print(f"  password of {ADMIN}, shown this once: {home.secret(ADMIN)}")
+    console.print(f"          kept in {home.run / (ADMIN + '.secret')}, readable by you alone")
+    console.print(f"  logs    {home.logs}")
+    console.print(f"  `nightshift down --survey {name}` stops it.")
+    return 0
+
+
+def down(name: str) -> int:
+    """End every part of a survey; return the exit code."""
+    console = Console(highlight=False)
+    load_survey(name)
+    supervisor = Supervisor(Home.of(name))
+    if supervisor.pid() is None and not supervisor.left():
+        console.print(f"nothing of {name} runs")
+        return 0
+    supervisor.stop()
+    left = supervisor.left()
+    if left:
+        console.print(f"these processes did not end: {', '.join(str(p.pid) for p in left)}")
+        return 1
+    console.print(f"{name} is down; its nights stay in {supervisor.home.root}")
+    return 0
+
+
+def remembered_machine(name: str) -> Machine:
+    """Return the machine that runs for a survey, on the ports that it was started with.
+
+    Raises
+    ------
+    SettingsError
+        If none runs.
+    """
+    home = Home.of(name)
+    if Supervisor(home).pid() is None:
+        raise SettingsError(f"nothing of {name} runs; `nightshift up --survey {name}` starts it")
+    facts = home.recall()
+    outside = Outside(**facts.get("outside", {}))
+    return Machine(load_survey(name), home, Ports(**facts["ports"]), outside)
+
+
+def status(name: str) -> int:
+    """Print which parts run and how the nights stand; return 0 if everything runs."""
+    console = Console(highlight=False)
+    machine = remembered_machine(name)
+    states = machine.supervisor.states()
+    table = Table(box=None)
+    for column in ("part", "state", "process", "since"):
+        table.add_column(column)
+    for part in machine.parts():
+        state, pid, description = states.get(part.name, ("ABSENT", 0, ""))
+        table.add_row(part.name, state, str(pid or ""), description.partition("uptime ")[2] or description)
+    console.print(table)
+    with Ledger(machine.ledger_url) as ledger:
+        for night in ledger.rows("stack", "nights_here", site=machine.survey.site.name):
+            console.print(f"night {night['night']} is {night['state']}")
+    console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")
+    return 0 if all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts()) else 1

@@ -1,0 +1,63 @@
+-- What the live view of a night shows.
+
+-- name: glance
+select
+    n.state as night_state,
+    n.closing_since,
+    (select count(*) from arrivals a where a.site = n.site and a.night = n.night) as arrived,
+    (select count(*) from arrivals a
+        where a.site = n.site and a.night = n.night and a.disposition = 'registered') as registered,
+    (select count(*) from arrivals a
+        where a.site = n.site and a.night = n.night and a.disposition = 'quarantined') as quarantined,
+    (select count(*) from arrivals a
+        where a.site = n.site and a.night = n.night and a.disposition in ('duplicate', 'conflicting')) as repeated,
+    (select count(*) from calibrations c where c.night = n.night and c.state = 'in_service') as masters,
+    (select count(*) from reference_images r where r.state = 'in_service') as reference_images,
+    (select count(*) from differences d join units u using (unit_key)
+        join exposures e using (instrument, exposure_id)
+        where e.site = n.site and e.night = n.night and d.state = 'processed') as differences,
+    (select count(*) from candidates c where c.site = n.site and c.night = n.night) as candidates,
+    (select count(*) from alerts a where a.site = n.site and a.night = n.night and a.state <> 'held') as released,
+    (select count(*) from alerts a join outbox o using (candid)
+        where a.site = n.site and a.night = n.night and o.state = 'acknowledged') as acknowledged,
+    (select count(*) from tracklets t where t.site = n.site and t.night = n.night) as tracklets,
+    (select max(r.sent_at) from reports r where r.site = n.site and r.night = n.night) as mail_sent_at
+from nights n where n.site = :site and n.night = :night;
+
+-- name: units_by_state
+select u.state, count(*) as units
+from units u join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and e.image_type = 'science'
+group by u.state order by u.state;
+
+-- name: exposures_by_state
+select e.image_type, e.state, count(*) as exposures
+from exposures e where e.site = :site and e.night = :night
+group by e.image_type, e.state order by e.image_type, e.state;
+
+-- name: latest_events
+select event_id, at, night_time, level, kind, subject, message
+from events order by event_id desc limit :most;
+
+-- name: nights_here
+select site, night, state, closed_at from nights where site = :site order by night;
+
+-- name: not_ended
+select 'exposure' as what, e.exposure_id as subject, e.state::text as state, e.first_arrival_at as since
+from exposures e where e.site = :site and e.night = :night and e.state <> 'ended'
+union all
+select 'attempt', a.unit_key, a.state::text, a.created_at
+from attempts a join jobs j using (job_key)
+where j.site = :site and j.night = :night and a.state in ('intended', 'submitted')
+order by since limit :most;
+
+-- name: last_file_to_alert
+-- Seconds from an exposure's last file to the broker's acknowledgement of its last alert.
+select e.exposure_id, extract(epoch from max(o.acknowledged_at) - e.last_arrival_at)::double precision as seconds
+from exposures e
+join units u using (instrument, exposure_id)
+join differences d using (unit_key)
+join alerts a using (unit_key)
+join outbox o using (candid)
+where e.site = :site and e.night = :night and o.state = 'acknowledged' and not :late_reference
+group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
