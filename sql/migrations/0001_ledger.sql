@@ -163,6 +163,17 @@ create table jobs (
     ended_at timestamptz
 );
 
+-- One workflow run that was asked for. A subject whose work is not done when its run has ended is asked for again.
+create table runs (
+    run_id text primary key, -- deterministic, so that asking twice is one run
+    dag_id text not null,
+    subject text not null, -- the key of its job, or of the night
+    conf jsonb not null,
+    requested_at timestamptz not null default now(),
+    ended_at timestamptz
+);
+create index on runs (subject);
+
 -- One array given to a runner. The intent is a row before the runner is asked.
 create table submissions (
     job_key text not null references jobs,
@@ -398,6 +409,20 @@ create table candidates (
     unique (shutter_open, unit_key, campaign, number)
 ) partition by range (shutter_open);
 create table candidates_default partition of candidates default;
+
+-- The partition of a month is made before its first candidate is written; the default one stays empty.
+create function make_candidates_partition(shutter timestamptz) returns void language plpgsql as $$
+declare
+    month timestamp := date_trunc('month', shutter at time zone 'UTC');
+    name text := 'candidates_' || to_char(month, 'YYYYMM');
+begin
+    if to_regclass(name) is null then
+        perform pg_advisory_xact_lock(hashtextextended(name, 0));
+        execute format('create table if not exists %I partition of candidates for values from (%L) to (%L)',
+            name, month at time zone 'UTC', (month + interval '1 month') at time zone 'UTC');
+    end if;
+end $$;
+
 create index on candidates (zone, ra_deg);
 create index on candidates (candid);
 create index on candidates (unit_key);
@@ -406,7 +431,7 @@ create index on candidates (site, night);
 create table alerts (
     candid bigint primary key,
     shutter_open timestamptz not null,
-    object_id text not null references objects,
+    object_id text references objects, -- null: withheld before it was looked for
     unit_key text not null,
     campaign text not null references campaigns,
     site text not null,
@@ -420,7 +445,7 @@ create table alerts (
     packet_sha256 text check (packet_sha256 ~ '^[0-9a-f]{64}$'),
     released_at timestamptz,
     foreign key (shutter_open, candid) references candidates,
-    check (state in ('held', 'withheld') or packet_sha256 is not null),
+    check (state in ('held', 'withheld') or (packet_sha256 is not null and object_id is not null)),
     check (state <> 'withheld' or reason is not null)
 );
 create index on alerts (site, night, state);
@@ -501,7 +526,8 @@ create table stacking_set_members (
 create table manifests (
     site text not null,
     night date not null,
-    part smallint not null default 1,
+    part smallint not null default 1 check (part >= 1),
+    parts smallint not null default 1 check (parts >= part), -- the signal is complete when all are here
     sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
     path text not null, -- below the depot
     synthetic boolean not null default false, -- made here from a folder, not by the mountain
@@ -599,17 +625,34 @@ create trigger audit_append_only before update or delete on audit
 create trigger events_append_only before update or delete on events
     for each row execute function refuse_change();
 
--- What was sent stays: neither the packet nor the candidate behind it changes any more.
+-- What was sent stays: neither the alert and its packet nor the candidate behind it changes any more.
 create function refuse_change_of_sent() returns trigger language plpgsql as $$
 begin
-    if old.state = 'sent' and
-       (new.packet_sha256 is distinct from old.packet_sha256 or new.state not in ('sent', 'retracted')) then
-        raise exception 'alert % was sent and stays as it is', old.candid;
+    if old.state in ('sent', 'retracted') then
+        if tg_op = 'DELETE' then
+            raise exception 'alert % was sent and stays', old.candid;
+        end if;
+        if new.state not in ('sent', 'retracted') or
+           (new.candid, new.object_id, new.unit_key, new.packet_bytes, new.packet_sha256) is distinct from
+           (old.candid, old.object_id, old.unit_key, old.packet_bytes, old.packet_sha256) then
+            raise exception 'alert % was sent and stays as it is', old.candid;
+        end if;
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+end $$;
+create trigger alerts_sent_stay before update or delete on alerts
+    for each row execute function refuse_change_of_sent();
+
+create function refuse_change_behind_sent() returns trigger language plpgsql as $$
+begin
+    if new is distinct from old and
+       exists (select from alerts where candid = old.candid and state in ('sent', 'retracted')) then
+        raise exception 'candidate % has an alert that was sent and stays as it is', old.candid;
     end if;
     return new;
 end $$;
-create trigger alerts_sent_stay before update on alerts
-    for each row execute function refuse_change_of_sent();
+create trigger candidates_sent_stay before update on candidates
+    for each row execute function refuse_change_behind_sent();
 
 -- Wake whoever asks the ledger what is due. A lost notice costs a delay, never a frame.
 create function notify_due() returns trigger language plpgsql as $$
@@ -619,3 +662,20 @@ begin
 end $$;
 create trigger raw_frames_due after insert on raw_frames for each statement execute function notify_due();
 create trigger units_due after update on units for each statement execute function notify_due();
+
+-- One row a searched difference, with what its alerts and the history of later ones say of it.
+create view searches as
+select d.unit_key, d.campaign, c.number as campaign_number, d.reference_key, d.limiting_magnitude,
+       u.instrument, u.exposure_id, u.detector, u.quadrant,
+       e.site, e.night, e.ut_day, e.field, e.filter, e.exposure_s, e.shutter_open, e.program_id,
+       q.zero_point, q.zero_point_rms, q.stars_matched, q.corners_deg,
+       r.version as reference_version, r.frames as reference_frames,
+       p.path as difference_path
+from differences d
+join campaigns c using (campaign)
+join units u using (unit_key)
+join exposures e using (instrument, exposure_id)
+join reference_images r using (reference_key)
+left join image_quality q using (unit_key)
+left join products p on p.product_key = d.product_key
+where d.state = 'processed';

@@ -1,0 +1,139 @@
+"""Which object a detection belongs to: the nearest one known within the match radius, or a new one.
+
+An object stays where its first detection was, so that a chain of near misses cannot walk over the sky.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nightshift.alerts.ids import object_names
+from nightshift.alerts.sky import search_windows, separation_arcsec, zone_of
+from nightshift.ledger import Ledger
+
+__all__ = ["Detection", "KnownObjects", "SkyObject", "associate", "windows_of"]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A detection that asks for its object."""
+
+    candid: int
+    shutter_open: datetime
+    site: str
+    ra_deg: float
+    dec_deg: float
+
+
+@dataclass(frozen=True)
+class SkyObject:
+    """An object of the ledger, at the place of its first detection."""
+
+    object_id: str
+    ra_deg: float
+    dec_deg: float
+
+
+class KnownObjects:
+    """Objects by zone, to be asked which of them lies nearest to a place.
+
+    Parameters
+    ----------
+    objects : iterable of SkyObject
+        Those that may matter; the order does not.
+    """
+
+    def __init__(self, objects: Iterable[SkyObject] = ()):
+        self._by_zone: dict[int, dict[str, SkyObject]] = {}
+        for known in objects:
+            self.add(known)
+
+    def add(self, known: SkyObject) -> None:
+        """Take in one more object."""
+        self._by_zone.setdefault(zone_of(known.dec_deg), {})[known.object_id] = known
+
+    def nearest(self, ra_deg: float, dec_deg: float, radius_arcsec: float) -> SkyObject | None:
+        """Return the object nearest to a place within a radius; of two as near, the first by name."""
+        zones = {window.zone for window in search_windows(ra_deg, dec_deg, radius_arcsec)}
+        near = [
+            (separation_arcsec(ra_deg, dec_deg, known.ra_deg, known.dec_deg), known.object_id, known)
+            for zone in zones
+            for known in self._by_zone.get(zone, {}).values()
+        ]
+        best = min(near, default=None, key=lambda entry: entry[:2])
+        return best[2] if best and best[0] <= radius_arcsec else None
+
+
+def associate(
+    ledger: Ledger, detections: Sequence[Detection], *, prefix: str, radius_arcsec: float
+) -> dict[int, str]:
+    """Give each detection its object in the ledger, and return the objects' names by candid.
+
+    A detection that has its object keeps it: running again changes nothing. Works in one transaction under a
+    lock of its own, so that two exposures cannot both find the same new object.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    detections : sequence of Detection
+        All are candidates of the ledger.
+    prefix : str
+        What the survey's names of objects begin with.
+    radius_arcsec : float
+        How near is the same object.
+    """
+    ordered = sorted(detections, key=lambda d: (d.shutter_open, d.candid))
+    with ledger.transaction():
+        ledger.run("alerts", "lock_association")
+        names = {
+            row["candid"]: row["object_id"]
+            for row in ledger.rows("alerts", "objects_of", candids=[d.candid for d in ordered])
+        }
+        nameless = [d for d in ordered if d.candid not in names]
+        known = KnownObjects(_near(ledger, nameless, radius_arcsec))
+        for detection in nameless:
+            found = known.nearest(detection.ra_deg, detection.dec_deg, radius_arcsec)
+            if found is None:
+                found = SkyObject(_add_object(ledger, detection, prefix), detection.ra_deg, detection.dec_deg)
+                known.add(found)
+            else:
+                _add_detection(ledger, detection, found.object_id)
+            names[detection.candid] = found.object_id
+        ledger.run("alerts", "set_objects", candids=[d.candid for d in ordered],
+                   times=[d.shutter_open for d in ordered], names=[names[d.candid] for d in ordered])  # fmt: skip
+    return names
+
+
+def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> dict[str, list[Any]]:
+    """Return the search windows of many places as the columns that the ledger's queries take.
+
+    Parameters
+    ----------
+    places : sequence of (ra, dec)
+        Degrees. A window's ``item`` is the index of its place.
+    """
+    rows = [(i, *window) for i, place in enumerate(places) for window in search_windows(*place, radius_arcsec)]
+    items, zones, lows, highs = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    return {"items": items, "zones": zones, "lows": lows, "highs": highs}
+
+
+def _near(ledger: Ledger, detections: Sequence[Detection], radius_arcsec: float) -> list[SkyObject]:
+    windows = windows_of([(d.ra_deg, d.dec_deg) for d in detections], radius_arcsec)
+    return [SkyObject(**row) for row in ledger.rows("alerts", "objects_in_windows", **windows)]
+
+
+def _add_object(ledger: Ledger, detection: Detection, prefix: str) -> str:
+    """Add the object that a detection made known, under the first of its names that is free."""
+    for name in object_names(prefix, detection.candid, detection.shutter_open):
+        if ledger.run(
+            "alerts", "add_object",
+            object_id=name, site=detection.site, ra_deg=detection.ra_deg, dec_deg=detection.dec_deg,
+            candid=detection.candid, seen=detection.shutter_open,
+        ):  # fmt: skip
+            return name
+    raise AssertionError("object_names never ends")
+
+
+def _add_detection(ledger: Ledger, detection: Detection, object_id: str) -> None:
+    ledger.run("alerts", "count_detection", object_id=object_id, seen=detection.shutter_open)

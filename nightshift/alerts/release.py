@@ -1,0 +1,288 @@
+"""The second half of the gather: candidates that pass the cuts become packets in the depot and rows to be sent.
+
+What it does not do: it sends nothing (`nightshift.alerts.post` does), and an alert that is released already is
+left as it is, whatever the ledger has learned since.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightshift.alerts.associate import Detection, associate
+from nightshift.alerts.cuts import missed_cut
+from nightshift.alerts.history import histories
+from nightshift.alerts.ids import julian_date
+from nightshift.alerts.packets import build_packet, candidate_record, encode
+from nightshift.alerts.schema import SCHEMA_VERSION
+from nightshift.alerts.searches import Search, detection_fields, searches_of
+from nightshift.alerts.tars import Member, read_stamps, write_tar
+from nightshift.errors import NeedsOperator, NightshiftError
+from nightshift.keys import ExposureKey
+from nightshift.ledger import Ledger
+from nightshift.settings import Survey
+from nightshift.vocabulary import EventLevel, Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["ReleaseSummary", "release"]
+
+Row = dict[str, Any]
+Stamps = dict[int, dict[str, bytes]]
+
+
+@dataclass(frozen=True)
+class ReleaseSummary:
+    """What became of the candidates of some units.
+
+    Parameters
+    ----------
+    released : int
+        Packets made and queued by this call.
+    withheld : int
+        Alerts kept back by this call.
+    unchanged : int
+        Alerts that an earlier call had released or withheld.
+    missed : dict of str to int
+        Candidates that miss a cut, by the cut's name.
+    """
+
+    released: int = 0
+    withheld: int = 0
+    unchanged: int = 0
+    missed: dict[str, int] | None = None
+
+    def __add__(self, other: "ReleaseSummary") -> "ReleaseSummary":
+        missed = dict(Counter(self.missed or {}) + Counter(other.missed or {}))
+        return ReleaseSummary(
+            self.released + other.released, self.withheld + other.withheld, self.unchanged + other.unchanged, missed
+        )
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """A unit whose alerts must not leave, and why."""
+
+    unit_key: str
+    rows: list[Row]
+    error: NightshiftError
+
+
+def release(workplace: Workplace, unit_keys: Iterable[str]) -> ReleaseSummary:
+    """Make and queue the alerts of some units. May run again: what is released stays as it is.
+
+    Call it outside of a transaction. Each exposure's alerts and messages appear in the ledger together, after
+    their packets are in the depot.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    unit_keys : iterable of str
+        Units whose candidates are in the ledger. Those without a processed difference have none.
+    """
+    exposures: dict[tuple[ExposureKey, str], dict[str, Search]] = defaultdict(dict)
+    for unit_key, search in searches_of(workplace.ledger, sorted(map(str, unit_keys))).items():
+        exposures[ExposureKey(search.instrument, search.exposure_id), search.campaign][unit_key] = search
+    total = ReleaseSummary()
+    for (exposure, _), searches in sorted(exposures.items()):
+        with _alone(workplace.ledger, exposure):
+            total += _release_exposure(workplace, exposure, searches)
+    return total
+
+
+@contextmanager
+def _alone(ledger: Ledger, exposure: ExposureKey) -> Iterator[None]:
+    """Let nobody else release alerts of the same exposure meanwhile."""
+    ledger.row("alerts", "lock_exposure", exposure=str(exposure))
+    try:
+        yield
+    finally:
+        ledger.row("alerts", "unlock_exposure", exposure=str(exposure))
+
+
+def _release_exposure(workplace: Workplace, exposure: ExposureKey, searches: dict[str, Search]) -> ReleaseSummary:
+    by_unit, missed = _passing(workplace, searches)
+    chosen: list[Row] = []
+    stamps: dict[str, Stamps] = {}
+    withheld: list[Withheld] = []
+    places = _cutout_places(workplace.ledger, searches)
+    for unit_key, rows in by_unit.items():
+        fresh = [row for row in rows if row["alert_state"] in (None, "held")]
+        try:
+            _guard_against_flood(workplace, unit_key, len(rows))
+            if fresh:
+                stamps[unit_key] = _stamps(workplace, places.get(unit_key))
+            chosen += fresh
+        except NightshiftError as error:
+            if fresh:
+                withheld.append(Withheld(unit_key, fresh, error))
+    _publish(workplace, exposure, searches, chosen, stamps, withheld)
+    kept_back = sum(len(unit.rows) for unit in withheld)
+    unchanged = sum(len(rows) for rows in by_unit.values()) - len(chosen) - kept_back
+    return ReleaseSummary(len(chosen), kept_back, unchanged, dict(missed))
+
+
+def _passing(workplace: Workplace, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
+    """Return the candidates that pass the cuts, by unit, and how many miss which cut."""
+    one = next(iter(searches.values()))
+    rows = workplace.ledger.rows(
+        "alerts", "candidates_of_units",
+        unit_keys=list(searches), shutter_open=one.shutter_open, campaign=one.campaign,
+    )  # fmt: skip
+    passing: dict[str, list[Row]] = defaultdict(list)
+    missed: Counter[str] = Counter()
+    for row in rows:
+        cut = missed_cut(row, workplace.survey.alerts)
+        if cut is None or row["alert_state"] not in (None, "held"):
+            passing[row["unit_key"]].append(row)
+        else:
+            missed[cut] += 1
+    return dict(sorted(passing.items())), missed
+
+
+def _guard_against_flood(workplace: Workplace, unit_key: str, alerts: int) -> None:
+    most = workplace.survey.alerts.at_most_per_unit
+    if alerts > most:
+        raise NeedsOperator(
+            Reason.FLOOD,
+            f"{unit_key} would send {alerts}, and at most {most} are allowed (alerts.at_most_per_unit); "
+            "look at its difference image",
+        )
+
+
+def _cutout_places(ledger: Ledger, searches: dict[str, Search]) -> dict[str, Row]:
+    rows = ledger.rows("alerts", "cutouts_of_units", unit_keys=list(searches))
+    return {row["unit_key"]: row for row in rows}
+
+
+def _stamps(workplace: Workplace, place: Row | None) -> Stamps:
+    """Return a unit's stamps; a unit that made none sends its alerts without."""
+    return read_stamps(workplace.depot.absolute(place["path"]), place["sha256"]) if place else {}
+
+
+def _publish(
+    workplace: Workplace,
+    exposure: ExposureKey,
+    searches: dict[str, Search],
+    chosen: Sequence[Row],
+    stamps: dict[str, Stamps],
+    withheld: Sequence[Withheld],
+) -> None:
+    """Write the packets, then all rows of the exposure in one transaction."""
+    one = next(iter(searches.values()))
+    path = workplace.depot.packets(one.night, *exposure, _tar_name(one.campaign, chosen))
+    names: dict[int, str] = {}
+    places: list[Member] = []
+    if chosen:
+        names = _associate(workplace, chosen)
+        places = _write_packets(workplace, path, searches, chosen, names, stamps)
+    with workplace.ledger.transaction():
+        for row, place in zip(chosen, places, strict=True):
+            _queue(workplace, row, searches[row["unit_key"]], names[row["candid"]], path, place)
+        for unit in withheld:
+            _withhold(workplace, unit, searches[unit.unit_key])
+        if chosen:
+            workplace.ledger.event(
+                EventLevel.INFO, "alerts_released", f"{len(chosen)} alerts of {exposure} may be sent",
+                subject=exposure, night_time=workplace.clock.now(), alerts=len(chosen),
+            )  # fmt: skip
+
+
+def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
+    policy = workplace.survey.alerts
+    detections = [
+        Detection(row["candid"], row["shutter_open"], row["site"], row["ra_deg"], row["dec_deg"]) for row in chosen
+    ]
+    return associate(
+        workplace.ledger, detections, prefix=policy.object_prefix, radius_arcsec=policy.match_radius_arcsec
+    )
+
+
+def _queue(workplace: Workplace, row: Row, search: Search, object_id: str, path: Path, place: Member) -> None:
+    workplace.ledger.run(
+        "alerts", "put_alert", **_keys(row, search), object_id=object_id, schema_version=SCHEMA_VERSION,
+        packet_path=workplace.depot.relative(path), packet_offset=place.offset, packet_bytes=place.bytes,
+        packet_sha256=place.sha256,
+    )  # fmt: skip
+    workplace.ledger.run(
+        "alerts", "queue_alert", candid=row["candid"], kafka_topic=kafka_topic(workplace.survey, search)
+    )
+
+
+def _withhold(workplace: Workplace, unit: Withheld, search: Search) -> None:
+    """Keep a unit's alerts back, and call somebody: none of this resolves itself."""
+    for row in unit.rows:
+        workplace.ledger.run("alerts", "withhold_alert", **_keys(row, search), reason=unit.error.reason)
+        workplace.ledger.run(
+            "alerts", "withhold_message", candid=row["candid"], kafka_topic=kafka_topic(workplace.survey, search)
+        )
+    workplace.ledger.event(
+        EventLevel.PAGE, "alerts_withheld", f"{len(unit.rows)} alerts are kept back: {unit.error}",
+        subject=unit.unit_key, night_time=workplace.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),
+    )  # fmt: skip
+
+
+def _keys(row: Row, search: Search) -> Row:
+    return {
+        "candid": row["candid"], "shutter_open": row["shutter_open"], "unit_key": row["unit_key"],
+        "campaign": search.campaign, "site": search.site, "night": search.night,
+    }  # fmt: skip
+
+
+def kafka_topic(survey: Survey, search: Search) -> str:
+    """Return the topic that an exposure's alerts go to, by the survey's settings."""
+    return survey.alerts.topic.format(
+        survey=survey.name,
+        night=f"{search.night:%Y%m%d}",
+        ut_day=f"{search.ut_day:%Y%m%d}",
+        program_id=search.program_id,
+    )
+
+
+def _tar_name(campaign: str, chosen: Sequence[Row]) -> str:
+    """Return a name that the same packets have again, and the stragglers of the same exposure have not."""
+    digest = hashlib.sha256(" ".join(str(row["candid"]) for row in chosen).encode()).hexdigest()
+    return f"{campaign}_{digest[:12]}"
+
+
+def _write_packets(
+    workplace: Workplace,
+    path: Path,
+    searches: dict[str, Search],
+    chosen: Sequence[Row],
+    names: dict[int, str],
+    stamps: dict[str, Stamps],
+) -> list[Member]:
+    ledger, survey = workplace.ledger, workplace.survey
+    past = histories(ledger, survey, searches, chosen)
+    spans = _reference_spans(ledger, searches)
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for row in chosen:
+            search = searches[row["unit_key"]]
+            known = {
+                **detection_fields(survey, search, row),
+                **past[row["candid"]].counts,
+                **spans.get(search.reference_key, {}),
+            }
+            packet = build_packet(
+                publisher=survey.alerts.publisher,
+                object_id=names[row["candid"]],
+                candidate=candidate_record(known, missing=survey.alerts.missing),
+                history=past[row["candid"]].entries,
+                stamps=stamps[row["unit_key"]].get(row["number"], {}),
+            )
+            yield f"{row['candid']}.avro", encode(packet)
+
+    return write_tar(path, members())
+
+
+def _reference_spans(ledger: Ledger, searches: dict[str, Search]) -> dict[str, Row]:
+    """Return when the first and the last exposure of each reference were taken."""
+    keys = sorted({search.reference_key for search in searches.values()})
+    return {
+        row["reference_key"]: {"jdstartref": julian_date(row["begins"]), "jdendref": julian_date(row["ends"])}
+        for row in ledger.rows("alerts", "reference_spans", reference_keys=keys)
+    }

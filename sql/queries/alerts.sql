@@ -1,0 +1,157 @@
+-- Objects, packets and the outbox.
+
+-- name: lock_association
+select pg_advisory_xact_lock(hashtext('nightshift.association'));
+
+-- name: lock_exposure
+select pg_advisory_lock(hashtext('nightshift.release'), hashtext(:exposure));
+
+-- name: unlock_exposure
+select pg_advisory_unlock(hashtext('nightshift.release'), hashtext(:exposure));
+
+-- name: try_lock_posting
+select pg_try_advisory_lock(hashtext('nightshift.post')) as taken;
+
+-- name: unlock_posting
+select pg_advisory_unlock(hashtext('nightshift.post'));
+
+-- name: objects_of
+select candid, object_id from candidates where candid = any(:candids::bigint[]) and object_id is not null
+union
+select first_candid, object_id from objects where first_candid = any(:candids::bigint[]);
+
+-- name: objects_in_windows
+select distinct o.object_id, o.ra_deg, o.dec_deg
+from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
+join objects o on o.zone = w.zone and o.ra_deg between w.low and w.high;
+
+-- name: add_object!
+insert into objects (object_id, site, ra_deg, dec_deg, first_candid, first_seen, last_seen)
+values (:object_id, :site, :ra_deg, :dec_deg, :candid, :seen, :seen)
+on conflict (object_id) do nothing;
+
+-- name: count_detection!
+update objects
+set detections = detections + 1, first_seen = least(first_seen, :seen), last_seen = greatest(last_seen, :seen)
+where object_id = :object_id;
+
+-- name: set_objects!
+update candidates c
+set object_id = n.object_id
+from unnest(:candids::bigint[], :times::timestamptz[], :names::text[]) as n (candid, shutter_open, object_id)
+where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is null;
+
+-- name: searches_of_units
+select * from searches where unit_key = any(:unit_keys::text[]) order by unit_key;
+
+-- name: searches_of_field
+select * from searches
+where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
+  and shutter_open >= :since and shutter_open < :before
+order by shutter_open, unit_key;
+
+-- name: searches_so_far
+select detector, quadrant, count(*) as searches from searches
+where instrument = :instrument and field = :field and campaign = :campaign and shutter_open <= :until
+group by detector, quadrant;
+
+-- name: candidates_of_units
+select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
+       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.record, a.state as alert_state
+from candidates c
+left join alerts a on a.candid = c.candid
+where c.unit_key = any(:unit_keys::text[]) and c.shutter_open = :shutter_open and c.campaign = :campaign
+order by c.candid;
+
+-- name: detections_in_windows
+select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
+       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.record
+from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
+join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
+where c.campaign = :campaign and c.shutter_open >= :since and c.shutter_open < :before
+order by w.item, c.shutter_open, c.candid;
+
+-- name: detection_times_in_windows
+select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_deg
+from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
+join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
+where c.campaign = :campaign and c.shutter_open <= :until
+order by w.item, c.shutter_open, c.candid;
+
+-- name: reference_spans
+select m.reference_key, min(e.shutter_open) as begins, max(e.shutter_open) as ends
+from reference_members m
+join units u using (unit_key)
+join exposures e using (instrument, exposure_id)
+where m.reference_key = any(:reference_keys::text[])
+group by m.reference_key;
+
+-- name: cutouts_of_units
+select unit_key, path, sha256 from products
+where unit_key = any(:unit_keys::text[]) and kind = 'cutouts' and deleted_at is null;
+
+-- name: put_alert!
+insert into alerts (candid, shutter_open, object_id, unit_key, campaign, site, night, state, schema_version,
+                    packet_path, packet_offset, packet_bytes, packet_sha256, released_at)
+values (:candid, :shutter_open, :object_id, :unit_key, :campaign, :site, :night, 'released', :schema_version,
+        :packet_path, :packet_offset, :packet_bytes, :packet_sha256, now())
+on conflict (candid) do update
+set object_id = excluded.object_id, state = excluded.state, reason = null, schema_version = excluded.schema_version,
+    packet_path = excluded.packet_path, packet_offset = excluded.packet_offset,
+    packet_bytes = excluded.packet_bytes, packet_sha256 = excluded.packet_sha256, released_at = excluded.released_at
+where alerts.state = 'held';
+
+-- name: queue_alert!
+insert into outbox (candid, topic, state, queued_at) values (:candid, :kafka_topic, 'queued', now())
+on conflict (candid, topic) do update set state = 'queued', queued_at = excluded.queued_at
+where outbox.state = 'held';
+
+-- name: withhold_alert!
+insert into alerts (candid, shutter_open, unit_key, campaign, site, night, state, reason)
+values (:candid, :shutter_open, :unit_key, :campaign, :site, :night, 'withheld', :reason)
+on conflict (candid) do update set state = excluded.state, reason = excluded.reason where alerts.state = 'held';
+
+-- name: withhold_message!
+insert into outbox (candid, topic, state) values (:candid, :kafka_topic, 'withheld')
+on conflict (candid, topic) do update set state = 'withheld' where outbox.state = 'held';
+
+-- name: queued
+select o.candid, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes, a.packet_sha256
+from outbox o
+join alerts a using (candid)
+where o.state = 'queued' and (o.queued_at, o.candid, o.topic) > (:after_time, :after_candid, :after_topic)
+order by o.queued_at, o.candid, o.topic
+limit :most;
+
+-- name: acknowledge!
+with delivered as (
+    update outbox o
+    set state = 'acknowledged', acknowledged_at = clock_timestamp(), broker_partition = n.broker_partition,
+        broker_offset = n.broker_offset, tries = o.tries + 1, last_error = null
+    from unnest(:candids::bigint[], :topics::text[], :partitions::integer[], :offsets::bigint[])
+        as n (candid, topic, broker_partition, broker_offset)
+    where o.candid = n.candid and o.topic = n.topic and o.state = 'queued'
+    returning o.candid
+)
+update alerts a set state = 'sent' where a.state = 'released' and a.candid in (select candid from delivered);
+
+-- name: note_failures!
+update outbox o
+set tries = least(o.tries + 1, 32767), last_error = n.error
+from unnest(:candids::bigint[], :topics::text[], :errors::text[]) as n (candid, topic, error)
+where o.candid = n.candid and o.topic = n.topic and o.state = 'queued';
+
+-- name: withhold_damaged!
+with withheld as (
+    update outbox set state = 'withheld', last_error = :error
+    where candid = :candid and state = 'queued'
+    returning candid
+)
+update alerts set state = 'withheld', reason = :reason where state = 'released' and candid in (select candid from withheld);
+
+-- name: queue_length
+select count(*) from outbox where state = 'queued';
+
+-- name: packet_place
+select candid, state, object_id, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
+where candid = :candid;
