@@ -62,6 +62,7 @@ class FileNames(Table):
 
     pattern: Pattern  # named groups; `exposure` or `exposure_from` gives the id, `detector` where there is one
     exposure_id: str = "{exposure}"  # built from the pattern's groups
+    template: str | None = None  # str.format with the keys of `nightshift.simulator.plan.file_name`
     largest_mb: Positive = 500.0  # unpacked
 
 
