@@ -1,0 +1,507 @@
+"""Results into the ledger: one function a kind of job, one transaction a unit.
+
+Products move from the attempt's folder to their place in the depot inside that transaction, after their checksums
+were verified. A crash between the move and the commit is mended by the next collection, which finds the same bytes
+at their place.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import nightshift
+from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.errors import Retry
+from nightshift.files import sha256_of, sync_folder
+from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
+from nightshift.keys import CalibrationKey, ReferenceKey, UnitKey
+from nightshift.vocabulary import (
+    AttemptState,
+    CalibrationKind,
+    CalibrationState,
+    ErrorClass,
+    EventLevel,
+    JobKind,
+    Reason,
+    ReferenceState,
+    UnitState,
+)
+from nightshift.workflow.keys import Subject
+from nightshift.workplace import Workplace
+
+__all__ = ["Outcome", "end_subject", "record"]
+
+MOST_CANDIDATES = 999  # a candid has three digits for their number
+MJD_EPOCH = datetime.fromisoformat("1858-11-17T00:00:00+00:00")
+_QUALITY = (
+    "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
+    "astrometry_rms_arcsec", "pointing_offset_arcsec", "limiting_magnitude", "sources", "saturated_fraction",
+    "masked_fraction", "cosmic_ray_pixels", "corners_deg",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one attempt ended.
+
+    Parameters
+    ----------
+    state : AttemptState
+    result : UnitResult or None
+        What it left; None where it left nothing that is believed.
+    reason, error_class, detail
+        Why it did not succeed.
+    restarts, host : int, str
+        From the runner.
+    """
+
+    state: AttemptState
+    result: UnitResult | None = None
+    reason: Reason | None = None
+    error_class: ErrorClass | None = None
+    detail: str = ""
+    restarts: int = 0
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A unit whose work has ended for good, with everything its record function needs."""
+
+    subject: Subject
+    attempt: Mapping[str, Any]
+    job: JobFile
+    work: UnitWork
+    outcome: Outcome
+    products: dict[str, str]  # kind -> product key
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What the job measured; empty where it left nothing."""
+        return self.outcome.result.metrics if self.outcome.result else {}
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Return a table that the job left."""
+        return self.outcome.result.rows.get(name, []) if self.outcome.result else []
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the attempt succeeded."""
+        return self.outcome.state is AttemptState.SUCCEEDED
+
+
+def record(workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], job: JobFile, outcome: Outcome) -> str:
+    """Write how an attempt ended, with its products and rows, in one transaction.
+
+    Returns
+    -------
+    str
+        ``succeeded``, ``rejected``, ``failed``, ``retried``, or ``known`` where somebody else wrote it before.
+    """
+    work = next(unit for unit in job.units if unit.token == attempt["token"])
+    if outcome.result is not None and any(row for row in outcome.result.rows.get("candidates", [])):
+        workplace.ledger.rows(
+            "workflow", "make_candidates_partition", shutter_open=_time(work.parameters["shutter_open"])
+        )
+    with workplace.ledger.transaction():
+        if workplace.ledger.row("workflow", "lock_attempt", token=attempt["token"]) is None:
+            return "known"
+        try:
+            products = _keep_products(workplace, subject, attempt, job, work, outcome)
+        except Retry as error:
+            outcome = Outcome(
+                AttemptState.FAILED, reason=error.reason, error_class=ErrorClass.RETRY, detail=str(error),
+                restarts=outcome.restarts, host=outcome.host,
+            )  # fmt: skip
+            products = {}
+        _end_attempt(workplace, attempt, outcome)
+        if _tries_again(workplace, attempt, outcome):
+            _say_retried(workplace, attempt, outcome)
+            workplace.ledger.run("workflow", "return_unit", unit_key=attempt["unit_key"])
+            return "retried"
+        RECORDERS[subject.kind](workplace, Ending(subject, attempt, job, work, outcome, products))
+        if outcome.state in (AttemptState.FAILED, AttemptState.LOST):
+            _say_failed(workplace, attempt, outcome)
+            return "failed"
+        return outcome.state.value
+
+
+def end_subject(workplace: Workplace, subject: Subject) -> None:
+    """End the exposures of a subject whose units have all ended."""
+    if subject.kind is JobKind.SCIENCE:
+        workplace.ledger.run(
+            "workflow", "end_exposure",
+            instrument=subject["instrument"], exposure_id=subject["exposure_id"],
+        )  # fmt: skip
+    elif subject.kind is JobKind.MASTER:
+        workplace.ledger.run(
+            "workflow", "end_set",
+            instrument=subject["instrument"], night=subject.night, kind=subject["kind"], filter=subject["filter"],
+            quadrants=len(workplace.survey.camera.quadrant_ids),
+        )  # fmt: skip
+
+
+# --- attempts -----------------------------------------------------------------------------------------------
+
+
+def _end_attempt(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+    result = outcome.result
+    workplace.ledger.run(
+        "workflow", "end_attempt",
+        token=attempt["token"], state=outcome.state, reason=outcome.reason, error_class=outcome.error_class,
+        detail=outcome.detail[:2000], restart_count=outcome.restarts, host=(result.host if result else outcome.host),
+        peak_memory_mb=(result.peak_memory_mb if result else None),
+        seconds=(dict(result.seconds) if result else None),
+    )  # fmt: skip
+
+
+def _tries_again(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> bool:
+    return (
+        outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES)
+        and attempt["attempt"] < workplace.survey.exposure.attempts
+    )
+
+
+def _say_retried(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+    workplace.ledger.event(
+        EventLevel.WARNING, "attempt_failed",
+        f"Attempt {attempt['attempt']} failed and is made again: {outcome.reason}. {outcome.detail}"[:1000],
+        subject=attempt["unit_key"], night_time=workplace.clock.now(), reason=outcome.reason,
+    )  # fmt: skip
+
+
+def _say_failed(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+    workplace.ledger.event(
+        EventLevel.ERROR, "unit_failed",
+        f"Attempt {attempt['attempt']} failed and is the last: {outcome.reason}. {outcome.detail}"[:1000],
+        subject=attempt["unit_key"], night_time=workplace.clock.now(), reason=outcome.reason,
+    )  # fmt: skip
+
+
+# --- products -----------------------------------------------------------------------------------------------
+
+
+def _keep_products(
+    workplace: Workplace,
+    subject: Subject,
+    attempt: Mapping[str, Any],
+    job: JobFile,
+    work: UnitWork,
+    outcome: Outcome,
+) -> dict[str, str]:
+    """Verify and place what an attempt made, and return the keys of its products by kind."""
+    if outcome.result is None or outcome.state is AttemptState.FAILED:
+        return {}
+    home, night = _home(workplace, subject, work)
+    keys = {}
+    for product in outcome.result.products:
+        target = _place(workplace, Path(work.folder), home, product)
+        keys[product.kind] = f"{work.unit_key}/{product.kind}"
+        workplace.ledger.run(
+            "workflow", "put_product",
+            product_key=keys[product.kind], kind=product.kind, unit_key=work.unit_key, campaign=subject.campaign,
+            site=workplace.survey.site.name, night=night, path=workplace.depot.relative(target),
+            sha256=product.sha256, bytes=product.bytes, code_version=nightshift.__version__,
+            settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt["attempt"],
+        )  # fmt: skip
+        workplace.ledger.run("workflow", "delete_product_inputs", product_key=keys[product.kind])
+        inputs = product.inputs or work.inputs
+        workplace.ledger.run(
+            "workflow", "put_product_inputs",
+            product_key=keys[product.kind],
+            inputs={"rows": [{"role": i.role, "input_key": i.key, "sha256": i.sha256} for i in inputs]},
+        )  # fmt: skip
+    return keys
+
+
+def _home(workplace: Workplace, subject: Subject, work: UnitWork) -> tuple[Path, date]:
+    """Return the folder where a unit's products live, and the night that they count to."""
+    if subject.kind is JobKind.MASTER:
+        calibration = _calibration_key(subject, work)
+        return workplace.depot.calibration(calibration), calibration.night
+    if subject.kind is JobKind.MOVING_OBJECTS:
+        return workplace.depot.root / "processed" / f"{subject.night:%Y/%m%d}" / subject.job_key, subject.night
+    night = workplace.ledger.value("workflow", "night_of_job", job_key=subject.job_key)
+    if subject.kind is JobKind.REFERENCE:
+        return workplace.depot.reference(_reference_key(work)), night
+    return workplace.depot.processed(night, UnitKey.parse(work.unit_key)), night
+
+
+def _place(workplace: Workplace, folder: Path, home: Path, product: Product) -> Path:
+    """Move one file to its place after its checksum was verified; where it is there already, that is as good."""
+    if Path(product.name).name != product.name or product.name in (".", ".."):
+        raise Retry(Reason.RESULT_INVALID, f"product {product.name!r} is not a plain file name")
+    source, target = folder / product.name, home / product.name
+    if not source.exists() and target.exists():
+        source = target
+    try:
+        found = (sha256_of(source), source.stat().st_size)
+    except OSError as error:
+        raise Retry(Reason.RESULT_INVALID, f"product {product.name} of the result is not there: {error}") from error
+    if found != (product.sha256, product.bytes):
+        raise Retry(Reason.RESULT_INVALID, f"product {product.name} is not what its result says: {found}")
+    if source != target:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)
+        sync_folder(target.parent)
+    return target
+
+
+# --- masters ------------------------------------------------------------------------------------------------
+
+
+def record_master(workplace: Workplace, ending: Ending) -> None:
+    """Write the master and what was made of each of its frames. A failure ends the version too, with its reason."""
+    key, outcome, metrics = _calibration_key(ending.subject, ending.work), ending.outcome, ending.metrics
+    in_service = ending.succeeded and key.kind.value in ending.products
+    begins = workplace.ledger.row(
+        "workflow", "night_bounds", site=workplace.survey.site.name, night=key.night
+    ) or {"begins": workplace.clock.now()}  # fmt: skip
+    reason = None if in_service else outcome.reason or Reason.RESULT_INVALID
+    workplace.ledger.run(
+        "workflow", "put_calibration",
+        kind=key.kind, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
+        night=key.night, epoch=key.epoch, version=key.version, calibration_key=str(key),
+        state=CalibrationState.IN_SERVICE if in_service else CalibrationState.REJECTED,
+        reason=reason, detail=outcome.detail[:2000],
+        product_key=ending.products.get(key.kind.value), frames=metrics.get("frames") or 0,
+        level=metrics.get("level"), noise=metrics.get("noise"), valid_from=begins["begins"],
+    )  # fmt: skip
+    workplace.ledger.run(
+        "workflow", "put_calibration_frames",
+        calibration_key=str(key), frames={"rows": _judged_frames(ending, reason)},
+    )  # fmt: skip
+    if in_service:
+        workplace.ledger.run(
+            "workflow", "release_held",
+            instrument=key.instrument, night=key.night, filter=key.filter, detector=key.detector,
+            quadrant=key.quadrant,
+        )  # fmt: skip
+        workplace.ledger.run("workflow", "reopen_exposures", instrument=key.instrument, night=key.night)
+    else:
+        workplace.ledger.event(
+            EventLevel.WARNING, "master_rejected", f"No master: {reason}. {outcome.detail}"[:1000],
+            subject=key, night_time=workplace.clock.now(), reason=reason,
+        )  # fmt: skip
+
+
+def _judged_frames(ending: Ending, reason: Reason | None) -> list[dict[str, Any]]:
+    """Return one row a planned frame; one that the job says nothing of shares the master's fate."""
+    judged = {row["key"]: row for row in ending.rows("frames")}
+    rows = []
+    for frame in ending.work.parameters["frames"]:
+        instrument, exposure_id, detector = frame["key"].split("/")
+        row = judged.get(frame["key"], {"accepted": False, "reason": reason or Reason.RESULT_INVALID})
+        accepted = bool(row["accepted"])
+        rows.append(
+            {
+                "instrument": instrument,
+                "exposure_id": exposure_id,
+                "detector": int(detector[1:]),
+                "accepted": accepted,
+                "reason": row.get("reason") if accepted else row.get("reason") or Reason.RESULT_INVALID,
+                "level": row.get("level"),
+            }
+        )
+    return rows
+
+
+def _calibration_key(subject: Subject, work: UnitWork) -> CalibrationKey:
+    parameters = work.parameters
+    return CalibrationKey(
+        CalibrationKind(subject["kind"]), subject["instrument"], parameters["detector"], parameters["quadrant"],
+        subject["filter"], subject.night, version=int(subject["version"]),
+    )  # fmt: skip
+
+
+# --- science and differences --------------------------------------------------------------------------------
+
+
+def record_science(workplace: Workplace, ending: Ending) -> None:
+    """Write a reduced quadrant: its state, its measurements, and its difference where one was made."""
+    outcome, unit = ending.outcome, UnitKey.parse(ending.work.unit_key)
+    states = {AttemptState.SUCCEEDED: UnitState.PROCESSED, AttemptState.REJECTED: UnitState.REJECTED}
+    state = states.get(outcome.state, UnitState.FAILED)
+    flags = [*ending.work.parameters.get("flags", []), *(outcome.result.flags if outcome.result else ())]
+    workplace.ledger.run(
+        "workflow", "end_unit",
+        unit_key=str(unit), state=state, detail=outcome.detail[:2000], flags=sorted({str(flag) for flag in flags}),
+        reason=None if state is UnitState.PROCESSED else outcome.reason or Reason.RESULT_INVALID,
+    )  # fmt: skip
+    if any(name in ending.metrics for name in _QUALITY):
+        _put_image_quality(workplace, unit, ending.metrics, good=state is UnitState.PROCESSED)
+    if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:
+        _put_difference(workplace, ending)
+
+
+def _put_image_quality(workplace: Workplace, unit: UnitKey, metrics: dict[str, Any], *, good: bool) -> None:
+    workplace.ledger.run(
+        "workflow", "put_image_quality",
+        unit_key=str(unit), instrument=unit.instrument, exposure_id=unit.exposure_id, detector=unit.detector,
+        quadrant=unit.quadrant, good=bool(metrics.get("good", good)),
+        warnings=[str(warning) for warning in metrics.get("warnings", [])],
+        **{name: _flat(metrics.get(name)) for name in _QUALITY},
+    )  # fmt: skip
+
+
+def _flat(value: Any) -> Any:
+    """Return corners as one list of numbers, and anything else as it is."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return [number for pair in value for number in pair]
+    return value
+
+
+def record_difference(workplace: Workplace, ending: Ending) -> None:
+    """Write the difference of a quadrant that was reduced before its reference came."""
+    _put_difference(workplace, ending)
+
+
+def _put_difference(workplace: Workplace, ending: Ending) -> None:
+    """Write a difference with its candidates, numbered and identified by the survey's rule."""
+    unit, parameters, metrics = ending.work.unit_key, ending.work.parameters, ending.metrics.get("difference") or {}
+    candidates = ending.rows("candidates")
+    state, reason = _difference_state(ending, metrics, len(candidates))
+    written = workplace.ledger.row(
+        "workflow", "put_difference",
+        unit_key=unit, reference_key=parameters["reference_key"], campaign=ending.subject.campaign, state=state,
+        reason=reason, detail=str(metrics.get("detail") or ending.outcome.detail)[:2000],
+        product_key=ending.products.get("difference"), candidates=len(candidates),
+        noise_ratio=metrics.get("noise_ratio"), limiting_magnitude=metrics.get("limiting_magnitude"),
+        quality=dict(metrics.get("quality") or {}),
+    )  # fmt: skip
+    if written and state is UnitState.PROCESSED and candidates:
+        _put_candidates(workplace, ending, candidates)
+
+
+def _difference_state(
+    ending: Ending, metrics: dict[str, Any], candidates: int
+) -> tuple[UnitState, Reason | str | None]:
+    if candidates > MOST_CANDIDATES:
+        return UnitState.REJECTED, Reason.TOO_MANY_CANDIDATES
+    if ending.outcome.state is AttemptState.REJECTED:
+        return UnitState.REJECTED, ending.outcome.reason or Reason.DIFFERENCE_FAILED
+    if not ending.succeeded:
+        return UnitState.FAILED, ending.outcome.reason or Reason.DIFFERENCE_FAILED
+    state = UnitState(metrics.get("state", UnitState.PROCESSED))
+    return state, None if state is UnitState.PROCESSED else metrics.get("reason") or Reason.DIFFERENCE_FAILED
+
+
+def _put_candidates(workplace: Workplace, ending: Ending, candidates: list[dict[str, Any]]) -> None:
+    parameters, campaign = ending.work.parameters, ending.subject.campaign
+    camera, shutter_open = workplace.survey.camera, _time(parameters["shutter_open"])
+    processing = processing_id(
+        shutter_open,
+        readout_channel(camera, parameters["detector"], parameters["quadrant"]),
+        campaign_number=workplace.ledger.value("workflow", "campaign_number", campaign=campaign),
+    )
+    night = workplace.ledger.value("workflow", "night_of_job", job_key=ending.subject.job_key)
+    rows = [
+        {**row, "candid": candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
+    ]
+    workplace.ledger.run(
+        "workflow", "put_candidates",
+        shutter_open=shutter_open, unit_key=ending.work.unit_key, campaign=campaign,
+        reference_key=parameters["reference_key"], processing_id=processing, site=workplace.survey.site.name,
+        night=night, field=parameters["field"], filter=parameters["filter"], candidates={"rows": rows},
+    )  # fmt: skip
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+# --- references ---------------------------------------------------------------------------------------------
+
+
+def record_reference(workplace: Workplace, ending: Ending) -> None:
+    """Write a version of a reference. A field's first serves by the survey's policy; later ones wait for approval."""
+    key, outcome, metrics = _reference_key(ending.work), ending.outcome, ending.metrics
+    built = ending.succeeded and "reference" in ending.products
+    state, valid_from = _reference_state(workplace, ending, key) if built else (ReferenceState.REJECTED, None)
+    conf = workplace.ledger.row("workflow", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
+    workplace.ledger.run(
+        "workflow", "put_reference",
+        field=key.field, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
+        version=key.version, reference_key=str(key), state=state,
+        reason=None if built else outcome.reason or Reason.RESULT_INVALID, detail=outcome.detail[:2000],
+        product_key=ending.products.get("reference"), frames=metrics.get("frames") or 0,
+        fwhm_px=metrics.get("fwhm_px"), zero_point=metrics.get("zero_point"),
+        limiting_magnitude=metrics.get("limiting_magnitude"), valid_from=valid_from,
+        requested_by=conf["conf"].get("requested_by", "nightshift"),
+        request_reason=conf["conf"].get("request_reason", ""),
+    )  # fmt: skip
+    if not built:
+        return
+    weights = {row["unit_key"]: row["weight"] for row in metrics.get("members", [])}
+    planned = [member["unit_key"] for member in ending.work.parameters["members"]]
+    members = [
+        {"unit_key": unit_key, "position": position, "weight": weights[unit_key] if weights else 1.0}
+        for position, unit_key in enumerate(planned, start=1)
+        if not weights or unit_key in weights
+    ]
+    workplace.ledger.run(
+        "workflow", "put_reference_members", reference_key=str(key), members={"rows": members}
+    )  # fmt: skip
+
+
+def _reference_state(
+    workplace: Workplace, ending: Ending, key: ReferenceKey
+) -> tuple[ReferenceState, datetime | None]:
+    """Return how a version begins its life: a first one serves from this night or the next."""
+    if key.version > 1:
+        return ReferenceState.BUILT, None
+    night = workplace.ledger.value("workflow", "night_of_job", job_key=ending.subject.job_key)
+    bounds = workplace.ledger.row("workflow", "night_bounds", site=workplace.survey.site.name, night=night)
+    assert bounds is not None  # its frames belong to a night
+    now = workplace.survey.reference.first_serves == "now"
+    return ReferenceState.IN_SERVICE, bounds["begins"] if now else bounds["ends"]
+
+
+def _reference_key(work: UnitWork) -> ReferenceKey:
+    _, field, instrument, detector, quadrant, filter_name, version = work.unit_key.split("/")
+    return ReferenceKey(int(field), instrument, int(detector[1:]), int(quadrant[1:]), filter_name, int(version[1:]))
+
+
+# --- moving objects -----------------------------------------------------------------------------------------
+
+
+def record_moving_objects(workplace: Workplace, ending: Ending) -> None:
+    """Write the night's tracklets in place of those that a run before may have left."""
+    of_night = {
+        "site": ending.subject["site"],
+        "night": ending.subject.night,
+        "campaign": ending.subject.campaign,
+    }
+    if not ending.succeeded:
+        return
+    workplace.ledger.run("workflow", "delete_tracklets", **of_night)
+    for row in ending.rows("tracklets"):
+        key = f"{ending.work.unit_key}/t{row['number']:05d}"
+        members = [
+            {"candid": member["candid"], "position": position, "residual_arcsec": member.get("residual_arcsec")}
+            for position, member in enumerate(row["members"], start=1)
+        ]
+        workplace.ledger.run(
+            "workflow", "put_tracklet",
+            **of_night, number=row["number"], tracklet_key=key, detections=len(members),
+            begins=_from_mjd(row["begins_mjd"]), ends=_from_mjd(row["ends_mjd"]), ra_deg=row["ra_deg"],
+            dec_deg=row["dec_deg"], rate_deg_per_day=row["rate_deg_per_day"],
+            position_angle_deg=row["position_angle_deg"], residual_arcsec=row["residual_arcsec"],
+            magnitude=row.get("magnitude"),
+        )  # fmt: skip
+        workplace.ledger.run("workflow", "put_tracklet_members", tracklet_key=key, members={"rows": members})
+
+
+def _from_mjd(mjd: float) -> datetime:
+    return MJD_EPOCH + timedelta(days=mjd)
+
+
+RECORDERS: dict[JobKind, Callable[[Workplace, Ending], None]] = {
+    JobKind.MASTER: record_master,
+    JobKind.SCIENCE: record_science,
+    JobKind.REFERENCE: record_reference,
+    JobKind.DIFFERENCE: record_difference,
+    JobKind.MOVING_OBJECTS: record_moving_objects,
+}
