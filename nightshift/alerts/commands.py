@@ -1,0 +1,102 @@
+"""The commands ``nightshift alerts post``, ``consume`` and ``show``."""
+
+import argparse
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightshift.workplace import Workplace
+
+__all__ = ["register", "stamps_figure"]
+
+
+def register(subparsers: Any) -> None:
+    """Add ``alerts`` and its own commands to the command line's subparsers."""
+    alerts = subparsers.add_parser("alerts", help="send, receive and look at alerts")
+    commands = alerts.add_subparsers(dest="alerts_command", required=True)
+    post_parser = commands.add_parser("post", help="send what is queued; exit code 1 while something stays queued")
+    post_parser.add_argument("--brokers", help="host:port,... (default: NIGHTSHIFT_BROKERS)")
+    post_parser.set_defaults(run=_post)
+    consume_parser = commands.add_parser("consume", help="receive alerts until interrupted")
+    consume_parser.add_argument("--folder", type=Path, required=True, help="where the lines and counts are written")
+    consume_parser.set_defaults(run=_consume)
+    show_parser = commands.add_parser("show", help="print an alert's packet and draw its stamps")
+    show_parser.add_argument("candid", type=int)
+    show_parser.add_argument("--png", type=Path, help="the picture of the stamps (default: <candid>.png)")
+    show_parser.set_defaults(run=_show)
+
+
+def _post(options: argparse.Namespace) -> int:
+    from nightshift.alerts.post import post
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        summary = post(workplace, brokers=options.brokers)
+    if summary.busy:
+        print("Another poster is at work; nothing was tried.")
+        return 1
+    print(f"{summary.acknowledged} acknowledged, {summary.failed} stay queued, {summary.damaged} withheld")
+    if summary.error:
+        print(summary.error)
+    return 1 if summary.failed or summary.damaged else 0
+
+
+def _consume(options: argparse.Namespace) -> int:
+    from nightshift.alerts import consumer
+
+    return consumer.main(["--folder", str(options.folder)])
+
+
+def _show(options: argparse.Namespace) -> int:
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        found = _packet(workplace, options.candid)
+    if found is None:
+        print(f"No packet of candid {options.candid}: it has no alert, or the alert is withheld.")
+        return 1
+    state, packet = found
+    stamps = {name: packet.pop(name) for name in ("cutoutScience", "cutoutTemplate", "cutoutDifference")}
+    print(json.dumps(packet, indent=1))
+    target = options.png or Path(f"{options.candid}.png")
+    target.write_bytes(stamps_figure({name: stamp["stampData"] for name, stamp in stamps.items() if stamp}))
+    print(f"State: {state}. Stamps: {target}")
+    return 0
+
+
+def _packet(workplace: "Workplace", candid: int) -> tuple[str, dict[str, Any]] | None:
+    """Return an alert's state and packet, or None where it has no packet."""
+    from nightshift.alerts.packets import decode
+    from nightshift.alerts.tars import Member, read_member
+
+    row = workplace.ledger.row("alerts", "packet_place", candid=candid)
+    if row is None or row["packet_path"] is None:
+        return None
+    place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
+    return row["state"], decode(read_member(workplace.depot.absolute(row["packet_path"]), place))
+
+
+def stamps_figure(stamps: dict[str, bytes]) -> bytes:
+    """Return a PNG of gzipped FITS stamps side by side, each stretched between its 1st and 99th percentile."""
+    import numpy as np
+    from astropy.io import fits
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(3 * max(len(stamps), 1), 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    for place, (name, content) in enumerate(stamps.items(), start=1):
+        with fits.open(io.BytesIO(gzip.decompress(content))) as units:
+            image = np.asarray(units[0].data, dtype=np.float32)
+        low, high = np.nanpercentile(image, [1, 99]) if np.isfinite(image).any() else (0.0, 1.0)
+        axes = figure.add_subplot(1, len(stamps), place)
+        axes.imshow(image, origin="lower", cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+        axes.set_title(name.removeprefix("cutout").lower(), fontsize=10)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    return picture.getvalue()

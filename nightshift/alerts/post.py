@@ -1,0 +1,211 @@
+"""Send what the outbox holds, and believe only what the broker acknowledged.
+
+A message is sent at least once: where a broker's answer was lost it is sent again, with the same bytes and the
+same key, and consumers drop repeats by ``candid``.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import KafkaException, Message, Producer
+
+from nightshift.alerts.address import brokers_from_environment
+from nightshift.alerts.tars import Member, read_member
+from nightshift.errors import NeedsOperator
+from nightshift.ledger import Ledger
+from nightshift.vocabulary import EventLevel
+from nightshift.workplace import Workplace
+
+__all__ = ["PostSummary", "post"]
+
+Row = dict[str, Any]
+BATCH = 500
+LOCK_POLL_S = 0.2
+BEGINNING = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_candid": -1, "after_topic": ""}
+
+
+@dataclass
+class PostSummary:
+    """What one call of `post` did.
+
+    Parameters
+    ----------
+    acknowledged : int
+        Messages that the broker said it has.
+    failed : int
+        Messages that stay queued: the broker did not take them, or the packet could not be read now.
+    damaged : int
+        Messages withheld because the packet's bytes are not those that were released.
+    busy : bool
+        Another poster held the lock for as long as this call was ready to wait: nothing was tried.
+    error : str
+        The last thing that went wrong.
+    """
+
+    acknowledged: int = 0
+    failed: int = 0
+    damaged: int = 0
+    busy: bool = False
+    error: str = ""
+
+
+@dataclass
+class _Batch:
+    """What became of the messages of one batch."""
+
+    delivered: list[tuple[Row, int, int]] = field(default_factory=list)  # with partition and offset
+    failed: list[tuple[Row, str]] = field(default_factory=list)
+    damaged: list[tuple[Row, NeedsOperator]] = field(default_factory=list)
+
+
+def post(
+    workplace: Workplace, *, brokers: str | None = None, lock_wait_s: float = 60.0, delivery_s: float = 20.0
+) -> PostSummary:
+    """Send every queued message, and mark those that the broker acknowledged.
+
+    Stops at the first batch that the broker does not take whole; what is left stays queued for the next call.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    brokers : str, optional
+        Kafka's ``host:port,...``; by default what the environment names.
+    lock_wait_s : float
+        How long to wait for another poster to finish, in real seconds.
+    delivery_s : float
+        How long a message may take, in real seconds.
+    """
+    summary = PostSummary()
+    with _alone(workplace.ledger, lock_wait_s) as mine:
+        if not mine:
+            summary.busy = True
+            return summary
+        first = workplace.ledger.rows("alerts", "queued", **BEGINNING, most=BATCH)
+        if not first:
+            return summary
+        try:
+            producer = _producer(brokers or brokers_from_environment(), delivery_s)
+        except (KafkaException, OSError) as error:
+            _record(workplace, _Batch(failed=[(row, str(error)) for row in first]), summary)
+            return summary
+        for rows in _batches(workplace.ledger, first):
+            batch = _send(workplace, producer, rows, delivery_s)
+            _record(workplace, batch, summary)
+            if batch.failed and not batch.delivered:
+                break
+    return summary
+
+
+@contextmanager
+def _alone(ledger: Ledger, wait_s: float) -> Iterator[bool]:
+    """Hold the posters' lock; say False where another held it for too long."""
+    deadline = time.monotonic() + wait_s
+    while not ledger.value("alerts", "try_lock_posting"):
+        if time.monotonic() >= deadline:
+            yield False
+            return
+        time.sleep(LOCK_POLL_S)
+    try:
+        yield True
+    finally:
+        ledger.row("alerts", "unlock_posting")
+
+
+def _producer(brokers: str, delivery_s: float) -> Producer:
+    return Producer(
+        {
+            "bootstrap.servers": brokers,
+            "client.id": "nightshift-post",
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": 5,
+            "message.timeout.ms": int(delivery_s * 1000),
+            "topic.metadata.refresh.interval.ms": 10_000,
+            "log_level": 2,  # what went wrong is in the ledger, a message each
+        }
+    )
+
+
+def _batches(ledger: Ledger, first: list[Row]) -> Iterator[list[Row]]:
+    """Yield the queued messages in their order; one that fails is not met again in this call."""
+    rows = first
+    while rows:
+        yield rows
+        last = rows[-1]
+        rows = ledger.rows(
+            "alerts", "queued", after_time=last["queued_at"], after_candid=last["candid"],
+            after_topic=last["topic"], most=BATCH,
+        )  # fmt: skip
+
+
+def _send(workplace: Workplace, producer: Producer, rows: Sequence[Row], delivery_s: float) -> _Batch:
+    """Hand a batch to the broker and wait until each message is acknowledged or given up."""
+    batch = _Batch()
+    for row in rows:
+        place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
+        try:
+            packet = read_member(workplace.depot.absolute(row["packet_path"]), place)
+            producer.produce(
+                row["topic"], value=packet, key=f"{row['object_id']}/{row['candid']}",
+                on_delivery=_reporter(batch, row),
+            )  # fmt: skip
+        except NeedsOperator as error:
+            batch.damaged.append((row, error))
+        except (OSError, BufferError, KafkaException) as error:
+            batch.failed.append((row, str(error)))
+        producer.poll(0)
+    if producer.flush(delivery_s + 5):
+        producer.purge()
+        producer.flush(5)
+    return batch
+
+
+def _reporter(batch: _Batch, row: Row):
+    """Return the function that takes in the broker's word on one message."""
+
+    def report(error: Any, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if error is not None or partition is None or offset is None or offset < 0:
+            batch.failed.append((row, str(error or "acknowledged without an offset")))
+        else:
+            batch.delivered.append((row, partition, offset))
+
+    return report
+
+
+def _record(workplace: Workplace, batch: _Batch, summary: PostSummary) -> None:
+    """Write into the ledger what became of a batch."""
+    ledger = workplace.ledger
+    with ledger.transaction():
+        ledger.run(
+            "alerts", "acknowledge",
+            candids=[row["candid"] for row, _, _ in batch.delivered],
+            topics=[row["topic"] for row, _, _ in batch.delivered],
+            partitions=[partition for _, partition, _ in batch.delivered],
+            offsets=[offset for _, _, offset in batch.delivered],
+        )  # fmt: skip
+        ledger.run(
+            "alerts", "note_failures",
+            candids=[row["candid"] for row, _ in batch.failed],
+            topics=[row["topic"] for row, _ in batch.failed],
+            errors=[error for _, error in batch.failed],
+        )  # fmt: skip
+        for row, error in batch.damaged:
+            ledger.run("alerts", "withhold_damaged", candid=row["candid"], reason=error.reason, error=str(error))
+            ledger.event(EventLevel.PAGE, "packet_damaged", f"alert {row['candid']} was not sent: {error}",
+                         subject=row["candid"], night_time=workplace.clock.now())  # fmt: skip
+        if batch.failed:
+            ledger.event(
+                EventLevel.WARNING, "alerts_not_sent",
+                f"{len(batch.failed)} alerts stay queued: {batch.failed[-1][1]}",
+                night_time=workplace.clock.now(), alerts=len(batch.failed),
+            )  # fmt: skip
+    summary.acknowledged += len(batch.delivered)
+    summary.failed += len(batch.failed)
+    summary.damaged += len(batch.damaged)
+    problems = [error for _, error in batch.failed] + [str(error) for _, error in batch.damaged]
+    summary.error = problems[-1] if problems else summary.error

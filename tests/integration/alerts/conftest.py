@@ -1,0 +1,158 @@
+"""A small night in a real ledger: three exposures of one quadrant pair with candidates and stamps."""
+
+import gzip
+import io
+import json
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from nightshift.alerts.broker import mock_cluster
+from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.alerts.tars import write_tar
+from nightshift.clock import SystemClock
+from nightshift.depot import Depot
+from nightshift.files import sha256_of
+from nightshift.keys import ReferenceKey, UnitKey
+from nightshift.ledger import migrate, open_ledger
+from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.settings import load_survey
+from nightshift.workplace import Workplace
+
+SQL = (Path(__file__).parent / "rows.sql").read_text().split(";\n")
+NIGHT = date(2025, 3, 10)
+BEGINS = datetime(2025, 3, 10, 19, tzinfo=UTC)
+FIRST_SHUTTER = datetime(2025, 3, 11, 4, tzinfo=UTC)
+FIELD = 102  # of the demo survey, across RA zero
+
+
+def stamp(value: float) -> bytes:
+    stream = io.BytesIO()
+    fits.PrimaryHDU(np.full((63, 63), value, np.float32)).writeto(stream)
+    return gzip.compress(stream.getvalue(), mtime=0)
+
+
+class SmallNight:
+    """Adds exposures, searched differences and candidates to a ledger, as the collector would."""
+
+    def __init__(self, workplace: Workplace):
+        self.workplace = workplace
+        self._execute(0, begins=BEGINS, ends=BEGINS + timedelta(days=1), night=NIGHT)
+
+    def _execute(self, statement: int, **values) -> None:
+        with self.workplace.ledger.connection.cursor() as cursor:
+            cursor.execute(SQL[statement], values)
+
+    def search(
+        self, number: int, candidates, *, detector=1, quadrant=1, days=0.0, filter="g", stamps=True, state="processed"
+    ):
+        """Add one quadrant's searched difference. `candidates` are (ra, dec) or dicts of columns; returns its key."""
+        exposure_id = f"{number:014d}"
+        shutter = FIRST_SHUTTER + timedelta(days=days, seconds=60 * number)
+        key = UnitKey("democam", exposure_id, detector, quadrant)
+        reference = ReferenceKey(FIELD, "democam", detector, quadrant, filter)
+        common = {
+            "exposure_id": exposure_id, "night": NIGHT, "ut_day": shutter.date(), "filter": filter, "field": FIELD,
+            "shutter_open": shutter, "detector": detector, "quadrant": quadrant, "unit_key": str(key),
+            "reference_key": str(reference), "state": state,
+            "corners": [0.2, -1.7, 359.8, -1.7, 359.8, -1.3, 0.2, -1.3],
+        }  # fmt: skip
+        for statement in range(1, 6):
+            self._execute(statement, **common)
+        rows = [self._candidate(common, i, entry) for i, entry in enumerate(candidates, start=1)]
+        for row in rows:
+            self._execute(6, **row)
+        if stamps and rows:
+            self._stamps(common, len(rows))
+        return str(key)
+
+    def _candidate(self, common, number, entry):
+        given = entry if isinstance(entry, dict) else {"ra_deg": entry[0], "dec_deg": entry[1]}
+        channel = readout_channel(self.workplace.survey.camera, common["detector"], common["quadrant"])
+        pid = processing_id(common["shutter_open"], channel)
+        record = {"fwhm": 2.5, "elong": 1.1, "nbad": 0, "magdiff": 0.01, "ranr": 0.0, "decnr": 0.0, "rb": None}
+        record |= given.pop("record", {})
+        row = {
+            **common, "number": number, "pid": pid, "candid": candidate_id(pid, number, positive=True),
+            "x": 10.0 * number, "y": 5.0 * number, "signal_to_noise": 12.5, "magnitude": 18.75, "error": 0.08, **given,
+        }  # fmt: skip
+        return {**row, "record": json.dumps(record)}
+
+    def _stamps(self, common, count):
+        path = self.workplace.depot.processed(NIGHT, UnitKey.parse(common["unit_key"])) / "cutouts.tar"
+        members = [
+            (f"{number}_{kind}.fits.gz", stamp(number + offset))
+            for number in range(1, count + 1)
+            for offset, kind in ((0, "science"), (100, "template"), (200, "difference"))
+        ]
+        write_tar(path, members)
+        self._execute(7, **common, job_key="job")
+        self._execute(
+            8, **common, product_key=f"{common['unit_key']}/cutouts", path=self.workplace.depot.relative(path),
+            sha256=sha256_of(path), bytes=path.stat().st_size, job_key="job",
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """One PostgreSQL server for all tests here."""
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-alerts-"))
+    folder.chmod(0o755)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = EmbeddedPostgres(folder, port)
+    server.initialise()
+    process = subprocess.Popen(
+        server.command,
+        user=server.operating_system_user,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not server.answers():
+        assert process.poll() is None and time.monotonic() < deadline, "PostgreSQL did not start"
+        time.sleep(0.1)
+    yield server
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def ledger_url(postgres):
+    """The address of an empty ledger."""
+    name = f"ledger_{secrets.token_hex(6)}"
+    postgres.create_database(name)
+    url = postgres.url(name)
+    migrate(url)
+    return url
+
+
+@pytest.fixture
+def workplace(ledger_url, tmp_path):
+    """A workplace of the demo survey with an empty ledger and depot."""
+    with open_ledger(ledger_url) as ledger:
+        yield Workplace(load_survey("demo"), ledger, Depot(tmp_path / "depot"), tmp_path / "inbox", SystemClock())
+
+
+@pytest.fixture
+def small_night(workplace):
+    return SmallNight(workplace)
+
+
+@pytest.fixture
+def brokers():
+    with mock_cluster() as address:
+        yield address

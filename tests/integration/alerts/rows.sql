@@ -1,0 +1,32 @@
+insert into nights (site, night, begins, ends) values ('demo', %(night)s, %(begins)s, %(ends)s) on conflict do nothing;
+insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
+                       shutter_open, detectors_expected)
+values ('democam', %(exposure_id)s, 'demo', %(night)s, %(ut_day)s, 'science', %(field)s, %(filter)s, 30,
+        %(shutter_open)s, '{1,2}') on conflict do nothing;
+insert into units (instrument, exposure_id, detector, quadrant, unit_key, state, ended_at)
+values ('democam', %(exposure_id)s, %(detector)s, %(quadrant)s, %(unit_key)s, 'processed', now())
+on conflict do nothing;
+insert into image_quality (unit_key, instrument, exposure_id, detector, quadrant, zero_point, zero_point_rms,
+                           stars_matched, good, corners_deg)
+values (%(unit_key)s, 'democam', %(exposure_id)s, %(detector)s, %(quadrant)s, 26.25, 0.03, 77, true, %(corners)s)
+on conflict do nothing;
+insert into reference_images (field, instrument, detector, quadrant, filter, version, reference_key, state, reason,
+                              frames)
+values (%(field)s, 'democam', %(detector)s, %(quadrant)s, %(filter)s, 1, %(reference_key)s, 'built', null, 6)
+on conflict do nothing;
+insert into differences (unit_key, reference_key, state, reason, limiting_magnitude, ended_at)
+values (%(unit_key)s, %(reference_key)s, %(state)s::unit_state,
+        case when %(state)s = 'processed' then null else 'difference_failed' end, 20.5, now())
+on conflict do nothing;
+insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
+                        field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error,
+                        record)
+values (%(candid)s, %(shutter_open)s, %(unit_key)s, 'live', %(reference_key)s, %(number)s, %(pid)s, 'demo', %(night)s,
+        %(field)s, %(filter)s, %(ra_deg)s, %(dec_deg)s, %(x)s, %(y)s, true, %(signal_to_noise)s, %(magnitude)s,
+        %(error)s, %(record)s) on conflict do nothing;
+insert into jobs (job_key, kind, subject, site, night) values (%(job_key)s, 'science', 'test', 'demo', %(night)s)
+on conflict do nothing;
+insert into products (product_key, kind, unit_key, site, night, path, sha256, bytes, code_version, settings_hash,
+                      job_key, attempt)
+values (%(product_key)s, 'cutouts', %(unit_key)s, 'demo', %(night)s, %(path)s, %(sha256)s, %(bytes)s, 'test', 'test',
+        %(job_key)s, 1) on conflict do nothing;
