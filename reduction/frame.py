@@ -1,5 +1,8 @@
 """The image of one quadrant with its variance, mask and place on the sky, in memory and as FITS."""
 
+from collections.abc import Sequence
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -8,7 +11,14 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-__all__ = ["Frame", "read_frame", "write_frame"]
+__all__ = ["Frame", "read_frame", "write_frame", "write_units"]
+
+# What the file's structure and the WCS say by themselves; a header that was read must not repeat it.
+_STRUCTURE = re.compile(
+    r"XTENSION|SIMPLE|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|EXTNAME|CHECKSUM|DATASUM|EXTEND"
+    r"|WCSAXES|(CRPIX|CRVAL|CDELT|CTYPE|CUNIT)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|(A|B|AP|BP)_(ORDER|\d_\d)"
+    r"|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
+)
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,10 @@ class Frame:
         return self.image.shape  # type: ignore[return-value]
 
 
-def write_frame(stream: BinaryIO, frame: Frame) -> None:
+def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageHDU] = ()) -> None:
     """Write a frame as multi-extension FITS: ``SCI`` (float32), ``MASK`` (uint16), ``VAR`` (float32).
 
-    The extensions carry CHECKSUM and DATASUM. `stream` is open for writing and reading in binary.
+    `extensions` come after them. All carry CHECKSUM and DATASUM. `stream` is open for writing and reading in binary.
     """
     header = fits.Header()
     if frame.wcs is not None:
@@ -55,7 +65,16 @@ def write_frame(stream: BinaryIO, frame: Frame) -> None:
     units.append(fits.ImageHDU(frame.mask.astype(np.uint16, copy=False), name="MASK"))
     if frame.variance is not None:
         units.append(fits.ImageHDU(frame.variance.astype(np.float32, copy=False), name="VAR"))
-    fits.HDUList(units).writeto(stream, checksum=True)
+    units.extend(extensions)
+    write_units(stream, units)
+
+
+def write_units(stream: BinaryIO, units: Iterable[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]) -> None:
+    """Write FITS units with CHECKSUM and DATASUM, their comments without the time of writing: same data, same bytes."""
+    units = list(units)
+    for unit in units:
+        unit.add_checksum(when="of this unit")
+    fits.HDUList(units).writeto(stream)
 
 
 def read_frame(path: Path) -> Frame:
@@ -64,7 +83,8 @@ def read_frame(path: Path) -> Frame:
     Returns
     -------
     Frame
-        Arrays in the machine's byte order. ``header`` holds every keyword of ``SCI`` but the WCS's own.
+        Arrays in the machine's byte order. ``header`` holds every keyword of ``SCI`` but the WCS's own and those
+        of the file's structure.
     """
     with fits.open(path, memmap=False) as units:
         science = units["SCI"]
@@ -72,5 +92,9 @@ def read_frame(path: Path) -> Frame:
         wcs = WCS(header) if "CTYPE1" in header else None
         names = {unit.name for unit in units}
         variance = units["VAR"].data.astype(np.float32) if "VAR" in names else None
-        own = {key: header[key] for key in header if key and key not in ("COMMENT", "HISTORY")}
+        own = {
+            key: header[key]
+            for key in header
+            if key and key not in ("COMMENT", "HISTORY") and not _STRUCTURE.fullmatch(key)
+        }
         return Frame(science.data.astype(np.float32), units["MASK"].data.astype(np.uint16), variance, wcs, own)

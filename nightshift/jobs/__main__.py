@@ -1,0 +1,33 @@
+"""What a node runs: ``python -m nightshift.jobs <kind> <job-file> [--unit I]``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from nightshift.errors import NightshiftError
+from nightshift.jobs.contract import read_job_file
+from nightshift.jobs.run import run_task
+from nightshift.vocabulary import JobKind
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a task of a job file; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m nightshift.jobs", description="Run a task of a job file.")
+    parser.add_argument("kind", choices=[str(kind) for kind in JobKind])
+    parser.add_argument("job_file", type=Path)
+    parser.add_argument("--unit", type=int, default=None, help="index of the array's task; all without it")
+    options = parser.parse_args(arguments)
+    try:
+        job = read_job_file(options.job_file)
+        if job.kind != options.kind:
+            parser.error(f"{options.job_file} is a job of kind {job.kind}, not {options.kind}")
+        if options.unit is not None and not 0 <= options.unit < len(job.tasks):
+            parser.error(f"the array has tasks 0 to {len(job.tasks) - 1}, not {options.unit}")
+        return run_task(options.job_file, options.unit)
+    except NightshiftError as error:
+        sys.stderr.write(f"{error.reason}: {error}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""Build one quadrant's master bias, dark or flat.
+
+Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, ``dark`` (optional) for flats,
+``last_master`` (optional). Parameters: `calibration_kind`, `detector`, `quadrant`, `filter`, `frames` (`key`,
+`exposure_id`, `filter`, `exposure_s`, `shutter_open`). Product: the master, of the kind's name. Metrics: `frames`,
+`level`, `noise`, `unlike_last_fraction`. Rows: ``frames`` (`key`, `accepted`, `reason`, `level`).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightshift.jobs.contract import UnitResult, UnitWork
+from nightshift.jobs.products import Stopwatch, write_product
+from nightshift.jobs.translate import layout_of, master_settings
+from nightshift.settings import Survey
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from reduction.detector import Calibrations, DetectorSettings
+from reduction.frame import Frame, read_frame, write_frame
+from reduction.masters import FrameVerdict, MasterSettings, build_master, judge_frames, prepare, unlike_fraction
+from reduction.problems import Unusable
+from reduction.raw import Layout, read_quadrant
+
+__all__ = ["run"]
+
+
+def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
+    """Build the master; with too few good frames the result is a rejection that names each frame's reason."""
+    told = work.parameters
+    kind = str(told["calibration_kind"])
+    layout = layout_of(survey, int(told["detector"]), int(told["quadrant"]))
+    settings = master_settings(survey, kind, layout)
+    watch = Stopwatch()
+    with watch("read"):
+        calibrations = Calibrations(bias=_master(work, "bias"), dark=_master(work, "dark"))
+        prepared, verdicts = _prepared(work, survey, layout, calibrations)
+    with watch("judge_frames"):
+        readable = [i for i, frame in enumerate(prepared) if frame is not None and verdicts[i].reason is None]
+        judged = judge_frames([prepared[i] for i in readable], settings)
+        for i, verdict in zip(readable, judged, strict=True):
+            verdicts[i] = verdict
+    accepted = [i for i in range(len(verdicts)) if verdicts[i].reason is None]
+    rows = {"frames": [_row(frame, verdicts[i]) for i, frame in enumerate(told["frames"])]}
+    result = UnitResult(
+        work.unit_key, work.token, AttemptState.SUCCEEDED, rows=rows, metrics={"frames": len(accepted)}
+    )
+    least = survey.calibration.at_least_frames
+    if len(accepted) < least:
+        detail = f"{len(accepted)} of {len(verdicts)} frames are good; {least} are needed"
+        return _rejected(replace(result, seconds=watch.seconds), Reason.TOO_FEW_FRAMES, detail)
+    with watch("build_master"):
+        times = [float(told["frames"][i].get("exposure_s") or 0.0) for i in accepted]
+        master = build_master([_chosen(prepared, i) for i in accepted], times, settings)
+    return _finished(work, folder, kind, master, settings, result, watch)
+
+
+def _chosen(prepared: list[Frame | None], index: int) -> Frame:
+    frame = prepared[index]
+    assert frame is not None
+    return frame
+
+
+def _finished(
+    work: UnitWork,
+    folder: Path,
+    kind: str,
+    master: Frame,
+    settings: MasterSettings,
+    result: UnitResult,
+    watch: Stopwatch,
+) -> UnitResult:
+    """Write the master and compare it with the last good one."""
+    told = work.parameters
+    header = {**master.header, "CALKIND": kind, "FILTER": str(told.get("filter") or "")}
+    with watch("write"):
+        product = write_product(
+            folder, kind, f"{kind}.fits", lambda stream: write_frame(stream, replace(master, header=header)),
+            inputs=work.inputs,
+        )  # fmt: skip
+    unlike = _unlike_last(work, master, kind, settings)
+    metrics = {
+        **result.metrics,
+        "level": master.header["LEVEL"],
+        "noise": master.header["NOISE"],
+        "bad_pixels": int((master.mask != 0).sum()),
+        "unlike_last_fraction": unlike,
+    }
+    result = replace(result, products=(product,), metrics=metrics, seconds=watch.seconds)
+    if unlike is not None and unlike > settings.unlike_fraction:
+        detail = f"{unlike:.1%} of the pixels differ from the last good master's by {settings.unlike_sigma:g} sigma"
+        return _rejected(result, Reason.UNLIKE_LAST_MASTER, detail)
+    return result
+
+
+def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:
+    error_class = ErrorClass.NEEDS_OPERATOR if reason == Reason.UNLIKE_LAST_MASTER else ErrorClass.BAD_INPUT
+    return replace(result, state=AttemptState.REJECTED, reason=reason, error_class=error_class, detail=detail)
+
+
+def _master(work: UnitWork, role: str) -> Frame | None:
+    item = work.input(role)
+    return read_frame(Path(item.path)) if item is not None else None
+
+
+def _prepared(
+    work: UnitWork, survey: Survey, layout: Layout, calibrations: Calibrations
+) -> tuple[list[Frame | None], list[FrameVerdict]]:
+    """Read every frame of the set; a frame that is of another filter or does not read gets its reason here."""
+    told = work.parameters
+    raws = {item.key: item for item in work.inputs_of("raw")}
+    frames: list[Frame | None] = []
+    verdicts: list[FrameVerdict] = []
+    for entry in told["frames"]:
+        frame, reason = None, None
+        if told["calibration_kind"] == "flat" and (entry.get("filter") or "") != (told.get("filter") or ""):
+            reason = "filter_mismatch"
+        elif entry["key"] not in raws:
+            reason = "input_lost"
+        else:
+            try:
+                frame = _one(Path(raws[entry["key"]].path), layout, survey, calibrations, entry)
+            except Unusable as error:
+                reason = error.cause
+        frames.append(frame)
+        verdicts.append(FrameVerdict(float("nan"), reason))
+    return frames, verdicts
+
+
+def _one(path: Path, layout: Layout, survey: Survey, calibrations: Calibrations, entry: dict[str, Any]) -> Frame:
+    raw, layout = read_quadrant(path, layout)
+    seconds = float(entry.get("exposure_s") or 0.0)
+    settings = DetectorSettings(layout, seconds, mask_edge_px=survey.camera.mask_edge_px)
+    frame = prepare(raw, calibrations, settings)
+    if calibrations.dark is not None and seconds > 0:
+        electrons = calibrations.dark.image * np.float32(seconds)
+        frame = replace(frame, image=frame.image - electrons / np.float32(layout.gain))
+    return frame
+
+
+def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSettings) -> float | None:
+    """Return the fraction of pixels that differ from the last good master's, None where there is none."""
+    last = _master(work, "last_master")
+    if last is None or last.shape != master.shape or last.variance is None or master.variance is None:
+        return None
+    good = (master.mask == 0) & (last.mask == 0)
+    # Beyond the uncertainties a master may wander by 2% (twilight's colour, dust) or a fifth of the read noise.
+    if kind == "flat":
+        floor = 0.02 / settings.unlike_sigma * 3
+    else:
+        floor = 0.2 * settings.read_noise / (settings.gain if kind == "bias" else 100.0)
+    noise = np.sqrt(master.variance + last.variance + floor**2)
+    return unlike_fraction((master.image - last.image)[good], noise[good], sigma=settings.unlike_sigma)
+
+
+def _row(entry: dict[str, Any], verdict: FrameVerdict) -> dict[str, Any]:
+    reason = Reason(verdict.reason) if verdict.reason else None
+    return {"key": entry["key"], "accepted": reason is None, "reason": reason, "level": verdict.level}

@@ -1,0 +1,164 @@
+"""Run one task of an array: its units one after the other, each with a result whatever happens."""
+
+import dataclasses
+import math
+import resource
+import socket
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nightshift.errors import NeedsOperator, NightshiftError, Retry
+from nightshift.files import sha256_of
+from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_file, read_result, write_result
+from nightshift.settings import Survey
+from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
+from reduction.problems import Unusable
+
+__all__ = ["plain", "run_task", "run_unit"]
+
+Work = Callable[[UnitWork, Survey, Path], UnitResult]
+
+
+def run_task(job_file: Path, index: int | None = None) -> int:
+    """Run the units of one task of an array, or all units of the job.
+
+    Every unit leaves `result.json` in its attempt's folder. A unit that has left one with its token is not run
+    again, so that a task which the cluster starts twice changes nothing.
+
+    Parameters
+    ----------
+    job_file : Path
+    index : int, optional
+        Of the task; None runs all units.
+
+    Returns
+    -------
+    int
+        0: every unit has a result. What became of them only the results say.
+    """
+    job = read_job_file(Path(job_file))
+    survey = Survey.model_validate(job.settings)
+    chosen = range(len(job.units)) if index is None else job.tasks[index]
+    for number in chosen:
+        unit = job.units[number]
+        if not _has_result(unit):
+            write_result(Path(unit.folder), run_unit(job, unit, survey))
+    return 0
+
+
+def _has_result(unit: UnitWork) -> bool:
+    try:
+        return read_result(Path(unit.folder), unit.token) is not None
+    except Retry:  # another attempt's, or torn: this attempt writes its own
+        return False
+
+
+def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None = None) -> UnitResult:
+    """Run one unit; whatever it raises becomes its result.
+
+    This is the one place where every exception is caught: a unit may fail, the array may not.
+
+    Parameters
+    ----------
+    job : JobFile
+    unit : UnitWork
+    survey : Survey
+    work : callable, optional
+        What to run in place of the kind's own module.
+    """
+    folder = Path(unit.folder)
+    _reset_peak_memory()
+    start = time.process_time()
+    seconds: dict[str, float] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        verify_inputs(unit)
+        seconds["verify_inputs"] = time.process_time() - start
+        result = (work or work_of(job.kind))(unit, survey, folder)
+    except NightshiftError as error:
+        result = _failed(unit, error.reason, error.error_class, str(error))
+    except Unusable as error:
+        result = _failed(unit, Reason(error.cause), ErrorClass.BAD_INPUT, str(error))
+    except MemoryError:
+        result = _failed(unit, Reason.OUT_OF_MEMORY, ErrorClass.RESOURCES, traceback.format_exc())
+    except OSError:  # a full or vanished disk: another node or a later time may have better luck
+        result = _failed(unit, Reason.INTERNAL_ERROR, ErrorClass.RETRY, traceback.format_exc())
+    except Exception:  # noqa: BLE001 -- the boundary of jobs
+        result = _failed(unit, Reason.INTERNAL_ERROR, ErrorClass.NEEDS_OPERATOR, traceback.format_exc())
+    seconds["total"] = time.process_time() - start
+    return dataclasses.replace(
+        result,
+        metrics=plain(result.metrics),
+        rows=plain(result.rows),
+        seconds=plain({**result.seconds, **{step: round(value, 4) for step, value in seconds.items()}}),
+        peak_memory_mb=round(_peak_memory_mb(), 1),
+        host=socket.gethostname(),
+    )
+
+
+def work_of(kind: JobKind) -> Work:
+    """Return the function that works on units of a kind."""
+    return import_module(f"nightshift.jobs.{kind}").run
+
+
+def verify_inputs(unit: UnitWork) -> None:
+    """Check every input against its checksum.
+
+    Raises
+    ------
+    NeedsOperator
+        ``input_lost`` where one is absent or has changed.
+    """
+    for item in unit.inputs:
+        try:
+            found = sha256_of(Path(item.path))
+        except OSError as error:
+            raise NeedsOperator(Reason.INPUT_LOST, f"{item.role} {item.key}: {error}") from error
+        if found != item.sha256:
+            raise NeedsOperator(
+                Reason.INPUT_LOST,
+                f"{item.role} {item.key}: {item.path} has sha256 {found}, the job file says {item.sha256}",
+            )
+
+
+def _failed(unit: UnitWork, reason: Reason, error_class: ErrorClass, detail: str) -> UnitResult:
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.FAILED, reason=reason, error_class=error_class, detail=detail[-4000:]
+    )
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it: numpy's numbers as Python's, what is not finite as None."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _reset_peak_memory() -> None:
+    """Let the kernel forget what earlier units of this process took, where it can."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory_mb() -> float:
+    try:
+        status = Path("/proc/self/status").read_text()
+        return float(status.split("VmHWM:")[1].split()[0]) / 1024
+    except (OSError, IndexError, ValueError):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,0 +1,246 @@
+"""Reduce one quadrant of a science exposure: calibrate, measure, and difference where a reference is there.
+
+Inputs: ``raw`` (the detector's file), ``bias``, ``dark``, ``flat`` (those that exist), ``catalogue`` (optional),
+``reference`` and ``reference_sources`` (optional). Parameters: `instrument`, `exposure_id`, `detector`,
+`quadrant`, `filter`, `field`, `exposure_s`, `shutter_open`, `ra_deg`, `dec_deg`, `airmass`, `flags`,
+`own_catalogue`, `reference_key`. Products: ``calibrated`` (background subtracted, electrons; the PSF is its
+extension ``PSF``), ``sources``, and those of a difference. Metrics: the columns of ``image_quality``, and under
+``difference`` those of ``differences``.
+"""
+
+import io
+import math
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from astropy.io import fits
+from astropy.table import Table
+from astropy.time import Time
+
+from nightshift.jobs.contract import Product, UnitResult, UnitWork
+from nightshift.jobs.products import Stopwatch, write_product
+from nightshift.jobs.translate import bounds_of, layout_of, pointing_wcs
+from nightshift.settings import Survey
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from reduction.catalogue import Catalogue, read_catalogue
+from reduction.detector import Calibrations, DetectorSettings
+from reduction.frame import Frame, read_frame, write_frame, write_units
+from reduction.problems import Unusable
+from reduction.quality import Bounds, judge
+from reduction.raw import read_quadrant
+from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, source_table
+
+__all__ = ["run"]
+
+# Which reason a measurement gives that breaks its `fail` bounds.
+REASON_OF = {
+    "fwhm_px": Reason.SEEING_TOO_POOR,
+    "elongation": Reason.ELONGATED,
+    "background": Reason.BACKGROUND_TOO_HIGH,
+    "background_rms": Reason.BACKGROUND_TOO_HIGH,
+    "limiting_magnitude": Reason.TOO_SHALLOW,
+    "zero_point": Reason.PHOTOMETRY_FAILED,
+    "zero_point_rms": Reason.PHOTOMETRY_FAILED,
+    "stars_matched": Reason.TOO_FEW_STARS,
+    "sources": Reason.TOO_FEW_STARS,
+    "astrometry_rms_arcsec": Reason.ASTROMETRY_FAILED,
+    "pointing_offset_arcsec": Reason.ASTROMETRY_FAILED,
+    "saturated_fraction": Reason.SATURATED,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the measuring came to: as far as it got, and the problem that stopped it."""
+
+    measured: Measured
+    problem: Unusable | None = None
+
+
+def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
+    """Reduce the unit. A frame that is not good enough is rejected, with what was measured of it."""
+    watch = Stopwatch()
+    frame = _calibrated(work, survey, watch)
+    outcome = _measured(work, survey, frame, watch)
+    measured = outcome.measured
+    judgement = judge(measured.metrics, _bounds(work, survey))
+    flags = _flags(work, measured)
+    sources = source_table(measured) if measured.photometry is not None and measured.psf is not None else None
+    with watch("write"):
+        products = _products(work, folder, measured, sources)
+    metrics = {**measured.metrics, "good": judgement.good and outcome.problem is None, "warnings": judgement.warnings}
+    result = UnitResult(
+        work.unit_key, work.token, AttemptState.SUCCEEDED,
+        flags=flags, products=products, metrics=metrics, seconds=watch.seconds,
+    )  # fmt: skip
+    if outcome.problem is not None:
+        return _rejected(result, Reason(outcome.problem.cause), str(outcome.problem))
+    if judgement.failures:
+        name = judgement.failures[0][0]
+        detail = "; ".join(sentence for _, sentence in judgement.failures)
+        return _rejected(result, REASON_OF.get(name, Reason.PHOTOMETRY_FAILED), detail)
+    if work.input("reference") is None or sources is None:
+        return result
+    return _with_difference(work, survey, folder, result, measured, sources, watch)
+
+
+def _with_difference(
+    work: UnitWork,
+    survey: Survey,
+    folder: Path,
+    result: UnitResult,
+    measured: Measured,
+    sources: Table,
+    watch: Stopwatch,
+) -> UnitResult:
+    from nightshift.jobs.differencing import difference_unit
+
+    with watch("difference"):
+        outcome = difference_unit(work, survey, folder, measured.frame, sources, measured.psf)
+    return replace(
+        result,
+        products=result.products + tuple(outcome.products),
+        rows={**result.rows, **outcome.rows},
+        metrics={**result.metrics, **outcome.metrics},
+        flags=tuple(dict.fromkeys(result.flags + tuple(outcome.flags))),
+        seconds=watch.seconds,
+    )
+
+
+def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> Frame:
+    """Take the raw quadrant to electrons."""
+    told = work.parameters
+    raw = work.input("raw")
+    if raw is None:
+        raise Unusable("input_lost", "the job names no raw file")
+    layout = layout_of(survey, int(told["detector"]), int(told["quadrant"]))
+    with watch("read"):
+        frame, layout = read_quadrant(Path(raw.path), layout)
+        masters = {role: _master(work, role) for role in ("bias", "dark", "flat")}
+    if survey.camera.wcs == "pointing":
+        frame = replace(frame, wcs=None)
+    seconds = float(told.get("exposure_s") or 0.0)
+    settings = DetectorSettings(
+        layout,
+        seconds,
+        mask_edge_px=survey.camera.mask_edge_px,
+        cosmic_ray_sigma=survey.reduction.cosmic_ray_sigma,
+    )
+    for step in CALIBRATE:
+        with watch(step.__name__):
+            frame = step(frame, Calibrations(**masters), settings)
+    return replace(frame, header={**frame.header, **_told_header(told, seconds)})
+
+
+def _master(work: UnitWork, role: str) -> Frame | None:
+    item = work.input(role)
+    return read_frame(Path(item.path)) if item is not None else None
+
+
+def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """Return the keywords that the ledger knows better than the file."""
+    header: dict[str, Any] = {
+        "INSTRUME": told.get("instrument"),
+        "EXPID": told.get("exposure_id"),
+        "DETECTOR": told.get("detector"),
+        "QUADRANT": told.get("quadrant"),
+        "FILTER": told.get("filter"),
+        "FIELDID": told.get("field"),
+        "EXPTIME": seconds,
+        "AIRMASS": told.get("airmass"),
+    }
+    opened = _shutter_open(told)
+    if opened is not None:
+        header["DATE-OBS"] = opened.isoformat(timespec="milliseconds").removesuffix("+00:00")
+        header["MJD-OBS"] = float(Time(opened).mjd)
+        header["MJD-MID"] = float(Time(opened + timedelta(seconds=seconds / 2)).mjd)
+    return {key: value for key, value in header.items() if value is not None and _writable(value)}
+
+
+def _writable(value: Any) -> bool:
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _shutter_open(told: dict[str, Any]) -> datetime | None:
+    if not told.get("shutter_open"):
+        return None
+    opened = datetime.fromisoformat(str(told["shutter_open"]))
+    return opened.astimezone(UTC) if opened.tzinfo else opened.replace(tzinfo=UTC)
+
+
+def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) -> Outcome:
+    """Run the measuring recipe as far as it goes."""
+    told, numbers = work.parameters, survey.reduction
+    measured = Measured(frame)
+    try:
+        settings = MeasureSettings(
+            background_mesh_px=numbers.background_mesh_px,
+            detection_sigma=numbers.detection_sigma,
+            aperture_radius_px=numbers.aperture_radius_px,
+            match_radius_arcsec=numbers.match_radius_arcsec,
+            pointing_error_arcsec=numbers.pointing_error_arcsec,
+            catalogue=_catalogue(work),
+            first_guess=pointing_wcs(
+                survey, int(told["detector"]), int(told["quadrant"]), frame.shape,
+                told.get("ra_deg"), told.get("dec_deg"),
+            ),
+        )  # fmt: skip
+        for step in MEASURE:
+            with watch(step.__name__):
+                measured = step(measured, settings)
+    except Unusable as problem:
+        return Outcome(measured, problem)
+    return Outcome(measured)
+
+
+def _catalogue(work: UnitWork) -> Catalogue | None:
+    item = work.input("catalogue")
+    return read_catalogue(Path(item.path), str(work.parameters.get("filter"))) if item is not None else None
+
+
+def _bounds(work: UnitWork, survey: Survey) -> tuple[Bounds, ...]:
+    """Return the bounds that hold on the day of the exposure."""
+    told = work.parameters
+    opened = _shutter_open(told)
+    day = opened.date() if opened is not None else datetime.max.date()
+    return bounds_of(survey, str(told.get("filter")), day)
+
+
+def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
+    flags = [Reason(flag) for flag in work.parameters.get("flags", ())]
+    if measured.own_catalogue or work.parameters.get("own_catalogue"):
+        flags.append(Reason.OWN_CATALOGUE)
+    return tuple(dict.fromkeys(flags))
+
+
+def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table | None) -> tuple[Product, ...]:
+    made = tuple(i for i in work.inputs if i.role in ("raw", "bias", "dark", "flat", "catalogue"))
+    products = [
+        write_product(folder, "calibrated", "calibrated.fits", lambda s: _write_calibrated(s, measured), inputs=made)
+    ]
+    if sources is not None:
+        unit = fits.table_to_hdu(sources)
+        unit.header["EXTNAME"] = "SOURCES"
+        units = [fits.PrimaryHDU(), unit]
+        products.append(
+            write_product(folder, "sources", "sources.fits", lambda s: write_units(s, units), inputs=made)
+        )
+    return tuple(products)
+
+
+def _write_calibrated(stream, measured: Measured) -> None:
+    write_frame(stream, measured.frame)
+    if measured.psf is None:
+        return
+    buffer = io.BytesIO()
+    write_units(buffer, [fits.PrimaryHDU(), measured.psf.to_hdu()])
+    stream.seek(0, io.SEEK_END)
+    stream.write(buffer.getvalue()[2880:])  # the extension without the primary header before it
+
+
+def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:
+    return replace(
+        result, state=AttemptState.REJECTED, reason=reason, error_class=ErrorClass.BAD_INPUT, detail=detail
+    )

@@ -1,0 +1,60 @@
+"""Compile and import everything that jobs use, so that a pool's workers start warm."""
+
+from contextlib import suppress
+from importlib import import_module
+
+import numpy as np
+
+__all__ = ["warm_up"]
+
+KINDS = ("master", "science", "differencing", "difference", "reference", "moving_objects")
+
+
+def warm_up() -> None:
+    """Import every kind of job and run its kernels once on a small field.
+
+    Compiled kernels are cached on disk by numba; the first run of a new installation takes a minute, later ones
+    load them. A kind that is not installed is left out.
+    """
+    for kind in KINDS:
+        with suppress(ModuleNotFoundError):
+            import_module(f"nightshift.jobs.{kind}")
+    _reduce_small_field()
+    for kind in KINDS:
+        with suppress(ModuleNotFoundError):
+            own = getattr(import_module(f"nightshift.jobs.{kind}"), "warm_up", None)
+            if own is not None:
+                own()
+
+
+def _reduce_small_field() -> None:
+    """Take a small field of stars through calibration, measuring and a master."""
+    from reduction.detector import Calibrations, DetectorSettings
+    from reduction.frame import Frame
+    from reduction.masters import MasterSettings, build_master, judge_frames
+    from reduction.raw import Layout
+    from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, source_table
+
+    random = np.random.default_rng(1)
+    shape = (128, 128)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = random.normal(500, 15, shape)
+    for row, column in random.uniform(15, 113, (20, 2)):
+        image += 4000 * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 3)
+    raw = Frame(image.astype(np.float32), np.zeros(shape, dtype=np.uint16))
+    settings = DetectorSettings(Layout(0, shape, 1.0, 5.0, 60000.0), 1.0)
+    measured = Measured(calibrate(raw, Calibrations(), settings))
+    for step in MEASURE[:5]:  # astrometry has no kernels
+        measured = step(measured, MeasureSettings())
+    source_table(measured)
+    flats = [replace_level(raw, level) for level in (1.0, 1.1, 1.2)]
+    judging = MasterSettings("flat", (1.0, 1e5), 0.5, 0.5, 6.0, 1.0, 5.0)
+    judge_frames(flats, judging)
+    build_master(flats, [1.0] * 3, judging)
+
+
+def replace_level(frame, level: float):
+    """Return a frame at another level."""
+    from dataclasses import replace
+
+    return replace(frame, image=frame.image * np.float32(level))

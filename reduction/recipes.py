@@ -1,0 +1,323 @@
+"""The recipes: what happens to pixels, in the order in which they meet it.
+
+`CALIBRATE` takes a raw quadrant to electrons; each step is ``(frame, calibrations, settings) -> frame``.
+`MEASURE` finds out what the frame shows; each step is ``(measured, settings) -> measured``. A camera that needs
+another order or a step more has a tuple of its own.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from reduction.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
+from reduction.catalogue import Catalogue
+from reduction.cosmic_rays import reject_cosmic_rays
+from reduction.detector import (
+    Calibrations,
+    DetectorSettings,
+    apply_gain,
+    divide_flat,
+    flag_saturated,
+    mask_edges,
+    mask_invalid,
+    subtract_bias,
+    subtract_dark,
+    subtract_overscan,
+    trim,
+)
+from reduction.frame import Frame
+from reduction.mask import FATAL, MaskBit
+from reduction.photometry import Photometry, fit_sources, limiting_flux
+from reduction.problems import Unusable
+from reduction.psf import PsfModel, build_psf
+from reduction.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
+from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
+
+__all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
+
+STARS_AT_LEAST = 3
+GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
+SATURATED_AT_MOST = 0.9  # of an image's pixels
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """Numbers of `MEASURE`.
+
+    Parameters
+    ----------
+    background_mesh_px, detection_sigma, aperture_radius_px, match_radius_arcsec, pointing_error_arcsec
+        As in the survey's settings.
+    catalogue : Catalogue or None
+        None: the frame is the field's first and becomes the catalogue.
+    first_guess : WCS or None
+        Where the pointing says the frame lies; it serves where the header has no WCS.
+    """
+
+    background_mesh_px: int = 64
+    detection_sigma: float = 5.0
+    aperture_radius_px: float = 4.0
+    match_radius_arcsec: float = 3.0
+    pointing_error_arcsec: float = 60.0
+    catalogue: Catalogue | None = None
+    first_guess: WCS | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A calibrated frame and what is known of it so far."""
+
+    frame: Frame
+    background: Background | None = None
+    sources: Sources | None = None
+    psf: PsfModel | None = None
+    photometry: Photometry | None = None
+    astrometry: Astrometry | None = None
+    zero_point: ZeroPoint | None = None
+    own_catalogue: bool = False
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def noting(self, **metrics: Any) -> "Measured":
+        """Return the same with more metrics."""
+        return replace(self, metrics={**self.metrics, **metrics})
+
+
+def calibrate(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Take a raw quadrant through the steps of `CALIBRATE`."""
+    for step in CALIBRATE:
+        frame = step(frame, calibrations, settings)
+    return frame
+
+
+def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Note how many pixels are saturated, hit or useless; refuse a frame that is nothing but saturated."""
+    mask = measured.frame.mask
+    saturated = float(((mask & np.uint16(MaskBit.SATURATED)) != 0).mean())
+    measured = measured.noting(
+        saturated_fraction=saturated,
+        masked_fraction=float(((mask & np.uint16(FATAL)) != 0).mean()),
+        cosmic_ray_pixels=int(measured.frame.header.get("NCOSMIC", 0)),
+    )
+    if saturated > SATURATED_AT_MOST:
+        raise Unusable("saturated", f"{saturated:.0%} of the pixels are saturated")
+    return measured
+
+
+def subtract_background(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Measure the sky and subtract it; the variance keeps its noise."""
+    frame = measured.frame
+    background = measure_background(frame, mesh_px=settings.background_mesh_px)
+    header = {**frame.header, "BKGLEVEL": background.median, "BKGRMS": background.rms}
+    image = frame.image - background.level
+    bad = (frame.mask & np.uint16(MaskBit.NAN | MaskBit.DEAD)) != 0
+    image[bad] = 0  # no value there; the sky's negative would be one
+    frame = replace(frame, image=image, header=header)
+    return replace(measured, frame=frame, background=background).noting(
+        background=background.median, background_rms=background.rms
+    )
+
+
+def detect_sources(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Find sources and mark their pixels."""
+    assert measured.background is not None
+    frame = measured.frame
+    sources = find_sources(frame.image, measured.background, frame.mask, sigma=settings.detection_sigma)
+    mask = frame.mask.copy()
+    row, column = np.round(sources.y).astype(int), np.round(sources.x).astype(int)
+    rows, columns = mask.shape
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            mask[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)] |= np.uint16(MaskBit.DETECTED)
+    measured = replace(measured, sources=sources, frame=replace(frame, mask=mask)).noting(sources=len(sources))
+    if len(sources) == 0:
+        raise Unusable("too_few_stars", "no source stands out of the noise")
+    return measured
+
+
+def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Build the PSF from isolated stars."""
+    assert measured.sources is not None
+    assert measured.background is not None
+    frame, sources = measured.frame, measured.sources
+    chosen, fwhm = psf_stars(sources, measured.background)
+    bad = (frame.mask & np.uint16(FATAL)) != 0
+    psf = None
+    if len(chosen):
+        noise2 = measured.background.variance + np.maximum(frame.image, 0)
+        psf = build_psf(frame.image, noise2, bad, sources.x[chosen], sources.y[chosen], fwhm=fwhm)
+    if psf is None:
+        raise Unusable("too_few_stars", f"none of {len(sources)} sources can stand for the PSF")
+    return replace(measured, psf=psf).noting(fwhm_px=psf.fwhm(), elongation=psf.elongation(), psf_stars=psf.stars)
+
+
+def fit_photometry(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Fit the PSF to every source."""
+    assert measured.sources is not None
+    assert measured.background is not None
+    assert measured.psf is not None
+    photometry = fit_sources(
+        measured.frame.image, measured.background.variance, measured.frame.mask, measured.sources.x,
+        measured.sources.y, measured.psf, aperture_radius_px=settings.aperture_radius_px,
+    )  # fmt: skip
+    return replace(measured, photometry=photometry)
+
+
+def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Refine the WCS against the catalogue; a frame that is its own catalogue keeps the header's."""
+    frame = measured.frame
+    assert measured.photometry is not None
+    guess = frame.wcs or settings.first_guess
+    if guess is None:
+        raise Unusable("astrometry_failed", "neither the header nor the pointing says where the frame lies")
+    if settings.catalogue is None:
+        wcs = _as_tan_sip(guess, frame.shape)
+        return replace(measured, frame=replace(frame, wcs=wcs), own_catalogue=True)
+    usable = _matchable(measured)
+    photometry, catalogue = measured.photometry, settings.catalogue
+    astrometry = refine_wcs(
+        guess, frame.shape, photometry.x[usable], photometry.y[usable], catalogue.ra, catalogue.dec,
+        match_radius_arcsec=settings.match_radius_arcsec, pointing_error_arcsec=settings.pointing_error_arcsec,
+    )  # fmt: skip
+    astrometry = replace(astrometry, stars=usable[astrometry.stars])
+    measured = replace(measured, astrometry=astrometry, frame=replace(frame, wcs=astrometry.wcs))
+    return measured.noting(
+        stars_matched=len(astrometry.stars),
+        astrometry_rms_arcsec=astrometry.rms_arcsec,
+        pointing_offset_arcsec=astrometry.offset_arcsec,
+    )
+
+
+def _matchable(measured: Measured) -> np.ndarray:
+    """Return the indices of sources that can be matched, brightest first."""
+    assert measured.photometry is not None
+    assert measured.sources is not None
+    photometry = measured.photometry
+    snr = photometry.flux / np.maximum(photometry.flux_err, 1e-9)
+    spoiled = (measured.sources.flags & (SourceFlag.SATURATED | SourceFlag.BAD_PIXELS | SourceFlag.AT_EDGE)) != 0
+    good = np.flatnonzero(photometry.settled & (snr > 5) & ~spoiled & (photometry.growth < 0.5))
+    return good[np.argsort(-photometry.flux[good], kind="stable")]
+
+
+def _as_tan_sip(guess: WCS, shape: tuple[int, int]) -> WCS:
+    rows, columns = np.meshgrid(np.linspace(0, shape[0] - 1, 14), np.linspace(0, shape[1] - 1, 14), indexing="ij")
+    x, y = columns.ravel(), rows.ravel()
+    ra, dec = guess.all_pix2world(x, y, 0)
+    return fit_tan_sip(x, y, ra, dec, shape)
+
+
+def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Fit the zero point; a frame that is its own catalogue gets the nominal one."""
+    photometry = measured.photometry
+    assert photometry is not None
+    if measured.own_catalogue:
+        return replace(measured, zero_point=ZeroPoint(NOMINAL, 0.0, 0)).noting(zero_point=NOMINAL, zero_point_rms=0.0)
+    astrometry, catalogue = measured.astrometry, settings.catalogue
+    assert astrometry is not None
+    assert catalogue is not None
+    star = is_star(measured)[astrometry.stars]
+    stars, entries = astrometry.stars[star], astrometry.entries[star]
+    zero_point = fit_zero_point(photometry.flux[stars], photometry.flux_err[stars], catalogue.magnitude[entries])
+    return replace(measured, zero_point=zero_point).noting(
+        zero_point=zero_point.value, zero_point_rms=zero_point.rms, zero_point_stars=zero_point.stars
+    )
+
+
+def measure_depth(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Note the limiting magnitude and the corners, and put into the header what travels with the image."""
+    assert measured.background is not None
+    assert measured.psf is not None
+    assert measured.zero_point is not None
+    frame, zero_point = measured.frame, measured.zero_point
+    assert frame.wcs is not None
+    flux = limiting_flux(measured.background.variance, frame.mask, measured.psf)
+    limit = zero_point.value - 2.5 * np.log10(flux) if flux > 0 else float("nan")
+    rows, columns = frame.shape
+    ra, dec = frame.wcs.all_pix2world([0, columns - 1, columns - 1, 0], [0, 0, rows - 1, rows - 1], 0)
+    header = {
+        **frame.header,
+        "FWHM": measured.psf.fwhm(),
+        "MAGZP": zero_point.value,
+        "MAGZPRMS": zero_point.rms,
+        "MAGZPUNC": zero_point.uncertainty,
+        "MAGZPNUM": zero_point.stars,
+        "MAGLIM": float(limit),
+        "PIXSCALE": pixel_scale_arcsec(frame.wcs, frame.shape),
+    }
+    corners = [float(value) for pair in zip(ra, dec, strict=True) for value in pair]
+    return replace(measured, frame=replace(frame, header=header)).noting(
+        limiting_magnitude=float(limit), corners_deg=corners
+    )
+
+
+def is_star(measured: Measured) -> np.ndarray:
+    """Return which sources look like the PSF, without a flag that spoils their flux."""
+    photometry, sources = measured.photometry, measured.sources
+    assert photometry is not None
+    assert sources is not None
+    spoiled = (sources.flags & ~SourceFlag.BLENDED) != 0
+    error = np.where(np.isfinite(photometry.growth_err), photometry.growth_err, 0.0)
+    like_psf = np.abs(photometry.growth) < GROWTH_AT_MOST + 3 * error
+    return like_psf & ~spoiled & photometry.settled & (photometry.flux > 3 * photometry.flux_err)
+
+
+def source_table(measured: Measured) -> Table:
+    """Return the table of sources, brightest first.
+
+    Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; magnitudes are NaN where the
+    flux is not positive. `flags` holds bits of `reduction.sources.SourceFlag`.
+    """
+    photometry, sources = measured.photometry, measured.sources
+    assert photometry is not None
+    assert sources is not None
+    assert measured.psf is not None
+    wcs, zero_point = measured.frame.wcs, measured.zero_point
+    nothing = np.full(len(sources), np.nan)
+    ra, dec = wcs.all_pix2world(photometry.x, photometry.y, 0) if wcs is not None else (nothing, nothing)
+    value = zero_point.value if zero_point is not None else np.nan
+    mag, mag_err = magnitudes(photometry.flux, photometry.flux_err, value)
+    log_width = measured.psf.shape_at(photometry.x, photometry.y)[0]
+    fwhm = (
+        2 * np.exp(log_width) * np.sqrt(2 ** (1 / measured.psf.beta) - 1) * np.exp(np.clip(photometry.growth, -1, 2))
+    )
+    flags = sources.flags | np.where(photometry.settled, 0, SourceFlag.NOT_FITTED).astype(np.int32)
+    columns = {
+        "x": photometry.x, "y": photometry.y, "ra": ra, "dec": dec,
+        "flux": photometry.flux, "flux_err": photometry.flux_err,
+        "aperture_flux": photometry.aperture_flux, "aperture_flux_err": photometry.aperture_flux_err,
+        "mag": mag, "mag_err": mag_err, "fwhm": fwhm,
+        "elongation": sources.a / np.maximum(sources.b, 1e-3), "peak": sources.peak,
+        "psf_chi2": photometry.chi2, "growth": photometry.growth, "growth_err": photometry.growth_err,
+    }  # fmt: skip
+    table = Table({name: np.asarray(column, dtype=np.float64) for name, column in columns.items()})
+    table["flags"] = flags.astype(np.int32)
+    table["star"] = is_star(measured)
+    order = np.argsort(-np.nan_to_num(photometry.flux, nan=-np.inf), kind="stable")
+    return table[order]
+
+
+CALIBRATE = (
+    flag_saturated,
+    mask_invalid,
+    subtract_overscan,
+    trim,
+    subtract_bias,
+    apply_gain,
+    subtract_dark,
+    divide_flat,
+    mask_edges,
+    reject_cosmic_rays,
+)
+
+MEASURE = (
+    count_bad_pixels,
+    subtract_background,
+    detect_sources,
+    model_psf,
+    fit_photometry,
+    solve_astrometry,
+    calibrate_photometry,
+    measure_depth,
+)
