@@ -57,6 +57,7 @@ class Reason(StrEnum):
     RESULT_INVALID = "result_invalid"
     INPUT_LOST = "input_lost"
     CANCELLED = "cancelled"
+    NIGHT_ENDED = "night_ended"
     INTERNAL_ERROR = "internal_error"
     # of people
     OPERATOR_REJECTED = "operator_rejected"
@@ -122,6 +123,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.RESULT_INVALID: (_RETRY, "The job left a result that does not read or is not its own."),
     Reason.INPUT_LOST: (_HUMAN, "An input is not where the ledger says, or its checksum has changed."),
     Reason.CANCELLED: (_HUMAN, "Somebody cancelled it."),
+    Reason.NIGHT_ENDED: (_HUMAN, "The night's deadline passed before its work had ended."),
     Reason.INTERNAL_ERROR: (_HUMAN, "The program failed where it should not: a defect to report."),
     Reason.OPERATOR_REJECTED: (_BAD, "An operator rejected it."),
     Reason.OPERATOR_ACCEPTED: (_BAD, "An operator accepted it."),

@@ -1,0 +1,277 @@
+"""The night's files, gathered under one folder with their checksums, and read back.
+
+The archive holds a hard link to each file where the file system allows it and a copy where it does not. Files of
+the depot are never written to after they appeared, so a link costs no space and no time, and housekeeping may
+later remove the depot's name of the file without touching the archive's. A survey that wants its archive on
+other disks mounts them at the depot's ``archive`` folder: then every file is copied.
+"""
+
+import hashlib
+import io
+import os
+import secrets
+import tarfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from nightshift.errors import NeedsOperator
+from nightshift.files import copy_whole, new_file, sha256_of, write_whole
+from nightshift.night_end.nights import night_text
+from nightshift.vocabulary import EventLevel, Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["Archived", "Fault", "Verification", "archive", "checksum_line", "not_archived", "verify"]
+
+CHECKSUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Archived:
+    """What the archive of a night holds."""
+
+    folder: Path
+    files: int
+    bytes: int
+    added: int  # by this call
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One archived file that is not what it was."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What reading the archive back found."""
+
+    files: int
+    bytes: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether every file was read back and found equal."""
+        return not self.faults
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A file that belongs in the archive."""
+
+    path: str  # below the night's folder
+    kind: str
+    source: str  # below the depot
+    sha256: str
+    bytes: int
+
+
+def archive(workplace: Workplace, night: date) -> Archived:
+    """Put a night's raw frames, products, alert packets and manifests into its archive.
+
+    May run again: what is there stays, what changed or came since is added. ``SHA256SUMS`` in the night's folder
+    lists everything in the form that ``sha256sum --check`` reads. Nothing is read back here: see `verify`.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    night : date
+
+    Returns
+    -------
+    Archived
+        A file that the ledger names and that is lost is passed over with a call for a human; `verify` finds it too.
+    """
+    key = {"site": workplace.survey.site.name, "night": night}
+    folder = _folder(workplace, night)
+    folder.mkdir(parents=True, exist_ok=True)
+    below = folder.relative_to(_root(workplace)).as_posix()
+    there = {row["path"]: row for row in workplace.ledger.rows("night_end", "archived", **key)}
+    added = 0
+    for wanted in _files(workplace, night):
+        row = there.get(f"{below}/{wanted.path}")
+        try:
+            if row is None or row["sha256"] != wanted.sha256 or not (folder / wanted.path).exists():
+                _place(workplace, wanted, folder / wanted.path)
+                added += _enter(workplace, night, wanted)
+        except NeedsOperator as error:
+            _call(workplace, night, str(error))
+    try:
+        if tar := _nightly_tar(workplace, night):
+            row = there.get(f"{below}/{tar.path}")
+            added += _enter(workplace, night, tar) if row is None or row["sha256"] != tar.sha256 else 0
+    except NeedsOperator as error:
+        _call(workplace, night, str(error))
+    rows = workplace.ledger.rows("night_end", "archived", **key)
+    write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
+    return Archived(folder, len(rows), sum(r["bytes"] for r in rows), added)
+
+
+def verify(workplace: Workplace, night: date) -> Verification:
+    """Read the archive of a night back and compare every file with its checksum.
+
+    A file that is gone or differs loses its mark, and a human is called. May run again, at any later time.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    night : date
+
+    Returns
+    -------
+    Verification
+        Also of an archive that was never filled, with a fault that says so.
+    """
+    key = {"site": workplace.survey.site.name, "night": night}
+    rows = workplace.ledger.rows("night_end", "archived", **key)
+    checked = {row["path"]: _fault(_root(workplace) / row["path"], row) for row in rows}
+    faults = sorted(fault for fault in checked.values() if fault)
+    with workplace.ledger.transaction() as ledger:
+        ledger.run("night_end", "set_verified", **key, paths=[p for p, fault in checked.items() if not fault])
+        ledger.run("night_end", "set_unverified", **key, paths=[fault.path for fault in faults])
+    faults += not_archived(workplace, night)
+    for fault in faults:
+        _call(workplace, night, f"{fault.path}: {fault.text}. Restore it, then archive and verify the night again.")
+    return Verification(len(rows), sum(r["bytes"] for r in rows), tuple(faults))
+
+
+def not_archived(workplace: Workplace, night: date) -> list[Fault]:
+    """Return what belongs in the night's archive and is not there by the ledger."""
+    key = {"site": workplace.survey.site.name, "night": night}
+    rows = workplace.ledger.rows("night_end", "archived", **key)
+    there = {(row["source"], row["sha256"]) for row in rows}
+    faults = [
+        Fault(wanted["source"], "it is not in the archive")
+        for wanted in workplace.ledger.rows("night_end", "files_to_archive", **key)
+        if (wanted["source"], wanted["sha256"]) not in there
+    ]
+    tars = {row["source"] for row in rows if row["kind"] == "packets"}
+    for row in workplace.ledger.rows("night_end", "packet_tars", **key):
+        if row["packet_path"] not in tars:
+            faults.append(Fault(row["packet_path"], "it is not in the archive"))
+    return faults
+
+
+def _call(workplace: Workplace, night: date, message: str) -> None:
+    """Call a human, once for each message."""
+    subject = night_text(workplace.survey, night)
+    if not workplace.ledger.row("night_end", "message_said", kind="archive_fault", subject=subject, message=message):
+        workplace.ledger.event(
+            EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=workplace.clock.now()
+        )
+
+
+def _enter(workplace: Workplace, night: date, wanted: "_Wanted") -> int:
+    """Write an archived file into the ledger."""
+    below = _folder(workplace, night).relative_to(_root(workplace)).as_posix()
+    return workplace.ledger.run(
+        "night_end", "put_archived", site=workplace.survey.site.name, night=night, path=f"{below}/{wanted.path}",
+        kind=wanted.kind, source=wanted.source, sha256=wanted.sha256, bytes=wanted.bytes,
+    )  # fmt: skip
+
+
+def checksum_line(sha256: str, name: str) -> str:
+    """Return one line as ``sha256sum`` writes it: a name with a backslash or line end is escaped and so marked."""
+    escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
+
+
+def _lines(rows: list[dict[str, Any]], below: str) -> list[str]:
+    return [checksum_line(r["sha256"], r["path"].removeprefix(f"{below}/")) for r in rows]
+
+
+def _folder(workplace: Workplace, night: date) -> Path:
+    return workplace.depot.archive(night, CHECKSUMS).parent
+
+
+def _root(workplace: Workplace) -> Path:
+    return workplace.depot.root / "archive"
+
+
+def _files(workplace: Workplace, night: date) -> list[_Wanted]:
+    """Return everything that already is a file. In the archive it keeps its place below the depot."""
+    key = {"site": workplace.survey.site.name, "night": night}
+    wanted = []
+    for row in workplace.ledger.rows("night_end", "files_to_archive", **key):
+        path = workplace.depot.absolute(row["source"])
+        size = row["bytes"] or (path.stat().st_size if path.is_file() else 0)
+        wanted.append(_Wanted(row["source"], row["kind"], row["source"], row["sha256"], size))
+    for row in workplace.ledger.rows("night_end", "packet_tars", **key):
+        path = workplace.depot.absolute(row["packet_path"])
+        if path.is_file():
+            sha256, size = sha256_of(path), path.stat().st_size
+        else:  # lost: `_place` says so
+            sha256, size = "", 0
+        wanted.append(_Wanted(row["packet_path"], "packets", row["packet_path"], sha256, size))
+    return wanted
+
+
+def _nightly_tar(workplace: Workplace, night: date) -> _Wanted | None:
+    """Write the tar of all alerts that left into the archive, in the order of their numbers; None without alerts."""
+    packets = workplace.ledger.rows("night_end", "packets", site=workplace.survey.site.name, night=night)
+    if not packets:
+        return None
+    name = f"{workplace.survey.name}_{night:%Y%m%d}_alerts.tar"
+    path = _folder(workplace, night) / name
+    with new_file(path) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for packet in packets:
+            content = _packet(workplace, packet)
+            member = tarfile.TarInfo(f"{packet['candid']}.avro")
+            member.size, member.mtime = len(content), int(packet["shutter_open"].timestamp())
+            tar.addfile(member, io.BytesIO(content))
+    return _Wanted(name, "alerts", workplace.depot.relative(path), sha256_of(path), path.stat().st_size)
+
+
+def _packet(workplace: Workplace, packet: dict[str, Any]) -> bytes:
+    """Read one packet out of its exposure's tar and check it."""
+    with _existing(workplace, packet["packet_path"]).open("rb") as stream:
+        stream.seek(packet["packet_offset"])
+        content = stream.read(packet["packet_bytes"])
+    if hashlib.sha256(content).hexdigest() != packet["packet_sha256"]:
+        raise NeedsOperator(
+            Reason.CHECKSUM_MISMATCH,
+            f"the packet of alert {packet['candid']} in {packet['packet_path']} is not what was sent: its checksum "
+            "differs from the ledger's. Restore the tar from a backup and archive the night again.",
+        )
+    return content
+
+
+def _existing(workplace: Workplace, relative: str) -> Path:
+    path = workplace.depot.absolute(relative)
+    if not path.is_file():
+        raise NeedsOperator(
+            Reason.INPUT_LOST,
+            f"{relative} is not in the depot {workplace.depot.root}, where the ledger says that it is. Restore it "
+            "and archive the night again.",
+        )
+    return path
+
+
+def _place(workplace: Workplace, wanted: _Wanted, target: Path) -> None:
+    """Let the file appear in the archive, as a link where that is possible and as a copy where not."""
+    source = _existing(workplace, wanted.source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        try:
+            os.link(source, temporary, follow_symlinks=False)
+        except OSError:  # another file system, or one without links
+            copy_whole(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)  # also where both already were the same file: then replace does nothing
+
+
+def _fault(path: Path, row: dict[str, Any]) -> Fault | None:
+    """Compare one archived file with its row."""
+    if not path.is_file():
+        return Fault(row["path"], "it is gone")
+    if path.stat().st_size != row["bytes"]:
+        return Fault(row["path"], f"it has {path.stat().st_size} bytes, not {row['bytes']}")
+    if sha256_of(path) != row["sha256"]:
+        return Fault(row["path"], "its content differs from its checksum")
+    return None

@@ -1,0 +1,202 @@
+"""The last steps of a night: begin to close, wait for what is under way, close, and notice where nobody did."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from nightshift.night_end.accounts import Accounts, account, read_accounts
+from nightshift.night_end.archive import not_archived
+from nightshift.night_end.nights import night_row, night_text
+from nightshift.vocabulary import EventLevel, ImageType, NightState
+from nightshift.workflow.due import due_runs
+from nightshift.workplace import Workplace
+
+__all__ = [
+    "InFlight",
+    "Verdict",
+    "awaited",
+    "begin_closing",
+    "close",
+    "fail_stragglers",
+    "in_flight",
+    "may_close",
+    "overdue",
+    "verdict",
+]
+
+Signal = Literal["manifest", "clock", "operator"]
+
+
+@dataclass(frozen=True)
+class InFlight:
+    """Something of the night that is still under way."""
+
+    kind: str  # exposure, unit, attempt, alert
+    subject: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject} is {self.state}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the night closes, and why not."""
+
+    accounts: Accounts
+    archive_faults: tuple[str, ...]
+
+    @property
+    def closes(self) -> bool:
+        """Whether everything is accounted for, archived and verified."""
+        return self.accounts.closes and not self.archive_faults
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return in words what stands against closing."""
+        return [*self.accounts.imbalances, *self.archive_faults]
+
+
+def begin_closing(workplace: Workplace, night: date, *, signal: Signal | None = None) -> NightState:
+    """Mark that the end-of-night workflow runs, and return the state before.
+
+    A night that was closed begins again: late data may have come. A night that is closing already keeps the
+    moment at which it began, so that a second call does not prolong its grace.
+    """
+    before = NightState(night_row(workplace, night)["state"])
+    workplace.ledger.run("night_end", "begin_closing", site=workplace.survey.site.name, night=night, signal=signal)
+    return before
+
+
+def in_flight(workplace: Workplace, night: date) -> list[InFlight]:
+    """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
+    site, policy = workplace.survey.site.name, workplace.survey.exposure
+    kinds = [ImageType.SCIENCE, *workplace.survey.calibration.kinds]
+    asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("exposure", "exposures_in_flight", {"kinds": [str(kind) for kind in kinds]}),
+        ("unit", "units_in_flight", {}),
+        ("run", "runs_in_flight", {"stale_s": policy.soft_deadline_s + policy.hard_deadline_s}),
+        ("attempt", "attempts_in_flight", {}),
+        ("alert", "outbox_in_flight", {}),
+    )
+    found = [
+        InFlight(kind, row["subject"], row["state"])
+        for kind, query, more in asked
+        for row in workplace.ledger.rows("night_end", query, site=site, night=night, **more)
+    ]
+    due = (run for run in due_runs(workplace) if run.dag_id in ("references", "difference"))
+    return [*found, *(InFlight("run", run.run_id, "due") for run in due)]
+
+
+def awaited(workplace: Workplace, night: date) -> list[str]:
+    """Return the names on the night's manifest of which nothing came yet, good or bad."""
+    rows = workplace.ledger.rows("night_end", "names_awaited", site=workplace.survey.site.name, night=night)
+    return [row["file_name"] for row in rows]
+
+
+def may_close(workplace: Workplace, night: date) -> tuple[bool, str]:
+    """Say whether the wait at the end of a night is over, and why.
+
+    Three rules, in real seconds since `begin_closing`: after ``night.hard_deadline_s`` nothing is waited for;
+    before it, whatever is under way is; and files that are on the manifest and not here, or a manifest that is
+    not here, are waited for during ``night.grace_s``.
+
+    Returns
+    -------
+    bool, str
+        The second is for the log and the page.
+    """
+    site, policy = workplace.survey.site.name, workplace.survey.night
+    waited = workplace.ledger.value("night_end", "seconds_closing", site=site, night=night) or 0.0
+    flying = in_flight(workplace, night)
+    if waited >= policy.hard_deadline_s:
+        return True, f"the deadline of {policy.hard_deadline_s:.0f} s has passed; {len(flying)} things are unfinished"
+    if flying:
+        return False, f"{len(flying)} things are under way, the first: {flying[0]}"
+    absent = awaited(workplace, night)
+    has_manifest = bool(workplace.ledger.rows("night_end", "manifests", site=site, night=night))
+    if (absent or not has_manifest) and waited < policy.grace_s:
+        what = f"{len(absent)} files on the manifest" if has_manifest else "the manifest"
+        return False, f"late data are taken in for {policy.grace_s - waited:.0f} s more: {what} did not come yet"
+    return True, "nothing is under way"
+
+
+def fail_stragglers(workplace: Workplace, night: date) -> int:
+    """Declare failed what still runs when the night's hard deadline has passed, and return how many units.
+
+    A result that comes after this is kept in its attempt and changes the unit no more.
+    """
+    count = workplace.ledger.run("night_end", "fail_stragglers", site=workplace.survey.site.name, night=night)
+    if count:
+        workplace.ledger.event(
+            EventLevel.ERROR, "stragglers_failed",
+            f"{count} units had not ended {workplace.survey.night.hard_deadline_s:.0f} s after the night began to "
+            "close; they are declared failed. See whether the runner still works.",
+            subject=night_text(workplace.survey, night), night_time=workplace.clock.now(),
+        )  # fmt: skip
+    return count
+
+
+def verdict(workplace: Workplace, night: date) -> Verdict:
+    """Say whether the night closes as it stands, and change nothing."""
+    key = {"site": workplace.survey.site.name, "night": night}
+    lost = not_archived(workplace, night)
+    unread = [r["path"] for r in workplace.ledger.rows("night_end", "archived", **key) if r["verified_at"] is None]
+    faults = []
+    if lost:
+        faults.append(f"archive: {len(lost)} files are not in it (first: {lost[0].path})")
+    if unread:
+        faults.append(f"archive: {len(unread)} files were not read back and found equal (first: {unread[0]})")
+    return Verdict(read_accounts(workplace, night), tuple(faults))
+
+
+def close(workplace: Workplace, night: date) -> NightState:
+    """Account once more and close the night, or say that it does not balance. May run again.
+
+    Returns
+    -------
+    NightState
+        CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
+    """
+    account(workplace, night)
+    outcome = verdict(workplace, night)
+    state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
+    changed = workplace.ledger.run(
+        "night_end", "set_closed", site=workplace.survey.site.name, night=night, state=state
+    )
+    if changed:
+        message = (
+            f"The night of {night} closed to zero."
+            if outcome.closes
+            else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
+        )
+        workplace.ledger.event(
+            EventLevel.INFO if outcome.closes else EventLevel.PAGE,
+            "night_closed" if outcome.closes else "unbalanced", message,
+            subject=night_text(workplace.survey, night), night_time=workplace.clock.now(),
+        )  # fmt: skip
+    return state
+
+
+def overdue(workplace: Workplace) -> list[date]:
+    """Return the nights that should have closed and did not, and call a human once for each.
+
+    The dead man's switch: to be asked by a timer that has nothing to do with the end-of-night workflow. A night
+    is overdue when its noon has passed by the night's clock, nothing has arrived for the hard deadline of the
+    night, and its closing, if it began, began longer ago than that.
+    """
+    rows = workplace.ledger.rows(
+        "night_end", "unclosed_nights", site=workplace.survey.site.name, now=workplace.clock.now(),
+        quiet_s=workplace.survey.night.hard_deadline_s,
+    )  # fmt: skip
+    for row in rows:
+        subject = night_text(workplace.survey, row["night"])
+        if not workplace.ledger.row("night_end", "event_said", kind="night_overdue", subject=subject):
+            began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
+            workplace.ledger.event(
+                EventLevel.PAGE, "night_overdue",
+                f"The night of {row['night']} should have closed by {row['ends']:%Y-%m-%d %H:%M} UTC: {began}. "
+                "Look at the end_of_night workflow, or close it by hand.",
+                subject=subject, night_time=workplace.clock.now(),
+            )  # fmt: skip
+    return [row["night"] for row in rows]

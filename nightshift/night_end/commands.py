@@ -1,0 +1,126 @@
+"""The commands ``account``, ``archive``, ``verify``, ``report``, ``mail``, ``close`` and ``night``."""
+
+import argparse
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+__all__ = ["register"]
+
+
+def register(subparsers: Any) -> None:
+    """Add the end of night's commands to the command line's subparsers."""
+    _add(subparsers, "account", _account, "account for a night and print its sums; exit code 1 if one does not close")
+    _add(subparsers, "archive", _archive, "put a night's files into the archive with their checksums")
+    _add(subparsers, "verify", _verify, "read a night's archive back; exit code 1 if a file is not what it was")
+    _add(subparsers, "report", _report, "write a night's report and say where it is")
+    mail = _add(subparsers, "mail", _mail, "write a night's report and send it, once")
+    mail.add_argument("--resend", action="store_true", help="send it again, as a correction")
+    _add(subparsers, "close", _close, "close a night by hand; exit code 1 if it does not balance")
+    _add(subparsers, "night", _night, "print how a night stands; exit code 1 if it does not close")
+
+
+def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    parser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.add_argument("night", type=night_of_text, help="the date of its evening, as 20260131 or 2026-01-31")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def night_of_text(text: str) -> date:
+    """Return the night that was typed."""
+    for form in ("%Y%m%d", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    raise argparse.ArgumentTypeError(f"{text!r} is no night: write the date of its evening, as 20260131")
+
+
+def _account(options: argparse.Namespace) -> int:
+    from nightshift.night_end.accounts import account
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        books = account(workplace, options.night)
+    for identity in books.identities:
+        print(f"{'=' if identity.closes else '!'} {identity}")
+    for line in books.imbalances:
+        print(f"  {line}")
+    return 0 if books.closes else 1
+
+
+def _archive(options: argparse.Namespace) -> int:
+    from nightshift.night_end.archive import archive, not_archived
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        done = archive(workplace, options.night)
+        lost = not_archived(workplace, options.night)
+    print(f"{done.files} files, {done.bytes / 1e6:.1f} MB, {done.added} of them new: {done.folder}")
+    for fault in lost:
+        print(f"  {fault.path}: {fault.text}")
+    return 1 if lost else 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from nightshift.night_end.archive import verify
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        found = verify(workplace, options.night)
+    print(f"{found.files} files, {found.bytes / 1e6:.1f} MB read back; {len(found.faults)} faults")
+    for fault in found.faults:
+        print(f"  {fault.path}: {fault.text}")
+    return 0 if found.good else 1
+
+
+def _report(options: argparse.Namespace) -> int:
+    from nightshift.night_end.report import write_report
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        written = write_report(workplace, options.night)
+    print(f"{written.headline} {written.page}")
+    return 0
+
+
+def _mail(options: argparse.Namespace) -> int:
+    from nightshift.night_end.report import send_report
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        page = send_report(workplace, options.night, resend=options.resend)
+        row = workplace.ledger.row(
+            "night_end", "report", site=workplace.survey.site.name, night=options.night, kind="summary"
+        )
+    assert row is not None
+    print(
+        f"Sent at {row['sent_at']:%Y-%m-%d %H:%M:%S} UTC as {row['message_id']}." if row["sent_at"] else "Not sent."
+    )
+    print(page)
+    return 0 if row["sent_at"] else 1
+
+
+def _close(options: argparse.Namespace) -> int:
+    from nightshift.night_end.close import begin_closing, close
+    from nightshift.vocabulary import NightState
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        begin_closing(workplace, options.night, signal="operator")
+        state = close(workplace, options.night)
+    print(f"The night of {options.night} is {state}.")
+    return 0 if state is NightState.CLOSED else 1
+
+
+def _night(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from nightshift.night_end.close import verdict
+    from nightshift.night_end.table import night_table
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        Console().print(night_table(workplace, options.night))
+        return 0 if verdict(workplace, options.night).closes else 1

@@ -1,0 +1,218 @@
+"""The morning's report: written to the depot, and sent once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import jinja2
+
+from nightshift.errors import Retry
+from nightshift.files import write_whole
+from nightshift.night_end.facts import NightFacts, collect_facts
+from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
+from nightshift.night_end.nights import night_text
+from nightshift.night_end.pictures import Picture, draw_all
+from nightshift.night_end.sections import figures_of, plain, sections_of, text_table
+from nightshift.vocabulary import EventLevel
+from nightshift.workplace import Workplace
+
+__all__ = ["Report", "send_report", "write_report"]
+
+KIND = "summary"
+CLOSED_BAND, HUMAN_BAND, OPEN_BAND = "#2f6f4f", "#8a6116", "#a3352b"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report as it was written.
+
+    Parameters
+    ----------
+    page : Path
+        The HTML page; its text and pictures lie beside it.
+    headline : str
+    facts : NightFacts
+    text : str
+    pictures : tuple of Picture
+    """
+
+    page: Path
+    headline: str
+    facts: NightFacts
+    text: str
+    pictures: tuple[Picture, ...]
+
+
+def write_report(workplace: Workplace, night: date) -> Report:
+    """Write the night's page, text and pictures into the depot. The same ledger gives the same bytes.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    night : date
+
+    Returns
+    -------
+    Report
+    """
+    facts = collect_facts(workplace, night)
+    pictures = tuple(draw_all(facts, workplace.depot.root))
+    page = workplace.depot.report(night, "report.html")
+    for picture in pictures:
+        write_whole(page.parent / f"{picture.name}.png", picture.png)
+    text = render_text(facts, page)
+    write_whole(page.parent / "report.txt", text.encode())
+    write_whole(page, render_page(facts, pictures, {p.name: f"{p.name}.png" for p in pictures}).encode())
+    workplace.ledger.run(
+        "night_end", "put_report",
+        site=facts.site, night=night, kind=KIND, path=workplace.depot.relative(page),
+    )  # fmt: skip
+    return Report(page, headline(facts), facts, text, pictures)
+
+
+def send_report(workplace: Workplace, night: date, *, resend: bool = False, server: MailServer | None = None) -> Path:
+    """Write the night's report and send it, once for each night.
+
+    The ledger remembers the mail when the server has accepted it. A crash in between leads to a second mail with
+    the same Message-ID, which mail programs show once.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    night : date
+    resend : bool
+        Send although it was sent, as a mail of its own: a correction.
+    server : MailServer, optional
+        By default the one that the environment names. Where there is none the report is written and not sent,
+        and an event says so.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    Retry
+        If the server does not take the mail.
+    """
+    report = write_report(workplace, night)
+    server = server or MailServer.from_environment()
+    if server is None:
+        _say(workplace, night, EventLevel.WARNING, "mail_not_sent", _no_server(report.page))
+        return report.page
+    try:
+        sent = _send_once(workplace, report, server, resend=resend)
+    except Retry as error:
+        _say(workplace, night, EventLevel.ERROR, "mail_not_sent", str(error))
+        raise
+    if sent:
+        _say(
+            workplace, night, EventLevel.INFO, "mail_sent",
+            f"The summary of {night} went to {', '.join(workplace.survey.night.mail_to)} as {sent}.",
+        )  # fmt: skip
+    return report.page
+
+
+def _send_once(workplace: Workplace, report: Report, server: MailServer, *, resend: bool) -> str | None:
+    """Send the mail if it was not sent yet, and return its Message-ID; one sender at a time for a night."""
+    night, policy = report.facts.night, workplace.survey.night
+    key = {"site": report.facts.site, "night": night, "kind": KIND}
+    with workplace.ledger.transaction() as ledger:
+        ledger.row("night_end", "lock_night", subject=f"mail {night_text(workplace.survey, night)}")
+        row = ledger.row("night_end", "report", **key)
+        assert row is not None
+        if row["sent_at"] is not None and not resend:
+            return None
+        first = message_id(workplace.survey, night)
+        identity = next_message_id(row["message_id"]) if row["message_id"] else first
+        mail = compose(
+            subject=subject(report.facts, correction=identity != first),
+            sender=policy.mail_from, to=policy.mail_to, identity=identity,
+            answers=first if identity != first else None, text=report.text,
+            page=lambda sources: render_page(report.facts, report.pictures, sources), pictures=report.pictures,
+        )  # fmt: skip
+        refused = send(mail, server)
+        ledger.run("night_end", "set_report_sent", **key, message_id=identity)
+        if refused:
+            _say(
+                workplace, night, EventLevel.WARNING, "mail_refused",
+                f"The mail server took the summary of {night}, but not for {', '.join(refused)}.",
+            )  # fmt: skip
+    return identity
+
+
+def _no_server(page: Path) -> str:
+    return f"NIGHTSHIFT_SMTP is not set, so no mail was sent; the report is {page}."
+
+
+def _say(workplace: Workplace, night: date, level: EventLevel, kind: str, message: str) -> None:
+    where = {"subject": night_text(workplace.survey, night), "kind": kind}
+    if not workplace.ledger.row("night_end", "message_said", **where, message=message):
+        workplace.ledger.event(level, kind, message, subject=where["subject"], night_time=workplace.clock.now())
+
+
+def headline(facts: NightFacts) -> str:
+    """Return the first line: whether the night closed to zero."""
+    if facts.verdict.closes:
+        return "The night closed to zero."
+    count = len(facts.verdict.reasons)
+    return f"The night does not close: {count} thing{'s' if count > 1 else ''} unaccounted for."
+
+
+def needs_line(facts: NightFacts) -> str:
+    """Return the second line: what it needs of the reader."""
+    if not facts.needs:
+        return "Nothing needs you. Enjoy the coffee."
+    more = f", and {len(facts.needs) - 1} more below" if len(facts.needs) > 1 else ""
+    first = plain(facts.needs[0], 160).rstrip(".")
+    return f"{'1 thing needs' if len(facts.needs) == 1 else f'{len(facts.needs)} things need'} you: {first}{more}."
+
+
+def subject(facts: NightFacts, *, correction: bool = False) -> str:
+    """Return the mail's subject: the night, the verdict, and whether somebody must act."""
+    state = "closed" if facts.verdict.closes else "DOES NOT CLOSE"
+    needs = f", {len(facts.needs)} to look at" if facts.needs else ""
+    return f"{'Corrected: ' if correction else ''}{facts.night} {facts.site}: {state}{needs}"
+
+
+def band(facts: NightFacts) -> str:
+    """Return the colour of the verdict."""
+    if not facts.verdict.closes:
+        return OPEN_BAND
+    return HUMAN_BAND if facts.needs else CLOSED_BAND
+
+
+def _environment(*, autoescape: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nightshift.night_end", "templates"),
+        autoescape=autoescape,  # noqa: S701 (off for the text alone)
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(plain=plain, text_table=text_table)
+    return environment
+
+
+def _common(facts: NightFacts) -> dict[str, object]:
+    return {
+        "facts": facts,
+        "headline": headline(facts),
+        "needs_line": needs_line(facts),
+        "sections": sections_of(facts),
+        "figures": figures_of(facts),
+    }
+
+
+def render_page(facts: NightFacts, pictures: tuple[Picture, ...], sources: Mapping[str, str]) -> str:
+    """Return the HTML page; `sources` says where each picture is: a file, or a part of the mail."""
+    template = _environment(autoescape=True).get_template("summary.html.j2")
+    return template.render(**_common(facts), band=band(facts), pictures=pictures, sources=sources)
+
+
+def render_text(facts: NightFacts, page: Path) -> str:
+    """Return the same as text. It goes nowhere where a tag would count, so nothing is escaped for HTML."""
+    template = _environment(autoescape=False).get_template("summary.txt.j2")
+    highlights = [f"{figure.value} {figure.label}" for figure in figures_of(facts)]
+    return template.render(**_common(facts), highlights=highlights, page=page)

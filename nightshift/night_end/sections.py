@@ -1,0 +1,315 @@
+"""The tables of the morning's report, once for its text and its page."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nightshift.night_end.facts import NightFacts, unit_name
+from nightshift.vocabulary import AlertState, UnitState
+
+__all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", "text_table"]
+
+MOST_ROWS = 40  # of one table in a mail; how many more there are is said
+MINUS = "−"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: numbers stand right, words left."""
+
+    title: str
+    align: str = "left"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table with its heading.
+
+    Parameters
+    ----------
+    title : str
+    columns : tuple of Column
+    rows : list of tuple of str
+    note : str
+        What is said above the table, or in place of one that would be empty.
+    picture : str
+        Name of the picture that belongs here.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One large figure at the top."""
+
+    value: str
+    label: str
+
+
+def plain(text: object, most: int = 120) -> str:
+    """Return text that shows on one line: what does not print is escaped, and the middle of a long one is left out.
+
+    File names come from outside: a line end, an escape sequence or a mark that turns the direction of writing
+    must not change how the report reads.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+    if len(shown) <= most:
+        return shown
+    half = (most - 1) // 2
+    return f"{shown[:half]}…{shown[-half:]}"
+
+
+def text_table(section: Section) -> str:
+    """Return a section's table in fixed-width columns, two spaces in."""
+    table = [tuple(c.title for c in section.columns), *(tuple(plain(c, 70) for c in row) for row in section.rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(section.columns))]
+
+    def line(row: Sequence[str]) -> str:
+        cells = [
+            cell.rjust(width) if column.align == "right" else cell.ljust(width)
+            for cell, width, column in zip(row, widths, section.columns, strict=True)
+        ]
+        return ("  " + "  ".join(cells)).rstrip()
+
+    return "\n".join([line(table[0]), "  " + "  ".join("-" * w for w in widths), *map(line, table[1:])])
+
+
+def sections_of(facts: NightFacts) -> list[Section]:
+    """Return the tables of the report, in the order in which they are read."""
+    return [
+        _exposures(facts),
+        _quality(facts),
+        _alerts(facts),
+        _movers(facts),
+        _calibrations(facts),
+        _kept_out(facts),
+        _rejected(facts),
+        _quarantine(facts),
+        _references(facts),
+        _archive(facts),
+    ]
+
+
+def figures_of(facts: NightFacts) -> list[Figure]:
+    """Return the figures that an operator looks for first."""
+    units = facts.verdict.accounts.units
+    latency = facts.latency.get(False) or facts.latency.get(True)
+    return [
+        Figure(str(len(facts.timeline)), "science exposures"),
+        Figure(f"{len(units.parts[UnitState.PROCESSED])} / {units.total}", "units processed"),
+        Figure(str(facts.alert_count(AlertState.SENT, AlertState.RETRACTED)), "alerts sent"),
+        Figure(str(len(facts.tracklets)), "moving objects"),
+        Figure(duration(latency["p95_s"]) if latency else "—", "last file to alert, p95"),
+        Figure(f"{100 * facts.open_time.fraction:.0f} %" if facts.timeline else "—", "shutter open"),
+    ]
+
+
+def columns(*titles: str) -> tuple[Column, ...]:
+    """Return columns; a title that begins with ``>`` is of numbers."""
+    return tuple(Column(t.removeprefix(">"), "right" if t.startswith(">") else "left") for t in titles)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a measurement, or a dash where there is none."""
+    return "—" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time span as a human says it."""
+    if seconds is None:
+        return "—"
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def size(number_of_bytes: float) -> str:
+    """Return a size in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number_of_bytes < 1000:
+            return f"{number_of_bytes:.0f} {unit}" if unit == "B" else f"{number_of_bytes:.1f} {unit}"
+        number_of_bytes /= 1000
+    return f"{number_of_bytes:.2f} TB"
+
+
+def _clock(moment: datetime | None) -> str:
+    return "—" if moment is None else f"{moment:%H:%M:%S}"
+
+
+def _shortened(rows: Iterable[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    """Cut a table where it would be longer than anybody reads, and say so."""
+    listed = list(rows)
+    if len(listed) <= MOST_ROWS:
+        return listed
+    return [*listed[:MOST_ROWS], (f"… and {len(listed) - MOST_ROWS} more", *[""] * (width - 1))]
+
+
+def _exposures(facts: NightFacts) -> Section:
+    ends = ("processed", "rejected", "failed", "missing", "held")
+    rows = [
+        (
+            facts.field_name(r["field"]), r["filter"], str(r["exposures"]),
+            f"{r['first_open']:%H:%M}–{r['last_open']:%H:%M}", *(str(r[end]) for end in ends),
+            str(r["differenced"]), str(r["candidates"]), str(r["alerts"]),
+        )
+        for r in facts.science
+    ]  # fmt: skip
+    opened = facts.open_time
+    gaps = ", ".join(f"{a:%H:%M}–{b:%H:%M}" for a, b in opened.gaps)
+    note = (
+        f"Shutter open {100 * opened.fraction:.0f} % of {duration(opened.span_s)}; "
+        f"{f'gaps: {gaps}' if gaps else 'no gap'}."
+        if facts.timeline
+        else "No science exposure was registered."
+    )
+    titles = columns(
+        "Field", "Filter", ">Exposures", "UTC", ">Processed", ">Rejected", ">Failed", ">Missing", ">Held",
+        ">Differenced", ">Candidates", ">Alerts",
+    )  # fmt: skip
+    return Section("Science exposures", titles, rows, note)
+
+
+def _quality(facts: NightFacts) -> Section:
+    scale = facts.pixel_scale_arcsec
+    rows = [
+        (
+            r["filter"], str(r["units"]), str(r["bad"]),
+            " / ".join(number(v * scale) if v is not None else "—" for v in r["fwhm_px"] or [None] * 3),
+            number(r["elongation"]), number(r["background"], 0), number(r["zero_point"]),
+            number(r["zero_point_rms"], 3), number(r["astrometry_rms_arcsec"], 3),
+            " / ".join(number(v) for v in r["limiting_magnitude"] or [None] * 3),
+        )
+        for r in facts.quality
+    ]  # fmt: skip
+    titles = columns(
+        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻)", ">Zero point", ">rms",
+        ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
+    )  # fmt: skip
+    return Section("Image quality", titles, rows, "" if rows else "No image was measured.")
+
+
+def _alerts(facts: NightFacts) -> Section:
+    rows = [
+        (state, str(row["alerts"]), str(row["objects"]), " ".join(facts.sentence(r) for r in row["reasons"]))
+        for state, row in facts.alerts.items()
+    ]
+    notes = [
+        f"Topic {t['topic']}: {t['acknowledged']} of {t['messages']} acknowledged by the broker."
+        for t in facts.topics
+    ]
+    words = {False: "From an exposure's last file to the acknowledgement", True: "Alerts that waited for a reference"}
+    for waited, row in sorted(facts.latency.items()):
+        notes.append(
+            f"{words[waited]}: p50 {duration(row['p50_s'])}, p95 {duration(row['p95_s'])} ({row['alerts']} alerts)."
+        )
+    differences = Counter[str]()
+    for row in facts.differences:
+        differences[f"{row['state']}{': ' + facts.sentence(row['reason']) if row['reason'] else ''}"] += row["units"]
+    if differences:
+        notes.append("Differences: " + "; ".join(f"{count} {what}" for what, count in differences.items()) + ".")
+    return Section(
+        "Alerts", columns("State", ">Alerts", ">Objects", "Reason"), rows,
+        " ".join(notes) or "No alert was made.", "stamps",
+    )  # fmt: skip
+
+
+def _movers(facts: NightFacts) -> Section:
+    rows = [
+        (
+            str(t["number"]), str(t["detections"]), f"{_clock(t['begins'])}–{_clock(t['ends'])}",
+            number(t["ra_deg"], 5), number(t["dec_deg"], 5), number(t["rate_deg_per_day"], 3),
+            number(t["position_angle_deg"], 1), number(t["residual_arcsec"]), number(t["magnitude"], 1),
+        )
+        for t in facts.tracklets
+    ]  # fmt: skip
+    titles = columns(
+        "No.", ">Detections", "UTC", ">RA (deg)", ">Dec (deg)", ">Rate (deg/day)", ">PA (deg)",
+        ">Residual (arcsec)", ">Mag",
+    )  # fmt: skip
+    note = "" if rows else "No tracklet was linked."
+    return Section("Moving objects", titles, _shortened(rows, len(titles)), note, "sky")
+
+
+def _calibrations(facts: NightFacts) -> Section:
+    rows = [
+        (
+            m["kind"], m["filter"], f"{m['in_service']} of {m['masters']}", str(m["frames"]),
+            number(m["level"], 1), number(m["noise"], 3), " ".join(facts.sentence(r) for r in m["reasons"]),
+        )
+        for m in facts.masters
+    ]  # fmt: skip
+    titles = columns("Master", "Filter", ">Quadrants in service", ">Frames", ">Level", ">Noise", "Reason")
+    return Section("Calibrations", titles, rows, "" if rows else "No master was built tonight.")
+
+
+def _kept_out(facts: NightFacts) -> Section:
+    rows = [
+        (r["inbox_name"], r["image_type"], r["filter"], number(r["level"], 0), facts.sentence(r["reason"]))
+        for r in facts.kept_out
+    ]
+    titles = columns("Frame", "Type", "Filter", ">Level (ADU)", "Reason")
+    note = "" if rows else "Every calibration frame that was looked at is in a master."
+    return Section("Calibration frames kept out of the masters", titles, _shortened(rows, len(titles)), note)
+
+
+def _rejected(facts: NightFacts) -> Section:
+    rows = [
+        (unit_name(u["unit_key"]), u["state"], facts.sentence(u["reason"]), u["detail"])
+        for u in facts.rejected
+        if u["state"] != UnitState.PROCESSED
+    ]
+    titles = columns("Exposure / detector / quadrant", "End", "Reason", "Detail")
+    note = "" if rows else "Every unit was processed."
+    return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
+
+
+def _quarantine(facts: NightFacts) -> Section:
+    rows = [
+        (r["inbox_name"], size(r["bytes"]), r["disposition"], facts.sentence(r["reason"]), r["detail"])
+        for r in facts.quarantine
+    ]
+    titles = columns("File", ">Size", "Disposition", "Reason", "Detail")
+    absent = list(_absent(facts))
+    note = f"Never arrived: {', '.join(absent)}." if absent else ""
+    if not rows:
+        note = f"No file is in quarantine. {note}".strip()
+    return Section("Quarantine and conflicts", titles, _shortened(rows, len(titles)), note)
+
+
+def _absent(facts: NightFacts) -> Iterator[str]:
+    missing = facts.verdict.accounts.sent.parts["missing"]
+    yield from (plain(m.subject, 60) for m in missing[:8])
+    if len(missing) > 8:
+        yield f"and {len(missing) - 8} more"
+
+
+def _references(facts: NightFacts) -> Section:
+    rows = [
+        (
+            facts.field_name(r["field"]), r["filter"], f"v{r['version']}", f"{r['in_service']} of {r['quadrants']}",
+            str(r["frames"]), number(r["fwhm_px"] * facts.pixel_scale_arcsec if r["fwhm_px"] else None),
+            number(r["limiting_magnitude"]), " ".join(facts.sentence(x) for x in r["reasons"]),
+        )
+        for r in facts.references
+    ]  # fmt: skip
+    titles = columns(
+        "Field", "Filter", "Version", ">Quadrants in service", ">Frames", ">FWHM (arcsec)", ">Limit (mag)", "Reason"
+    )
+    return Section("References built", titles, rows, "" if rows else "No reference was built tonight.")
+
+
+def _archive(facts: NightFacts) -> Section:
+    a: dict[str, Any] = facts.archive
+    note = (
+        f"{a['files']} files, {size(a['bytes'])}; {a['verified']} of them read back and found equal."
+        if a["files"]
+        else "Nothing is archived yet."
+    )
+    return Section("Archive", (), [], note)

@@ -1,0 +1,439 @@
+-- What the end of a night asks of the ledger: accounts, archive, report, closing.
+
+-- name: put_night!
+insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
+on conflict (site, night) do nothing;
+
+-- name: night
+select site, night, begins, ends, state, closing_since, closed_at, signal, summary
+from nights where site = :site and night = :night;
+
+-- name: lock_night
+-- One at a time for one night; released with the transaction.
+select pg_advisory_xact_lock(hashtextextended(:subject, 0));
+
+-- Accounts ---------------------------------------------------------------------------------------------------
+
+-- name: manifests
+select part, parts, sha256, path, synthetic, received_at
+from manifests where site = :site and night = :night order by part;
+
+-- name: manifest_entries
+select file_name, bytes, sha256, part
+from manifest_entries where site = :site and night = :night order by file_name;
+
+-- name: arrivals_of_night
+select a.arrival_key, a.inbox_name, a.bytes, a.sha256, a.disposition, a.reason, a.detail, a.arrived_at,
+    a.exposure_id, f.arrival_key is not null as has_frame, q.arrival_key is not null as has_quarantine
+from arrivals a
+left join raw_frames f using (arrival_key)
+left join exposures e on e.instrument = f.instrument and e.exposure_id = f.exposure_id
+left join quarantine q using (arrival_key)
+where coalesce(e.site, a.site, :site) = :site and coalesce(e.night, a.night) = :night
+order by a.inbox_name, a.arrived_at, a.arrival_key;
+
+-- name: arrivals_on_manifest
+-- Every arrival under a name that the night's manifest lists, whenever it came.
+select a.inbox_name, a.sha256, a.disposition, a.reason, a.detail
+from arrivals a
+join manifest_entries m on m.file_name = a.inbox_name
+where m.site = :site and m.night = :night
+order by a.inbox_name, a.arrived_at, a.arrival_key;
+
+-- name: frames_of_night
+select f.instrument, f.exposure_id, f.detector, f.inbox_name, f.path, f.sha256, f.bytes, f.invalid_reason,
+    e.image_type, e.filter, e.field, e.shutter_open
+from raw_frames f join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night
+order by f.instrument, f.exposure_id, f.detector;
+
+-- name: exposure_types
+select instrument, exposure_id, image_type from exposures where site = :site and night = :night;
+
+-- name: units_of_night
+select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason, u.detail, u.flags
+from units u join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+order by u.unit_key;
+
+-- name: calibration_uses
+-- What each master of the night's frames made of each of them.
+select c.instrument, c.exposure_id, c.detector, bool_or(c.accepted) as accepted,
+    (array_agg(c.reason order by c.calibration_key desc) filter (where c.reason is not null))[1] as reason,
+    (array_agg(c.level order by c.calibration_key) filter (where c.level is not null))[1] as level
+from calibration_frames c join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night
+group by c.instrument, c.exposure_id, c.detector;
+
+-- name: mark_mismatches!
+-- The registered content is not what the mountain sent.
+update raw_frames f set invalid_reason = 'manifest_mismatch'
+from manifest_entries m
+where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 <> f.sha256
+    and f.invalid_reason is null;
+
+-- name: unmark_mismatches!
+-- A corrected manifest agrees with what is here.
+update raw_frames f set invalid_reason = null
+from manifest_entries m
+where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 = f.sha256
+    and f.invalid_reason = 'manifest_mismatch';
+
+-- name: reject_units_of_mismatches!
+update units u set state = 'rejected', reason = 'manifest_mismatch', ended_at = coalesce(u.ended_at, now())
+from raw_frames f join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and f.invalid_reason = 'manifest_mismatch'
+    and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
+    and u.state = 'processed';
+
+-- name: restore_units_of_mismatches!
+update units u set state = 'processed', reason = null
+from raw_frames f join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and f.invalid_reason is null
+    and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
+    and u.state = 'rejected' and u.reason = 'manifest_mismatch';
+
+-- name: put_ended_unit!
+-- A unit whose file never came, or came unusable. What has begun otherwise stays as it is.
+insert into units (instrument, exposure_id, detector, quadrant, unit_key, state, reason, detail, ended_at)
+values (:instrument, :exposure_id, :detector, :quadrant, :unit_key, :state::unit_state, :reason, :detail, now())
+on conflict (unit_key) do update
+    set state = excluded.state, reason = excluded.reason, detail = excluded.detail, ended_at = now()
+    where (units.state, units.reason) is distinct from (excluded.state, excluded.reason)
+    and (units.state = 'pending' or units.reason = any (:file_reasons::text[]))
+    and not exists (select from attempts a where a.unit_key = units.unit_key);
+
+-- name: revive_units!
+-- Their file came after all, so their work is due.
+update units u set state = 'pending', reason = null, detail = '', ended_at = null
+from raw_frames f join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and f.invalid_reason is null
+    and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
+    and u.state in ('missing', 'failed') and u.reason = any (:file_reasons::text[])
+    and not exists (select from attempts a where a.unit_key = u.unit_key);
+
+-- name: reopen_exposures!
+update exposures e set state = 'arriving', ended_at = null
+where e.site = :site and e.night = :night and e.state = 'ended'
+    and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.state = 'pending' and u.campaign = 'live');
+
+-- name: put_summary!
+update nights set summary = :summary where site = :site and night = :night and summary is distinct from :summary;
+
+-- Archive ----------------------------------------------------------------------------------------------------
+
+-- name: files_to_archive
+-- In the order of their path; every one carries its sha256 from the moment of writing.
+select 'raw' as kind, f.path as source, f.sha256, f.bytes
+from raw_frames f join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night
+union all
+select 'product/' || p.kind, p.path, p.sha256, p.bytes
+from products p where p.site = :site and p.night = :night and p.deleted_at is null
+union all
+select 'manifest', m.path, m.sha256, null
+from manifests m where m.site = :site and m.night = :night
+order by source;
+
+-- name: packet_tars
+select distinct packet_path
+from alerts where site = :site and night = :night and packet_path is not null order by packet_path;
+
+-- name: packets
+select candid, packet_path, packet_offset, packet_bytes, packet_sha256, shutter_open
+from alerts
+where site = :site and night = :night and state in ('released', 'sent', 'retracted')
+order by candid;
+
+-- name: archived
+select path, kind, source, sha256, bytes, verified_at
+from archive_files where site = :site and night = :night order by path;
+
+-- name: put_archived!
+insert into archive_files (site, night, path, kind, source, sha256, bytes)
+values (:site, :night, :path, :kind, :source, :sha256, :bytes)
+on conflict (site, night, path) do update
+    set kind = excluded.kind, source = excluded.source, sha256 = excluded.sha256, bytes = excluded.bytes,
+        archived_at = now(), verified_at = null;
+
+-- name: set_verified!
+update archive_files set verified_at = now() where site = :site and night = :night and path = any (:paths::text[]);
+
+-- name: set_unverified!
+update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
+
+-- name: archive_totals
+select count(*) as files, coalesce(sum(bytes), 0)::bigint as bytes, count(verified_at) as verified
+from archive_files where site = :site and night = :night;
+
+-- Report -----------------------------------------------------------------------------------------------------
+
+-- name: science_by_field
+select e.field, e.filter, count(distinct e.exposure_id) as exposures,
+    min(e.shutter_open) as first_open, max(e.shutter_open) as last_open,
+    count(u.unit_key) filter (where u.state = 'processed') as processed,
+    count(u.unit_key) filter (where u.state = 'rejected') as rejected,
+    count(u.unit_key) filter (where u.state = 'failed') as failed,
+    count(u.unit_key) filter (where u.state = 'missing') as missing,
+    count(u.unit_key) filter (where u.state = 'held') as held,
+    count(u.unit_key) filter (where u.state in ('pending', 'running')) as unfinished,
+    count(d.unit_key) filter (where d.state = 'processed') as differenced,
+    coalesce(sum(d.candidates), 0)::bigint as candidates,
+    coalesce(sum(a.alerts), 0)::bigint as alerts
+from exposures e
+left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
+    and u.tier = 'processed' and u.campaign = 'live'
+left join differences d on d.unit_key = u.unit_key and d.campaign = 'live'
+left join (select unit_key, count(*) as alerts from alerts
+           where site = :site and night = :night and state in ('sent', 'retracted') group by unit_key) a
+    on a.unit_key = u.unit_key
+where e.site = :site and e.night = :night and e.image_type = 'science'
+group by e.field, e.filter order by e.field nulls last, e.filter;
+
+-- name: masters
+select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = 'in_service') as in_service,
+    max(c.frames) as frames,
+    percentile_cont(0.5) within group (order by c.level) as level,
+    percentile_cont(0.5) within group (order by c.noise) as noise,
+    array_remove(array_agg(distinct c.reason), null) as reasons
+from calibrations c
+where c.night = :night and c.instrument = :instrument
+group by c.kind, c.filter order by c.kind, c.filter;
+
+-- name: image_quality_by_filter
+select e.filter, count(*) as units, count(*) filter (where not q.good) as bad,
+    percentile_cont(array[0.1, 0.5, 0.9]) within group (order by q.fwhm_px) as fwhm_px,
+    percentile_cont(0.5) within group (order by q.elongation) as elongation,
+    percentile_cont(0.5) within group (order by q.background) as background,
+    percentile_cont(0.5) within group (order by q.zero_point) as zero_point,
+    percentile_cont(0.5) within group (order by q.zero_point_rms) as zero_point_rms,
+    percentile_cont(array[0.1, 0.5, 0.9]) within group (order by q.limiting_magnitude) as limiting_magnitude,
+    percentile_cont(0.5) within group (order by q.astrometry_rms_arcsec) as astrometry_rms_arcsec
+from image_quality q
+join units u using (unit_key)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+group by e.filter order by e.filter;
+
+-- name: timeline
+-- One row a science exposure, in shutter order; the measurements are medians over its units.
+select e.exposure_id, e.shutter_open, e.exposure_s, e.filter, e.field,
+    percentile_cont(0.5) within group (order by q.fwhm_px) as fwhm_px,
+    percentile_cont(0.5) within group (order by q.background) as background,
+    percentile_cont(0.5) within group (order by q.zero_point) as zero_point,
+    percentile_cont(0.5) within group (order by q.limiting_magnitude) as limiting_magnitude,
+    coalesce(bool_and(q.good), false) as good
+from exposures e
+left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
+    and u.tier = 'processed' and u.campaign = 'live'
+left join image_quality q on q.unit_key = u.unit_key
+where e.site = :site and e.night = :night and e.image_type = 'science'
+group by e.instrument, e.exposure_id order by e.shutter_open, e.exposure_id;
+
+-- name: quarantined
+select a.inbox_name, a.bytes, a.arrived_at, a.disposition, coalesce(q.reason, a.reason) as reason,
+    coalesce(q.detail, a.detail) as detail, q.disposed_as
+from arrivals a left join quarantine q using (arrival_key)
+where a.site is not distinct from coalesce(a.site, :site) and coalesce(a.site, :site) = :site
+    and a.night = :night and a.disposition in ('quarantined', 'conflicting')
+order by a.inbox_name, a.arrived_at, a.arrival_key;
+
+-- name: differences_by_state
+select d.state, d.reason, count(*) as units, coalesce(sum(d.candidates), 0)::bigint as candidates,
+    percentile_cont(0.5) within group (order by d.noise_ratio) as noise_ratio
+from differences d
+join units u using (unit_key)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+where e.site = :site and e.night = :night and d.campaign = 'live'
+group by d.state, d.reason order by d.state, d.reason nulls first;
+
+-- name: references_built
+select r.field, r.filter, r.version, count(*) as quadrants,
+    count(*) filter (where r.state = 'in_service') as in_service, max(r.frames) as frames,
+    percentile_cont(0.5) within group (order by r.fwhm_px) as fwhm_px,
+    percentile_cont(0.5) within group (order by r.limiting_magnitude) as limiting_magnitude,
+    array_remove(array_agg(distinct r.reason), null) as reasons
+from reference_images r
+where r.instrument = :instrument and (
+    exists (select from products p where p.product_key = r.product_key and p.site = :site and p.night = :night)
+    or exists (select from reference_members m join units u using (unit_key)
+               join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+               where m.reference_key = r.reference_key and e.site = :site and e.night = :night))
+group by r.field, r.filter, r.version order by r.field, r.filter, r.version;
+
+-- name: alerts_by_state
+select a.state, count(*) as alerts, count(distinct a.object_id) as objects,
+    array_remove(array_agg(distinct a.reason), null) as reasons
+from alerts a where a.site = :site and a.night = :night group by a.state order by a.state;
+
+-- name: outbox_by_topic
+select o.topic, count(*) as messages, count(*) filter (where o.state = 'acknowledged') as acknowledged,
+    count(*) filter (where o.state = 'queued') as queued, max(o.tries) as most_tries
+from outbox o join alerts a using (candid)
+where a.site = :site and a.night = :night group by o.topic order by o.topic;
+
+-- name: latency
+-- Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
+-- that had to wait for their reference are apart: they measure the wait.
+with each as (
+    select extract(epoch from o.acknowledged_at - e.last_arrival_at)::double precision as seconds,
+        coalesce(r.built_at > e.last_arrival_at, false) as waited
+    from outbox o
+    join alerts a using (candid)
+    join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
+    join units u on u.unit_key = a.unit_key
+    join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+    left join reference_images r on r.reference_key = c.reference_key
+    where a.site = :site and a.night = :night and o.state = 'acknowledged'
+)
+select waited, count(*) as alerts,
+    percentile_cont(0.5) within group (order by seconds) as p50_s,
+    percentile_cont(0.95) within group (order by seconds) as p95_s,
+    max(seconds) as max_s
+from each group by waited order by waited;
+
+-- name: tracklets
+select number, tracklet_key, detections, begins, ends, ra_deg, dec_deg, rate_deg_per_day, position_angle_deg,
+    residual_arcsec, magnitude
+from tracklets where site = :site and night = :night and campaign = 'live' order by number;
+
+-- name: tracklet_positions
+select t.number, c.shutter_open, c.ra_deg, c.dec_deg
+from tracklets t
+join tracklet_members m using (tracklet_key)
+join candidates c on c.candid = m.candid
+where t.site = :site and t.night = :night and t.campaign = 'live'
+order by t.number, m.position;
+
+-- name: sky_of_alerts
+select c.field, c.filter, c.ra_deg, c.dec_deg, c.signal_to_noise, a.state
+from alerts a join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
+where a.site = :site and a.night = :night
+order by c.signal_to_noise desc, c.candid limit :most;
+
+-- name: footprints
+select e.field, q.corners_deg
+from image_quality q
+join units u using (unit_key)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+where e.site = :site and e.night = :night and q.corners_deg is not null
+order by e.shutter_open, u.unit_key limit :most;
+
+-- name: best_candidates
+-- The strongest detection of each object whose alert left, strongest first.
+select * from (
+    select distinct on (a.object_id) a.object_id, c.candid, c.number, c.unit_key, c.signal_to_noise, c.magnitude,
+        c.filter, c.shutter_open, c.positive, p.path as cutouts
+    from alerts a
+    join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
+    join products p on p.unit_key = c.unit_key and p.kind = 'cutouts' and p.deleted_at is null
+    where a.site = :site and a.night = :night and a.state in ('released', 'sent', 'retracted')
+        and p.campaign = c.campaign
+    order by a.object_id, c.signal_to_noise desc, c.candid
+) best
+order by signal_to_noise desc, candid limit :most;
+
+-- name: loud_events
+-- Each thing said aloud during the night, once, with how often.
+select e.level, e.kind, e.message, max(e.subject) as subject, count(*) as times
+from events e join nights n on n.site = :site and n.night = :night
+where e.level in ('warning', 'error', 'page')
+    and (e.subject = :subject
+         or e.night_time >= n.begins and e.night_time < n.ends
+         or e.night_time is null and e.at >= (
+             select min(x.first_arrival_at) from exposures x where x.site = :site and x.night = :night)
+            and e.at <= coalesce(n.closed_at, now()))
+group by e.level, e.kind, e.message
+order by e.level desc, min(e.event_id);
+
+-- name: reasons
+select reason, error_class, sentence from reasons;
+
+-- name: report
+select path, sent_at, message_id from reports where site = :site and night = :night and kind = :kind;
+
+-- name: put_report!
+insert into reports (site, night, kind, path) values (:site, :night, :kind, :path)
+on conflict (site, night, kind) do update set path = excluded.path where reports.path <> excluded.path;
+
+-- name: set_report_sent!
+update reports set sent_at = now(), message_id = :message_id
+where site = :site and night = :night and kind = :kind;
+
+-- Closing ----------------------------------------------------------------------------------------------------
+
+-- name: begin_closing!
+-- A night that was closed opens its books again without losing its signal.
+update nights set state = 'closing', closing_since = now(), closed_at = null, signal = coalesce(:signal, signal)
+where site = :site and night = :night and state <> 'closing';
+
+-- name: set_closed!
+update nights set state = :state::night_state, closed_at = now()
+where site = :site and night = :night and state is distinct from :state::night_state;
+
+-- name: seconds_closing
+select extract(epoch from now() - closing_since)::double precision from nights where site = :site and night = :night;
+
+-- name: units_in_flight
+select u.unit_key as subject, u.state::text as state
+from units u join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and u.state in ('pending', 'running') order by u.unit_key;
+
+-- name: exposures_in_flight
+select instrument || '/' || exposure_id as subject, state::text as state
+from exposures
+where site = :site and night = :night and image_type = any (:kinds::image_type[]) and state <> 'ended'
+order by exposure_id;
+
+-- name: attempts_in_flight
+select a.job_key || ' ' || a.unit_key || ' ' || a.attempt as subject, a.state::text as state
+from attempts a join jobs j using (job_key)
+where j.site = :site and j.night = :night and a.state in ('intended', 'submitted')
+order by subject;
+
+-- name: runs_in_flight
+-- Runs that were asked for and whose job is this night's, or whose job is not planned yet.
+select r.run_id as subject, 'requested' as state
+from runs r
+where r.ended_at is null and r.dag_id in ('calibrations', 'exposure', 'references', 'difference')
+    and r.requested_at > now() - make_interval(secs => :stale_s)
+    and case when exists (select from jobs j where j.job_key = r.subject)
+        then exists (select from jobs j where j.job_key = r.subject and j.site = :site and j.night = :night)
+        else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text end
+order by r.run_id;
+
+-- name: outbox_in_flight
+select o.candid::text || ' ' || o.topic as subject, o.state::text as state
+from outbox o join alerts a using (candid)
+where a.site = :site and a.night = :night and o.state in ('queued', 'held') order by o.candid, o.topic;
+
+-- name: names_awaited
+select m.file_name
+from manifest_entries m
+where m.site = :site and m.night = :night
+    and not exists (select from arrivals a where a.inbox_name = m.file_name)
+order by m.file_name;
+
+-- name: fail_stragglers!
+update units u set state = 'failed', reason = 'night_ended', detail = 'was still ' || u.state, ended_at = now()
+from exposures e
+where e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.site = :site and e.night = :night
+    and u.state in ('pending', 'running') and u.campaign = 'live';
+
+-- name: unclosed_nights
+-- Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while.
+select n.site, n.night, n.state, n.ends, n.closing_since
+from nights n
+where n.site = :site and n.state in ('open', 'closing') and n.ends <= :now
+    and not exists (
+        select from arrivals a where a.site = n.site and a.night = n.night
+        and a.arrived_at > now() - make_interval(secs => :quiet_s))
+    and (n.closing_since is null or n.closing_since < now() - make_interval(secs => :quiet_s))
+order by n.night;
+
+-- name: event_said
+select 1 from events where kind = :kind and subject = :subject limit 1;
+
+-- name: message_said
+select 1 from events where kind = :kind and subject = :subject and message = :message limit 1;
