@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from nightshift.settings import Quadrant
 from nightshift.simulator.geometry import UnitGeometry
@@ -118,17 +117,24 @@ def _response(seed: int, quadrant_json: str, detector: int, name: str, geometry:
     quadrant = Quadrant.model_validate_json(quadrant_json)
     random = generator(seed, "dust", detector, quadrant.id, name)
     rows, columns = geometry.shape
-    y, x = np.mgrid[0:rows, 0:columns]
+    y, x = np.arange(rows)[:, None], np.arange(columns)[None, :]
     u, v = geometry.focal(x, y)
     light = 1.0 - VIGNETTING * ((u**2 + v**2) / radius**2) ** 1.5
+    across, along, phase = random.uniform(1.0, 3.0), random.uniform(1.0, 3.0), random.uniform(0.0, 6.28, 2)
+    waves = np.sin(across * x / columns * 6.28 + phase[0]) * np.sin(along * y / rows * 6.28 + phase[1])
+    light *= 1.0 + 0.004 * waves  # the coating is not of one thickness
     light = light * _signature(seed, quadrant_json, detector).pixel_response
     for _ in range(1 + random.poisson(rows * columns / 50_000)):
         cx, cy, size = random.uniform(0, columns), random.uniform(0, rows), random.uniform(9.0, 22.0)
-        distance = np.hypot(x - cx, y - cy) / size
+        box = _around(cy, size, rows), _around(cx, size, columns)
+        distance = np.hypot(x[0, box[1]] - cx, y[box[0]] - cy) / size
         ring = np.clip(1.0 - np.abs(distance - 0.65) / 0.35, 0.0, 1.0)  # a doughnut: the pupil, out of focus
-        light = light * (1.0 - random.uniform(0.02, 0.06) * ring)
-    light = light * (1.0 + 0.006 * gaussian_filter(random.standard_normal((rows, columns)), 24.0) * 24.0)
+        light[box] *= 1.0 - random.uniform(0.02, 0.06) * ring
     return (light / np.median(light)).astype(np.float32)
+
+
+def _around(centre: float, size: float, length: int) -> slice:
+    return slice(max(0, int(centre - size)), min(length, int(centre + size) + 2))
 
 
 def cosmic_rays(random: np.random.Generator, shape: tuple[int, int], exposure_s: float) -> CosmicRays:

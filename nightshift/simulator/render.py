@@ -12,6 +12,7 @@ from numba import njit
 __all__ = ["add_galaxies", "add_points", "bleed", "point_source_noise"]
 
 _NODES = np.array([-0.3872983346207417, 0.0, 0.3872983346207417])  # Gauss-Legendre, three points on [-1/2, 1/2]
+_GAUSSIAN_REACH = 4.2  # standard deviations
 _WEIGHTS = np.array([5.0 / 18.0, 8.0 / 18.0, 5.0 / 18.0])
 
 
@@ -79,23 +80,26 @@ def add_galaxies(image, x, y, flux, weights, xx, xy, yy, reach):
     """
     rows, columns = image.shape
     for k in range(x.size):
-        i0, i1 = max(0, int(y[k] - reach[k])), min(rows, int(y[k] + reach[k]) + 2)
-        j0, j1 = max(0, int(x[k] - reach[k])), min(columns, int(x[k] + reach[k]) + 2)
-        if i0 >= i1 or j0 >= j1:
-            continue
         for m in range(weights.shape[1]):
             if weights[k, m] == 0.0:
                 break
             det = xx[k, m] * yy[k, m] - xy[k, m] ** 2
             norm = flux[k] * weights[k, m] / (2.0 * math.pi * math.sqrt(det))
             a, b, c = yy[k, m] / det, xy[k, m] / det, xx[k, m] / det
+            ry = min(reach[k], _GAUSSIAN_REACH * math.sqrt(yy[k, m]))
+            rx = min(reach[k], _GAUSSIAN_REACH * math.sqrt(xx[k, m]))
+            i0, i1 = max(0, int(y[k] - ry)), min(rows, int(y[k] + ry) + 2)
+            j0, j1 = max(0, int(x[k] - rx)), min(columns, int(x[k] + rx) + 2)
+            falling = math.exp(-a)
             for i in range(i0, i1):
-                dy = i - y[k]
+                dy, dx = i - y[k], j0 - x[k]
+                # along a row each value follows from the last by a ratio that itself shrinks by a constant
+                value = norm * math.exp(-0.5 * (a * dx * dx - 2.0 * b * dx * dy + c * dy * dy))
+                ratio = math.exp(-a * (dx + 0.5) + b * dy)
                 for j in range(j0, j1):
-                    dx = j - x[k]
-                    q = 0.5 * (a * dx * dx - 2.0 * b * dx * dy + c * dy * dy)
-                    if q < 16.0:
-                        image[i, j] += norm * math.exp(-q)
+                    image[i, j] += value
+                    value *= ratio
+                    ratio *= falling
 
 
 @njit(cache=True)
