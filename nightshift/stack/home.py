@@ -70,6 +70,11 @@ class Home:
         return self.root / "mail"
 
     @property
+    def received(self) -> Path:
+        """What the night's own consumer took from the broker."""
+        return self.root / "received"
+
+    @property
     def spool(self) -> Path:
         """The local runner's folder."""
         return self.root / "spool"

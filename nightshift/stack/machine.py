@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx
@@ -114,7 +114,11 @@ class Machine:
         )
         own = [
             Part("pool", self._module("nightshift.runners.pool"), priority=40),
-            Part("consumer", self._module("nightshift.alerts.consumer"), priority=50),
+            Part(
+                "consumer",
+                self._module("nightshift.alerts.consumer", "--folder", str(self.home.received)),
+                priority=50,
+            ),
         ]
         if not self.outside.brokers:
             own.append(
@@ -157,6 +161,8 @@ class Machine:
             "NIGHTSHIFT_SPOOL": str(self.home.spool),
             "NIGHTSHIFT_RUNNER": os.environ.get("NIGHTSHIFT_RUNNER", "local"),
             "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
+            "NIGHTSHIFT_BROKERS": self.outside.brokers or f"file:{self.home.broker_address}",
+            "NIGHTSHIFT_CLOCK": self.clock.to_text() if isinstance(self.clock, ReplayClock) else "system",
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             "OMP_NUM_THREADS": "1",
@@ -186,18 +192,12 @@ class Machine:
         self._write_accounts()
         self.home.broker_address.unlink(missing_ok=True)
         self.postgres.initialise()
-        first = [part for part in self.parts() if part.name in BEFORE_THE_REST]
-        self.supervisor.start(first, self.environment())
+        parts = self.parts()
+        self.supervisor.start(parts, self.environment())
         self.home.remember(survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside))
-        self._bring_up(first, limit_s=30)
+        self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=30)
         self._migrate()
-        rest = [
-            replace(part, environment={**part.environment, **self._known_late()})
-            for part in self.parts()
-            if part.name not in BEFORE_THE_REST
-        ]
-        self.supervisor.add(first, rest)
-        self._bring_up(rest, limit_s=120)
+        self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=120)
 
     def refuse_if_running(self) -> None:
         """Raise if a stack of this home runs already."""
@@ -210,12 +210,6 @@ class Machine:
     def stop(self) -> None:
         """End every part."""
         self.supervisor.stop()
-
-    def _known_late(self) -> dict[str, str]:
-        """Return what the parts that start last must know and nobody knew before."""
-        brokers = self.outside.brokers or self.home.broker_address.read_text().strip()
-        clock = self.clock.to_text() if isinstance(self.clock, ReplayClock) else "system"
-        return {"NIGHTSHIFT_BROKERS": brokers, "NIGHTSHIFT_CLOCK": clock}
 
     def _write_accounts(self) -> None:
         accounts = {name: self.home.secret(name) for name in (ADMIN, "operator", "viewer")}
@@ -272,6 +266,25 @@ class Machine:
         if name in AIRFLOW_PARTS:
             return self._airflow_says_up(name)
         return True
+
+    def airflow_complaints(self) -> list[str]:
+        """Return what Airflow says of DAG files that it could not read."""
+        try:
+            answer = self.airflow_client().get("/api/v2/importErrors").json()
+        except (httpx.HTTPError, ValueError, KeyError):
+            return ["Airflow's page does not answer"]
+        return [
+            f"Airflow cannot read {item['filename']}: {item['stack_trace'].strip().splitlines()[-1]}"
+            for item in answer.get("import_errors", ())
+        ]
+
+    def airflow_client(self) -> httpx.Client:
+        """Return a client of Airflow's REST interface that is logged in as the administrator."""
+        client = httpx.Client(base_url=self.address, timeout=20)
+        login = {"username": ADMIN, "password": self.home.secret(ADMIN)}
+        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        return client
 
     def _airflow_says_up(self, name: str) -> bool:
         key = {"api-server": "metadatabase"}.get(name, name.replace("-", "_"))

@@ -65,12 +65,12 @@ def remembered_machine(name: str) -> Machine:
     SettingsError
         If none runs.
     """
-    home = Home.of(name)
+    survey, home = load_survey(name), Home.of(name)
     if Supervisor(home).pid() is None:
         raise SettingsError(f"nothing of {name} runs; `nightshift up --survey {name}` starts it")
     facts = home.recall()
     outside = Outside(**facts.get("outside", {}))
-    return Machine(load_survey(name), home, Ports(**facts["ports"]), outside)
+    return Machine(survey, home, Ports(**facts["ports"]), outside)
 
 
 def status(name: str) -> int:

@@ -181,15 +181,6 @@ class Supervisor:
         self._process = process
         return process.pid
 
-    def add(self, before: Iterable[Part], parts: Iterable[Part]) -> None:
-        """Add parts to the running supervisor, beside those that it had before."""
-        parts = list(parts)
-        self.home.supervisor_configuration.write_text(configuration(self.home, [*before, *parts]))
-        ask = self._ask()
-        ask.reloadConfig()
-        for part in parts:
-            ask.addProcessGroup(part.name)
-
     def start_part(self, name: str) -> None:
         """Start one part, without waiting for it. A part that runs already is left alone."""
         with suppress(xmlrpc.client.Fault):

@@ -1,0 +1,261 @@
+"""One night on one machine, from an empty inbox to the morning mail."""
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from nightshift.clock import ReplayClock
+from nightshift.depot import Depot
+from nightshift.errors import NeedsOperator, NightshiftError, Retry
+from nightshift.ledger import Ledger
+from nightshift.nights import night_bounds
+from nightshift.settings import Survey, load_survey
+from nightshift.stack.home import Home, Kind
+from nightshift.stack.machine import ADMIN, Machine, Outside
+from nightshift.stack.material import Material, MaterialRequest, start_material
+from nightshift.stack.ports import ports_from_environment
+from nightshift.stack.view import Glance, NightView, take_glance
+from nightshift.vocabulary import NightState, Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["NightOptions", "NightOutcome", "run_night"]
+
+GLANCE_EVERY_S = 1.0
+STALLED_S = 900.0  # nothing changed in the ledger for so long
+ENDS = (NightState.CLOSED, NightState.UNBALANCED)
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """What was asked for on the command line."""
+
+    survey: str
+    seed: int = 1
+    raw: Path | None = None
+    small: bool = False
+    keep: bool = False
+    clear: bool = False
+    deadline_s: float = 2700.0
+
+
+@dataclass(frozen=True)
+class NightOutcome:
+    """How a night ended.
+
+    Parameters
+    ----------
+    night : date
+    state : str
+        The state of its row; empty where it has none.
+    mailed : bool
+    wall_s : float
+        Seconds from the command to the mail.
+    in_the_way : tuple of str
+        What had not ended when the deadline came.
+    """
+
+    night: date
+    state: str
+    mailed: bool
+    wall_s: float
+    in_the_way: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether the night closed to zero and the mail went out."""
+        return self.state == NightState.CLOSED and self.mailed
+
+
+def run_night(options: NightOptions, *, console: Console | None = None) -> int:
+    """Play a night and return the exit code: 0 only if it closed to zero and everything stopped afterwards."""
+    console = console or Console(highlight=False)
+    survey = load_survey(options.survey)
+    home = Home.of(survey.name)
+    view = NightView(console, survey.title)
+    machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
+    machine.refuse_if_running()
+    home.clear(live_too=options.clear)
+    home.make(Kind.REPLAY)
+    ended_well = False
+    try:
+        with _told_to_end_like_ctrl_c():
+            with view.shown():
+                outcome = _play(options, machine, view)
+            ended_well = _tell(outcome, machine, console)
+    finally:
+        if options.keep and machine.supervisor.pid() is not None:
+            console.print(f"Everything is left running: `nightshift down --survey {survey.name}` ends it.")
+        else:
+            ended_well &= _stop(machine, console)
+    return 0 if ended_well else 1
+
+
+@contextmanager
+def _told_to_end_like_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutcome:
+    """Set everything up, play the files into the inbox, and watch until the night has ended."""
+    home, survey = machine.home, machine.survey
+    view.enter("making the night's files" if options.raw is None else f"reading {options.raw}")
+    request = MaterialRequest(survey.name, home.night, seed=options.seed, raw=options.raw, small=options.small)
+    with start_material(request, home.logs / "material.log") as making:
+        night = making.night()
+        machine.clock = replay_clock(survey, night, options.deadline_s)
+        machine.start()
+        material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
+    shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
+    view.files = len(material.files)
+    with _player(material, machine, view) as player:
+        view.enter("the night is played")
+        return _watch(options, machine, view, night, player)
+
+
+def replay_clock(survey: Survey, night: date, deadline_s: float) -> ReplayClock:
+    """Return a clock that starts at the night's noon and stays within the night until the deadline."""
+    begins, ends = night_bounds(survey.site, night)
+    return ReplayClock(datetime.now(UTC), begins, 0.9 * (ends - begins).total_seconds() / deadline_s)
+
+
+@dataclass
+class _Player:
+    """A thread that plays files; what it failed with is raised by whoever watches."""
+
+    thread: threading.Thread
+    failure: list[BaseException]
+
+    def check(self) -> None:
+        """Raise what the player failed with."""
+        if self.failure:
+            raise NeedsOperator(Reason.INTERNAL_ERROR, f"the files could not be played: {self.failure[0]}")
+
+
+@contextmanager
+def _player(material: Material, machine: Machine, view: NightView) -> Iterator[_Player]:
+    """Play the files into the inbox beside the block."""
+    ended = threading.Event()
+    failure: list[BaseException] = []
+
+    def play() -> None:
+        try:
+            material.play(machine, ended, lambda played: setattr(view, "played", played))
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that watches
+            failure.append(error)
+
+    thread = threading.Thread(target=play, name="player", daemon=True)
+    thread.start()
+    try:
+        yield _Player(thread, failure)
+    finally:
+        ended.set()
+        thread.join(10)
+
+
+def _watch(options: NightOptions, machine: Machine, view: NightView, night: date, player: _Player) -> NightOutcome:
+    """Show how the night goes until it has ended, or nothing can end it any more."""
+    site = machine.survey.site.name
+    progress, progress_at = None, time.monotonic()
+    with Ledger(machine.ledger_url) as ledger:
+        while True:
+            player.check()
+            glance = take_glance(ledger, site, night)
+            view.consumed = _consumed(machine.home)
+            view.update(glance)
+            state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
+            if state in ENDS and mailed and not player.thread.is_alive():
+                return NightOutcome(night, state, mailed, view.elapsed_s)
+            _tell_phase(view, glance, player)
+            if glance.progress != progress:
+                progress, progress_at = glance.progress, time.monotonic()
+            if view.elapsed_s > options.deadline_s or time.monotonic() - progress_at > STALLED_S:
+                return NightOutcome(night, state, mailed, view.elapsed_s, _in_the_way(ledger, machine, site, night))
+            time.sleep(GLANCE_EVERY_S)
+
+
+def _tell_phase(view: NightView, glance: Glance, player: _Player) -> None:
+    if player.thread.is_alive():
+        return
+    phase = "the night closes" if glance.counts.get("night_state") == NightState.CLOSING else "all files are sent"
+    if view.phase != phase and view.phase != "the night closes":
+        view.enter(phase)
+
+
+def _consumed(home: Home) -> int | None:
+    with suppress(OSError, ValueError, KeyError):
+        return int(json.loads((home.received / "summary.json").read_text())["alerts"])
+    return None
+
+
+def _in_the_way(ledger: Ledger, machine: Machine, site: str, night: date) -> tuple[str, ...]:
+    rows = ledger.rows("stack", "not_ended", site=site, night=night, most=10)
+    lines = [f"{row['what']} {row['subject']} is {row['state']} since {row['since']:%H:%M:%S}" for row in rows]
+    with suppress(Retry):
+        for name, (state, _, description) in machine.supervisor.states().items():
+            if state != "RUNNING":
+                lines.append(f"{name} is {state}: {description}")
+    lines += machine.airflow_complaints()
+    return tuple(lines) or ("nothing that the ledger knows of; see the logs",)
+
+
+def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
+    """Print how the night ended, and return whether it ended well."""
+    from nightshift.night_end.table import night_table
+
+    survey, home = machine.survey, machine.home
+    with Ledger(machine.ledger_url) as ledger:
+        workplace = Workplace(survey, ledger, Depot(home.depot), home.inbox, machine.clock)  # type: ignore[arg-type]
+        with suppress(NightshiftError):
+            console.print(night_table(workplace, outcome.night))
+    for line in outcome.in_the_way:
+        console.print(f"  in the way: {line}", markup=False)
+    _tell_score(home, console)
+    mails = sorted(home.mail.glob("*.eml"))
+    console.print(f"\nThe night took {outcome.wall_s:.0f} s.")
+    console.print(
+        f"  mail    {mails[-1] if mails else 'none' if not machine.outside.smtp else 'sent'}", soft_wrap=True
+    )
+    console.print(f"  report  {_report(home)}", soft_wrap=True)
+    console.print(f"  page    {machine.address} while it runs (`make up SURVEY={survey.name}` brings it back); "
+                  f"user {ADMIN}, password in {home.run / (ADMIN + '.secret')}", soft_wrap=True)  # fmt: skip
+    if outcome.state not in ENDS:
+        console.print(f"[red]The night did not end: it is {outcome.state or 'without a row in the ledger'}.[/red]")
+    return outcome.good
+
+
+def _report(home: Home) -> Path | str:
+    pages = sorted((home.depot / "reports").glob("**/report.html"))
+    return pages[-1] if pages else "none"
+
+
+def _tell_score(home: Home, console: Console) -> None:
+    """Print how the alerts compare with what the simulator put into the sky."""
+    if not (home.night / "truth").is_dir():
+        return
+    from nightshift.stack.score import score_table
+
+    console.print(score_table(home))
+
+
+def _stop(machine: Machine, console: Console) -> bool:
+    """Stop everything and return whether nothing is left."""
+    console.print("stopping everything")
+    machine.stop()
+    left = machine.supervisor.left()
+    for process in left:
+        console.print(f"[red]process {process.pid} did not end[/red]")
+    return not left

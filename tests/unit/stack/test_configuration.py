@@ -1,0 +1,90 @@
+"""What the supervisor is told."""
+
+import configparser
+import shlex
+
+import pytest
+
+from nightshift.settings import load_survey
+from nightshift.stack.home import Home, Kind
+from nightshift.stack.machine import Machine, Outside
+from nightshift.stack.ports import Ports
+from nightshift.stack.supervisor import Part, configuration
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path / "demo")
+    home.make(Kind.REPLAY)
+    home.postgres.mkdir()
+    (home.postgres / "password").write_text("p%ss\n")
+    return home
+
+
+def read(text):
+    parser = configparser.RawConfigParser()
+    parser.read_string(text)
+    return parser
+
+
+def machine_of(home, **outside):
+    return Machine(load_survey("demo"), home, Ports(), Outside(**outside))
+
+
+def test_every_part_ends_with_its_whole_process_group(home):
+    parser = read(configuration(home, machine_of(home).parts()))
+    programs = [section for section in parser.sections() if section.startswith("program:")]
+    assert len(programs) == 9
+    for section in programs:
+        assert parser[section]["killasgroup"] == "true"
+        assert parser[section]["autorestart"] == "true"
+        if section != "program:postgres":  # its backends would take the signal for a cancelled query
+            assert parser[section]["stopasgroup"] == "true"
+
+
+def test_the_database_starts_first_and_stops_last(home):
+    parts = machine_of(home).parts()
+    assert parts[0].name == "postgres"
+    assert [part.priority for part in parts] == sorted({part.priority for part in parts})
+
+
+def test_services_that_are_there_already_are_not_started(home):
+    machine = machine_of(home, brokers="kafka:9092", smtp="mail:25", ledger="postgresql://u@db/nightshift")
+    names = {part.name for part in machine.parts()}
+    assert "broker" not in names
+    assert "mail" not in names
+    assert "postgres" in names  # of Airflow's own metadata
+    environment = machine.environment()
+    assert environment["NIGHTSHIFT_BROKERS"] == "kafka:9092"
+    assert environment["NIGHTSHIFT_SMTP"] == "mail:25"
+    assert environment["NIGHTSHIFT_LEDGER"] == "postgresql://u@db/nightshift"
+
+
+def test_the_configuration_holds_no_secret(home):
+    machine = machine_of(home)
+    text = configuration(home, machine.parts())
+    environment = machine.environment()
+    secrets = [home.secret("airflow"), environment["AIRFLOW__API_AUTH__JWT_SECRET"],
+               environment["AIRFLOW__CORE__FERNET_KEY"], "p%ss", "p%%ss"]  # fmt: skip
+    assert not [secret for secret in secrets if secret in text]
+
+
+def test_the_database_gets_none_of_the_secrets(home):
+    postgres = next(part for part in machine_of(home).parts() if part.name == "postgres")
+    assert postgres.command[:2] == ("/usr/bin/env", "-i")
+
+
+def test_percent_signs_and_spaces_survive(home):
+    part = Part("odd", ("/bin/echo", "50% of", "a b"), 1, environment={"SHARE": "5%"})
+    parser = read(configuration(home, [part]))
+    expanded = parser["program:odd"]["command"] % {}
+    assert shlex.split(expanded) == ["/bin/echo", "50% of", "a b"]
+    assert parser["program:odd"]["environment"] % {} == 'SHARE="5%"'
+
+
+def test_settings_of_another_airflow_do_not_leak_in(home, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    monkeypatch.setenv("AIRFLOW_HOME", "/elsewhere")
+    environment = machine_of(home).environment()
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert environment["AIRFLOW_HOME"] == str(home.airflow)

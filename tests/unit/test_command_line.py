@@ -1,0 +1,86 @@
+"""The command line says what is wrong in one line, and never in a traceback."""
+
+import argparse
+import subprocess
+import sys
+
+import pytest
+
+from nightshift import command_line
+from nightshift.errors import NeedsOperator
+from nightshift.vocabulary import Reason
+
+
+@pytest.fixture
+def command(monkeypatch):
+    """Let `nightshift` have one command that does as the test says."""
+
+    def install(run):
+        parser = argparse.ArgumentParser()
+        parser.set_defaults(run=run)
+        monkeypatch.setattr(command_line, "build_parser", lambda: parser)
+
+    monkeypatch.delenv("NIGHTSHIFT_TRACEBACK", raising=False)
+    return install
+
+
+def failing(error):
+    def run(_):
+        raise error
+
+    return run
+
+
+def test_an_unknown_survey_is_said_in_one_line_with_those_that_there_are(capsys):
+    assert command_line.main(["status", "--survey", "nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "nowhere" in said
+    assert "demo" in said
+
+
+def test_an_error_for_the_operator_has_its_text_and_code_two(command, capsys):
+    command(failing(NeedsOperator(Reason.INPUT_LOST, "the depot is not mounted")))
+    assert command_line.main([]) == 2
+    assert capsys.readouterr().err == "nightshift: the depot is not mounted\n"
+
+
+def test_a_defect_is_said_without_a_traceback(command, capsys):
+    command(failing(ZeroDivisionError("division by zero")))
+    assert command_line.main([]) == 70
+    said = capsys.readouterr().err
+    assert "a defect" in said
+    assert "Traceback" not in said
+
+
+def test_the_traceback_of_a_defect_can_be_had(command, capsys, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_TRACEBACK", "1")
+    command(failing(ZeroDivisionError("division by zero")))
+    assert command_line.main([]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_quietly(command, capsys):
+    command(failing(KeyboardInterrupt()))
+    assert command_line.main([]) == 130
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_a_command_that_returns_nothing_succeeded(command):
+    command(lambda _: None)
+    assert command_line.main([]) == 0
+
+
+def test_every_package_that_has_commands_is_listed():
+    root = command_line.Path(command_line.__file__).parent
+    there = {path.parent.name for path in root.glob("*/commands.py")}
+    assert there <= set(command_line.PACKAGES)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom nightshift.command_line import build_parser\nbuild_parser().format_help()\n"
+        "heavy = {'astropy', 'numba', 'matplotlib', 'airflow', 'confluent_kafka', 'scipy'}\nprint(heavy & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
