@@ -1,8 +1,8 @@
 """The image of one quadrant with its variance, mask and place on the sky, in memory and as FITS."""
 
-from collections.abc import Sequence
+import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -70,11 +70,16 @@ def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageH
 
 
 def write_units(stream: BinaryIO, units: Iterable[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]) -> None:
-    """Write FITS units with CHECKSUM and DATASUM, their comments without the time of writing: same data, same bytes."""
+    """Write FITS units with CHECKSUM and DATASUM.
+
+    Their comments do not have the time of writing in them: the same data give the same bytes.
+    """
     units = list(units)
     for unit in units:
         unit.add_checksum(when="of this unit")
-    fits.HDUList(units).writeto(stream)
+    buffer = io.BytesIO()  # astropy does not write to a file that was opened to be new
+    fits.HDUList(units).writeto(buffer)
+    stream.write(buffer.getbuffer())
 
 
 def read_frame(path: Path) -> Frame:

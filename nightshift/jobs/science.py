@@ -8,12 +8,11 @@ extension ``PSF``), ``sources``, and those of a difference. Metrics: the columns
 ``difference`` those of ``differences``.
 """
 
-import io
 import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from astropy.io import fits
 from astropy.table import Table
@@ -230,14 +229,9 @@ def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table |
     return tuple(products)
 
 
-def _write_calibrated(stream, measured: Measured) -> None:
-    write_frame(stream, measured.frame)
-    if measured.psf is None:
-        return
-    buffer = io.BytesIO()
-    write_units(buffer, [fits.PrimaryHDU(), measured.psf.to_hdu()])
-    stream.seek(0, io.SEEK_END)
-    stream.write(buffer.getvalue()[2880:])  # the extension without the primary header before it
+def _write_calibrated(stream: BinaryIO, measured: Measured) -> None:
+    extensions = [measured.psf.to_hdu()] if measured.psf is not None else []
+    write_frame(stream, measured.frame, extensions)
 
 
 def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:
