@@ -28,7 +28,7 @@ __all__ = ["ADMIN", "Machine", "Outside"]
 PYTHON = sys.executable
 AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 BEFORE_THE_REST = ("postgres", "broker", "mail")
-ADMIN = "admin"
+ADMIN, OPERATOR, VIEWER = "admin", "operator", "viewer"  # accounts of Airflow's page
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,15 @@ class Machine:
             "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
             "NIGHTSHIFT_BROKERS": self.outside.brokers or f"file:{self.home.broker_address}",
             "NIGHTSHIFT_CLOCK": self.clock.to_text() if isinstance(self.clock, ReplayClock) else "system",
+            "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(
+                {
+                    "conn_type": "http",
+                    "host": LOOPBACK,
+                    "port": self.ports.airflow,
+                    "login": OPERATOR,
+                    "password": self.home.secret(OPERATOR),
+                }
+            ),
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             "OMP_NUM_THREADS": "1",
@@ -212,7 +221,7 @@ class Machine:
         self.supervisor.stop()
 
     def _write_accounts(self) -> None:
-        accounts = {name: self.home.secret(name) for name in (ADMIN, "operator", "viewer")}
+        accounts = {name: self.home.secret(name) for name in (ADMIN, OPERATOR, VIEWER)}
         self.passwords.touch(mode=0o600)
         self.passwords.write_text(json.dumps(accounts))
 
