@@ -1,0 +1,155 @@
+"""Combine aligned images: scaled to the first one's flux, outliers clipped, weighted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from reduction.frame import Frame
+from reduction.mask import FATAL, MaskBit
+from reduction.resample import resample
+
+__all__ = ["Coadd", "combine", "flux_scale"]
+
+_STRIP_ROWS = 256
+_NAN = int(MaskBit.NAN)
+
+
+@dataclass(frozen=True)
+class Coadd:
+    """A combined image.
+
+    Parameters
+    ----------
+    frame : Frame
+        On the grid and at the flux scale of the first member. A pixel without any value is 0 with bit NAN.
+    coverage : ndarray of uint8, same shape
+        How many members each pixel was made of.
+    weights : ndarray of float64, shape (members,)
+        Their sum is 1.
+    clipped : float
+        Share of the values that were left out as outliers.
+    """
+
+    frame: Frame
+    coverage: np.ndarray
+    weights: np.ndarray
+    clipped: float
+
+
+def flux_scale(flux: np.ndarray, other: np.ndarray) -> float:
+    """Return the factor that brings one image's fluxes to another's: the median ratio of matched stars.
+
+    Parameters
+    ----------
+    flux, other : ndarray of float64
+        Of the same stars, wanted scale first.
+    """
+    good = (flux > 0) & (other > 0)
+    return float(np.median(flux[good] / other[good])) if good.any() else float("nan")
+
+
+@numba.njit(cache=True, nogil=True)
+def _combine(images, variances, masks, weights, sigma, slack, fatal, out, out_variance, out_mask, coverage):
+    """Combine a strip of stacks; return how many values were clipped. See `combine`."""
+    members, rows, columns = images.shape
+    values = np.empty(members)
+    clipped = 0
+    for row in range(rows):
+        for column in range(columns):
+            count = 0
+            bits = 0
+            for k in range(members):
+                if masks[k, row, column] & fatal:
+                    bits |= masks[k, row, column] & fatal
+                else:
+                    values[count] = images[k, row, column]
+                    count += 1
+            if count == 0:
+                out[row, column] = 0.0
+                out_variance[row, column] = 0.0
+                out_mask[row, column] = bits | _NAN
+                coverage[row, column] = 0
+                continue
+            ordered = np.sort(values[:count])
+            # of an even number the lower of the two middle ones: a pair with one cosmic ray has it above
+            middle = ordered[(count - 1) // 2]
+            total, total_weight, noise = 0.0, 0.0, 0.0
+            kept = 0
+            for k in range(members):
+                if masks[k, row, column] & fatal:
+                    continue
+                value = images[k, row, column]
+                allowed = sigma * np.sqrt(variances[k, row, column]) + slack * abs(middle)
+                if count > 1 and abs(value - middle) > allowed and (count > 2 or value > middle):
+                    clipped += 1
+                    continue
+                w = weights[k]
+                total += w * value
+                total_weight += w
+                noise += w * w * variances[k, row, column]
+                kept += 1
+            if kept == 0:
+                total, total_weight, noise, kept = middle, 1.0, variances[0, row, column], 1
+            out[row, column] = total / total_weight
+            out_variance[row, column] = noise / (total_weight * total_weight)
+            out_mask[row, column] = 0
+            coverage[row, column] = kept
+    return clipped
+
+
+def combine(
+    frames: Sequence[Frame], scales: Sequence[float], fwhm: Sequence[float], *, sigma: float = 4.0, slack: float = 0.8
+) -> Coadd:
+    """Combine frames of one field.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        Background subtracted, with WCS and variance. The first one's grid is that of the result.
+    scales : sequence of float
+        What each is multiplied by to be at the first one's flux scale.
+    fwhm : sequence of float
+        Of each, in pixels: a sharper frame weighs more.
+    sigma : float
+        A value further than so many standard deviations from the median of all is left out,
+    slack : float
+        beyond this share of the median, by which members of different seeing may differ on a star.
+
+    Returns
+    -------
+    Coadd
+        Weights are those of best signal to noise for a faint star: 1 / (variance of the scaled frame x FWHM^2).
+    """
+    first = frames[0]
+    shape = first.shape
+    aligned = [first] + [resample(frame, first.wcs, shape) for frame in frames[1:]]
+    weights = np.array(
+        [_weight(frame, scale, width) for frame, scale, width in zip(frames, scales, fwhm, strict=True)]
+    )
+    weights /= weights.sum()
+    out, variance = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    mask, coverage = np.empty(shape, np.uint16), np.empty(shape, np.uint8)
+    clipped = 0
+    for top in range(0, shape[0], _STRIP_ROWS):
+        part = np.s_[top : top + _STRIP_ROWS]
+        images = np.stack(
+            [np.nan_to_num(a.image[part]) * np.float32(s) for a, s in zip(aligned, scales, strict=True)]
+        )
+        variances = np.stack([a.variance[part] * np.float32(s * s) for a, s in zip(aligned, scales, strict=True)])  # type: ignore[index]
+        masks = np.stack([np.where(np.isfinite(a.image[part]), a.mask[part], a.mask[part] | _NAN) for a in aligned])
+        clipped += _combine(
+            images, variances, masks.astype(np.uint16), weights, sigma, slack, FATAL,
+            out[part], variance[part], mask[part], coverage[part],
+        )  # fmt: skip
+    share = clipped / max(1, int(coverage.sum(dtype=np.int64)) + clipped)
+    return Coadd(Frame(out, mask, variance, first.wcs, {}), coverage, weights, share)
+
+
+def _weight(frame: Frame, scale: float, fwhm: float) -> float:
+    """Return a frame's weight, before they are made to sum to 1."""
+    good = (frame.mask & FATAL) == 0
+    if frame.variance is None or not good.any() or not scale > 0:
+        return 0.0
+    return 1.0 / (float(np.median(frame.variance[good][::7])) * scale**2 * fwhm**2)

@@ -1,0 +1,427 @@
+"""The difference of a science image and its reference, and the score that says where it holds a point source.
+
+The sharper of the two images is convolved to the other's PSF. The score is the difference filtered by its own PSF and
+divided by the noise that this filter lets through: of both images with their sources, and of what stars leave behind
+where the two do not quite agree. How much that is, is measured on the matched stars of this very image (the idea of
+the source and astrometric noise terms of Zackay, Ofek & Gal-Yam 2016, ApJ 830, 27).
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from scipy import ndimage, signal
+
+from reduction.convolve import convolve, fill_bad
+from reduction.frame import Frame
+from reduction.kernel import MatchingKernel, fit_kernel
+from reduction.mask import FATAL, MaskBit
+from reduction.problems import Unusable
+from reduction.resample import resample
+from reduction.score import (
+    MatchedStars,
+    StarScatter,
+    add_rings,
+    ring_residuals,
+    robust_deviation,
+    scatter_noise,
+    star_scatter,
+)
+
+__all__ = ["Difference", "DifferencePsf", "DifferenceSettings", "Psf", "make_difference"]
+
+_CARRIED = 0.05  # share of the kernel's weight that bad pixels may have in a good one
+
+
+class Psf(Protocol):
+    """What the difference asks of a PSF model."""
+
+    radius: int
+
+    def evaluate(self, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
+        """Return a stamp of sum 1 for position (x, y), its star (dx, dy) off the middle pixel's centre."""
+
+    def fwhm(self, x: float | None = None, y: float | None = None) -> float:
+        """Return the full width at half maximum in pixels."""
+
+
+@dataclass(frozen=True)
+class DifferenceSettings:
+    """Numbers of the difference that a survey may wish to change."""
+
+    kernel_radius_px: int = 7
+    kernel_order: int = 2
+    background_order: int = 1
+    kernel_stars: int = 120  # at most
+    at_least_stars: int = 8
+    at_least_coverage: float = 0.1  # of the science image by the reference
+    noise_ratio: tuple[float, float] = (0.5, 1.7)  # outside: the difference is refused
+    region_ratio: float = 2.0  # a region this much noisier than the median one is bad
+    bad_regions: float = 0.3  # a larger share refuses the difference
+
+
+@dataclass(frozen=True)
+class DifferencePsf:
+    """PSF of the difference: the science image's, convolved where the science image was."""
+
+    science: Psf
+    kernel: MatchingKernel | None  # None where the reference was convolved
+
+    @property
+    def radius(self) -> int:
+        """Half size of a stamp in pixels."""
+        return self.science.radius
+
+    def evaluate(self, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
+        """Return a stamp of sum 1 for position (x, y), its star (dx, dy) off the middle pixel's centre."""
+        stamp = self.science.evaluate(x, y, dx=dx, dy=dy)
+        if self.kernel is None:
+            return stamp
+        local = self.kernel.at(x, y)
+        return signal.fftconvolve(stamp, local / local.sum(), mode="same")
+
+    def fwhm(self, x: float, y: float) -> float:
+        """Return the full width at half maximum in pixels, from the area above half of the peak."""
+        if self.kernel is None:
+            return self.science.fwhm(x, y)
+        stamp = ndimage.zoom(self.evaluate(x, y), 5, order=1)
+        return float(2 * math.sqrt((stamp > stamp.max() / 2).sum() / math.pi) / 5)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference on the science image's grid and flux scale, in electrons.
+
+    Parameters
+    ----------
+    image, variance : ndarray of float32
+        0 in both where masked. The variance is that of sums over a PSF's area, not of single pixels.
+    mask : ndarray of uint16
+        Bits of `MaskBit` of either image.
+    bad : ndarray of bool
+        Whether any fatal bit is set.
+    score : ndarray of float32
+        Signal to noise of a point source in each pixel; 0 where masked.
+    filtered : ndarray of float32
+        The difference filtered by its PSF, before it is divided by its noise.
+    template : Frame
+        The reference on the science grid, as it is.
+    matched : ndarray of float32
+        The reference at the science image's flux scale, and PSF where it was the one convolved.
+    psf : DifferencePsf
+    kernel : MatchingKernel
+    convolved : str
+        ``reference`` or ``science``.
+    scatter : StarScatter
+    noise_ratio : float
+        Robust standard deviation of the score before it was divided by it.
+    deviation, filtered_deviation : float
+        Robust standard deviation of image and filtered image.
+    pixel_noise_ratio : float
+        Of single pixels' scatter to the square root of `variance`.
+    limiting_flux : float
+        Five times the median noise of a point source's flux, in electrons.
+    coverage : float
+        Share of pixels that both images cover.
+    quality : dict
+        Further measurements, finite numbers.
+    """
+
+    image: np.ndarray
+    variance: np.ndarray
+    mask: np.ndarray
+    bad: np.ndarray
+    score: np.ndarray
+    filtered: np.ndarray
+    template: Frame
+    matched: np.ndarray
+    psf: DifferencePsf
+    kernel: MatchingKernel
+    convolved: str
+    scatter: StarScatter
+    noise_ratio: float
+    deviation: float
+    filtered_deviation: float
+    pixel_noise_ratio: float
+    limiting_flux: float
+    coverage: float
+    quality: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Both images on the science grid, finite: the science image first, the reference second."""
+
+    images: tuple[np.ndarray, np.ndarray]
+    variances: tuple[np.ndarray, np.ndarray]  # 0 where bad
+    bads: tuple[np.ndarray, np.ndarray]
+    fwhm: tuple[float, float]
+    forward: bool  # the reference is the one convolved
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.images[0].shape  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class _Subtracted:
+    """A difference before it is searched; `unit` is the kernel's sum in every pixel."""
+
+    image: np.ndarray
+    variance: np.ndarray
+    bad: np.ndarray
+    matched: np.ndarray
+    unit: np.ndarray
+
+
+def make_difference(
+    science: Frame,
+    psf: Psf,
+    reference: Frame,
+    reference_fwhm: float,
+    stars: MatchedStars,
+    settings: DifferenceSettings | None = None,
+) -> Difference:
+    """Subtract a reference from a science image.
+
+    Parameters
+    ----------
+    science, reference : Frame
+        In electrons, background subtracted, each on its own grid with its own WCS.
+    psf : Psf
+        Of the science image.
+    reference_fwhm : float
+        Of the reference, in pixels.
+    stars : MatchedStars
+        Those of the science image that the reference has too.
+    settings : DifferenceSettings, optional
+
+    Raises
+    ------
+    Unusable
+        With cause ``reference_unusable``, ``too_few_stars`` or ``difference_failed``.
+    """
+    settings = settings or DifferenceSettings()
+    assert science.wcs is not None
+    template = resample(reference, science.wcs, science.shape)
+    pair = _pair(science, template, psf.fwhm(), reference_fwhm)
+    coverage = float(1 - pair.bads[1].mean())
+    if coverage < settings.at_least_coverage:
+        raise Unusable("reference_unusable", f"the reference covers {coverage:.0%} of the image")
+    kernel = _kernel(pair, stars.chosen(), settings)
+    subtracted = _subtract(pair, kernel)
+    difference_psf = DifferencePsf(psf, None if pair.forward else kernel)
+    mask = science.mask | template.mask
+    mask[subtracted.bad & ((mask & FATAL) == 0)] |= np.uint16(MaskBit.NAN)
+    scored = _score(pair, subtracted, kernel, difference_psf, stars, settings)
+    scored.quality["coverage"] = coverage
+    return Difference(
+        image=subtracted.image, variance=subtracted.variance, mask=mask, bad=scored.bad, score=scored.score,
+        filtered=scored.filtered, template=template, matched=subtracted.matched, psf=difference_psf, kernel=kernel,
+        convolved="reference" if pair.forward else "science", scatter=scored.scatter,
+        noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,
+        pixel_noise_ratio=scored.pixel_noise_ratio, limiting_flux=scored.limiting_flux, coverage=coverage,
+        quality=scored.quality,
+    )  # fmt: skip
+
+
+def _pair(science: Frame, template: Frame, fwhm: float, reference_fwhm: float) -> _Pair:
+    """Fill the bad pixels of both images and choose the one to convolve."""
+    assert science.variance is not None
+    assert template.variance is not None
+    bads = (
+        ((science.mask & FATAL) != 0) | ~np.isfinite(science.image) | ~(science.variance > 0),
+        (template.mask & FATAL) != 0,
+    )
+    images = (fill_bad(science.image, bads[0]), fill_bad(template.image, bads[1]))
+    variances = (
+        np.where(bads[0], np.float32(0), science.variance),
+        np.where(bads[1], np.float32(0), template.variance),
+    )
+    # Of two images as sharp the reference is convolved: it has less noise.
+    return _Pair(images, variances, bads, (fwhm, reference_fwhm), fwhm >= 0.97 * reference_fwhm)
+
+
+def _kernel(pair: _Pair, stars: MatchedStars, settings: DifferenceSettings) -> MatchingKernel:
+    """Choose stars and fit the kernel from the sharper image to the other."""
+    broad, sharp = (0, 1) if pair.forward else (1, 0)
+    wide, narrow = max(pair.fwhm), min(pair.fwhm)
+    width = math.sqrt(max(wide**2 - narrow**2, 0.0)) / 2.355
+    chosen = _spread_stars(stars.x, stars.y, pair.shape, settings.kernel_stars)
+    kernel = fit_kernel(
+        pair.images[broad],
+        pair.images[sharp],
+        pair.variances[0] + pair.variances[1],
+        pair.bads[0] | pair.bads[1],
+        stars.x[chosen],
+        stars.y[chosen],
+        radius=settings.kernel_radius_px,
+        core=int(np.clip(math.ceil(2.2 * width), 3, settings.kernel_radius_px)),
+        half_stamp=int(np.clip(math.ceil(2.2 * wide), 6, 20)),
+        order=settings.kernel_order,
+        background_order=settings.background_order,
+        at_least_stars=settings.at_least_stars,
+    )
+    if kernel is None:
+        raise Unusable(
+            "too_few_stars",
+            f"of {len(stars.x)} matched stars fewer than {settings.at_least_stars} can be used to match the images",
+        )
+    places = np.array([0.5, 0.1, 0.9])
+    ratio = kernel.flux_ratio(places * pair.shape[1], places * pair.shape[0])
+    if not (np.isfinite(kernel.components).all() and (ratio > 0).all()):
+        raise Unusable("difference_failed", "the fit of the matching kernel did not come to a positive kernel")
+    return kernel
+
+
+def _spread_stars(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], at_most: int) -> np.ndarray:
+    """Return indices of at most so many stars, the brightest of each of 8x8 cells in turn."""
+    cell = np.clip((8 * y / shape[0]).astype(int), 0, 7) * 8 + np.clip((8 * x / shape[1]).astype(int), 0, 7)
+    rank = np.zeros(len(x), int)
+    for number in np.unique(cell):
+        members = np.flatnonzero(cell == number)
+        rank[members] = np.arange(len(members))
+    return np.lexsort((np.arange(len(x)), rank))[:at_most]
+
+
+def _carried(bad: np.ndarray, kernel: MatchingKernel) -> np.ndarray:
+    """Return where bad pixels, or those beyond the edge, carry too much of the kernel's weight."""
+    weight = np.abs(kernel.components[0])
+    good = convolve((~bad).astype(np.float32), weight / weight.sum())
+    return good < 1 - _CARRIED
+
+
+def _subtract(pair: _Pair, kernel: MatchingKernel) -> _Subtracted:
+    """Return the difference at the science image's flux scale."""
+    unit = kernel.flux_ratio_map()
+    background = kernel.background_map()
+    if pair.forward:
+        matched = kernel.apply(pair.images[1])
+        image = pair.images[0] - matched - background
+        variance = pair.variances[0] + unit**2 * pair.variances[1]
+    else:
+        matched = pair.images[1] / unit
+        image = (kernel.apply(pair.images[0]) - pair.images[1] + background) / unit
+        variance = pair.variances[0] + pair.variances[1] / unit**2
+    bad = pair.bads[0] | pair.bads[1] | _carried(pair.bads[1] if pair.forward else pair.bads[0], kernel)
+    image[bad] = 0
+    variance[bad] = 0
+    return _Subtracted(image, variance.astype(np.float32), bad, matched, unit)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """The score and what was measured on the way; names as in `Difference`."""
+
+    score: np.ndarray
+    filtered: np.ndarray
+    bad: np.ndarray
+    scatter: StarScatter
+    noise_ratio: float
+    deviation: float
+    filtered_deviation: float
+    pixel_noise_ratio: float
+    limiting_flux: float
+    quality: dict[str, float]
+
+
+def _score(
+    pair: _Pair,
+    subtracted: _Subtracted,
+    kernel: MatchingKernel,
+    psf: DifferencePsf,
+    stars: MatchedStars,
+    settings: DifferenceSettings,
+) -> _Scored:
+    """Filter the difference, divide it by its noise, and check what came out."""
+    rows, columns = pair.shape
+    middle = (columns - 1) / 2, (rows - 1) / 2
+    stamp = psf.evaluate(*middle)[::-1, ::-1]
+    image, variance, bad = subtracted.image, subtracted.variance, subtracted.bad
+    filtered = convolve(image, stamp)
+    good = (~bad).astype(np.float32)
+    weight = convolve(good, stamp**2)
+    noise2 = _filter_noise(pair, subtracted, kernel.at(*middle), stamp, good)
+    model = convolve(np.where(bad, np.float32(0), subtracted.matched), stamp)
+    scatter = star_scatter(image, variance, bad, subtracted.matched, stars, kernel)
+    noise2 += scatter_noise(model, scatter)
+    add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
+    seen = ~bad & (weight > 0.5 * float((stamp**2).sum()))
+    if seen.sum() < 100:
+        raise Unusable("reference_unusable", "hardly a pixel is good in both images")
+    noise = np.sqrt(np.maximum(noise2, 1e-3 * float(np.median(noise2[seen]))))
+    score = np.where(seen, filtered / noise, np.float32(0)).astype(np.float32)
+    quiet = seen & (np.abs(model) < 3 * noise)
+    if quiet.sum() < 500:
+        quiet = seen
+    noise_ratio = robust_deviation(score[quiet])
+    quality = _check(score, quiet, noise_ratio, settings) | _noted(kernel, scatter, middle)
+    quality["masked"] = float(1 - seen.mean())
+    score /= np.float32(noise_ratio)
+    thin = max(1, int(seen.sum()) // 20_000)
+    flux_noise = noise[seen][::thin] / weight[seen][::thin]
+    return _Scored(
+        score, filtered, ~seen, scatter, noise_ratio, robust_deviation(image[quiet]),
+        robust_deviation(filtered[quiet]), robust_deviation(image[quiet] / np.sqrt(variance[quiet])),
+        5 * noise_ratio * float(np.median(flux_noise)), quality,
+    )  # fmt: skip
+
+
+def _filter_noise(
+    pair: _Pair, subtracted: _Subtracted, kernel: np.ndarray, stamp: np.ndarray, good: np.ndarray
+) -> np.ndarray:
+    """Return the variance of the filtered difference due to both images' noise.
+
+    The noise of the image that was convolved passes the kernel and the filter; the other's the filter alone.
+    """
+    if pair.forward:
+        both = signal.fftconvolve(stamp, kernel)
+        return convolve(pair.variances[0] * good, stamp**2) + convolve(pair.variances[1], both**2)
+    both = signal.fftconvolve(stamp, kernel / kernel.sum())
+    other = (pair.variances[1] * good / subtracted.unit**2).astype(np.float32)
+    return convolve(pair.variances[0], both**2) + convolve(other, stamp**2)
+
+
+def _noted(kernel: MatchingKernel, scatter: StarScatter, middle: tuple[float, float]) -> dict[str, float]:
+    """Return what is kept of the kernel and the stars."""
+    return {
+        "kernel_stars": int(kernel.stars.sum()),
+        "kernel_order": kernel.order,
+        "kernel_chi_square": float(np.median(kernel.chi_square[kernel.stars])),
+        "flux_ratio": float(kernel.flux_ratio(*middle)),
+        "background_offset": float(kernel.background[0]),
+        "shift_x_px": scatter.shift_x_px,
+        "shift_y_px": scatter.shift_y_px,
+        "flux_scatter": scatter.flux,
+        "scatter_stars": scatter.stars,
+    }
+
+
+def _check(
+    score: np.ndarray, quiet: np.ndarray, noise_ratio: float, settings: DifferenceSettings
+) -> dict[str, float]:
+    """Refuse a difference whose noise is not understood, as a whole or in too many regions."""
+    least, most = settings.noise_ratio
+    if not least <= noise_ratio <= most:
+        raise Unusable(
+            "difference_failed", f"the score scatters by {noise_ratio:.2f}, not by 1 within {least} to {most}"
+        )
+    ratios = []
+    for part, chosen in zip(_regions(score), _regions(quiet), strict=True):
+        if chosen.sum() > 200:
+            ratios.append(robust_deviation(part[chosen]))
+    regions = np.array(ratios) / np.median(ratios) if ratios else np.ones(1)
+    bad_share = float((regions > settings.region_ratio).mean())
+    if bad_share > settings.bad_regions:
+        raise Unusable("difference_failed", f"{bad_share:.0%} of the regions are noisier than the others")
+    return {
+        "score_median": float(np.median(score[quiet])),
+        "score_rms": noise_ratio,
+        "worst_region": float(regions.max()),
+        "bad_regions": bad_share,
+    }
+
+
+def _regions(image: np.ndarray, number: int = 4) -> list[np.ndarray]:
+    return [part for band in np.array_split(image, number, axis=0) for part in np.array_split(band, number, axis=1)]

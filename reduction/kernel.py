@@ -1,0 +1,357 @@
+"""The kernel that makes one image's stars look like the other's, and the background between the two.
+
+After Alard & Lupton (1998, ApJ 503, 325) and Alard (2000, A&AS 144, 363), with the pixels of the kernel themselves as
+basis (Bramich 2008, MNRAS 386, L77). Its outer pixels are bound in blocks of two by two (Albrow et al. 2009, MNRAS
+397, 2099), and a weak wish for smoothness keeps the noise of few stars out of it (Becker et al. 2012, MNRAS 425,
+1341). The kernel's coefficients are polynomials of the position.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from reduction.convolve import Transformed
+
+__all__ = ["MatchingKernel", "fit_kernel", "polynomial_terms"]
+
+_SMOOTHNESS = 1e-5  # of the data's own weight
+_SYSTEMATIC = 0.01  # of a star's flux in a pixel: no star counts more than this says
+_ROUNDS = 4
+_STARS_PER_TERM = 6  # a polynomial with more terms than the stars allow is not fitted
+
+
+def polynomial_terms(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
+    """Return products of Legendre polynomials up to a total degree, on positions scaled to -1 .. 1.
+
+    Returns
+    -------
+    ndarray of float64, shape ((order + 1)(order + 2) / 2, ...)
+        The constant first.
+    """
+    u = 2.0 * np.asarray(x, float) / max(shape[1] - 1, 1) - 1.0
+    v = 2.0 * np.asarray(y, float) / max(shape[0] - 1, 1) - 1.0
+    in_x = [np.polynomial.legendre.Legendre.basis(n)(u) for n in range(order + 1)]
+    in_y = [np.polynomial.legendre.Legendre.basis(n)(v) for n in range(order + 1)]
+    return np.stack([in_x[i] * in_y[total - i] for total in range(order + 1) for i in range(total, -1, -1)])
+
+
+@dataclass(frozen=True)
+class MatchingKernel:
+    """A kernel that varies over the field, and the background that goes with it.
+
+    Parameters
+    ----------
+    components : ndarray of float64, shape (terms, 2 radius + 1, 2 radius + 1)
+        The kernel's part of each polynomial term, to be convolved with.
+    background : ndarray of float64, shape (background terms,)
+        Of the target less the convolved source.
+    order, background_order : int
+    shape : (int, int)
+        Of the images.
+    stars : ndarray of bool
+        Which of the offered stars were used in the end.
+    chi_square : ndarray of float64
+        By pixel, of every offered star; NaN where it was not usable.
+    """
+
+    components: np.ndarray
+    background: np.ndarray
+    order: int
+    background_order: int
+    shape: tuple[int, int]
+    stars: np.ndarray
+    chi_square: np.ndarray
+
+    @property
+    def radius(self) -> int:
+        """Half size in pixels."""
+        return self.components.shape[1] // 2
+
+    def at(self, x: float, y: float) -> np.ndarray:
+        """Return the kernel of one position (0-based), shape (2 radius + 1, 2 radius + 1)."""
+        return np.tensordot(polynomial_terms(np.array(x), np.array(y), self.shape, self.order), self.components, 1)
+
+    def flux_ratio(self, x: float | np.ndarray, y: float | np.ndarray) -> np.ndarray:
+        """Return the kernel's sum at positions: target's flux of a source of 1."""
+        return np.tensordot(
+            self.components.sum(axis=(1, 2)),
+            polynomial_terms(np.asarray(x), np.asarray(y), self.shape, self.order),
+            1,
+        )
+
+    def flux_ratio_map(self) -> np.ndarray:
+        """Return the kernel's sum in every pixel (float32)."""
+        return _evaluate(self.components.sum(axis=(1, 2)), self.shape, self.order)
+
+    def background_map(self) -> np.ndarray:
+        """Return the background in every pixel (float32)."""
+        return _evaluate(self.background, self.shape, self.background_order)
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """Return an image (finite, float32) convolved with the varying kernel, without the background."""
+        transformed = Transformed(image, self.radius)
+        result = transformed.convolve(self.components[0])
+        columns, rows = _axes(self.shape, self.order)
+        for (i, j), component in zip(_degrees(self.order)[1:], self.components[1:], strict=True):
+            result += transformed.convolve(component) * rows[j][:, None] * columns[i][None, :]
+        return result
+
+
+def _degrees(order: int) -> list[tuple[int, int]]:
+    """Return the degrees in x and y of each polynomial term, in the order of `polynomial_terms`."""
+    return [(i, total - i) for total in range(order + 1) for i in range(total, -1, -1)]
+
+
+def _axes(shape: tuple[int, int], order: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the Legendre polynomials along the columns and along the rows (float32)."""
+    values = []
+    for size in (shape[1], shape[0]):
+        scaled = np.linspace(-1.0, 1.0, size)
+        values.append(np.stack([np.polynomial.legendre.Legendre.basis(n)(scaled) for n in range(order + 1)]))
+    return values[0].astype(np.float32), values[1].astype(np.float32)
+
+
+def _evaluate(coefficients: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
+    columns, rows = _axes(shape, order)
+    total = np.zeros(shape, np.float32)
+    for (i, j), coefficient in zip(_degrees(order), coefficients, strict=True):
+        total += np.float32(coefficient) * rows[j][:, None] * columns[i][None, :]
+    return total
+
+
+def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the basis as a pixel-to-element index and the smoothness penalty between elements.
+
+    Parameters
+    ----------
+    radius : int
+        Half size of the kernel.
+    core : int
+        Half size of the part whose pixels stand alone; beyond it they are bound in blocks of two by two.
+
+    Returns
+    -------
+    element : ndarray of int, shape (2 radius + 1, 2 radius + 1)
+        Which element each pixel belongs to; -1 outside of the circle.
+    penalty : ndarray of float64, shape (elements, elements)
+        c' P c is the sum of squared differences between neighbouring pixels.
+    """
+    axis = np.arange(-radius, radius + 1)
+    dx, dy = np.meshgrid(axis, axis)
+    used = np.hypot(dx, dy) <= radius + 0.5
+    inner = np.maximum(np.abs(dx), np.abs(dy)) <= core
+
+    def block(d: np.ndarray) -> np.ndarray:  # symmetrical about the core
+        return np.where(np.abs(d) <= core, d, np.sign(d) * (core + 1 + (np.abs(d) - core - 1) // 2 * 2))
+
+    labels: dict[tuple[int, int, bool], int] = {}
+    element = np.full(used.shape, -1)
+    for j, i in zip(*np.nonzero(used), strict=True):
+        if inner[j, i]:
+            key = (int(dx[j, i]), int(dy[j, i]), True)
+        else:
+            bx, by = block(dx[j, i]), block(dy[j, i])
+            # a side along the core would be a block of one pixel: bind two along it as well
+            bx = bx if abs(bx) > core else bx // 2 * 2
+            by = by if abs(by) > core else by // 2 * 2
+            key = (int(bx), int(by), False)
+        element[j, i] = labels.setdefault(key, len(labels))
+    penalty = np.zeros((len(labels), len(labels)))
+    pairs = [(element[:, :-1], element[:, 1:]), (element[:-1], element[1:])]
+    for first, second in ((a.ravel(), b.ravel()) for a, b in pairs):
+        for a, b in zip(first, second, strict=True):
+            if a >= 0 and b >= 0 and a != b:
+                penalty[a, a] += 1
+                penalty[b, b] += 1
+                penalty[a, b] -= 1
+                penalty[b, a] -= 1
+            elif (a >= 0) != (b >= 0):  # the edge of the kernel is drawn to zero
+                penalty[max(a, b), max(a, b)] += 1
+    return element, penalty
+
+
+@dataclass(frozen=True)
+class _Stamps:
+    """Normal equations of each star for its own kernel and background."""
+
+    matrix: np.ndarray  # (stars, elements, elements)
+    vector: np.ndarray  # (stars, elements)
+    cross: np.ndarray  # (stars, elements, background terms)
+    background_matrix: np.ndarray  # (stars, background terms, background terms)
+    background_vector: np.ndarray  # (stars, background terms)
+    square: np.ndarray  # (stars,)
+    pixels: np.ndarray  # (stars,)
+
+
+def _stamp_equations(target, source, variance, bad, x, y, element, half, background_order) -> _Stamps:
+    """Cut the stamps and form their normal equations. Stars that cannot be used have 0 pixels."""
+    radius = element.shape[0] // 2
+    elements = int(element.max()) + 1
+    n_background = (background_order + 1) * (background_order + 2) // 2
+    binding = np.zeros((element.size, elements), np.float32)
+    flat = element.ravel()
+    binding[np.flatnonzero(flat >= 0), flat[flat >= 0]] = 1
+    count = len(x)
+    matrix = np.zeros((count, elements, elements))
+    vector = np.zeros((count, elements))
+    cross = np.zeros((count, elements, n_background))
+    background_matrix = np.zeros((count, n_background, n_background))
+    background_vector = np.zeros((count, n_background))
+    square, pixels = np.zeros(count), np.zeros(count)
+    reach = half + radius
+    rows, columns = target.shape
+    for k, (column, row) in enumerate(zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True)):
+        if not (reach <= row < rows - reach and reach <= column < columns - reach):
+            continue
+        cut = np.s_[row - half : row + half + 1, column - half : column + half + 1]
+        wide = np.s_[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        usable = ~bad[cut]
+        if (
+            usable.mean() < 0.9
+            or not usable[half - 2 : half + 3, half - 2 : half + 3].all()
+            or bad[wide].mean() > 0.1
+        ):
+            continue
+        data = target[cut].astype(np.float64)
+        root = np.sqrt(usable / (variance[cut] + (_SYSTEMATIC * data) ** 2)).ravel().astype(np.float32)
+        windows = np.lib.stride_tricks.sliding_window_view(source[wide][::-1, ::-1], element.shape)
+        # Reversed twice: rows of `design` run backwards through the stamp, and so do all that goes with them.
+        design = windows.reshape(data.size, element.size) @ binding
+        stamp_y, stamp_x = np.mgrid[cut]
+        sky = polynomial_terms(stamp_x.ravel(), stamp_y.ravel(), target.shape, background_order)
+        augmented = np.empty((data.size, elements + n_background + 1), np.float32)
+        weight = root[::-1, None]
+        np.multiply(design, weight, out=augmented[:, :elements])
+        np.multiply(sky.T[::-1], weight, out=augmented[:, elements:-1], casting="same_kind")
+        np.multiply(data.ravel()[::-1, None], weight, out=augmented[:, -1:], casting="same_kind")
+        product = augmented.T @ augmented
+        matrix[k] = product[:elements, :elements]
+        vector[k] = product[:elements, -1]
+        cross[k] = product[:elements, elements:-1]
+        background_matrix[k] = product[elements:-1, elements:-1]
+        background_vector[k] = product[elements:-1, -1]
+        square[k] = product[-1, -1]
+        pixels[k] = usable.sum()
+    return _Stamps(matrix, vector, cross, background_matrix, background_vector, square, pixels)
+
+
+def _solve(
+    stamps: _Stamps, used: np.ndarray, terms: np.ndarray, penalty: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kernel's coefficients (terms, elements) and the background's, from the stars used."""
+    n_terms, elements = len(terms), penalty.shape[0]
+    n_background = stamps.background_vector.shape[1]
+    size = n_terms * elements + n_background
+    system = np.zeros((size, size))
+    right = np.zeros(size)
+    own = terms[:, used]
+    matrix = stamps.matrix[used].reshape(used.sum(), -1)
+    pairs = [(i, j) for i in range(n_terms) for j in range(i + 1)]
+    blocks = np.stack([own[i] * own[j] for i, j in pairs]) @ matrix
+    for (i, j), block in zip(pairs, blocks, strict=True):
+        block = block.reshape(elements, elements)
+        system[i * elements : (i + 1) * elements, j * elements : (j + 1) * elements] = block
+        if i != j:
+            system[j * elements : (j + 1) * elements, i * elements : (i + 1) * elements] = block
+    right[:-n_background] = (own @ stamps.vector[used]).ravel()
+    cross = np.tensordot(own, stamps.cross[used], 1).reshape(-1, n_background)
+    system[:-n_background, -n_background:] = cross
+    system[-n_background:, :-n_background] = cross.T
+    system[-n_background:, -n_background:] = stamps.background_matrix[used].sum(axis=0)
+    right[-n_background:] = stamps.background_vector[used].sum(axis=0)
+    # The wish for smoothness is the same for every term, measured by the weight of the constant one.
+    scale = _SMOOTHNESS * np.trace(system[:elements, :elements]) / np.trace(penalty)
+    for i in range(n_terms):
+        part = slice(i * elements, (i + 1) * elements)
+        system[part, part] += scale * penalty
+    system[np.diag_indices(size)] *= 1 + 1e-7
+    factor = linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    solution = linalg.cho_solve(factor, right, check_finite=False)
+    return solution[:-n_background].reshape(n_terms, elements), solution[-n_background:]
+
+
+def _chi_square(stamps: _Stamps, terms: np.ndarray, coefficients: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Return chi square by pixel of every star against the present kernel; NaN where it has no pixels."""
+    local = terms.T @ coefficients
+    model = np.einsum("se,sef,sf->s", local, stamps.matrix, local, optimize=True)
+    model += 2 * np.einsum("se,seb,b->s", local, stamps.cross, background, optimize=True)
+    model += np.einsum("sbc,b,c->s", stamps.background_matrix, background, background, optimize=True)
+    data = 2 * np.einsum("se,se->s", local, stamps.vector) + 2 * stamps.background_vector @ background
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(stamps.pixels > 0, (stamps.square - data + model) / stamps.pixels, np.nan)
+
+
+def fit_kernel(
+    target: np.ndarray,
+    source: np.ndarray,
+    variance: np.ndarray,
+    bad: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    radius: int,
+    core: int = 3,
+    half_stamp: int = 9,
+    order: int = 2,
+    background_order: int = 1,
+    at_least_stars: int = 8,
+) -> MatchingKernel | None:
+    """Fit the kernel that, convolved with `source`, gives `target`.
+
+    Parameters
+    ----------
+    target, source : ndarray of float32, shape (rows, columns)
+        On one grid, finite, background subtracted.
+    variance : ndarray of float32, same shape
+        Of the two together.
+    bad : ndarray of bool, same shape
+        Pixels not to use.
+    x, y : ndarray of float64
+        0-based places of the stars offered.
+    radius, core : int
+        Half size of the kernel, and of its part that is not bound in blocks.
+    half_stamp : int
+        Half size of the stars' stamps.
+    order, background_order : int
+        Highest total degree of the variation. That of the kernel is lowered where the stars are too few for it.
+    at_least_stars : int
+        Fewer usable ones give no kernel.
+
+    Returns
+    -------
+    MatchingKernel or None
+        None where too few stars could be used.
+    """
+    element, penalty = kernel_basis(radius, min(core, radius))
+    stamps = _stamp_equations(target, source, variance, bad, x, y, element, half_stamp, background_order)
+    used = stamps.pixels > 0
+    if used.sum() < at_least_stars:
+        return None
+    while order > 0 and used.sum() < _STARS_PER_TERM * (order + 1) * (order + 2) // 2:
+        order -= 1
+    terms = polynomial_terms(x, y, target.shape, order)
+    for _ in range(_ROUNDS):
+        coefficients, background = _solve(stamps, used, terms, penalty)
+        chi_square = _chi_square(stamps, terms, coefficients, background)
+        median = np.median(chi_square[used])
+        spread = 1.4826 * np.median(np.abs(chi_square[used] - median))
+        keep = (stamps.pixels > 0) & (chi_square < median + 4 * spread + 0.2)
+        if keep.sum() < at_least_stars:
+            return None
+        if (keep == used).all():
+            break
+        used = keep
+    else:
+        coefficients, background = _solve(stamps, used, terms, penalty)
+        chi_square = _chi_square(stamps, terms, coefficients, background)
+    padded = np.concatenate([coefficients, np.zeros((len(terms), 1))], axis=1)  # element -1 is nothing
+    return MatchingKernel(
+        padded[:, element],
+        background,
+        order,
+        background_order,
+        target.shape,
+        used,
+        chi_square,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,221 @@
+"""The noise that the matched filter meets, beyond that of sky and photons: what stars leave in a difference.
+
+Two images of a star never quite agree in place, flux and width, and a kernel ends somewhere. How much is left is
+measured on the matched stars of the difference itself and added to the noise wherever there is a star to leave it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from reduction.kernel import MatchingKernel
+
+__all__ = [
+    "MatchedStars",
+    "StarScatter",
+    "add_rings",
+    "ring_residuals",
+    "robust_deviation",
+    "scatter_noise",
+    "star_scatter",
+]
+
+
+@dataclass(frozen=True)
+class MatchedStars:
+    """Sources that both images have, on the science image's grid.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64
+        0-based pixels.
+    flux : ndarray of float64
+        Electrons of the science image.
+    usable : ndarray of bool
+        Unsaturated and unspoiled in both images, and bright enough to measure by. The others only say where light is
+        left.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    usable: np.ndarray
+
+    def chosen(self) -> "MatchedStars":
+        """Return the usable ones, brightest first."""
+        order = np.flatnonzero(self.usable)
+        order = order[np.argsort(-self.flux[order], kind="stable")]
+        return MatchedStars(self.x[order], self.y[order], self.flux[order], self.usable[order])
+
+
+@dataclass(frozen=True)
+class StarScatter:
+    """How matched stars differ from their model in the difference, beyond their noise.
+
+    Parameters
+    ----------
+    shift_x_px, shift_y_px : float
+        Scatter of position.
+    flux : float
+        Scatter of flux, as a fraction.
+    width : float
+        Scatter of the coefficient of the profile's Laplacian, in pixels squared.
+    stars : int
+        How many it was measured on.
+    """
+
+    shift_x_px: float
+    shift_y_px: float
+    flux: float
+    width: float
+    stars: int
+
+
+def robust_deviation(values: np.ndarray) -> float:
+    """Return the standard deviation of a Gaussian with the same quartiles, from at most some 50,000 values."""
+    step = max(1, values.size // 50_000)
+    if values.size == 0:
+        return 0.0
+    low, high = np.percentile(values[::step], [25, 75])
+    return float((high - low) / 1.349)
+
+
+def star_scatter(
+    image: np.ndarray,
+    variance: np.ndarray,
+    bad: np.ndarray,
+    matched: np.ndarray,
+    stars: MatchedStars,
+    kernel: MatchingKernel,
+    *,
+    at_most: int = 200,
+) -> StarScatter:
+    """Measure how stars scatter in flux, position and width in the difference, beyond their noise.
+
+    Each star's stamp of the difference is fitted by its matched profile, the profile's two gradients and its
+    Laplacian.
+    """
+    half = 6
+    rows, columns = image.shape
+    values, errors = [], []
+    chosen = stars.chosen()
+    for x, y in zip(chosen.x, chosen.y, strict=True):
+        row, column = round(float(y)), round(float(x))
+        if not (half < row < rows - half - 1 and half < column < columns - half - 1):
+            continue
+        wide = np.s_[row - half - 1 : row + half + 2, column - half - 1 : column + half + 2]
+        if bad[wide].any():
+            continue
+        profile = matched[wide]
+        inner = profile[1:-1, 1:-1]
+        gradient_x = (profile[1:-1, 2:] - profile[1:-1, :-2]) / 2
+        gradient_y = (profile[2:, 1:-1] - profile[:-2, 1:-1]) / 2
+        laplacian = profile[1:-1, 2:] + profile[1:-1, :-2] + profile[2:, 1:-1] + profile[:-2, 1:-1] - 4 * inner
+        cut = np.s_[row - half : row + half + 1, column - half : column + half + 1]
+        design = np.stack([inner, gradient_x, gradient_y, laplacian]).reshape(4, -1).astype(np.float64)
+        weight = 1 / variance[cut].ravel()
+        normal = (design * weight) @ design.T
+        try:
+            covariance = np.linalg.inv(normal)
+        except np.linalg.LinAlgError:
+            continue
+        values.append(covariance @ (design * weight) @ image[cut].ravel())
+        errors.append(np.diag(covariance))
+        if len(values) >= at_most:
+            break
+    if len(values) < 5:
+        return StarScatter(0.0, 0.0, 0.0, 0.0, len(values))
+    value, error2 = np.array(values), np.array(errors)
+    useful = error2[:, 1] < max(0.15**2, float(np.sort(error2[:, 1])[4]))
+    # Stars that the kernel was fitted to had their scatter fitted away in part.
+    used = max(int(kernel.stars.sum()), 1)
+    boost = math.sqrt(1 / max(1 - len(kernel.components) / used, 0.3))
+    flux_, shift_x, shift_y, width = (boost * _excess(value[useful, i], error2[useful, i]) for i in range(4))
+    return StarScatter(shift_x, shift_y, flux_, width, int(useful.sum()))
+
+
+def _excess(value: np.ndarray, error2: np.ndarray) -> float:
+    """Return the standard deviation beyond the known errors that makes the median chi square that of a Gaussian."""
+    low, high = 0.0, float(np.abs(value).max()) * 2 + 1e-9
+    expected = 0.4549  # median of chi square of one degree of freedom
+    if np.median(value**2 / error2) <= expected:
+        return 0.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if np.median(value**2 / (error2 + middle**2)) > expected:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def scatter_noise(model: np.ndarray, scatter: StarScatter) -> np.ndarray:
+    """Return the variance of the filtered difference due to the scatter of stars, from the filtered reference."""
+    noise2 = (np.float32(scatter.flux) * model) ** 2
+    total = np.zeros_like(model)
+    total[:, 1:-1] = ((model[:, 2:] - model[:, :-2]) * np.float32(scatter.shift_x_px / 2)) ** 2
+    total[1:-1] += ((model[2:] - model[:-2]) * np.float32(scatter.shift_y_px / 2)) ** 2
+    total[1:-1, 1:-1] += (
+        (model[1:-1, 2:] + model[1:-1, :-2] + model[2:, 1:-1] + model[:-2, 1:-1] - 4 * model[1:-1, 1:-1])
+        * np.float32(scatter.width)
+    ) ** 2
+    return noise2 + total
+
+
+_RING_PX, _RINGS = 2, 12  # width and number of the rings about a bright star
+
+
+def ring_residuals(
+    filtered: np.ndarray, noise2: np.ndarray, bad: np.ndarray, stars: MatchedStars, *, at_most: int = 25
+) -> np.ndarray:
+    """Return what bright stars leave about them: mean square of the filtered difference by ring, over flux squared.
+
+    The kernel ends somewhere and stars have wings: what is left there follows no model, so that it is measured. Each
+    star gives the mean square beyond its noise; the median over the brightest stars stands for all.
+
+    Returns
+    -------
+    ndarray of float64, shape (rings,)
+    """
+    reach = _RING_PX * _RINGS
+    rows, columns = filtered.shape
+    v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    ring = (np.hypot(u, v) / _RING_PX).astype(int)
+    found = []
+    bright = stars.chosen()
+    for x, y, flux in zip(bright.x[: 3 * at_most], bright.y, bright.flux, strict=False):
+        row, column = round(float(y)), round(float(x))
+        if not (reach <= row < rows - reach and reach <= column < columns - reach):
+            continue
+        cut = np.s_[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        chosen = ~bad[cut] & (ring < _RINGS)
+        if flux <= 0 or chosen.mean() < 0.5:
+            continue
+        excess = (filtered[cut] ** 2 - noise2[cut])[chosen]
+        number = np.bincount(ring[chosen], minlength=_RINGS)
+        total = np.bincount(ring[chosen], weights=excess, minlength=_RINGS)
+        found.append(np.where(number > 0, total / np.maximum(number, 1), np.nan) / flux**2)
+        if len(found) >= at_most:
+            break
+    if len(found) < 3:
+        return np.zeros(_RINGS)
+    return np.nan_to_num(np.maximum(np.nanmedian(found, axis=0), 0))
+
+
+def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> None:
+    """Add to the noise, in place, what stars leave about them."""
+    if not rings.any():
+        return
+    reach = _RING_PX * _RINGS
+    rows, columns = noise2.shape
+    floor = float(np.median(noise2))
+    v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    profile = np.interp(np.hypot(u, v), (np.arange(_RINGS) + 0.5) * _RING_PX, rings, right=0.0)
+    for k in np.flatnonzero(stars.flux**2 * rings.max() > 0.05 * floor):
+        row, column = round(float(stars.y[k])), round(float(stars.x[k]))
+        top, bottom = max(row - reach, 0), min(row + reach + 1, rows)
+        left, right = max(column - reach, 0), min(column + reach + 1, columns)
+        if top < bottom and left < right:
+            part = profile[top - row + reach : bottom - row + reach, left - column + reach : right - column + reach]
+            noise2[top:bottom, left:right] += np.float32(stars.flux[k] ** 2) * part
