@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException, Message, Producer
 
 from nightshift.alerts.address import brokers_from_environment
 from nightshift.alerts.tars import Member, read_member
-from nightshift.errors import NeedsOperator
+from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger import Ledger
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
@@ -89,7 +89,7 @@ def post(
             return summary
         try:
             producer = _producer(brokers or brokers_from_environment(), delivery_s)
-        except (KafkaException, OSError) as error:
+        except (KafkaException, Retry) as error:
             _record(workplace, _Batch(failed=[(row, str(error)) for row in first]), summary)
             return summary
         for rows in _batches(workplace.ledger, first):

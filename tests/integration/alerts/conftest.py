@@ -3,13 +3,6 @@
 import gzip
 import io
 import json
-import secrets
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
-import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -20,13 +13,8 @@ from astropy.io import fits
 from nightshift.alerts.broker import mock_cluster
 from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
 from nightshift.alerts.tars import write_tar
-from nightshift.clock import SystemClock
-from nightshift.depot import Depot
 from nightshift.files import sha256_of
 from nightshift.keys import ReferenceKey, UnitKey
-from nightshift.ledger import migrate, open_ledger
-from nightshift.ledger.embedded import EmbeddedPostgres
-from nightshift.settings import load_survey
 from nightshift.workplace import Workplace
 
 SQL = (Path(__file__).parent / "rows.sql").read_text().split(";\n")
@@ -84,7 +72,8 @@ class SmallNight:
         record |= given.pop("record", {})
         row = {
             **common, "number": number, "pid": pid, "candid": candidate_id(pid, number, positive=True),
-            "x": 10.0 * number, "y": 5.0 * number, "signal_to_noise": 12.5, "magnitude": 18.75, "error": 0.08, **given,
+            "x": 10.0 * number, "y": 5.0 * number, "signal_to_noise": 12.5, "magnitude": 18.75, "error": 0.08,
+            **given,
         }  # fmt: skip
         return {**row, "record": json.dumps(record)}
 
@@ -101,50 +90,6 @@ class SmallNight:
             8, **common, product_key=f"{common['unit_key']}/cutouts", path=self.workplace.depot.relative(path),
             sha256=sha256_of(path), bytes=path.stat().st_size, job_key="job",
         )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """One PostgreSQL server for all tests here."""
-    folder = Path(tempfile.mkdtemp(prefix="nightshift-alerts-"))
-    folder.chmod(0o755)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = EmbeddedPostgres(folder, port)
-    server.initialise()
-    process = subprocess.Popen(
-        server.command,
-        user=server.operating_system_user,
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not server.answers():
-        assert process.poll() is None and time.monotonic() < deadline, "PostgreSQL did not start"
-        time.sleep(0.1)
-    yield server
-    process.send_signal(signal.SIGINT)
-    process.wait(30)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def ledger_url(postgres):
-    """The address of an empty ledger."""
-    name = f"ledger_{secrets.token_hex(6)}"
-    postgres.create_database(name)
-    url = postgres.url(name)
-    migrate(url)
-    return url
-
-
-@pytest.fixture
-def workplace(ledger_url, tmp_path):
-    """A workplace of the demo survey with an empty ledger and depot."""
-    with open_ledger(ledger_url) as ledger:
-        yield Workplace(load_survey("demo"), ledger, Depot(tmp_path / "depot"), tmp_path / "inbox", SystemClock())
 
 
 @pytest.fixture

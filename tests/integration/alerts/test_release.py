@@ -108,8 +108,8 @@ def test_a_flooded_quadrant_is_kept_back_and_somebody_is_called_while_the_others
         (flood, "withheld", "flood", most + 1),
         (calm, "released", None, 1),
     ]
-    assert query(workplace, "select distinct state from outbox where candid in "
-                            "(select candid from alerts where unit_key = %s)", flood) == [{"state": "withheld"}]  # fmt: skip
+    kept_back = "select distinct o.state from outbox o join alerts a using (candid) where a.unit_key = %s"
+    assert query(workplace, kept_back, flood) == [{"state": "withheld"}]
     assert [e["subject"] for e in query(workplace, "select subject from events where level = 'page'")] == [flood]
     again = release(workplace, [flood, calm])
     assert (again.released, again.withheld) == (0, 0)
