@@ -10,7 +10,7 @@ from nightshift.files import write_whole
 from nightshift.settings import Field, Survey
 from nightshift.simulator.geometry import unit_geometry
 from nightshift.simulator.seeds import generator
-from nightshift.simulator.sky import Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
+from nightshift.simulator.sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 
 __all__ = ["field_sky", "reference_catalogue", "table_bytes"]
 
@@ -21,7 +21,7 @@ MAGNITUDE_ERROR, PLACE_ERROR_ARCSEC = 0.012, 0.02
 def field_sky(survey: Survey, field: Field, seed: int) -> tuple[Stars, Galaxies]:
     """Return all stars and galaxies that the survey's camera can see at a field."""
     camera = survey.camera
-    cells = set()
+    cells: set[Cell] = set()
     for detector in camera.detector_ids:
         for quadrant in camera.quadrant_ids:
             unit = unit_geometry(camera, detector, quadrant)

@@ -11,7 +11,7 @@ from nightshift.simulator.geometry import Pointing, UnitGeometry, deproject, uni
 from nightshift.simulator.plan import Exposure
 from nightshift.simulator.profiles import noise_area_px
 from nightshift.simulator.seeds import generator
-from nightshift.simulator.sky import cells_around, galaxies_of_cells, stars_of_cells
+from nightshift.simulator.sky import Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import ImageType
 
 __all__ = ["Mover", "Riser", "movers_of_field", "risers_of_field"]
@@ -155,28 +155,40 @@ def risers_of_field(survey: Survey, field: Field, exposures: tuple[Exposure, ...
 def _place(
     random: np.random.Generator, kind: str, on_galaxy: bool, unit: UnitGeometry, field: Field, seed: int
 ) -> tuple[float, float]:
-    """Return (ra, dec) of a place well inside a unit: a galaxy's, a star's, or anywhere."""
-    centre = (field.ra_deg, field.dec_deg)
-    rows, columns = unit.shape
+    """Return (ra, dec) of a place well inside a unit: in a galaxy, on a star, or anywhere."""
+    centre, (rows, columns) = (field.ra_deg, field.dec_deg), unit.shape
     x, y = random.uniform(MARGIN_PX, columns - MARGIN_PX), random.uniform(MARGIN_PX, rows - MARGIN_PX)
-    if kind == "transient" and not on_galaxy:
-        ra, dec = deproject(*unit.nominal_standard(x, y), *centre)
-        return float(ra), float(dec)
+    anywhere = deproject(*unit.nominal_standard(x, y), *centre)
     cells = cells_around(*unit.nominal_standard(np.array([0, columns]), np.array([0, rows])))
-    objects = (galaxies_of_cells if on_galaxy else stars_of_cells)(seed, field.id, centre, cells)
-    px, py = unit.pixels(objects.ra_deg, objects.dec_deg, Pointing(*centre))
-    inside = (px > MARGIN_PX) & (px < columns - MARGIN_PX) & (py > MARGIN_PX) & (py < rows - MARGIN_PX)
-    bright = (objects.r > 16.5) & (objects.r < 20.0) if on_galaxy else (objects.r > 15.5) & (objects.r < 18.0)
-    chosen = np.flatnonzero(inside & bright)
-    if chosen.size == 0:
-        ra, dec = deproject(*unit.nominal_standard(x, y), *centre)
-        return float(ra), float(dec)
-    k = int(random.choice(chosen))
-    ra, dec = float(objects.ra_deg[k]), float(objects.dec_deg[k])
     if on_galaxy:
-        offset = random.normal(0.0, 0.5 * objects.half_light_arcsec[k], 2) / 3600
-        ra, dec = (ra + offset[0] / np.cos(np.radians(dec))) % 360, dec + offset[1]
-    return float(ra), float(dec)
+        galaxies = galaxies_of_cells(seed, field.id, centre, cells)
+        k = _one_of(random, galaxies, (16.5, 20.0), unit, centre)
+        place = anywhere if k is None else _in_galaxy(random, galaxies, k)
+    elif kind == "variable":
+        stars = stars_of_cells(seed, field.id, centre, cells)
+        k = _one_of(random, stars, (15.5, 18.0), unit, centre)
+        place = anywhere if k is None else (stars.ra_deg[k], stars.dec_deg[k])
+    else:
+        place = anywhere
+    return float(place[0]), float(place[1])
+
+
+def _one_of(
+    random: np.random.Generator, objects: Stars, limits: tuple[float, float], unit: UnitGeometry, centre
+) -> int | None:
+    """Return one object within limits of r and well inside of a unit, if there is one."""
+    x, y = unit.pixels(objects.ra_deg, objects.dec_deg, Pointing(*centre))
+    rows, columns = unit.shape
+    inside = (x > MARGIN_PX) & (x < columns - MARGIN_PX) & (y > MARGIN_PX) & (y < rows - MARGIN_PX)
+    chosen = np.flatnonzero(inside & (objects.r > limits[0]) & (objects.r < limits[1]))
+    return int(random.choice(chosen)) if chosen.size else None
+
+
+def _in_galaxy(random: np.random.Generator, galaxies: Galaxies, k: int) -> tuple[float, float]:
+    """Return a place within about the half-light radius."""
+    east, north = random.normal(0.0, 0.5 * galaxies.half_light_arcsec[k], 2) / 3600
+    dec = galaxies.dec_deg[k]
+    return (galaxies.ra_deg[k] + east / np.cos(np.radians(dec))) % 360.0, dec + north
 
 
 def movers_of_field(survey: Survey, field: Field, exposures: tuple[Exposure, ...], *, seed: int) -> tuple[Mover, ...]:

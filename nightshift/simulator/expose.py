@@ -9,7 +9,7 @@ import numpy as np
 from nightshift.settings import Field, Quadrant, Survey
 from nightshift.simulator.detector import CosmicRays, cosmic_rays, response, signature
 from nightshift.simulator.events import Mover, Riser
-from nightshift.simulator.geometry import Pointing, UnitGeometry, focal_radius_arcsec, unit_geometry
+from nightshift.simulator.geometry import UnitGeometry, focal_radius_arcsec, unit_geometry
 from nightshift.simulator.headers import RawImage, fits_bytes
 from nightshift.simulator.plan import Exposure, file_name
 from nightshift.simulator.profiles import mixture, moffat_alpha
@@ -19,7 +19,7 @@ from nightshift.simulator.seeds import generator
 from nightshift.simulator.sky import Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import ImageType
 
-__all__ = ["ExposedFile", "NightSky", "Unit", "expected_electrons", "expose", "expose_unit"]
+__all__ = ["ExposedFile", "NightSky", "Unit", "expected_electrons", "expose", "expose_unit", "without_events"]
 
 FULL_WELL = 1.03  # of the level that the settings call saturated
 FAINTEST = 0.02  # of the sky's noise: where the wings of a star end
@@ -261,7 +261,7 @@ def _digitised(random, bias, overscan, charge, exposure: Exposure, quadrant: Qua
     return np.clip(np.rint(counts), 0, 65535).astype(np.uint16), strip
 
 
-def _tell(sky, exposure: Exposure, unit: Unit, variance, bad, made: ExposedFile) -> None:
+def _tell(sky: NightSky, exposure: Exposure, unit: Unit, variance, bad, made: ExposedFile) -> None:
     """Write down where the risers and movers are in this unit, how bright, and whether on good pixels."""
     if exposure.image_type != ImageType.SCIENCE:
         return
@@ -275,7 +275,10 @@ def _tell(sky, exposure: Exposure, unit: Unit, variance, bad, made: ExposedFile)
         made.movers += [row] if row else []
 
 
-def _appearance(name, place, electrons, exposure: Exposure, unit: Unit, variance, bad) -> dict[str, Any] | None:
+def _appearance(
+    name: str, place: tuple[float, float], electrons: float, exposure: Exposure, unit: Unit, variance, bad
+) -> dict[str, Any] | None:
+    assert exposure.pointing is not None
     x, y = (float(v) for v in unit.geometry.pixels(*place, exposure.pointing))
     rows, columns = unit.geometry.shape
     if not (-0.5 <= x < columns - 0.5 and -0.5 <= y < rows - 0.5):
@@ -306,8 +309,3 @@ def _appearance(name, place, electrons, exposure: Exposure, unit: Unit, variance
 def without_events(sky: NightSky) -> NightSky:
     """Return the same sky with nothing that changes."""
     return replace(sky, risers=dict.fromkeys(sky.risers, ()), movers=dict.fromkeys(sky.movers, ()))
-
-
-def nominal_pointing(field: Field) -> Pointing:
-    """Return the pointing at a field's centre."""
-    return Pointing(field.ra_deg, field.dec_deg)

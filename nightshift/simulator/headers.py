@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.io import fits
 
-from nightshift.settings import Quadrant, Survey
+from nightshift.settings import Quadrant, SettingsError, Survey
 from nightshift.simulator.ephemeris import julian_date
 from nightshift.simulator.geometry import wcs_header
 from nightshift.simulator.plan import Exposure
@@ -140,7 +140,7 @@ def _image_type(survey: Survey, kind: ImageType) -> dict[str, str]:
 
     Raises
     ------
-    ValueError
+    SettingsError
         If no usual word satisfies a rule.
     """
     for rule in survey.camera.image_types:
@@ -152,7 +152,9 @@ def _image_type(survey: Survey, kind: ImageType) -> dict[str, str]:
                 continue
             word = next((w for w in _SAID[kind] if re.search(pattern, w)), None)
             if word is None:
-                raise ValueError(f"camera {survey.camera.instrument}: no usual word for {kind} matches {pattern!r}")
+                raise SettingsError(
+                    f"camera {survey.camera.instrument}: no usual word for {kind} matches {pattern!r}"
+                )
             values[keyword] = word
         return values
-    raise ValueError(f"camera {survey.camera.instrument} has no rule for images of type {kind}")
+    raise SettingsError(f"camera {survey.camera.instrument} has no rule for images of type {kind}")

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from nightshift.settings import Camera, Field, Survey
+from nightshift.nights import night_bounds
+from nightshift.settings import Camera, Field, SettingsError, Survey
 from nightshift.simulator.bands import band_of
 from nightshift.simulator.ephemeris import airmass, altitude_deg, julian_date, sidereal_deg, sun_altitude_deg
 from nightshift.simulator.geometry import Pointing
@@ -101,12 +102,12 @@ def file_name(camera: Camera, exposure: Exposure, detector: int, night: date) ->
 
     Raises
     ------
-    ValueError
+    SettingsError
         If the camera has no template, or the name does not match the camera's own pattern.
     """
     template = camera.file_names.template
     if template is None:
-        raise ValueError(f"camera {camera.instrument}: file_names.template is needed to write files; add it")
+        raise SettingsError(f"camera {camera.instrument}: file_names.template is needed to write files; add it")
     midnight = exposure.shutter_open.replace(hour=0, minute=0, second=0, microsecond=0)
     fraction = (exposure.shutter_open - midnight) / timedelta(days=1)
     name = template.format(
@@ -120,7 +121,7 @@ def file_name(camera: Camera, exposure: Exposure, detector: int, night: date) ->
         type=LETTER[exposure.image_type],
     )
     if not re.fullmatch(camera.file_names.pattern, name):
-        raise ValueError(f"file_names.template gives {name!r}, which file_names.pattern does not match")
+        raise SettingsError(f"file_names.template gives {name!r}, which file_names.pattern does not match")
     return name
 
 
@@ -128,12 +129,12 @@ def simulated_fields(survey: Survey, scale: NightScale, night: date) -> tuple[Fi
     """Return the fields to observe; a survey that lists none gets one that culminates at midnight."""
     fields = survey.sky.fields
     if not fields:
-        midnight = julian_date(_local_noon(survey, night) + timedelta(hours=12))
+        midnight = julian_date(night_bounds(survey.site, night)[0] + timedelta(hours=12))
         ra = round(float(sidereal_deg(midnight, survey.site.longitude_deg)), 3)
         fields = (Field(id=600, name="simulated field", ra_deg=ra, dec_deg=round(survey.site.latitude_deg - 8, 1)),)
-    chosen = tuple(f for f in fields if scale.fields is None or f.id in scale.fields)
+    chosen = scale.chosen_fields(fields)
     if not chosen:
-        raise ValueError(f"survey {survey.name} has no field of {scale.fields}; it has {[f.id for f in fields]}")
+        raise SettingsError(f"survey {survey.name} has no field of {scale.fields}; it has {[f.id for f in fields]}")
     return chosen
 
 
@@ -142,13 +143,11 @@ def plan_night(survey: Survey, scale: NightScale, *, seed: int, night: date) -> 
 
     Raises
     ------
-    ValueError
+    SettingsError
         If a field does not rise in the dark of that night.
     """
-    noon = _local_noon(survey, night)
-    filters = tuple(f.name for f in survey.sky.filters if scale.filters is None or f.name in scale.filters)
-    if not filters:
-        raise ValueError(f"survey {survey.name} has no filter of {scale.filters}")
+    noon = night_bounds(survey.site, night)[0]
+    filters = scale.chosen_filters(survey)
     exposures = [*_shut(scale, survey, noon), *_flats(scale, survey, noon, filters, seed)]
     exposures += _science(scale, survey, noon, filters, simulated_fields(survey, scale, night))
     exposures.sort(key=lambda e: e.shutter_open)
@@ -167,15 +166,6 @@ def _exposure_id(camera: Camera, exposure: Exposure, night: date) -> str:
     return camera.file_names.exposure_id.format(**match.groupdict())
 
 
-def _local_noon(survey: Survey, night: date) -> datetime:
-    zone = ZoneInfo(survey.site.time_zone)
-    return datetime(night.year, night.month, night.day, 12, tzinfo=zone).astimezone(UTC)
-
-
-def _minutes(noon: datetime) -> list[datetime]:
-    return [noon + timedelta(minutes=m) for m in range(24 * 60)]
-
-
 def _sun(survey: Survey, noon: datetime) -> np.ndarray:
     return sun_altitude_deg(survey.site, julian_date(noon) + np.arange(24 * 60) / 1440.0)
 
@@ -183,7 +173,7 @@ def _sun(survey: Survey, noon: datetime) -> np.ndarray:
 def _first_below(survey: Survey, noon: datetime, altitude: float) -> datetime:
     below = np.flatnonzero(_sun(survey, noon) < altitude)
     if below.size == 0:
-        raise ValueError(f"the Sun does not sink below {altitude} degrees in the night that begins {noon}")
+        raise SettingsError(f"the Sun does not sink below {altitude} degrees in the night that begins {noon}")
     return noon + timedelta(minutes=int(below[0]))
 
 
@@ -269,7 +259,7 @@ def _window(scale: NightScale, survey: Survey, noon: datetime, field: Field) -> 
     edges = np.flatnonzero(np.diff(np.concatenate([[0], useful.astype(int), [0]])))
     if edges.size == 0:
         night = noon.astimezone(ZoneInfo(survey.site.time_zone)).date()
-        raise ValueError(
+        raise SettingsError(
             f"field {field.id} ({field.name}) does not rise above airmass {HIGHEST_AIRMASS} in the dark "
             f"of the night of {night}; choose another night or field"
         )

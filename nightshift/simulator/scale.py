@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nightshift.settings import Camera, Quadrant, Survey
+from nightshift.settings import Camera, Field, Quadrant, SettingsError, Survey
 from nightshift.simulator.sections import bounds, section_text
 
 __all__ = ["SMALL", "NightScale", "resized_survey"]
@@ -14,10 +14,10 @@ class NightScale:
 
     Parameters
     ----------
-    fields : tuple of int, optional
-        Ids of the fields. None: all that the survey lists.
-    filters : tuple of str, optional
-        Names of the filters. None: all.
+    fields : tuple of int, or int, optional
+        Ids of the fields, or the first so many of the survey's. None: all.
+    filters : tuple of str, or int, optional
+        Names of the filters, or the first so many. None: all.
     detectors : tuple of int, optional
         None: all in service. Others are left out of the night as if they had been taken out of service.
     visits : int
@@ -30,8 +30,8 @@ class NightScale:
         Rows and columns of a quadrant's data, where the camera is to be made smaller.
     """
 
-    fields: tuple[int, ...] | None = None
-    filters: tuple[str, ...] | None = None
+    fields: tuple[int, ...] | int | None = None
+    filters: tuple[str, ...] | int | None = None
     detectors: tuple[int, ...] | None = None
     visits: int = 10
     biases: int = 8
@@ -41,9 +41,31 @@ class NightScale:
     dark_s: float = 120.0
     shape: tuple[int, int] | None = None
 
+    def chosen_fields(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+        """Return which of a survey's fields are simulated."""
+        if isinstance(self.fields, int):
+            return fields[: self.fields]
+        return tuple(f for f in fields if self.fields is None or f.id in self.fields)
 
-SMALL = NightScale(visits=8, biases=5, darks=5, flats=5)
-"""One field and one filter (the survey's first) of every detector: what a test needs, in a few seconds."""
+    def chosen_filters(self, survey: Survey) -> tuple[str, ...]:
+        """Return the names of the filters that are simulated.
+
+        Raises
+        ------
+        SettingsError
+            If the survey has none of them.
+        """
+        names = tuple(f.name for f in survey.sky.filters)
+        if isinstance(self.filters, int):
+            return names[: self.filters]
+        chosen = tuple(n for n in names if self.filters is None or n in self.filters)
+        if not chosen:
+            raise SettingsError(f"survey {survey.name} has no filter of {self.filters}; it has {names}")
+        return chosen
+
+
+SMALL = NightScale(fields=1, filters=1, visits=8, biases=5, darks=5, flats=5)
+"""One field and one filter of every detector: what a test needs, in a few seconds."""
 
 
 def resized_survey(survey: Survey, scale: NightScale) -> Survey:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,10 +18,11 @@ from nightshift.settings import Survey
 from nightshift.simulator.catalogue import field_sky, reference_catalogue, write_table
 from nightshift.simulator.events import movers_of_field, risers_of_field
 from nightshift.simulator.expose import NightSky, expose
+from nightshift.simulator.manifest import manifest_of
 from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure, plan_night, simulated_fields
 from nightshift.simulator.scale import NightScale, resized_survey
 
-__all__ = ["SimulatedNight", "manifest_of", "night_sky", "simulate_night"]
+__all__ = ["SimulatedNight", "night_sky", "simulate_night"]
 
 
 @dataclass(frozen=True)
@@ -119,22 +120,6 @@ def night_sky(
         {k: risers_of_field(survey, f, exposures, seed=seed) for k, f in fields.items()},
         {k: movers_of_field(survey, f, exposures, seed=seed) for k, f in fields.items()},
     )
-
-
-def manifest_of(site: str, night: date, files: Iterable[dict[str, Any]], *, synthetic: bool) -> dict[str, Any]:
-    """Return the manifest that a mountain sends after a night: what left it, with size and sha256.
-
-    `synthetic` says that it was made from a folder afterwards, so that it cannot know what never arrived.
-    """
-    return {
-        "schema": "nightshift.manifest/1",
-        "site": site,
-        "night": night.isoformat(),
-        "part": 1,
-        "parts": 1,
-        "synthetic": synthetic,
-        "files": list(files),
-    }
 
 
 # --- the work of one process ---------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from nightshift.simulator.bands import band_of
 from nightshift.simulator.geometry import deproject
 from nightshift.simulator.seeds import generator
 
-__all__ = ["Galaxies", "Stars", "cells_around", "galaxies_of_cells", "stars_of_cells"]
+__all__ = ["Cell", "Galaxies", "Stars", "cells_around", "galaxies_of_cells", "stars_of_cells"]
 
 CELL_ARCSEC = 512.0
 STARS_PER_DEG2, STAR_SLOPE = 20000.0, 0.25  # brighter than r = 20.2

@@ -1,0 +1,153 @@
+"""A folder of raw files as a night: their order, their night, and a manifest where none came with them."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from astropy.io import fits
+
+from nightshift.errors import NeedsOperator
+from nightshift.files import sha256_of, write_json
+from nightshift.nights import night_of
+from nightshift.settings import Camera, Survey
+from nightshift.simulator.manifest import manifest_of
+from nightshift.vocabulary import ImageType, Reason
+
+__all__ = ["RawFile", "RealNight", "list_raw_files", "prepare_real_night"]
+
+_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file that is named as the camera names them.
+
+    Parameters
+    ----------
+    path : Path
+    shutter_open : datetime or None
+        Aware, UTC. None where the header does not say.
+    image_type : ImageType or None
+        None where no rule of the camera holds.
+    """
+
+    path: Path
+    shutter_open: datetime | None
+    image_type: ImageType | None
+
+
+@dataclass(frozen=True)
+class RealNight:
+    """A night of real files: the files in shutter order, and the manifest that was made for them."""
+
+    night: date
+    files: tuple[Path, ...]
+    manifest: Path
+
+
+def list_raw_files(survey: Survey, folder: Path) -> tuple[RawFile, ...]:
+    """Return the camera's files below a folder in shutter order; those without a time come last.
+
+    Raises
+    ------
+    NeedsOperator
+        If there is none.
+    """
+    pattern = re.compile(survey.camera.file_names.pattern)
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and pattern.fullmatch(path.name)]
+    if not paths:
+        raise NeedsOperator(
+            Reason.NAME_NOT_RECOGNISED,
+            f"no file below {folder} is named as {survey.camera.instrument} names them ({pattern.pattern})",
+        )
+    last = datetime.max.replace(tzinfo=UTC)
+    return tuple(
+        sorted((read_raw_file(survey.camera, p) for p in paths), key=lambda f: (f.shutter_open or last, f.path.name))
+    )
+
+
+def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: date | None = None) -> RealNight:
+    """Bring a folder of real files in order and write ``manifest_YYYYMMDD.json`` for them, marked synthetic.
+
+    Parameters
+    ----------
+    survey : Survey
+    folder : Path
+        Any nested folder. Files that are not named as the camera names them are left out.
+    output : Path
+        Where the manifest goes.
+    night : date, optional
+        Which night to take, where the folder holds several.
+
+    Raises
+    ------
+    NeedsOperator
+        If there is no file, none of that night, or the folder holds several nights and none was chosen.
+    """
+    raw = list_raw_files(survey, folder)
+    nights = Counter(night_of(survey.site, f.shutter_open) for f in raw if f.shutter_open is not None)
+    if night is None:
+        if len(nights) != 1:
+            held = ", ".join(f"{n} ({count} files)" for n, count in sorted(nights.items())) or "no readable time"
+            raise NeedsOperator(
+                Reason.HEADER_IMPOSSIBLE, f"{folder} must hold one night; it holds {held}: choose one"
+            )
+        night = next(iter(nights))
+    elif night not in nights:
+        raise NeedsOperator(Reason.HEADER_IMPOSSIBLE, f"{folder} holds no file of the night {night}")
+    mine = [f for f in raw if f.shutter_open is None or night_of(survey.site, f.shutter_open) == night]
+    entries = [{"name": f.path.name, "bytes": f.path.stat().st_size, "sha256": sha256_of(f.path)} for f in mine]
+    manifest = output / f"manifest_{night:%Y%m%d}.json"
+    write_json(manifest, manifest_of(survey.site.name, night, entries, synthetic=True))
+    return RealNight(night, tuple(f.path for f in mine), manifest)
+
+
+def read_raw_file(camera: Camera, path: Path) -> RawFile:
+    """Read what a file's header says of its time and type. What does not read is left None: it is still played."""
+    try:
+        header = _header(path)
+    except (OSError, ValueError, TypeError):
+        return RawFile(path, None, None)
+    return RawFile(path, _shutter_open(camera, header), _image_type(camera, path.name, header))
+
+
+def _header(path: Path) -> dict[str, object]:
+    """The primary header, and beneath it that of the first extension (packed images keep theirs there)."""
+    with fits.open(path, memmap=False, lazy_load_hdus=True) as units:
+        merged: dict[str, object] = dict(units[0].header)
+        with suppress(IndexError):
+            merged = {**dict(units[1].header), **merged}
+        return merged
+
+
+def _said(header: dict[str, object], keywords: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for keyword in keywords:
+        if keyword in header and str(header[keyword]).strip():
+            yield keyword, str(header[keyword]).strip()
+
+
+def _shutter_open(camera: Camera, header: dict[str, object]) -> datetime | None:
+    keyword, value = next(_said(header, camera.header.date), ("", ""))
+    try:
+        if "MJD" in keyword:
+            return _MJD_EPOCH + timedelta(days=float(value))
+        if "T" not in value:
+            value = f"{value}T{next(_said(header, camera.header.time), ('', '00:00:00'))[1]}"
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _image_type(camera: Camera, name: str, header: dict[str, object]) -> ImageType | None:
+    match = re.fullmatch(camera.file_names.pattern, name)
+    groups = match.groupdict() if match else {}
+    facts = {**{k: str(v) for k, v in header.items()}, **{f"name:{k}": v or "" for k, v in groups.items()}}
+    for rule in camera.image_types:
+        if all(re.search(pattern, facts.get(key, "")) for key, pattern in rule.when.items()):
+            return rule.kind
+    return None
