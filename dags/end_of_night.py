@@ -1,0 +1,66 @@
+"""## The end of a night
+
+Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
+taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
+still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
+read back, reported and closed, whatever became of the steps before.
+"""
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, TriggerRule, task
+
+from operators import steps
+from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
+from operators.timetables import at_the_end_of_live_nights
+from operators.waiting import WaitForNight
+
+NIGHT = "{{ ti.xcom_pull(task_ids='begin')['night'] }}"
+SITE = "{{ ti.xcom_pull(task_ids='begin')['site'] }}"
+DIGITS = "{{ ti.xcom_pull(task_ids='begin')['night'] | replace('-', '') }}"
+
+with DAG(
+    "end_of_night",
+    schedule=at_the_end_of_live_nights(),
+    start_date=BEFORE_ANY_NIGHT,
+    catchup=False,
+    max_active_runs=2,
+    default_args={**task_defaults(), "priority_weight": 60, "trigger_rule": TriggerRule.NONE_SKIPPED},
+    tags=["night"],
+    doc_md=__doc__,
+):
+
+    @task
+    def begin(dag_run=None):
+        """Mark the night as closing."""
+        return steps.begin_night_end(dag_run)
+
+    settle = task(steps.settle_night)
+    account = task(steps.account_for_night)
+    archive = task(steps.archive_night)
+    verify = task(steps.verify_archive)
+    mail = task(steps.mail_report)
+    close = task(steps.close_night)
+
+    late_data = WaitForNight(task_id="wait_for_late_data", night=NIGHT)
+    moving_objects = TriggerDagRunOperator(
+        task_id="moving_objects",
+        trigger_dag_id="moving_objects",
+        trigger_run_id=f"moving_objects__{SITE}__{DIGITS}",
+        conf={"site": SITE, "night": NIGHT},
+        logical_date=None,
+        reset_dag_run=True,
+        wait_for_completion=True,
+        deferrable=True,
+        poke_interval=2,
+    )
+    (
+        begin()
+        >> late_data
+        >> settle(NIGHT)
+        >> moving_objects
+        >> account(NIGHT)
+        >> archive(NIGHT)
+        >> verify(NIGHT)
+        >> mail(NIGHT)
+        >> close(NIGHT)
+    )

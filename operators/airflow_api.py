@@ -1,0 +1,97 @@
+"""Asks Airflow for runs, through its public interface."""
+
+from functools import cache
+from typing import Any
+
+import httpx
+
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.vocabulary import Reason
+
+__all__ = ["AirflowApi", "airflow_api"]
+
+CONNECTION = "nightshift_api"  # Airflow's connection; AIRFLOW_CONN_NIGHTSHIFT_API in the environment
+TIMEOUT_S = 15.0
+
+
+class AirflowApi:
+    """A client of Airflow's REST interface, version 2.
+
+    Parameters
+    ----------
+    base_url : str
+        Such as ``http://127.0.0.1:8080``.
+    user, password : str
+        Of an account that may start runs.
+    transport : httpx.BaseTransport, optional
+        For tests.
+    """
+
+    def __init__(self, base_url: str, user: str, password: str, *, transport: httpx.BaseTransport | None = None):
+        self._login = {"username": user, "password": password}
+        self._client = httpx.Client(base_url=base_url, timeout=TIMEOUT_S, transport=transport)
+        self._token: str | None = None
+
+    @classmethod
+    def from_connection(cls) -> "AirflowApi":
+        """Return the client that Airflow's connection ``nightshift_api`` describes."""
+        from airflow.sdk import BaseHook
+
+        connection = BaseHook.get_connection(CONNECTION)
+        base_url = f"{connection.conn_type or 'http'}://{connection.host}:{connection.port}"
+        return cls(base_url, connection.login or "", connection.password or "")
+
+    def create_run(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> bool:
+        """Ask for a run; return False where there is one of that id already.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If Airflow does not answer, or not as it should: it is not known whether it has the run, and asking
+            again does no harm.
+        nightshift.errors.NeedsOperator
+            If it refuses.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        answer = self._post(f"/api/v2/dags/{dag_id}/dagRuns", body)
+        if answer.status_code == httpx.codes.CONFLICT:
+            return False
+        if answer.status_code in (httpx.codes.OK, httpx.codes.CREATED):
+            return True
+        text = f"Airflow answers {answer.status_code} to the request for {run_id}: {answer.text[:300]}"
+        # a DAG may be unknown for a while after Airflow started; a server error passes
+        passes = answer.is_server_error or answer.status_code in (
+            httpx.codes.NOT_FOUND,
+            httpx.codes.TOO_MANY_REQUESTS,
+        )
+        raise (Retry if passes else NeedsOperator)(Reason.INTERNAL_ERROR, text)
+
+    def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        answer = self._send(path, body, self._token or self._new_token())
+        if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token's time was over
+            answer = self._send(path, body, self._new_token())
+        return answer
+
+    def _new_token(self) -> str:
+        answer = self._send("/auth/token", self._login, None)
+        if not answer.is_success:
+            kind = Retry if answer.is_server_error else NeedsOperator
+            raise kind(
+                Reason.INTERNAL_ERROR,
+                f"Airflow gives no token ({answer.status_code}): see its connection {CONNECTION!r}",
+            )
+        self._token = str(answer.json()["access_token"])
+        return self._token
+
+    def _send(self, path: str, body: dict[str, Any], token: str | None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            return self._client.post(path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Retry(Reason.INTERNAL_ERROR, f"Airflow does not answer: {error!r}") from error
+
+
+@cache
+def airflow_api() -> AirflowApi:
+    """Return this process's client."""
+    return AirflowApi.from_connection()

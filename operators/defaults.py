@@ -1,0 +1,35 @@
+"""What every DAG has in common."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+__all__ = ["BEFORE_ANY_NIGHT", "most_runs", "task_defaults"]
+
+BEFORE_ANY_NIGHT = datetime(2019, 1, 1, tzinfo=UTC)
+
+
+def task_defaults() -> dict[str, Any]:
+    """Return the arguments of every task.
+
+    Airflow's components may be away for a minute and come back: a task is tried four times, with half a minute
+    before the second (``NIGHTSHIFT_RETRY_DELAY_S``) and more before the others.
+    """
+    delay = timedelta(seconds=float(os.environ.get("NIGHTSHIFT_RETRY_DELAY_S", "30")))
+    return {
+        "owner": "nightshift",
+        "retries": 3,
+        "retry_delay": delay,
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=5),
+    }
+
+
+def most_runs(usual: int) -> int:
+    """Return how many runs of a DAG may be under way at once.
+
+    Every run that is under way is looked at by the scheduler in each of its rounds, also while it only waits, so
+    more runs than can be worked on cost processor time and win none. ``NIGHTSHIFT_RUNS_AT_ONCE`` scales it: 1 for
+    two cores.
+    """
+    return max(1, round(usual * float(os.environ.get("NIGHTSHIFT_RUNS_AT_ONCE", "1"))))

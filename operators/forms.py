@@ -1,0 +1,41 @@
+"""The forms of Airflow's page, filled from the survey's settings."""
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from nightshift.workplace import survey_from_environment
+
+__all__ = ["regeneration_form"]
+
+
+def regeneration_form() -> dict[str, Any]:
+    """Return the form for a new version of a field's reference."""
+    from nightshift.workflow.regenerate import SERVES, quadrant_names
+
+    survey = survey_from_environment()
+    fields = {str(field.id): f"{field.id}: {field.name}" for field in survey.sky.fields}
+    filters = [filter_.name for filter_ in survey.sky.filters]
+    quadrants = list(quadrant_names(survey))
+    return {
+        "field": Param(
+            None, type="string", enum=list(fields), values_display=fields, title="Field", section="What",
+        ),
+        "filter": Param(None, type="string", enum=filters, title="Filter", section="What"),
+        "quadrants": Param(
+            [], type=["array", "null"], items={"type": "string"}, examples=quadrants, title="Quadrants",
+            section="What", description="Leave empty for all of them.",
+        ),
+        "explanation": Param(
+            None, type="string", minLength=1, maxLength=500, title="Why", section="Why and when",
+            description="Kept with the new version and in the audit.",
+        ),
+        "serves": Param(
+            SERVES[0], type="string", enum=list(SERVES), title="In service", section="Why and when",
+            values_display={"now": "now", "next_night": "from the next night on"},
+        ),
+        "dry_run": Param(
+            True, type="boolean", title="Dry run", section="Why and when",
+            description="Only say which frames it would be made of.",
+        ),
+    }  # fmt: skip

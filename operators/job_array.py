@@ -1,0 +1,83 @@
+"""An array of jobs as three tasks: submit, wait, collect."""
+
+from typing import Any
+
+from airflow.sdk import BaseOperator, TaskGroup
+
+from operators.links import JobLogLink
+from operators.waiting import WaitForArray
+
+__all__ = ["CollectArray", "JobArray", "SubmitArray"]
+
+
+class SubmitArray(BaseOperator):
+    """Plans the units that the run's `conf` names and hands them to the runner. Again: adopts what is there.
+
+    Parameters
+    ----------
+    kind : str
+        The kind of job.
+
+    Returns the array's name, or nothing where there was nothing to do.
+    """
+
+    ui_color = "#d7ecd9"
+    operator_extra_links = (JobLogLink(),)
+
+    def __init__(self, *, kind: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def execute(self, context: Any) -> str | None:
+        """Submit."""
+        from operators.steps import submit_array
+
+        run = context["dag_run"]
+        return submit_array(self.kind, run.conf or {}, run_id=run.run_id, try_number=context["ti"].try_number)
+
+
+class CollectArray(BaseOperator):
+    """Reads the result files and writes the ledger; prints the logs of what did not end well.
+
+    Parameters
+    ----------
+    kind : str
+        The kind of job.
+    array : str
+        The array's name; a template.
+    """
+
+    ui_color = "#d7ecd9"
+    template_fields = ("array",)
+    operator_extra_links = (JobLogLink(),)
+
+    def __init__(self, *, kind: str, array: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.kind = kind
+        self.array = array
+
+    def execute(self, context: Any) -> str:
+        """Collect."""
+        from operators.steps import collect_array
+
+        return collect_array(self.kind, context["dag_run"].conf or {}, self.array)
+
+
+class JobArray(TaskGroup):
+    """A group of three tasks that runs one kind of job for what the run's `conf` names.
+
+    Parameters
+    ----------
+    kind : str
+        The kind of job; also the group's name.
+    """
+
+    def __init__(self, kind: str):
+        super().__init__(group_id=kind)
+        array = f"{{{{ ti.xcom_pull(task_ids='{kind}.submit') }}}}"
+        with self:
+            (
+                SubmitArray(task_id="submit", kind=kind)
+                >> WaitForArray(task_id="wait", array=array)
+                >> CollectArray(task_id="collect", kind=kind, array=array)
+            )

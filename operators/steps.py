@@ -1,0 +1,362 @@
+"""What the tasks do. Each opens the workplace, calls one part of `nightshift`, and says in a line what happened.
+
+Nothing of the survey is decided here, and nothing heavy is imported before it is needed.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "InboxWatch",
+    "account_for_night",
+    "archive_night",
+    "begin_night_end",
+    "close_night",
+    "collect_array",
+    "ingest_and_request",
+    "mail_report",
+    "post_alerts",
+    "regenerate_references",
+    "settle_night",
+    "submit_array",
+    "verify_archive",
+    "why_night_may_close",
+]
+
+log = logging.getLogger(__name__)
+
+LEDGER_EVERY_S = 3.0  # how often a quiet watch asks the ledger what is due
+LINGER_S = 6.0  # the next file of a sequence is taken in without a new task
+AT_MOST_S = 120.0  # of one task of ingest, however many files come
+SWEEP_EVERY_S = 20.0
+PAUSE_S = 0.25
+LOG_LINES = 40  # of a job that did not end well
+
+
+# --- arrays of jobs -----------------------------------------------------------------------------------------
+
+
+def submit_array(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int) -> str | None:
+    """Hand the array of a run to the runner, and return its name."""
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import submit
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        name = submit(
+            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number
+        )
+    log.info("array %s", name or "not needed: nothing is to be done")
+    return name
+
+
+def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
+    """Take an array's results into the ledger, print the logs of what did not end well, and return a summary."""
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import collect
+    from nightshift.workplace import open_workplace
+
+    runner = runner_from_environment()
+    with open_workplace() as workplace:
+        summary = collect(workplace, runner, JobKind(kind), conf, final=False)
+    _print_logs(runner, array)
+    words = ("succeeded", "rejected", "failed", "retried", "running")
+    text = ", ".join(f"{getattr(summary, word)} {word}" for word in words if getattr(summary, word))
+    log.info("%s: %s", summary.job_key, text or "nothing new")
+    return text
+
+
+def _print_logs(runner: Any, array: str) -> None:
+    from nightshift.errors import Retry
+    from nightshift.vocabulary import JobState
+
+    try:
+        reports = runner.states(frozenset({array})).get(array, [])
+    except Retry as error:
+        log.warning("the logs of the jobs cannot be had: %s", error)
+        return
+    for report in reports:
+        if report.state is not JobState.DONE:
+            lines = runner.log(array, report.index).splitlines()[-LOG_LINES:]
+            log.warning("task %d is %s: %s\n%s", report.index, report.state, report.detail, "\n".join(lines))
+
+
+# --- alerts -------------------------------------------------------------------------------------------------
+
+
+def post_alerts() -> str:
+    """Send what is released. What the broker does not take stays queued, and the sweep tries it again."""
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return _post(workplace)
+
+
+def _post(workplace: Any) -> str:
+    from nightshift.alerts.post import post
+
+    summary = post(workplace)
+    text = f"{summary.acknowledged} acknowledged, {summary.failed} still queued, {summary.damaged} withheld"
+    if summary.failed or summary.damaged:
+        log.warning("%s: %s", text, summary.error)
+    return "another poster is at work" if summary.busy else text
+
+
+# --- inbox --------------------------------------------------------------------------------------------------
+
+
+class InboxWatch:
+    """Notices that there is something to do: a complete file, something due, or that it has been quiet for long.
+
+    Parameters
+    ----------
+    at_most_s : float
+        How long it may be quiet.
+    """
+
+    def __init__(self, at_most_s: float):
+        self._until = time.monotonic() + at_most_s
+        self._ask_ledger_at = 0.0
+        self._memory: dict = {}
+
+    def news(self) -> str | None:
+        """Return what there is to do, or None."""
+        if files := self._complete_files():
+            return f"{len(files)} files"
+        now = time.monotonic()
+        if now >= self._ask_ledger_at:
+            self._ask_ledger_at = now + LEDGER_EVERY_S
+            if due := self._due():
+                return due
+        return "time to sweep" if now > self._until else None
+
+    def _complete_files(self) -> list:
+        from nightshift.ingest.inbox import complete_files
+
+        from nightshift.workplace import survey_from_environment
+
+        try:
+            return complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey_from_environment())
+        except OSError as error:
+            log.warning("the inbox does not read: %s", error)
+            return []
+
+    def _due(self) -> str | None:
+        from nightshift.errors import Retry
+        from nightshift.workflow.due import due_runs
+        from nightshift.workplace import open_workplace
+
+        try:
+            with open_workplace() as workplace:
+                due = due_runs(workplace)
+        except Retry as error:
+            log.warning("the ledger does not answer: %s", error)
+            return None
+        return f"{len(due)} runs are due, the first: {due[0].run_id}" if due else None
+
+
+def ingest_and_request() -> str:
+    """Take in what came, ask for the runs that are due, sweep up stragglers; go on while files keep coming."""
+    from nightshift.ingest.inbox import complete_files
+    from nightshift.ingest.ingest import ingest_all
+
+    from nightshift.workplace import open_workplace
+
+    began = quiet_since = time.monotonic()
+    sweep_at, memory, files, runs = began, {}, 0, 0
+    with open_workplace() as workplace:
+        while True:
+            came = complete_files(workplace.inbox, memory, workplace.survey)
+            files += len(ingest_all(workplace, came)) if came else 0
+            asked = request_due(workplace)
+            runs += asked
+            now = time.monotonic()
+            if now >= sweep_at:
+                _sweep(workplace)
+                sweep_at = now + SWEEP_EVERY_S
+            if came or asked:
+                quiet_since = now
+            if now - quiet_since > LINGER_S or now - began > AT_MOST_S:
+                return f"{files} files, {runs} runs asked for"
+            time.sleep(PAUSE_S)
+
+
+def request_due(workplace: Any) -> int:
+    """Ask Airflow for the runs that are due, and return how many."""
+    from nightshift.workflow.due import due_runs, mark_requested
+    from operators.airflow_api import airflow_api
+
+    due = due_runs(workplace)
+    for request in due:
+        airflow_api().create_run(request.dag_id, request.run_id, request.conf)
+        mark_requested(workplace, request)
+        log.info("asked for %s", request.run_id)
+    return len(due)
+
+
+def _sweep(workplace: Any) -> None:
+    from nightshift.runners import runner_from_environment
+    from nightshift.workflow.arrays import sweep
+
+    for summary in sweep(workplace, runner_from_environment()):
+        log.info("swept up %s", summary)
+    _post(workplace)
+
+
+# --- references ---------------------------------------------------------------------------------------------
+
+
+def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
+    """Check a person's request for a new reference, and ask for the run that builds it.
+
+    Parameters
+    ----------
+    asked : mapping
+        The form's values.
+    run : DagRun
+        Its `conf` shows keys that the form does not have.
+    """
+    from nightshift.workflow.due import mark_requested
+    from nightshift.workflow.regenerate import read_regeneration, regenerate
+    from nightshift.workplace import open_workplace
+    from operators.airflow_api import airflow_api
+
+    with open_workplace() as workplace:
+        request = read_regeneration(workplace.survey, {**asked, **(run.conf or {})})
+        operator = run.triggering_user_name or "unknown"
+        text, wanted = regenerate(workplace, request, operator=operator, request_id=run.run_id)
+        log.info("%s", text)
+        if wanted:
+            airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
+            mark_requested(workplace, wanted)
+    return text
+
+
+# --- the end of a night -------------------------------------------------------------------------------------
+
+
+def begin_night_end(run: Any) -> dict[str, str]:
+    """Mark the night as closing and return it; skip where the clock asks for one that has begun to close.
+
+    Parameters
+    ----------
+    run : DagRun
+        Asked for with a night, or made by the timetable at the night's end.
+    """
+    from airflow.exceptions import AirflowSkipException
+
+    from nightshift.night_end.close import begin_closing
+    from nightshift.vocabulary import NightState
+    from nightshift.workplace import open_workplace
+
+    conf = run.conf or {}
+    by_clock = "night" not in conf
+    with open_workplace() as workplace:
+        night = night_that_ended(workplace, run.data_interval_end) if by_clock else date.fromisoformat(conf["night"])
+        if by_clock and (state := night_state(workplace, night)) is not NightState.OPEN:
+            raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
+        begin_closing(workplace, night, signal="clock" if by_clock else conf.get("signal", "operator"))
+        return {"site": workplace.survey.site.name, "night": night.isoformat()}
+
+
+def night_that_ended(workplace: Any, moment: Any) -> date:
+    """Return the night whose morning a moment lies in."""
+    from nightshift.nights import night_of
+
+    return night_of(workplace.survey.site, moment)
+
+
+def night_state(workplace: Any, night: date) -> Any:
+    """Return how a night stands, or None where the ledger has none."""
+    from nightshift.vocabulary import NightState
+
+    row = workplace.ledger.row("night_end", "night", site=workplace.survey.site.name, night=night)
+    return NightState(row["state"]) if row else None
+
+
+def why_night_may_close(night: date) -> str | None:
+    """Return why a night may close, or None while something of it is under way or due."""
+    from nightshift.errors import Retry
+    from nightshift.night_end.close import may_close
+    from nightshift.workflow.due import due_runs
+    from nightshift.workplace import open_workplace
+
+    try:
+        with open_workplace() as workplace:
+            over, why = may_close(workplace, night)
+            if over and "deadline" not in why and (due := due_runs(workplace)):
+                over, why = False, f"{len(due)} runs are due, the first: {due[0].run_id}"
+    except Retry as error:
+        log.warning("the ledger does not answer: %s", error)
+        return None
+    log.info("%s", why)
+    return why if over else None
+
+
+def settle_night(night: str) -> str:
+    """Post what is released, take in what has a result, and give up what has none and the deadline allows."""
+    from nightshift.night_end.close import fail_stragglers, in_flight
+    from nightshift.runners import runner_from_environment
+    from nightshift.workflow.arrays import give_up
+    from nightshift.workplace import open_workplace
+
+    day = date.fromisoformat(night)
+    with open_workplace() as workplace:
+        given_up = 0
+        if in_flight(workplace, day):
+            give_up(workplace, runner_from_environment(), workplace.survey.site.name, day)
+            given_up = fail_stragglers(workplace, day)
+        return f"{given_up} units given up; alerts: {_post(workplace)}"
+
+
+def account_for_night(night: str) -> str:
+    """Count the night's three identities."""
+    from nightshift.night_end.accounts import account
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        books = account(workplace, date.fromisoformat(night))
+    return "; ".join(books.imbalances) or "it closes to zero"
+
+
+def archive_night(night: str) -> str:
+    """Copy the night into the archive."""
+    from nightshift.night_end.archive import archive
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return str(archive(workplace, date.fromisoformat(night)))
+
+
+def verify_archive(night: str) -> str:
+    """Read the archive back."""
+    from nightshift.night_end.archive import verify
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return str(verify(workplace, date.fromisoformat(night)))
+
+
+def mail_report(night: str) -> str:
+    """Write and send the morning's mail."""
+    from nightshift.night_end.report import send_report
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return str(send_report(workplace, date.fromisoformat(night)))
+
+
+def close_night(night: str) -> str:
+    """Close the night, or say that it does not balance."""
+    from nightshift.night_end.close import close
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return str(close(workplace, date.fromisoformat(night)))
