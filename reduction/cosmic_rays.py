@@ -19,6 +19,8 @@ from reduction.mask import FATAL, MaskBit
 __all__ = ["find_cosmic_rays", "reject_cosmic_rays"]
 
 CONTRAST = 4.0  # Laplacian against fine structure; a star core of FWHM 1.8 px reaches about 1.5
+DOUBTFUL = 12.0  # below this the core of a star of FWHM 1.3 px may be meant: its surroundings decide
+SURROUNDINGS = 0.10  # of the peak, in the five faintest of eight neighbours: a star's light goes all around
 NEIGHBOUR = 0.35  # of the threshold, for pixels beside a hit
 ITERATIONS = 4
 
@@ -161,6 +163,22 @@ def _fine_structure(work, row, column, scratch, medians):
 
 
 @njit(cache=True)
+def _is_core(work, row, column, noise, scratch):
+    """Return whether light lies all around the pixel, as it does around a star's centre and not around a hit."""
+    level = _box_median(work, row, column, 3, scratch)
+    count = 0
+    for i in range(row - 1, row + 2):
+        for j in range(column - 1, column + 2):
+            if i != row or j != column:
+                scratch[count] = work[i, j] - level
+                count += 1
+    _median(scratch, count)  # sorts
+    faint = scratch[0] + scratch[1] + scratch[2] + scratch[3] + scratch[4]
+    peak = work[row, column] - level
+    return faint > max(np.float32(SURROUNDINGS) * peak, np.float32(2.0) * noise)
+
+
+@njit(cache=True)
 def _search(image, variance, bad, untouchable, sigma, read_noise2, floor):
     rows, columns = image.shape
     scratch, medians = np.empty(64, np.float32), np.empty(64, np.float32)
@@ -223,7 +241,8 @@ def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise
         if significance <= sigma:
             continue
         fine = max(_fine_structure(work, i, j, scratch, medians), np.float32(0.01) * noise)
-        if significance * noise > np.float32(CONTRAST) * fine:
+        contrast = significance * noise / fine
+        if contrast > CONTRAST and (contrast > DOUBTFUL or not _is_core(work, i, j, noise, scratch)):
             hit[i, j] = 1
             fresh[count, 0], fresh[count, 1] = i, j
             count += 1

@@ -262,7 +262,7 @@ def build_master(frames: Sequence[Frame], exposures_s: Sequence[float], settings
         mean, variance = mean / np.float32(middle), variance / np.float32(middle**2)
         mask |= _response_flags(mean, used)
     else:
-        mask |= _noisy_flags(mean, variance, used, usual, len(frames))
+        mask |= _noisy_flags(mean, variance, used, usual, len(frames), settings.kind == "dark")
     header = {"NFRAMES": len(frames), "LEVEL": level, "NOISE": float(np.sqrt(usual * max(len(frames), 1)))}
     return Frame(mean, mask, variance, header=header)
 
@@ -286,11 +286,15 @@ def _response_flags(flat: np.ndarray, used: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _noisy_flags(mean: np.ndarray, variance: np.ndarray, used: np.ndarray, usual: float, frames: int) -> np.ndarray:
-    """Return the flags of pixels that scatter more than others, or stand far above their neighbours."""
+def _noisy_flags(
+    mean: np.ndarray, variance: np.ndarray, used: np.ndarray, usual: float, frames: int, hot: bool
+) -> np.ndarray:
+    """Return the flags of pixels that scatter more than others or, in a dark, stand far above their neighbours."""
     mask = np.zeros(mean.shape, dtype=np.uint16)
     if frames >= 5:
         mask[(variance > NOISY**2 * usual) & (used > 0)] |= np.uint16(MaskBit.NOISY)
+    if not hot:
+        return mask
     # A column that stands out as a whole is the master's to correct; only what stands out of it is bad.
     apart = mean - median_filter(mean, size=(15, 1), mode="nearest")
     spread = 1.4826 * float(np.median(np.abs(apart))) + 1e-12
