@@ -1,0 +1,311 @@
+"""Difference one calibrated quadrant: what the science job and the difference job share."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from scipy.spatial import cKDTree
+
+from nightshift.jobs.contract import Input, Product, UnitWork
+from nightshift.jobs.products import Stopwatch, write_product
+from nightshift.settings import Survey
+from nightshift.vocabulary import Reason, UnitState
+from reduction.astrometry import tangent_wcs
+from reduction.candidates import Candidate, CandidateSettings, Photometry, ReferenceSources, find_candidates
+from reduction.coadd import combine
+from reduction.cutouts import cut_out, write_cutouts
+from reduction.difference import Difference, DifferenceSettings, Psf, make_difference
+from reduction.frame import Frame, read_frame, write_frame
+from reduction.mask import FATAL
+from reduction.problems import Unusable
+from reduction.psf import PsfModel
+from reduction.score import MatchedStars
+from reduction.sources import SourceFlag
+
+__all__ = ["DifferenceOutcome", "difference_unit", "match_stars", "warm_up"]
+
+_SPOILED = int(SourceFlag.SATURATED | SourceFlag.BAD_PIXELS | SourceFlag.AT_EDGE | SourceFlag.NOT_FITTED)
+_MATCH_PX = 2.0
+_STAR_SIGNAL = 20.0  # signal to noise of a star that the images are matched by
+
+
+@dataclass(frozen=True)
+class DifferenceOutcome:
+    """What became of a difference.
+
+    Parameters
+    ----------
+    state : UnitState
+        PROCESSED or REJECTED.
+    reason : Reason or None
+        Of a rejection.
+    detail : str
+    products : tuple of Product
+        ``difference`` and ``cutouts``; a difference that was rejected after it was made is kept.
+    rows : dict
+        ``candidates``.
+    metrics : dict
+        ``difference``: the columns of the ledger's table of differences.
+    flags : tuple of Reason
+    seconds : dict of str to float
+        CPU seconds by step.
+    """
+
+    state: UnitState
+    reason: Reason | None = None
+    detail: str = ""
+    products: tuple[Product, ...] = ()
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[Reason, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def difference_unit(
+    work: UnitWork, survey: Survey, folder: Path, calibrated: Frame, sources: Table, psf: Psf
+) -> DifferenceOutcome:
+    """Difference a calibrated quadrant against the reference among its inputs, and search it.
+
+    Parameters
+    ----------
+    work : UnitWork
+        With inputs ``reference`` and ``reference_sources``.
+    survey : Survey
+    folder : Path
+        Of the attempt.
+    calibrated : Frame
+        Background subtracted, electrons; with WCS, variance and header.
+    sources : Table
+        Of the calibrated frame.
+    psf : Psf
+        Of the calibrated frame.
+
+    Returns
+    -------
+    DifferenceOutcome
+        A difference that cannot be made or is too poor to search is REJECTED with its reason, not an exception.
+    """
+    watch = Stopwatch()
+    image, table = work.input("reference"), work.input("reference_sources")
+    if image is None or table is None:
+        return _rejected(Unusable(Reason.NO_REFERENCE, "no reference was given"), watch)
+    try:
+        with watch("difference"):
+            reference = read_frame(Path(image.path))
+            known = Table.read(table.path)
+            difference = _make(survey, calibrated, sources, psf, reference, known)
+    except Unusable as problem:
+        return _rejected(problem, watch)
+    with watch("candidates"):
+        candidates, dropped = find_candidates(
+            difference,
+            _photometry(work, calibrated),
+            _reference_sources(calibrated, known),
+            CandidateSettings(sigma=survey.reduction.difference_sigma),
+            at_most=4 * survey.alerts.at_most_per_unit,
+        )
+    with watch("write_difference"):
+        products = [_write_difference(work, folder, calibrated, difference)]
+    quality = {**difference.quality, **{f"dropped_{cause}": count for cause, count in dropped.items()}}
+    metrics = _metrics(calibrated, difference, len(candidates), quality)
+    most = survey.alerts.at_most_per_unit
+    if len(candidates) > most or dropped["peaks"] > 4 * most:
+        text = f"{max(len(candidates), dropped['peaks'])} candidates, where {most} are the most that can be true"
+        problem = Unusable(Reason.TOO_MANY_CANDIDATES, text)
+        return _rejected(problem, watch, products=tuple(products), metrics=metrics)
+    with watch("cutouts"):
+        products.append(_write_cutouts(work, survey, folder, calibrated, difference, candidates))
+    rows = [_row(number, candidate, calibrated) for number, candidate in enumerate(candidates, start=1)]
+    return DifferenceOutcome(
+        UnitState.PROCESSED,
+        products=tuple(products),
+        rows={"candidates": rows},
+        metrics={"difference": {"state": str(UnitState.PROCESSED), "reason": None, "detail": "", **metrics}},
+        seconds=watch.seconds,
+    )
+
+
+def _rejected(
+    problem: Unusable, watch: Stopwatch, *, products: tuple[Product, ...] = (), metrics: dict[str, Any] | None = None
+) -> DifferenceOutcome:
+    reason = Reason(problem.cause)
+    nothing: dict[str, Any] = {"candidates": 0, "noise_ratio": None, "limiting_magnitude": None, "quality": {}}
+    found = {**nothing, **(metrics or {}), "candidates": 0}
+    return DifferenceOutcome(
+        UnitState.REJECTED,
+        reason,
+        str(problem),
+        products,
+        {"candidates": []},
+        {"difference": {**found, "state": str(UnitState.REJECTED), "reason": str(reason), "detail": str(problem)}},
+        (reason,),
+        watch.seconds,
+    )
+
+
+def _make(survey: Survey, calibrated: Frame, sources: Table, psf: Psf, reference: Frame, known: Table) -> Difference:
+    """Match stars and subtract."""
+    settings = DifferenceSettings(
+        kernel_radius_px=survey.reduction.kernel_radius_px, kernel_order=survey.reduction.kernel_order
+    )
+    stars = match_stars(calibrated, sources, known)
+    return make_difference(calibrated, psf, reference, float(reference.header["FWHM"]), stars, settings)
+
+
+def match_stars(calibrated: Frame, sources: Table, known: Table) -> MatchedStars:
+    """Return the sources of a frame that the reference has too.
+
+    A source of the reference that the frame's table lacks (saturated, or at its edge) is kept with the flux that the
+    reference gives it: light is left around it all the same.
+    """
+    assert calibrated.wcs is not None
+    x, y = calibrated.wcs.all_world2pix(np.asarray(known["ra"]), np.asarray(known["dec"]), 0, quiet=True)
+    flux = np.nan_to_num(np.asarray(known["flux"], float))
+    inside = np.isfinite(x) & np.isfinite(y) & (flux > 0)
+    inside[inside] &= (
+        (x[inside] > -30) & (y[inside] > -30)
+        & (x[inside] < calibrated.shape[1] + 30) & (y[inside] < calibrated.shape[0] + 30)
+    )  # fmt: skip
+    x, y, flux = x[inside], y[inside], flux[inside]
+    spoiled = (np.asarray(known["flags"])[inside] & _SPOILED) != 0
+    usable = np.zeros(len(x), bool)
+    if len(sources) and len(x):
+        tree = cKDTree(np.column_stack([sources["x"], sources["y"]]))
+        distance, nearest = tree.query(np.column_stack([x, y]), distance_upper_bound=_MATCH_PX)
+        found = np.flatnonzero(np.isfinite(distance))
+        match = nearest[found]
+        own = np.asarray(sources["flux"], float)[match]
+        signal = own / np.maximum(np.asarray(sources["flux_err"], float)[match], 1e-9)
+        clean = (np.asarray(sources["flags"])[match] & _SPOILED) == 0
+        usable[found] = clean & ~spoiled[found] & (signal > _STAR_SIGNAL)
+        good = usable[found] & (own > 0)
+        scale = float(np.median(own[good] / flux[found][good])) if good.any() else 1.0
+        flux = flux * scale
+        flux[found] = np.maximum(own, 0)
+    return MatchedStars(x, y, flux, usable)
+
+
+def _photometry(work: UnitWork, calibrated: Frame) -> Photometry:
+    header = calibrated.header
+    return Photometry(
+        float(header["MAGZP"]),
+        float(header.get("MAGZPRMS", 0.0)),
+        int(header.get("MAGZPNUM", 0)),
+        float(work.parameters.get("exposure_s") or header.get("EXPTIME", 0.0)),
+    )
+
+
+def _reference_sources(calibrated: Frame, known: Table) -> ReferenceSources:
+    assert calibrated.wcs is not None
+    ra, dec = np.asarray(known["ra"], float), np.asarray(known["dec"], float)
+    x, y = calibrated.wcs.all_world2pix(ra, dec, 0, quiet=True) if len(known) else (np.zeros(0), np.zeros(0))
+    finite = np.isfinite(x) & np.isfinite(y)
+    columns = (x, y, ra, dec, *(np.asarray(known[name], float) for name in ("mag", "mag_err", "psf_chi2")))
+    return ReferenceSources(*(column[finite] for column in columns))
+
+
+def _metrics(calibrated: Frame, difference: Difference, candidates: int, quality: dict[str, Any]) -> dict[str, Any]:
+    limit = float(calibrated.header["MAGZP"]) - 2.5 * math.log10(difference.limiting_flux)
+    return {
+        "candidates": candidates,
+        "noise_ratio": difference.noise_ratio,
+        "limiting_magnitude": limit,
+        "quality": {**quality, "convolved_reference": difference.convolved == "reference"},
+    }
+
+
+def _used(work: UnitWork) -> tuple[Input, ...]:
+    return tuple(i for i in work.inputs if i.role in ("reference", "reference_sources", "calibrated", "sources"))
+
+
+_KEPT = ("EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM")
+
+
+def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, difference: Difference) -> Product:
+    """Write the difference with what a later forced measurement needs in its header."""
+    header = {key: calibrated.header[key] for key in _KEPT if key in calibrated.header}
+    rows, columns = difference.image.shape
+    header["FWHM"] = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
+    header["DIFFLIM"] = header["MAGZP"] - 2.5 * math.log10(difference.limiting_flux)
+    header["NOISERAT"] = difference.noise_ratio
+    header["CONVOLVE"] = difference.convolved
+    header["FLUXRAT"] = difference.quality["flux_ratio"]
+    frame = Frame(difference.image, difference.mask, difference.variance, calibrated.wcs, header)
+    return write_product(
+        folder, "difference", "difference.fits", lambda stream: write_frame(stream, frame), inputs=_used(work)
+    )
+
+
+def _write_cutouts(
+    work: UnitWork,
+    survey: Survey,
+    folder: Path,
+    calibrated: Frame,
+    difference: Difference,
+    candidates: list[Candidate],
+) -> Product:
+    size = survey.reduction.cutout_px
+    template = difference.template
+
+    def stamps() -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        no_template = (template.mask & FATAL) != 0
+        for number, candidate in enumerate(candidates, start=1):
+            x, y = candidate.x, candidate.y
+            sign = np.float32(1 if candidate.positive else -1)
+            yield (
+                number,
+                {
+                    "science": cut_out(calibrated.image, None, x, y, size),
+                    "template": cut_out(template.image, no_template, x, y, size),
+                    "difference": sign * cut_out(difference.image, difference.bad, x, y, size),
+                },
+            )
+
+    return write_product(
+        folder, "cutouts", "cutouts.tar", lambda stream: write_cutouts(stream, stamps()), inputs=_used(work)
+    )
+
+
+def _row(number: int, candidate: Candidate, calibrated: Frame) -> dict[str, Any]:
+    """Return a candidate's row of the ledger."""
+    assert calibrated.wcs is not None
+    ra, dec = calibrated.wcs.all_pix2world(candidate.x, candidate.y, 0)
+    record = candidate.record
+    return {
+        "number": number,
+        "ra_deg": float(ra) % 360.0,
+        "dec_deg": float(dec),
+        "x": candidate.x,
+        "y": candidate.y,
+        "positive": candidate.positive,
+        "signal_to_noise": candidate.signal_to_noise,
+        "magnitude": record["magpsf"],
+        "magnitude_error": record["sigmapsf"],
+        "record": {**record, "ra": float(ra) % 360.0, "dec": float(dec)},
+    }
+
+
+def warm_up() -> None:
+    """Run every kernel of reference and difference once, on a small field."""
+    random = np.random.default_rng(2)
+    shape = (128, 128)
+    psf = PsfModel(3.0, np.array([[0.5], [0.0], [0.0]]), np.zeros((9, 9)), shape, 8)
+    x, y = (grid.ravel() for grid in np.meshgrid(np.arange(24.0, 110, 20), np.arange(24.0, 110, 20)))
+    image = random.normal(0, 10, shape)
+    for column, row in zip(x.astype(int), y.astype(int), strict=True):
+        image[row - 8 : row + 9, column - 8 : column + 9] += 2e4 * psf.evaluate(column, row)
+    wcs = tangent_wcs(10.0, 20.0, shape, scale_arcsec=1.0)
+    clean = Frame(image.astype(np.float32), np.zeros(shape, np.uint16), np.full(shape, 100, np.float32), wcs)
+    coadd = combine([clean, clean], [1.0, 1.0], [2.0, 2.0])
+    new = image + random.normal(0, 10, shape)
+    new[56:73, 56:73] += 2e3 * psf.evaluate(64, 64)
+    stars = MatchedStars(x, y, np.full(len(x), 2e4), np.ones(len(x), bool))
+    settings = DifferenceSettings(kernel_radius_px=3, kernel_order=0)
+    science = Frame(new.astype(np.float32), clean.mask, clean.variance, wcs)
+    difference = make_difference(science, psf, coadd.frame, 2.0, stars, settings)
+    nothing = np.zeros(0)
+    find_candidates(difference, Photometry(25.0, 0.0, 0, 1.0), ReferenceSources(*[nothing] * 7))
