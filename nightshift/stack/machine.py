@@ -204,9 +204,9 @@ class Machine:
         parts = self.parts()
         self.supervisor.start(parts, self.environment())
         self.home.remember(survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside))
-        self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=30)
+        self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=60)
         self._migrate()
-        self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=120)
+        self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=300)
 
     def refuse_if_running(self) -> None:
         """Raise if a stack of this home runs already."""

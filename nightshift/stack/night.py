@@ -22,6 +22,7 @@ from nightshift.settings import Survey, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.material import Material, MaterialRequest, start_material
+from nightshift.stack.player import play as play_files
 from nightshift.stack.ports import ports_from_environment
 from nightshift.stack.view import Glance, NightView, take_glance
 from nightshift.vocabulary import NightState, Reason
@@ -119,7 +120,8 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
         machine.clock = replay_clock(survey, night, options.deadline_s)
         machine.start()
         material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
-    shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
+    if material.catalogues is not None:
+        shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
     view.files = len(material.files)
     with _player(material, machine, view) as player:
         view.enter("the night is played")
@@ -151,13 +153,17 @@ def _player(material: Material, machine: Machine, view: NightView) -> Iterator[_
     ended = threading.Event()
     failure: list[BaseException] = []
 
-    def play() -> None:
+    def run() -> None:
         try:
-            material.play(machine, ended, lambda played: setattr(view, "played", played))
+            play_files(
+                material.files, material.manifest, machine.home.inbox,
+                ledger_url=machine.ledger_url, site=machine.survey.site.name, night=material.night,
+                ended=ended, tell=lambda played: setattr(view, "played", played),
+            )  # fmt: skip
         except BaseException as error:  # noqa: BLE001 - handed to the thread that watches
             failure.append(error)
 
-    thread = threading.Thread(target=play, name="player", daemon=True)
+    thread = threading.Thread(target=run, name="player", daemon=True)
     thread.start()
     try:
         yield _Player(thread, failure)
@@ -246,9 +252,9 @@ def _tell_score(home: Home, console: Console) -> None:
     """Print how the alerts compare with what the simulator put into the sky."""
     if not (home.night / "truth").is_dir():
         return
-    from nightshift.stack.score import score_table
+    from nightshift.simulator import score_night  # type: ignore[attr-defined]
 
-    console.print(score_table(home))
+    console.print(score_night(home.night / "truth", home.received / "alerts.jsonl"))
 
 
 def _stop(machine: Machine, console: Console) -> bool:

@@ -110,6 +110,7 @@ serverurl=unix://{socket}
 
 [supervisord]
 nodaemon=true
+silent=true
 logfile={_escaped(str(home.logs / "supervisord.log"))}
 logfile_maxbytes=10MB
 logfile_backups=1

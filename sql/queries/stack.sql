@@ -61,3 +61,8 @@ join alerts a using (unit_key)
 join outbox o using (candid)
 where e.site = :site and e.night = :night and o.state = 'acknowledged' and not :late_reference
 group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
+
+-- name: science_under_way
+-- Science exposures that came and have not ended.
+select count(*) as exposures from exposures
+where site = :site and night = :night and image_type = 'science' and state <> 'ended';
