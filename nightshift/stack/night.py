@@ -3,30 +3,34 @@
 import json
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from nightshift.clock import ReplayClock
 from nightshift.depot import Depot
-from nightshift.errors import NeedsOperator, NightshiftError, Retry
+from nightshift.errors import NightshiftError, Retry
+from nightshift.files import write_json
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
 from nightshift.settings import Survey, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
-from nightshift.stack.material import Material, MaterialRequest, start_material
-from nightshift.stack.player import play as play_files
+from nightshift.stack.material import MaterialRequest, start_material
+from nightshift.stack.player import Player, playing
 from nightshift.stack.ports import ports_from_environment
 from nightshift.stack.view import Glance, NightView, take_glance
-from nightshift.vocabulary import NightState, Reason
+from nightshift.vocabulary import NightState
 from nightshift.workplace import Workplace
+
+if TYPE_CHECKING:
+    from nightshift.simulator import NightScore
 
 __all__ = ["NightOptions", "NightOutcome", "run_night"]
 
@@ -123,7 +127,11 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
     if material.catalogues is not None:
         shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
     view.files = len(material.files)
-    with _player(material, machine, view) as player:
+    with playing(
+        material.files, material.manifest, home.inbox,
+        ledger_url=machine.ledger_url, site=survey.site.name, night=night,
+        tell=lambda played: setattr(view, "played", played),
+    ) as player:  # fmt: skip
         view.enter("the night is played")
         return _watch(options, machine, view, night, player)
 
@@ -134,45 +142,7 @@ def replay_clock(survey: Survey, night: date, deadline_s: float) -> ReplayClock:
     return ReplayClock(datetime.now(UTC), begins, 0.9 * (ends - begins).total_seconds() / deadline_s)
 
 
-@dataclass
-class _Player:
-    """A thread that plays files; what it failed with is raised by whoever watches."""
-
-    thread: threading.Thread
-    failure: list[BaseException]
-
-    def check(self) -> None:
-        """Raise what the player failed with."""
-        if self.failure:
-            raise NeedsOperator(Reason.INTERNAL_ERROR, f"the files could not be played: {self.failure[0]}")
-
-
-@contextmanager
-def _player(material: Material, machine: Machine, view: NightView) -> Iterator[_Player]:
-    """Play the files into the inbox beside the block."""
-    ended = threading.Event()
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            play_files(
-                material.files, material.manifest, machine.home.inbox,
-                ledger_url=machine.ledger_url, site=machine.survey.site.name, night=material.night,
-                ended=ended, tell=lambda played: setattr(view, "played", played),
-            )  # fmt: skip
-        except BaseException as error:  # noqa: BLE001 - handed to the thread that watches
-            failure.append(error)
-
-    thread = threading.Thread(target=run, name="player", daemon=True)
-    thread.start()
-    try:
-        yield _Player(thread, failure)
-    finally:
-        ended.set()
-        thread.join(10)
-
-
-def _watch(options: NightOptions, machine: Machine, view: NightView, night: date, player: _Player) -> NightOutcome:
+def _watch(options: NightOptions, machine: Machine, view: NightView, night: date, player: Player) -> NightOutcome:
     """Show how the night goes until it has ended, or nothing can end it any more."""
     site = machine.survey.site.name
     progress, progress_at = None, time.monotonic()
@@ -183,7 +153,7 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
             view.consumed = _consumed(machine.home)
             view.update(glance)
             state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
-            if state in ENDS and mailed and not player.thread.is_alive():
+            if state in ENDS and mailed and not player.busy:
                 return NightOutcome(night, state, mailed, view.elapsed_s)
             _tell_phase(view, glance, player)
             if glance.progress != progress:
@@ -193,8 +163,8 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
             time.sleep(GLANCE_EVERY_S)
 
 
-def _tell_phase(view: NightView, glance: Glance, player: _Player) -> None:
-    if player.thread.is_alive():
+def _tell_phase(view: NightView, glance: Glance, player: Player) -> None:
+    if player.busy:
         return
     phase = "the night closes" if glance.counts.get("night_state") == NightState.CLOSING else "all files are sent"
     if view.phase != phase and view.phase != "the night closes":
@@ -227,9 +197,14 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
         workplace = Workplace(survey, ledger, Depot(home.depot), home.inbox, machine.clock)  # type: ignore[arg-type]
         with suppress(NightshiftError):
             console.print(night_table(workplace, outcome.night))
+        score = _score(ledger, machine, outcome.night)
+    if score is not None:
+        from nightshift.stack.score import score_table
+
+        console.print(score_table(score))
     for line in outcome.in_the_way:
         console.print(f"  in the way: {line}", markup=False)
-    _tell_score(home, console)
+    _write_outcome(home, outcome, score)
     mails = sorted(home.mail.glob("*.eml"))
     console.print(f"\nThe night took {outcome.wall_s:.0f} s.")
     console.print(
@@ -243,18 +218,26 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
     return outcome.good
 
 
+def _write_outcome(home: Home, outcome: NightOutcome, score: "NightScore | None") -> None:
+    """Leave how the night ended as a file, for benchmarks and tests."""
+    value = {**asdict(outcome), "night": outcome.night.isoformat(), "score": score and score.to_json()}
+    write_json(home.root / "outcome.json", value)
+
+
 def _report(home: Home) -> Path | str:
     pages = sorted((home.depot / "reports").glob("**/report.html"))
     return pages[-1] if pages else "none"
 
 
-def _tell_score(home: Home, console: Console) -> None:
-    """Print how the alerts compare with what the simulator put into the sky."""
-    if not (home.night / "truth").is_dir():
-        return
-    from nightshift.simulator import score_night  # type: ignore[attr-defined]
+def _score(ledger: Ledger, machine: Machine, night: date) -> "NightScore | None":
+    """Return how the alerts compare with what the simulator put into the sky, where it was simulated."""
+    truth = machine.home.night / "truth"
+    if not truth.is_dir():
+        return None
+    from nightshift.stack.score import score_of_night
 
-    console.print(score_night(home.night / "truth", home.received / "alerts.jsonl"))
+    site = machine.survey.site.name
+    return score_of_night(ledger, site, night, truth=truth, received=machine.home.received)
 
 
 def _stop(machine: Machine, console: Console) -> bool:

@@ -1,22 +1,66 @@
-"""Plays the night's files into the inbox, as the mountain would send them, no faster than they are worked on."""
+"""The thread that plays the night's files into the inbox, no faster than they are worked on."""
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from nightshift.errors import Retry
-from nightshift.files import copy_whole
+from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger import Ledger
+from nightshift.vocabulary import Reason
 
-__all__ = ["play"]
+__all__ = ["Player", "playing"]
 
 AHEAD = 10  # science exposures that may be under way
-PAUSE_S = 0.05
+WAITING = 20  # files that may wait in the inbox
+INTERVAL_S = 0.05
 
 
-def play(
+class _ToldToEnd(Exception):
+    """The night is over before all files were played."""
+
+
+class Player:
+    """The thread, and what it failed with.
+
+    Parameters
+    ----------
+    run : callable
+        What it does.
+    """
+
+    def __init__(self, run: Callable[[], object]):
+        self._run = run
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._guarded, name="player", daemon=True)
+        self._thread.start()
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except _ToldToEnd:
+            pass
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that watches
+            self._failure = error
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are still to be played."""
+        return self._thread.is_alive()
+
+    def check(self) -> None:
+        """Raise what it failed with."""
+        if self._failure is not None:
+            raise NeedsOperator(Reason.INTERNAL_ERROR, f"the files could not be played: {self._failure!r}")
+
+    def join(self) -> None:
+        """Wait for its end for a moment."""
+        self._thread.join(10)
+
+
+@contextmanager
+def playing(
     files: tuple[Path, ...],
     manifest: Path,
     inbox: Path,
@@ -24,10 +68,9 @@ def play(
     ledger_url: str,
     site: str,
     night: date,
-    ended: threading.Event,
     tell: Callable[[int], None],
-) -> None:
-    """Copy each file into the inbox, then the manifest; wait while too many exposures are under way.
+) -> Iterator[Player]:
+    """Play the files, then the manifest, beside the block; its end ends the playing.
 
     Parameters
     ----------
@@ -39,26 +82,35 @@ def play(
         Asked how much is under way.
     site : str
     night : date
-    ended : threading.Event
-        Set from outside to stop early.
     tell : callable
         Called with the number of files played.
     """
-    with Ledger(ledger_url) as ledger:
-        for number, path in enumerate((*files, manifest), start=1):
-            while _too_many(ledger, inbox, site, night):
-                if ended.wait(0.5):
-                    return
-            if ended.is_set():
-                return
-            copy_whole(path, inbox / path.name)
-            tell(min(number, len(files)))
-            time.sleep(PAUSE_S)
+    from nightshift.simulator import play
+
+    ended = threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if ended.wait(seconds):
+            raise _ToldToEnd
+
+    def run() -> None:
+        with Ledger(ledger_url) as ledger:
+            play(
+                files, inbox,
+                manifest=manifest, interval_s=INTERVAL_S, sleep=sleep, tell=lambda number, _: tell(number),
+                backpressure=lambda: _too_much(ledger, inbox, site, night),
+            )  # fmt: skip
+
+    player = Player(run)
+    try:
+        yield player
+    finally:
+        ended.set()
+        player.join()
 
 
-def _too_many(ledger: Ledger, inbox: Path, site: str, night: date) -> bool:
-    waiting = sum(1 for path in inbox.iterdir() if not path.name.startswith("."))
-    if waiting > 2 * AHEAD:
+def _too_much(ledger: Ledger, inbox: Path, site: str, night: date) -> bool:
+    if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
         return True
     try:
         return ledger.value("stack", "science_under_way", site=site, night=night) > AHEAD

@@ -66,3 +66,13 @@ group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
 -- Science exposures that came and have not ended.
 select count(*) as exposures from exposures
 where site = :site and night = :night and image_type = 'science' and state <> 'ended';
+
+-- name: differenced_units
+select d.unit_key
+from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and d.state = 'processed' order by d.unit_key;
+
+-- name: tracklet_members
+select t.tracklet_key, m.candid
+from tracklets t join tracklet_members m using (tracklet_key)
+where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
