@@ -8,14 +8,17 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psycopg2
 import pytest
+from astropy.io import fits
 
 from nightshift.depot import Depot
 from nightshift.ledger import migrate, open_ledger
@@ -100,3 +103,50 @@ def workplace(ledger_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Work
     inbox.mkdir()
     with open_ledger(ledger_url) as ledger:
         yield Workplace(load_survey("demo"), ledger, Depot(depot), inbox, clock)
+
+
+class DemoFrames:
+    """Writes files as the demo camera does, into a folder. The n-th exposure opens n minutes after local midnight."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._images: dict[int, np.ndarray] = {}
+
+    def __call__(
+        self,
+        number: int,
+        detector: int = 1,
+        *,
+        kind: str = "object",
+        name: str | None = None,
+        level: int = 1000,
+        checksum: bool = True,
+        **header: Any,
+    ) -> Path:
+        """Write one detector's file of an exposure and return its path. A keyword that is None is left out."""
+        shutter = MIDNIGHT + timedelta(minutes=number)
+        cards = {
+            "INSTRUME": "DEMOCAM", "DETECTOR": detector, "IMAGETYP": kind, "EXPTIME": 0.0 if kind == "bias" else 30.0,
+            "DATE-OBS": shutter.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3], "FILTER": "g", "OBJECT": "Leo edge",
+            "RA": 150.1, "DEC": 22.2, "AIRMASS": 1.2,
+        }  # fmt: skip
+        cards |= header
+        image = self._images.setdefault(level, np.full((512, 544), level, np.uint16))
+        units = [fits.PrimaryHDU(), fits.ImageHDU(image), fits.ImageHDU(image)]
+        for key, value in cards.items():
+            if value is not None:
+                units[0].header[key] = value
+        path = self.folder / (name or f"demo_{shutter:%Y%m%d%H%M%S}_d{detector:02d}.fits")
+        fits.HDUList(units).writeto(path, checksum=checksum)
+        return path
+
+    @staticmethod
+    def exposure_id(number: int) -> str:
+        """Return the id of the n-th exposure."""
+        return f"{MIDNIGHT + timedelta(minutes=number):%Y%m%d%H%M%S}"
+
+
+@pytest.fixture
+def frames(workplace: Workplace) -> Callable[..., Path]:
+    """Writes raw frames of the demo camera into the inbox."""
+    return DemoFrames(workplace.inbox)

@@ -58,6 +58,7 @@ class Reason(StrEnum):
     INPUT_LOST = "input_lost"
     CANCELLED = "cancelled"
     NIGHT_ENDED = "night_ended"
+    STORAGE_UNAVAILABLE = "storage_unavailable"
     INTERNAL_ERROR = "internal_error"
     # of people
     OPERATOR_REJECTED = "operator_rejected"
@@ -124,6 +125,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.INPUT_LOST: (_HUMAN, "An input is not where the ledger says, or its checksum has changed."),
     Reason.CANCELLED: (_HUMAN, "Somebody cancelled it."),
     Reason.NIGHT_ENDED: (_HUMAN, "The night's deadline passed before its work had ended."),
+    Reason.STORAGE_UNAVAILABLE: (_RETRY, "A disk is full, read-only or not mounted."),
     Reason.INTERNAL_ERROR: (_HUMAN, "The program failed where it should not: a defect to report."),
     Reason.OPERATOR_REJECTED: (_BAD, "An operator rejected it."),
     Reason.OPERATOR_ACCEPTED: (_BAD, "An operator accepted it."),

@@ -1,0 +1,75 @@
+"""Which files of the inbox are complete, by looking only."""
+
+import contextlib
+import os
+import stat
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from nightshift.ingest.verify import SIDECAR
+from nightshift.settings import Survey
+
+__all__ = ["Seen", "complete_files"]
+
+UNFINISHED = (".part", ".tmp")
+
+
+class Seen(NamedTuple):
+    """What the last look found under a name."""
+
+    size: int
+    modified_ns: int
+    since: float  # by the machine's monotonic clock: unchanged since then
+
+
+def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list[Path]:
+    """Return what lies in the inbox and holds still, by name.
+
+    A file is complete when its size and time of change have held still for ``exposure.stillness_s``. Links and other
+    oddities count too, so that they are set aside with their reason. Checksums beside a file go with it; one
+    without its file, and a folder, are given ``exposure.detectors_wait_s`` to be completed. Names that begin with a
+    dot or end in .part or .tmp are somebody's unfinished business.
+
+    Parameters
+    ----------
+    inbox : Path
+    memory : dict
+        What earlier looks saw; changed by the call. Start with an empty one.
+    survey : Survey
+
+    Returns
+    -------
+    list of Path
+
+    Raises
+    ------
+    OSError
+        If the inbox cannot be read; it may be mounted again later.
+    """
+    now, found = time.monotonic(), {}
+    with os.scandir(inbox) as entries:
+        for entry in entries:
+            if not entry.name.startswith(".") and not entry.name.endswith(UNFINISHED):
+                with contextlib.suppress(FileNotFoundError):  # somebody took it meanwhile
+                    found[entry.name] = entry.stat(follow_symlinks=False)
+    for name in memory.keys() - found.keys():
+        del memory[name]
+    complete = []
+    for name, status in sorted(found.items()):
+        before = memory.get(name)
+        if before is None or before[:2] != (status.st_size, status.st_mtime_ns):
+            before = memory[name] = Seen(status.st_size, status.st_mtime_ns, now)
+        wait_s = _wait_s(name, status, found, survey)
+        if wait_s is not None and now - before.since >= wait_s:
+            complete.append(inbox / name)
+    return complete
+
+
+def _wait_s(name: str, status: os.stat_result, found: dict[str, os.stat_result], survey: Survey) -> float | None:
+    """Return how long something must have held still; None where it goes with its file."""
+    if name.endswith(SIDECAR):
+        return None if name.removesuffix(SIDECAR) in found else survey.exposure.detectors_wait_s
+    if stat.S_ISDIR(status.st_mode):
+        return survey.exposure.detectors_wait_s
+    return survey.exposure.stillness_s

@@ -1,0 +1,126 @@
+"""The mountain's manifest: what was sent, with its checksums, in one part or several."""
+
+import json
+import re
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+
+from nightshift.errors import BadInput
+from nightshift.files import write_whole
+from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
+from nightshift.keys import FrameKey
+from nightshift.nights import night_bounds
+from nightshift.settings import Survey
+from nightshift.vocabulary import Disposition, EventLevel, Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["MANIFEST_SCHEMA", "is_manifest", "read_manifest", "register_manifest"]
+
+MANIFEST_SCHEMA = "nightshift.manifest/1"
+_SCHEMA = Path(__file__).parents[1] / "vocabulary" / "schemas" / "manifest-1.json"
+
+
+@cache
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text()))
+
+
+def is_manifest(name: str, survey: Survey) -> bool:
+    """Whether a file of this name is a manifest."""
+    return re.fullmatch(survey.night.manifest_pattern, name) is not None
+
+
+def read_manifest(content: bytes, name: str, survey: Survey) -> dict[str, Any]:
+    """Return a manifest's table, checked, with its defaults filled in and its night as a date.
+
+    Raises
+    ------
+    BadInput
+        MANIFEST_INVALID, with what is wrong where.
+    """
+    try:
+        table = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"it is not JSON: {error}") from error
+    fault = next(_validator().iter_errors(table), None)
+    if fault is not None:
+        place = "/".join(str(part) for part in fault.absolute_path) or "the manifest"
+        raise _invalid(f"{place}: {fault.message}")
+    try:
+        night = date.fromisoformat(table["night"])
+    except ValueError as wrong:
+        raise _invalid(f"night: {wrong}") from wrong
+    if table["site"] != survey.site.name:
+        raise _invalid(f"site: it is of {table['site']!r}, not of {survey.site.name!r}")
+    if _night_of_name(name, survey) not in (None, f"{night:%Y%m%d}"):
+        raise _invalid(f"night: the name says {_night_of_name(name, survey)}, the content {night:%Y%m%d}")
+    names = [entry["name"] for entry in table["files"]]
+    if len(set(names)) != len(names):
+        raise _invalid("files: a name is listed twice")
+    whole = {"part": 1, "parts": 1, "synthetic": False, **table, "night": night}
+    if whole["part"] > whole["parts"]:
+        raise _invalid(f"part: {whole['part']} of {whole['parts']}")
+    return whole
+
+
+def _invalid(what: str) -> BadInput:
+    return BadInput(Reason.MANIFEST_INVALID, what[:1000])
+
+
+def _night_of_name(name: str, survey: Survey) -> str | None:
+    match = re.fullmatch(survey.night.manifest_pattern, name)
+    return match.groupdict().get("night") if match else None
+
+
+def register_manifest(workplace: Workplace, file: PhysicalFile, known: Known) -> Arrival:
+    """Take in a manifest: its entries, and what they say of frames that are here. Call it inside a transaction.
+
+    A part that comes again with other content is a correction and replaces what it said before.
+    """
+    ledger, survey = workplace.ledger, workplace.survey
+    if not file.regular or file.content is None or file.sha256 is None:
+        raise BadInput(Reason.NOT_A_REGULAR_FILE, "a manifest is a file of reasonable size")
+    table = read_manifest(file.content, file.path.name, survey)
+    known.night = night = table["night"]
+    part = {"site": survey.site.name, "night": night, "part": table["part"]}
+    before = ledger.row("ingest", "manifest", **part)
+    target = workplace.depot.manifest(night, file.sha256)
+    if before is not None and before["sha256"] == file.sha256:
+        return Arrival(file.name, Disposition.DUPLICATE, night=night)
+    write_whole(target, file.content)
+    begins, ends = night_bounds(survey.site, night)
+    ledger.run("ingest", "put_night", site=survey.site.name, night=night, begins=begins, ends=ends)
+    ledger.run(
+        "ingest", "put_manifest",
+        **part, parts=table["parts"], sha256=file.sha256, path=workplace.depot.relative(target),
+        synthetic=table["synthetic"],
+    )  # fmt: skip
+    ledger.run("ingest", "delete_entries", **part)
+    ledger.run("ingest", "put_entries", **part, entries={"rows": table["files"]})
+    ledger.run(
+        "ingest", "put_arrival",
+        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
+        disposition=Disposition.REGISTERED, reason=None, detail="", site=survey.site.name, night=night,
+        instrument=None, exposure_id=None, detector=None, kept_path=workplace.depot.relative(target),
+    )  # fmt: skip
+    ledger.event(
+        EventLevel.INFO, "manifest_corrected" if before else "manifest_received",
+        f"Part {table['part']} of {table['parts']} of the manifest lists {len(table['files'])} files.",
+        subject=f"{survey.site.name}/{night:%Y%m%d}", night_time=workplace.clock.now(),
+    )  # fmt: skip
+    for row in ledger.rows("ingest", "mark_mismatches", **part):
+        _say_mismatch(workplace, row)
+    return Arrival(file.name, Disposition.REGISTERED, night=night)
+
+
+def _say_mismatch(workplace: Workplace, row: dict[str, Any]) -> None:
+    workplace.ledger.event(
+        EventLevel.ERROR, "manifest_mismatch",
+        f"{row['inbox_name']} is not what the manifest says was sent: what was made from it is not valid.",
+        subject=FrameKey(row["instrument"], row["exposure_id"], row["detector"]),
+        night_time=workplace.clock.now(), reason=Reason.MANIFEST_MISMATCH,
+    )  # fmt: skip

@@ -1,0 +1,100 @@
+-- What ingest asks of the ledger and writes there.
+
+-- name: lock_name
+-- One at a time for one name; released with the transaction.
+select pg_advisory_xact_lock(hashtextextended('inbox/' || :file_name, 0));
+
+-- name: arrival
+select arrival_key, disposition::text as disposition, reason, detail, night, instrument, exposure_id, detector, kept_path
+from arrivals where arrival_key = :arrival_key;
+
+-- name: put_arrival!
+insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night, instrument,
+    exposure_id, detector, kept_path)
+values (:arrival_key, :inbox_name, :bytes, :sha256, :disposition::disposition, :reason, :detail, :site, :night,
+    :instrument, :exposure_id, :detector, :kept_path)
+on conflict (arrival_key) do nothing;
+
+-- name: put_quarantine!
+insert into quarantine (arrival_key, path, reason, detail)
+values (:arrival_key, :path, :reason, :detail) on conflict (arrival_key) do nothing;
+
+-- name: frame_like
+-- The registered frame of that key, or of that name.
+select sha256 from raw_frames
+where (instrument = :instrument and exposure_id = :exposure_id and detector = :detector) or inbox_name = :file_name
+order by inbox_name = :file_name desc limit 1;
+
+-- name: frame_named
+select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name;
+
+-- name: put_night!
+insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
+on conflict (site, night) do nothing;
+
+-- name: put_exposure!
+-- The first of its files says what it is. A file that comes late opens an exposure that had ended.
+insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
+    shutter_open, ra_deg, dec_deg, airmass, object, program_id, sequence, sequence_index, sequence_length,
+    detectors_expected, state, ended_at)
+values (:instrument, :exposure_id, :site, :night, :ut_day, :image_type::image_type, :field, :filter, :exposure_s,
+    :shutter_open, :ra_deg, :dec_deg, :airmass, :object, :program_id, :sequence, :sequence_index, :sequence_length,
+    :detectors_expected::smallint[],
+    case when :reduced then 'arriving' else 'ended' end::exposure_state, case when :reduced then null else now() end)
+on conflict (instrument, exposure_id) do update set
+    last_arrival_at = clock_timestamp(),
+    state = case when exposures.state = 'ended' and :reduced then 'arriving' else exposures.state end,
+    ended_at = case when :reduced then null else exposures.ended_at end;
+
+-- name: put_raw_frame!
+insert into raw_frames (instrument, exposure_id, detector, arrival_key, inbox_name, path, sha256, bytes, second_copy,
+    header)
+values (:instrument, :exposure_id, :detector, :arrival_key, :inbox_name, :path, :sha256, :bytes, :second_copy,
+    :header);
+
+-- name: put_units!
+-- A unit that was counted as missing is due after all.
+insert into units (instrument, exposure_id, detector, quadrant, unit_key)
+select :instrument, :exposure_id, :detector, u.quadrant, u.unit_key
+from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)
+on conflict (unit_key) do update set state = 'pending', reason = null, detail = '', ended_at = null
+    where units.state = 'missing';
+
+-- name: set_invalid!
+update raw_frames set invalid_reason = :reason
+where instrument = :instrument and exposure_id = :exposure_id and detector = :detector and invalid_reason is null;
+
+-- Manifests --------------------------------------------------------------------------------------------------
+
+-- name: manifest_entry
+select bytes, sha256 from manifest_entries
+where site = :site and night = :night and file_name = :file_name;
+
+-- name: manifest
+select sha256, path from manifests where site = :site and night = :night and part = :part;
+
+-- name: put_manifest!
+insert into manifests (site, night, part, parts, sha256, path, synthetic)
+values (:site, :night, :part, :parts, :sha256, :path, :synthetic)
+on conflict (site, night, part) do update set
+    parts = excluded.parts, sha256 = excluded.sha256, path = excluded.path, synthetic = excluded.synthetic,
+    received_at = now();
+
+-- name: delete_entries!
+delete from manifest_entries where site = :site and night = :night and part = :part;
+
+-- name: put_entries!
+insert into manifest_entries (site, night, part, file_name, bytes, sha256)
+select :site, :night, :part, e.name, e.bytes, e.sha256
+from jsonb_to_recordset((:entries)::jsonb -> 'rows') as e (name text, bytes bigint, sha256 text)
+on conflict (site, night, file_name) do update set
+    part = excluded.part, bytes = excluded.bytes, sha256 = excluded.sha256;
+
+-- name: mark_mismatches
+-- Registered frames whose content is not what the mountain says was sent.
+update raw_frames f set invalid_reason = 'manifest_mismatch'
+from manifest_entries m, exposures e
+where m.site = :site and m.night = :night and m.part = :part and m.file_name = f.inbox_name
+    and m.sha256 <> f.sha256 and f.invalid_reason is null
+    and e.instrument = f.instrument and e.exposure_id = f.exposure_id and e.site = m.site and e.night = m.night
+returning f.instrument, f.exposure_id, f.detector, f.inbox_name;
