@@ -74,7 +74,9 @@ def _play(arguments: argparse.Namespace) -> int:
     survey, folder = load_survey(arguments.survey), arguments.folder
     manifests = sorted(folder.glob("manifest_*.json"))
     if manifests:
-        manifest, files = manifests[-1], tuple(f.path for f in list_raw_files(survey, folder))
+        manifest = manifests[-1]
+        sent = {entry["name"] for entry in json.loads(manifest.read_text())["files"]}
+        files = tuple(f.path for f in list_raw_files(survey, folder) if f.path.name in sent)
     else:
         real = prepare_real_night(survey, folder, Path(arguments.inbox) / ".prepared")
         manifest, files = real.manifest, real.files

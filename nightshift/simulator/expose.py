@@ -120,7 +120,7 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
     own = signature(sky.seed, quadrant, unit.detector)
     expected = expected_electrons(sky, exposure, unit)
     rays = cosmic_rays(random, unit.geometry.shape, exposure.exposure_s + 5.0)
-    charge = random.poisson(expected).astype(np.float64)
+    charge = _arriving(random, expected)
     np.add.at(charge, (rays.rows, rays.columns), rays.electrons)
     full_well = FULL_WELL * quadrant.saturation * quadrant.gain
     bleed(charge, full_well)
@@ -132,6 +132,18 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
         variance = np.where(bad, np.inf, expected + quadrant.read_noise**2)
         _tell(sky, exposure, unit, variance, bad, made)
     return _digitised(random, own.bias, own.overscan, charge, exposure, quadrant)
+
+
+def _arriving(random: np.random.Generator, expected: np.ndarray) -> np.ndarray:
+    """Draw electrons with the mean, variance and skewness of Poisson's law; exactly by it where the mean is small.
+
+    Above 40 electrons the first terms of Cornish and Fisher's expansion do, at a quarter of the time.
+    """
+    z = random.standard_normal(expected.shape, dtype=np.float32)
+    charge = np.rint(expected + np.sqrt(expected) * z + (z * z - 1.0) / 6.0)
+    few = expected < 40.0
+    charge[few] = random.poisson(expected[few])
+    return charge
 
 
 def expected_electrons(sky: NightSky, exposure: Exposure, unit: Unit) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Play a night into an inbox as a transfer from the mountain would: whole files in shutter order, then the manifest."""
+"""Play a night into an inbox as a transfer from the mountain would: whole files in shutter order, manifest last."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 The idea is Hogg and Lang's (2013, PASP 125, 719). The numbers were fitted for this module by least squares in
 rings of equal weight; `mixture` follows the Moffat profile to 1% out to 2 FWHM, the disk to 2% beyond 0.05 and
-de Vaucouleurs' profile to 6% between 0.03 and 7 half-light radii.
+de Vaucouleurs' profile to 9% between 0.1 and 7 half-light radii.
 """
 
 import numpy as np
