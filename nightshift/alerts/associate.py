@@ -91,18 +91,51 @@ def associate(
             for row in ledger.rows("alerts", "objects_of", candids=[d.candid for d in ordered])
         }
         nameless = [d for d in ordered if d.candid not in names]
-        known = KnownObjects(_near(ledger, nameless, radius_arcsec))
-        for detection in nameless:
-            found = known.nearest(detection.ra_deg, detection.dec_deg, radius_arcsec)
-            if found is None:
-                found = SkyObject(_add_object(ledger, detection, prefix), detection.ra_deg, detection.dec_deg)
-                known.add(found)
-            else:
-                _add_detection(ledger, detection, found.object_id)
-            names[detection.candid] = found.object_id
-        ledger.run("alerts", "set_objects", candids=[d.candid for d in ordered],
-                   times=[d.shutter_open for d in ordered], names=[names[d.candid] for d in ordered])  # fmt: skip
+        founded = _match(nameless, KnownObjects(_near(ledger, nameless, radius_arcsec)), radius_arcsec, names)
+        called = _add_objects(ledger, founded, prefix)
+        names = {candid: called.get(name, name) for candid, name in names.items()}
+        ledger.run(
+            "alerts", "count_detections",
+            names=[names[d.candid] for d in nameless], times=[d.shutter_open for d in nameless],
+        )  # fmt: skip
+        ledger.run(
+            "alerts", "set_objects",
+            candids=[d.candid for d in ordered], times=[d.shutter_open for d in ordered],
+            names=[names[d.candid] for d in ordered],
+        )  # fmt: skip
     return names
+
+
+def _match(
+    detections: Sequence[Detection], known: KnownObjects, radius_arcsec: float, names: dict[int, str]
+) -> dict[str, Detection]:
+    """Give each detection the name of its object in `names`; return those that founded one, by a makeshift name."""
+    founded = {}
+    for detection in detections:
+        found = known.nearest(detection.ra_deg, detection.dec_deg, radius_arcsec)
+        if found is None:
+            found = SkyObject(f"new {detection.candid}", detection.ra_deg, detection.dec_deg)
+            known.add(found)
+            founded[found.object_id] = detection
+        names[detection.candid] = found.object_id
+    return founded
+
+
+def _add_objects(ledger: Ledger, founded: dict[str, Detection], prefix: str) -> dict[str, str]:
+    """Add new objects, each under the first of its names that is free; return their names by the makeshift ones."""
+    names = {makeshift: object_names(prefix, d.candid, d.shutter_open) for makeshift, d in founded.items()}
+    called: dict[str, str] = {}
+    while missing := [makeshift for makeshift in founded if makeshift not in called]:
+        detections = [founded[makeshift] for makeshift in missing]
+        added = ledger.rows(
+            "alerts", "add_objects",
+            names=[next(names[makeshift]) for makeshift in missing], sites=[d.site for d in detections],
+            ras=[d.ra_deg for d in detections], decs=[d.dec_deg for d in detections],
+            candids=[d.candid for d in detections], times=[d.shutter_open for d in detections],
+        )  # fmt: skip
+        free = {row["first_candid"]: row["object_id"] for row in added}
+        called |= {m: free[d.candid] for m, d in zip(missing, detections, strict=True) if d.candid in free}
+    return called
 
 
 def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> dict[str, list[Any]]:
@@ -121,19 +154,3 @@ def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> d
 def _near(ledger: Ledger, detections: Sequence[Detection], radius_arcsec: float) -> list[SkyObject]:
     windows = windows_of([(d.ra_deg, d.dec_deg) for d in detections], radius_arcsec)
     return [SkyObject(**row) for row in ledger.rows("alerts", "objects_in_windows", **windows)]
-
-
-def _add_object(ledger: Ledger, detection: Detection, prefix: str) -> str:
-    """Add the object that a detection made known, under the first of its names that is free."""
-    for name in object_names(prefix, detection.candid, detection.shutter_open):
-        if ledger.run(
-            "alerts", "add_object",
-            object_id=name, site=detection.site, ra_deg=detection.ra_deg, dec_deg=detection.dec_deg,
-            candid=detection.candid, seen=detection.shutter_open,
-        ):  # fmt: skip
-            return name
-    raise AssertionError("object_names never ends")
-
-
-def _add_detection(ledger: Ledger, detection: Detection, object_id: str) -> None:
-    ledger.run("alerts", "count_detection", object_id=object_id, seen=detection.shutter_open)

@@ -62,14 +62,19 @@ def histories(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows:
     past = _past_searches(ledger, one, since)
     earlier = _earlier_detections(ledger, survey, one, since, rows)
     covered = _covering(past, rows)
-    limits = {search.unit_key: _upper_limit(survey, search) for search in past}
+    limits = {search.unit_key: fill_record("prv_candidate", search_fields(survey, search)) for search in past}
     found = searches_of(ledger, sorted({row["unit_key"] for near in earlier.values() for row in near}))
+    common = {unit_key: search_fields(survey, search) for unit_key, search in found.items()}
     counts = _counts(ledger, survey, searches, rows)
     result = {}
     for item, row in enumerate(rows):
         near = earlier[item]
         seen_in = {detection["unit_key"] for detection in near}
-        entries = [_detection(survey, found[d["unit_key"]], d) for d in near if d["unit_key"] in found]
+        entries = [
+            fill_record("prv_candidate", detection_fields(common[d["unit_key"]], d))
+            for d in near
+            if d["unit_key"] in common
+        ]
         entries += [limits[search.unit_key] for search in covered[item] if search.unit_key not in seen_in]
         entries.sort(key=lambda entry: (entry["jd"], entry["pid"], entry["candid"] or 0))
         result[row["candid"]] = History(entries, counts[row["candid"]])
@@ -103,14 +108,6 @@ def _covering(past: list[Search], rows: Sequence[Row]) -> list[list[Search]]:
         return [[] for _ in rows]
     inside = footprints_cover(np.array([search.corners_deg for search in past]), np.array(_places(rows)))
     return [[past[i] for i in np.flatnonzero(inside[:, item])] for item in range(len(rows))]
-
-
-def _upper_limit(survey: Survey, search: Search) -> Row:
-    return fill_record("prv_candidate", search_fields(survey, search))
-
-
-def _detection(survey: Survey, search: Search, row: Row) -> Row:
-    return fill_record("prv_candidate", detection_fields(survey, search, row))
 
 
 def _counts(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: Sequence[Row]) -> dict[int, Row]:

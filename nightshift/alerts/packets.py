@@ -47,17 +47,26 @@ def fill_record(record: str, known: Mapping[str, Any], *, sentinels: bool = Fals
 
     A field that may not be null and is not known gets -999, 0 for a count, or an empty text.
     """
+    filled = _unknown_record(record, sentinels).copy()
+    kinds = record_fields(record)
+    for name, value in known.items():
+        if name in kinds and (converted := _convert(value, kinds[name])) is not None:
+            filled[name] = converted
+    return filled
+
+
+@cache
+def _unknown_record(record: str, sentinels: bool) -> dict[str, Any]:
+    """Return a record of which nothing is known, with the fields in the schema's order."""
     optional = nullable(record)
     return {
-        name: _value(known.get(name), kind, name in optional, sentinels and name in WITH_SENTINEL)
+        name: _missing(kind, name in optional, sentinels and name in WITH_SENTINEL)
         for name, kind in record_fields(record).items()
     }
 
 
-def _value(value: Any, kind: str, optional: bool, sentinel: bool) -> Any:
-    converted = _convert(value, kind)
-    if converted is not None:
-        return converted
+def _missing(kind: str, optional: bool, sentinel: bool) -> Any:
+    """Return what stands for an unknown value."""
     if sentinel:
         return NO_NAME if kind == "string" else NO_NUMBER
     if optional:

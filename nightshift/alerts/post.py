@@ -25,6 +25,7 @@ __all__ = ["PostSummary", "post"]
 Row = dict[str, Any]
 BATCH = 500
 LOCK_POLL_S = 0.2
+CONNECT_S = 0.1
 BEGINNING = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_candid": -1, "after_topic": ""}
 
 
@@ -58,7 +59,8 @@ class _Batch:
     """What became of the messages of one batch."""
 
     delivered: list[tuple[Row, int, int]] = field(default_factory=list)  # with partition and offset
-    failed: list[tuple[Row, str]] = field(default_factory=list)
+    refused: list[tuple[Row, str]] = field(default_factory=list)  # by the broker, or not answered
+    unread: list[tuple[Row, str]] = field(default_factory=list)  # the packet could not be read now
     damaged: list[tuple[Row, NeedsOperator]] = field(default_factory=list)
 
 
@@ -67,7 +69,7 @@ def post(
 ) -> PostSummary:
     """Send every queued message, and mark those that the broker acknowledged.
 
-    Stops at the first batch that the broker does not take whole; what is left stays queued for the next call.
+    Stops at the first batch of which the broker takes nothing; what is left stays queued for the next call.
 
     Parameters
     ----------
@@ -90,12 +92,12 @@ def post(
         try:
             producer = _producer(brokers or brokers_from_environment(), delivery_s)
         except (KafkaException, Retry) as error:
-            _record(workplace, _Batch(failed=[(row, str(error)) for row in first]), summary)
+            _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary)
             return summary
         for rows in _batches(workplace.ledger, first):
             batch = _send(workplace, producer, rows, delivery_s)
             _record(workplace, batch, summary)
-            if batch.failed and not batch.delivered:
+            if batch.refused and not batch.delivered:
                 break
     return summary
 
@@ -116,7 +118,7 @@ def _alone(ledger: Ledger, wait_s: float) -> Iterator[bool]:
 
 
 def _producer(brokers: str, delivery_s: float) -> Producer:
-    return Producer(
+    producer = Producer(
         {
             "bootstrap.servers": brokers,
             "client.id": "nightshift-post",
@@ -128,6 +130,9 @@ def _producer(brokers: str, delivery_s: float) -> Producer:
             "log_level": 2,  # what went wrong is in the ledger, a message each
         }
     )
+    # An idempotent producer asks for its id on a timer of 500 ms, or when it is connected before it has work.
+    producer.poll(CONNECT_S)
+    return producer
 
 
 def _batches(ledger: Ledger, first: list[Row]) -> Iterator[list[Row]]:
@@ -155,8 +160,10 @@ def _send(workplace: Workplace, producer: Producer, rows: Sequence[Row], deliver
             )  # fmt: skip
         except NeedsOperator as error:
             batch.damaged.append((row, error))
-        except (OSError, BufferError, KafkaException) as error:
-            batch.failed.append((row, str(error)))
+        except OSError as error:
+            batch.unread.append((row, str(error)))
+        except (BufferError, KafkaException) as error:
+            batch.refused.append((row, str(error)))
         producer.poll(0)
     if producer.flush(delivery_s + 5):
         producer.purge()
@@ -170,7 +177,7 @@ def _reporter(batch: _Batch, row: Row):
     def report(error: Any, message: Message) -> None:
         partition, offset = message.partition(), message.offset()
         if error is not None or partition is None or offset is None or offset < 0:
-            batch.failed.append((row, str(error or "acknowledged without an offset")))
+            batch.refused.append((row, str(error or "acknowledged without an offset")))
         else:
             batch.delivered.append((row, partition, offset))
 
@@ -179,7 +186,7 @@ def _reporter(batch: _Batch, row: Row):
 
 def _record(workplace: Workplace, batch: _Batch, summary: PostSummary) -> None:
     """Write into the ledger what became of a batch."""
-    ledger = workplace.ledger
+    ledger, failed = workplace.ledger, batch.refused + batch.unread
     with ledger.transaction():
         ledger.run(
             "alerts", "acknowledge",
@@ -190,22 +197,22 @@ def _record(workplace: Workplace, batch: _Batch, summary: PostSummary) -> None:
         )  # fmt: skip
         ledger.run(
             "alerts", "note_failures",
-            candids=[row["candid"] for row, _ in batch.failed],
-            topics=[row["topic"] for row, _ in batch.failed],
-            errors=[error for _, error in batch.failed],
+            candids=[row["candid"] for row, _ in failed],
+            topics=[row["topic"] for row, _ in failed],
+            errors=[error for _, error in failed],
         )  # fmt: skip
         for row, error in batch.damaged:
             ledger.run("alerts", "withhold_damaged", candid=row["candid"], reason=error.reason, error=str(error))
             ledger.event(EventLevel.PAGE, "packet_damaged", f"alert {row['candid']} was not sent: {error}",
                          subject=row["candid"], night_time=workplace.clock.now())  # fmt: skip
-        if batch.failed:
+        if failed:
             ledger.event(
                 EventLevel.WARNING, "alerts_not_sent",
-                f"{len(batch.failed)} alerts stay queued: {batch.failed[-1][1]}",
-                night_time=workplace.clock.now(), alerts=len(batch.failed),
+                f"{len(failed)} alerts stay queued: {failed[-1][1]}",
+                night_time=workplace.clock.now(), alerts=len(failed),
             )  # fmt: skip
     summary.acknowledged += len(batch.delivered)
-    summary.failed += len(batch.failed)
+    summary.failed += len(failed)
     summary.damaged += len(batch.damaged)
-    problems = [error for _, error in batch.failed] + [str(error) for _, error in batch.damaged]
+    problems = [error for _, error in failed] + [str(error) for _, error in batch.damaged]
     summary.error = problems[-1] if problems else summary.error

@@ -18,7 +18,7 @@ from nightshift.alerts.history import histories
 from nightshift.alerts.ids import julian_date
 from nightshift.alerts.packets import build_packet, candidate_record, encode
 from nightshift.alerts.schema import SCHEMA_VERSION
-from nightshift.alerts.searches import Search, detection_fields, searches_of
+from nightshift.alerts.searches import Search, detection_fields, search_fields, searches_of
 from nightshift.alerts.tars import Member, read_stamps, write_tar
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.keys import ExposureKey
@@ -179,15 +179,10 @@ def _publish(
         names = _associate(workplace, chosen)
         places = _write_packets(workplace, path, searches, chosen, names, stamps)
     with workplace.ledger.transaction():
-        for row, place in zip(chosen, places, strict=True):
-            _queue(workplace, row, searches[row["unit_key"]], names[row["candid"]], path, place)
+        if chosen:
+            _queue(workplace, one, chosen, names, path, places)
         for unit in withheld:
             _withhold(workplace, unit, searches[unit.unit_key])
-        if chosen:
-            workplace.ledger.event(
-                EventLevel.INFO, "alerts_released", f"{len(chosen)} alerts of {exposure} may be sent",
-                subject=exposure, night_time=workplace.clock.now(), alerts=len(chosen),
-            )  # fmt: skip
 
 
 def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
@@ -200,34 +195,50 @@ def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
     )
 
 
-def _queue(workplace: Workplace, row: Row, search: Search, object_id: str, path: Path, place: Member) -> None:
+def _queue(
+    workplace: Workplace,
+    search: Search,
+    chosen: Sequence[Row],
+    names: dict[int, str],
+    path: Path,
+    places: Sequence[Member],
+) -> None:
+    """Write the alerts of an exposure and their messages. `search` is any one of its differences."""
+    candids = [row["candid"] for row in chosen]
     workplace.ledger.run(
-        "alerts", "put_alert", **_keys(row, search), object_id=object_id, schema_version=SCHEMA_VERSION,
-        packet_path=workplace.depot.relative(path), packet_offset=place.offset, packet_bytes=place.bytes,
-        packet_sha256=place.sha256,
+        "alerts", "put_alerts", **_exposure_columns(search), candids=candids,
+        names=[names[candid] for candid in candids], unit_keys=[row["unit_key"] for row in chosen],
+        schema_version=SCHEMA_VERSION, packet_path=workplace.depot.relative(path),
+        offsets=[place.offset for place in places], sizes=[place.bytes for place in places],
+        digests=[place.sha256 for place in places],
     )  # fmt: skip
-    workplace.ledger.run(
-        "alerts", "queue_alert", candid=row["candid"], kafka_topic=kafka_topic(workplace.survey, search)
-    )
+    topic = kafka_topic(workplace.survey, search)
+    workplace.ledger.run("alerts", "queue_messages", candids=candids, kafka_topic=topic)
+    exposure = ExposureKey(search.instrument, search.exposure_id)
+    workplace.ledger.event(
+        EventLevel.INFO, "alerts_released", f"{len(chosen)} alerts of {exposure} may be sent",
+        subject=exposure, night_time=workplace.clock.now(), alerts=len(chosen),
+    )  # fmt: skip
 
 
 def _withhold(workplace: Workplace, unit: Withheld, search: Search) -> None:
     """Keep a unit's alerts back, and call somebody: none of this resolves itself."""
-    for row in unit.rows:
-        workplace.ledger.run("alerts", "withhold_alert", **_keys(row, search), reason=unit.error.reason)
-        workplace.ledger.run(
-            "alerts", "withhold_message", candid=row["candid"], kafka_topic=kafka_topic(workplace.survey, search)
-        )
+    candids = [row["candid"] for row in unit.rows]
+    workplace.ledger.run(
+        "alerts", "withhold_alerts", **_exposure_columns(search), candids=candids, unit_key=unit.unit_key,
+        reason=unit.error.reason,
+    )  # fmt: skip
+    topic = kafka_topic(workplace.survey, search)
+    workplace.ledger.run("alerts", "withhold_messages", candids=candids, kafka_topic=topic)
     workplace.ledger.event(
         EventLevel.PAGE, "alerts_withheld", f"{len(unit.rows)} alerts are kept back: {unit.error}",
         subject=unit.unit_key, night_time=workplace.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),
     )  # fmt: skip
 
 
-def _keys(row: Row, search: Search) -> Row:
+def _exposure_columns(search: Search) -> Row:
     return {
-        "candid": row["candid"], "shutter_open": row["shutter_open"], "unit_key": row["unit_key"],
-        "campaign": search.campaign, "site": search.site, "night": search.night,
+        "shutter_open": search.shutter_open, "campaign": search.campaign, "site": search.site, "night": search.night,
     }  # fmt: skip
 
 
@@ -258,12 +269,13 @@ def _write_packets(
     ledger, survey = workplace.ledger, workplace.survey
     past = histories(ledger, survey, searches, chosen)
     spans = _reference_spans(ledger, searches)
+    common = {unit_key: search_fields(survey, search) for unit_key, search in searches.items()}
 
     def members() -> Iterator[tuple[str, bytes]]:
         for row in chosen:
             search = searches[row["unit_key"]]
             known = {
-                **detection_fields(survey, search, row),
+                **detection_fields(common[search.unit_key], row),
                 **past[row["candid"]].counts,
                 **spans.get(search.reference_key, {}),
             }

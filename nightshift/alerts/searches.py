@@ -74,14 +74,13 @@ def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
     }
 
 
-def detection_fields(survey: Survey, search: Search, row: dict[str, Any]) -> dict[str, Any]:
+def detection_fields(common: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     """Return the packet fields of one detection.
 
     Parameters
     ----------
-    survey : Survey
-    search : Search
-        The difference that it was found in.
+    common : dict
+        `search_fields` of the difference that it was found in.
     row : dict
         Of table ``candidates``; what the pixels gave is in its ``record``.
     """
@@ -101,7 +100,7 @@ def detection_fields(survey: Survey, search: Search, row: dict[str, Any]) -> dic
         "ra": row["ra_deg"],
         "dec": row["dec_deg"],
     }
-    return {**search_fields(survey, search), **columns, **measured, **identity}
+    return {**common, **columns, **measured, **identity}
 
 
 def filter_number(survey: Survey, name: str) -> int:

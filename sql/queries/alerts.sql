@@ -25,15 +25,24 @@ select distinct o.object_id, o.ra_deg, o.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join objects o on o.zone = w.zone and o.ra_deg between w.low and w.high;
 
--- name: add_object!
-insert into objects (object_id, site, ra_deg, dec_deg, first_candid, first_seen, last_seen)
-values (:object_id, :site, :ra_deg, :dec_deg, :candid, :seen, :seen)
-on conflict (object_id) do nothing;
+-- name: add_objects
+insert into objects (object_id, site, ra_deg, dec_deg, first_candid, detections, first_seen, last_seen)
+select n.object_id, n.site, n.ra_deg, n.dec_deg, n.candid, 0, n.seen, n.seen
+from unnest(:names::text[], :sites::text[], :ras::float8[], :decs::float8[], :candids::bigint[], :times::timestamptz[])
+    as n (object_id, site, ra_deg, dec_deg, candid, seen)
+on conflict (object_id) do nothing
+returning object_id, first_candid;
 
--- name: count_detection!
-update objects
-set detections = detections + 1, first_seen = least(first_seen, :seen), last_seen = greatest(last_seen, :seen)
-where object_id = :object_id;
+-- name: count_detections!
+update objects o
+set detections = o.detections + n.detections, first_seen = least(o.first_seen, n.first_seen),
+    last_seen = greatest(o.last_seen, n.last_seen)
+from (
+    select object_id, count(*) as detections, min(seen) as first_seen, max(seen) as last_seen
+    from unnest(:names::text[], :times::timestamptz[]) as d (object_id, seen)
+    group by object_id
+) as n
+where o.object_id = n.object_id;
 
 -- name: set_objects!
 update candidates c
@@ -90,29 +99,34 @@ group by m.reference_key;
 select unit_key, path, sha256 from products
 where unit_key = any(:unit_keys::text[]) and kind = 'cutouts' and deleted_at is null;
 
--- name: put_alert!
+-- name: put_alerts!
 insert into alerts (candid, shutter_open, object_id, unit_key, campaign, site, night, state, schema_version,
                     packet_path, packet_offset, packet_bytes, packet_sha256, released_at)
-values (:candid, :shutter_open, :object_id, :unit_key, :campaign, :site, :night, 'released', :schema_version,
-        :packet_path, :packet_offset, :packet_bytes, :packet_sha256, now())
+select n.candid, :shutter_open, n.object_id, n.unit_key, :campaign, :site, :night, 'released', :schema_version,
+       :packet_path, n.packet_offset, n.packet_bytes, n.packet_sha256, clock_timestamp()
+from unnest(:candids::bigint[], :names::text[], :unit_keys::text[], :offsets::bigint[], :sizes::integer[],
+            :digests::text[]) as n (candid, object_id, unit_key, packet_offset, packet_bytes, packet_sha256)
 on conflict (candid) do update
 set object_id = excluded.object_id, state = excluded.state, reason = null, schema_version = excluded.schema_version,
     packet_path = excluded.packet_path, packet_offset = excluded.packet_offset,
     packet_bytes = excluded.packet_bytes, packet_sha256 = excluded.packet_sha256, released_at = excluded.released_at
 where alerts.state = 'held';
 
--- name: queue_alert!
-insert into outbox (candid, topic, state, queued_at) values (:candid, :kafka_topic, 'queued', now())
+-- name: queue_messages!
+insert into outbox (candid, topic, state, queued_at)
+select candid, :kafka_topic, 'queued', now() from unnest(:candids::bigint[]) as n (candid)
 on conflict (candid, topic) do update set state = 'queued', queued_at = excluded.queued_at
 where outbox.state = 'held';
 
--- name: withhold_alert!
+-- name: withhold_alerts!
 insert into alerts (candid, shutter_open, unit_key, campaign, site, night, state, reason)
-values (:candid, :shutter_open, :unit_key, :campaign, :site, :night, 'withheld', :reason)
+select candid, :shutter_open, :unit_key, :campaign, :site, :night, 'withheld', :reason
+from unnest(:candids::bigint[]) as n (candid)
 on conflict (candid) do update set state = excluded.state, reason = excluded.reason where alerts.state = 'held';
 
--- name: withhold_message!
-insert into outbox (candid, topic, state) values (:candid, :kafka_topic, 'withheld')
+-- name: withhold_messages!
+insert into outbox (candid, topic, state)
+select candid, :kafka_topic, 'withheld' from unnest(:candids::bigint[]) as n (candid)
 on conflict (candid, topic) do update set state = 'withheld' where outbox.state = 'held';
 
 -- name: queued
