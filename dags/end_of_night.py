@@ -12,11 +12,9 @@ from airflow.sdk import DAG, TriggerRule, task
 from operators import steps
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.timetables import at_the_end_of_live_nights
-from operators.waiting import WaitForNight
+from operators.waiting import WaitForNight, value_of
 
-NIGHT = "{{ ti.xcom_pull(task_ids='begin')['night'] }}"
-SITE = "{{ ti.xcom_pull(task_ids='begin')['site'] }}"
-DIGITS = "{{ ti.xcom_pull(task_ids='begin')['night'] | replace('-', '') }}"
+SITE, NIGHT = value_of("begin", "site"), value_of("begin", "night")
 
 with DAG(
     "end_of_night",
@@ -45,7 +43,7 @@ with DAG(
     moving_objects = TriggerDagRunOperator(
         task_id="moving_objects",
         trigger_dag_id="moving_objects",
-        trigger_run_id=f"moving_objects__{SITE}__{DIGITS}",
+        trigger_run_id=value_of("begin", "moving_objects_run"),
         conf={"site": SITE, "night": NIGHT},
         logical_date=None,
         reset_dag_run=True,

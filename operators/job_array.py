@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup
 
 from operators.links import JobLogLink
-from operators.waiting import WaitForArray
+from operators.waiting import WaitForArray, value_of
 
 __all__ = ["CollectArray", "JobArray", "SubmitArray"]
 
@@ -74,7 +74,7 @@ class JobArray(TaskGroup):
 
     def __init__(self, kind: str):
         super().__init__(group_id=kind)
-        array = f"{{{{ ti.xcom_pull(task_ids='{kind}.submit') }}}}"
+        array = value_of(f"{kind}.submit")
         with self:
             (
                 SubmitArray(task_id="submit", kind=kind)

@@ -139,7 +139,6 @@ class InboxWatch:
 
     def _complete_files(self) -> list:
         from nightshift.ingest.inbox import complete_files
-
         from nightshift.workplace import survey_from_environment
 
         try:
@@ -166,11 +165,11 @@ def ingest_and_request() -> str:
     """Take in what came, ask for the runs that are due, sweep up stragglers; go on while files keep coming."""
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
-
     from nightshift.workplace import open_workplace
 
     began = quiet_since = time.monotonic()
-    sweep_at, memory, files, runs = began, {}, 0, 0
+    sweep_at, files, runs = began, 0, 0
+    memory: dict = {}
     with open_workplace() as workplace:
         while True:
             came = complete_files(workplace.inbox, memory, workplace.survey)
@@ -254,6 +253,7 @@ def begin_night_end(run: Any) -> dict[str, str]:
 
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState
+    from nightshift.workflow.keys import run_id as workflow_run_id
     from nightshift.workplace import open_workplace
 
     conf = run.conf or {}
@@ -263,7 +263,8 @@ def begin_night_end(run: Any) -> dict[str, str]:
         if by_clock and (state := night_state(workplace, night)) is not NightState.OPEN:
             raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
         begin_closing(workplace, night, signal="clock" if by_clock else conf.get("signal", "operator"))
-        return {"site": workplace.survey.site.name, "night": night.isoformat()}
+        key = {"site": workplace.survey.site.name, "night": night.isoformat()}
+    return {**key, "moving_objects_run": workflow_run_id("moving_objects", key, 0)}
 
 
 def night_that_ended(workplace: Any, moment: Any) -> date:

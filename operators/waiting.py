@@ -8,7 +8,17 @@ from airflow.triggers.base import StartTriggerArgs
 
 from operators.triggers import ArrayTrigger, Asking, InboxTrigger, NightTrigger
 
-__all__ = ["Wait", "WaitForArray", "WaitForInbox", "WaitForNight"]
+__all__ = ["Wait", "WaitForArray", "WaitForInbox", "WaitForNight", "value_of"]
+
+
+def value_of(task_id: str, item: str = "") -> str:
+    """Return the template of what a task returned, or of one item of it.
+
+    It names the map index: without it Airflow asks for a sequence, which the triggerer's side does not answer, so
+    that a trigger with such a template would hang for ever.
+    """
+    item = f"['{item}']" if item else ""
+    return f"{{{{ ti.xcom_pull(task_ids='{task_id}', map_indexes=-1){item} }}}}"
 
 
 class Wait(BaseOperator):
