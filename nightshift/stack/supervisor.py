@@ -26,6 +26,8 @@ __all__ = ["Part", "Supervisor", "configuration", "tail"]
 
 TOKEN = "NIGHTSHIFT_STACK"  # noqa: S105 - the name of a variable by which a stack's processes know their stack
 
+LONGEST_LINE = 300  # of a log that is shown
+
 
 @dataclass(frozen=True)
 class Part:
@@ -245,7 +247,7 @@ class Supervisor:
             else:
                 psutil.Process(pid).wait(wait_s)
 
-    def tail(self, name: str, lines: int = 20) -> str:
+    def tail(self, name: str, lines: int = 12) -> str:
         """Return the end of a part's log."""
         return tail(self.home.logs / f"{name}.log", lines)
 
@@ -259,7 +261,7 @@ def tail(path: Path, lines: int) -> str:
             text = stream.read().decode(errors="replace")
     except FileNotFoundError:
         return f"(no {path})"
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(line[:LONGEST_LINE] for line in text.splitlines()[-lines:])
 
 
 def _end(processes: list[psutil.Process]) -> None:

@@ -52,15 +52,20 @@ where j.site = :site and j.night = :night and a.state in ('intended', 'submitted
 order by since limit :most;
 
 -- name: last_file_to_alert
--- Seconds from an exposure's last file to the broker's acknowledgement of its last alert.
+-- Seconds from an exposure's last file to the broker's acknowledgement of its last alert. An exposure that was
+-- taken before its reference was built is differenced later, and left out.
 select e.exposure_id, extract(epoch from max(o.acknowledged_at) - e.last_arrival_at)::double precision as seconds
 from exposures e
 join units u using (instrument, exposure_id)
 join differences d using (unit_key)
+join reference_images r using (reference_key)
 join alerts a using (unit_key)
 join outbox o using (candid)
-where e.site = :site and e.night = :night and o.state = 'acknowledged' and not :late_reference
+where e.site = :site and o.state = 'acknowledged' and r.built_at < e.last_arrival_at
 group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
+
+-- name: exposures_ended
+select count(*) as exposures from exposures where site = :site and state = 'ended';
 
 -- name: science_under_way
 -- Science exposures that came and have not ended.

@@ -1,0 +1,158 @@
+"""A small demonstration night through real Airflow, PostgreSQL, a broker and a mail server."""
+
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from nightshift.ledger import Ledger
+from nightshift.stack.machine import Machine
+from nightshift.stack.service import remembered_machine
+from nightshift.stack.supervisor import Supervisor
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+
+ENDED = {"success", "failed"}
+
+
+def nightshift(*arguments: str) -> subprocess.CompletedProcess:
+    """Run the command as a user would, and show what it said where the test fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nightshift.command_line", *arguments], capture_output=True, text=True, check=False
+    )
+    print(done.stdout, done.stderr)
+    return done
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """A small night that was played and is left running."""
+    folder: Path = tmp_path_factory.mktemp("night")
+    for parent in (folder, *folder.parents[:2]):
+        parent.chmod(0o755)  # where root runs this, the database is another user's
+    before = dict(os.environ)
+    os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
+    os.environ["NIGHTSHIFT_VAR"] = str(folder)
+    for name in ("LEDGER", "BROKERS", "SMTP"):
+        os.environ.pop(f"NIGHTSHIFT_{name}", None)
+    try:
+        done = nightshift("night-run", "--survey", "demo", "--small", "--keep", "--deadline-min", "20")
+        machine = remembered_machine("demo")
+        yield done, machine
+    finally:
+        Supervisor(machine.home).stop()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture
+def machine(stack) -> Machine:
+    return stack[1]
+
+
+def outcome(machine: Machine) -> dict:
+    return json.loads((machine.home.root / "outcome.json").read_text())
+
+
+def counts(machine: Machine) -> dict[str, int]:
+    """How much of everything the ledger has."""
+    tables = ("arrivals", "raw_frames", "units", "attempts", "products", "calibrations", "reference_images",
+              "differences", "candidates", "alerts", "outbox", "tracklets", "archive_files", "reports")  # fmt: skip
+    with Ledger(machine.ledger_url) as ledger, ledger.connection.cursor() as cursor:
+        found = {}
+        for table in tables:
+            cursor.execute(f"select count(*) as n from {table}")
+            found[table] = cursor.fetchone()["n"]
+        return found
+
+
+def test_the_night_closes_to_zero(stack):
+    done, machine = stack
+    assert done.returncode == 0
+    assert outcome(machine)["state"] == "closed"
+
+
+def test_every_frame_that_was_sent_is_registered(machine):
+    found = counts(machine)
+    files = list((machine.home.night / "raw").glob("*"))
+    assert found["raw_frames"] == len(files) > 0
+    assert [p for p in machine.home.inbox.iterdir() if not p.name.startswith(".")] == []
+
+
+def test_the_consumer_has_every_alert_that_the_broker_acknowledged(machine):
+    received = (machine.home.received / "alerts.jsonl").read_text().splitlines()
+    with Ledger(machine.ledger_url) as ledger:
+        glance = ledger.row("stack", "glance", site="demo", night=outcome(machine)["night"])
+    assert len(received) == glance["acknowledged"] == glance["released"] > 0
+
+
+def test_most_transients_arrive_and_false_alerts_are_the_fewer(machine):
+    score = outcome(machine)["score"]
+    assert score["transients_recovered"] >= 0.9 * score["transient_appearances"]
+    assert score["false_alerts"] <= score["true_alerts"]
+
+
+def test_the_morning_mail_has_text_tables_and_pictures(machine):
+    (path,) = machine.home.mail.glob("*.eml")
+    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    kinds = [part.get_content_type() for part in mail.walk()]
+    assert "text/plain" in kinds
+    assert kinds.count("image/png") >= 2
+    assert "<table" in mail.get_body(("html",)).get_content()
+
+
+def test_every_run_of_airflow_succeeded(machine):
+    with machine.airflow_client() as client:
+        assert client.get("/api/v2/importErrors").json()["import_errors"] == []
+        runs = client.get("/api/v2/dags/~/dagRuns", params={"limit": 100, "order_by": "-start_date"}).json()[
+            "dag_runs"
+        ]
+    assert runs
+    assert [run["dag_run_id"] for run in runs if run["state"] == "failed"] == []
+
+
+@pytest.mark.parametrize(
+    "dag_id", ["calibrations", "references", "exposure", "difference", "moving_objects", "end_of_night"]
+)
+def test_a_second_run_of_any_workflow_changes_nothing(machine, dag_id):
+    before = counts(machine)
+    with machine.airflow_client() as client:
+        runs = client.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 1}).json()["dag_runs"]
+        if not runs:
+            pytest.skip(f"{dag_id} had no run of its own in this night")
+        body = {"dag_run_id": f"again__{dag_id}", "logical_date": None, "conf": runs[0]["conf"]}
+        client.post(f"/api/v2/dags/{dag_id}/dagRuns", json=body).raise_for_status()
+        deadline = time.monotonic() + 180
+        while (state := client.get(f"/api/v2/dags/{dag_id}/dagRuns/again__{dag_id}").json()["state"]) not in ENDED:
+            assert time.monotonic() < deadline, f"again__{dag_id} is {state}"
+            time.sleep(1)
+    assert state == "success"
+    assert counts(machine) == before
+
+
+def test_status_says_that_everything_runs(machine):
+    done = nightshift("status", "--survey", "demo")
+    assert done.returncode == 0
+    assert "closed" in done.stdout
+
+
+def test_a_second_night_beside_a_running_one_is_refused(machine):
+    done = nightshift("night-run", "--survey", "demo", "--small")
+    assert done.returncode == 2
+    assert "runs already" in done.stderr
+    assert counts(machine)["raw_frames"] > 0
+
+
+def test_down_leaves_no_process_behind(machine):
+    processes = machine.supervisor.processes()
+    assert len(processes) > 9
+    done = nightshift("down", "--survey", "demo")
+    assert done.returncode == 0
+    assert [process for process in processes if process.is_running()] == []
+    assert machine.supervisor.left() == []
