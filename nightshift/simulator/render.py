@@ -57,7 +57,7 @@ def add_points(image, x, y, flux, alpha, e1, e2, faintest):
         peak = flux[k] * (1.0 - e1[k] ** 2 - e2[k] ** 2) * 2.0 / (math.pi * alpha2)
         if peak <= 0.0:
             continue
-        reach = 3.0 * alpha[k] + alpha[k] * (peak / faintest) ** (1.0 / 6.0)
+        reach = alpha[k] * max(3.0, (peak / faintest) ** (1.0 / 6.0))
         i0, i1 = max(0, int(y[k] - reach)), min(rows, int(y[k] + reach) + 2)
         j0, j1 = max(0, int(x[k] - reach)), min(columns, int(x[k] + reach) + 2)
         for i in range(i0, i1):
