@@ -1,6 +1,7 @@
 """Take in what arrived. Bad input is set aside with its reason and stops nothing."""
 
 import errno
+import os
 import shutil
 import stat
 from collections.abc import Iterable
@@ -63,7 +64,9 @@ def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
         except OSError as error:
             if error.errno in MACHINE:
                 trouble = error
-            continue  # else it is this file's own: it stays where it is
+            else:
+                _say_stuck(workplace, path, error)
+            continue
         if arrival is not None:
             arrivals.append(arrival)
     if trouble is not None:
@@ -72,6 +75,16 @@ def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
         )
         raise Retry(Reason.STORAGE_UNAVAILABLE, f"ingest waits: {trouble}") from trouble
     return arrivals
+
+
+def _say_stuck(workplace: Workplace, path: Path, error: OSError) -> None:
+    """Say once that a file stays in the inbox, for a cause of its own."""
+    name = shown(path.name)
+    if workplace.ledger.row("workflow", "event_said", kind="file_stuck", subject=name) is None:
+        workplace.ledger.event(
+            EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
+            subject=name, night_time=workplace.clock.now(),
+        )  # fmt: skip
 
 
 def _ingest_one(workplace: Workplace, path: Path) -> Arrival | None:
@@ -154,7 +167,8 @@ def _leave_inbox(workplace: Workplace, file: PhysicalFile) -> Arrival:
             file.path.unlink()
         else:
             _quarantine(file, workplace.depot.absolute(row["kept_path"]))
-        file.path.with_name(file.path.name + SIDECAR).unlink(missing_ok=True)
+        if os.path.lexists(sidecar := file.path.with_name(file.path.name + SIDECAR)):
+            sidecar.unlink()
     known = Known(row["night"], row["instrument"], row["exposure_id"], row["detector"])
     reason = Reason(row["reason"]) if row["reason"] else None
     return Arrival(file.name, disposition, reason, row["detail"], known.frame, row["night"])

@@ -39,8 +39,8 @@ def only(arrivals):
     return arrivals[0]
 
 
-def manifest(workplace, files, *, name="manifest_20260115.json", **more):
-    entries = [{"name": n, "bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in files.items()]
+def manifest(workplace, sent, *, name="manifest_20260115.json", **more):
+    entries = [{"name": n, "bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in sent.items()]
     content = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-15", "files": entries, **more}
     path = workplace.inbox / name
     path.write_text(json.dumps(content))
@@ -157,7 +157,7 @@ def bad(kind, path):
     if kind == "empty":
         path.write_bytes(b"")
     elif kind == "truncated in the data":
-        path.write_bytes(content[: len(content) // 2])
+        path.write_bytes(content[: len(content) * 2 // 3])
     elif kind == "truncated in a header":
         path.write_bytes(content[:1000])
     elif kind == "a letter":
@@ -169,7 +169,7 @@ def bad(kind, path):
     elif kind == "gzip of zeros":
         path.write_bytes(gzip.compress(b"SIMPLE  =" + bytes(30_000_000)))
     elif kind == "half a gzip":
-        path.write_bytes(gzip.compress(content)[:2000])
+        path.write_bytes(gzip.compress(os.urandom(9000))[:5000])
     elif kind == "one extension":
         with fits.open(path) as units:
             fits.HDUList([units[0].copy(), units[1].copy()]).writeto(path, overwrite=True)
