@@ -19,17 +19,17 @@ INTRODUCTION = """\
 # The ledger's tables
 
 The ledger is a PostgreSQL database, and it is the truth of the night: what arrived, what is due, what was made from
-what, what was sent. Everything else (Airflow's runs, files, messages) can be lost and asked for again; what the ledger
-says decides. Programs read and write it through the named queries of `sql/queries/`; people may read it with any
-PostgreSQL client (`nightshift environment` prints its address):
+what, what was sent. Everything else (Airflow's runs, files, messages) can be lost and asked for again; what the
+ledger says decides. Programs read and write it through the named queries of `sql/queries/`; people may read it with
+any PostgreSQL client (`nightshift environment` prints its address):
 
     select state, count(*) from units group by state;
     select input_key from product_inputs where product_key = '...';  -- what was it made from?
     select product_key from product_inputs where input_key = '...';  -- what used this?
 
-Times are in UTC. Keys are the natural ones: an exposure is its instrument and the camera's own id; a unit of reduction
-is a quadrant of an exposure in a tier and a campaign. The enumerated types (`unit_state` and the like) are explained in
-`nightshift/vocabulary/states.py`, every reason code in the table `reasons`.
+Times are in UTC. Keys are the natural ones: an exposure is its instrument and the camera's own id; a unit of
+reduction is a quadrant of an exposure in a tier and a campaign. The enumerated types (`unit_state` and the like) are
+explained in `nightshift/vocabulary/states.py`, every reason code in the table `reasons`.
 
 This page is made from the comments of `sql/migrations/` by `python -m nightshift.ledger.describe > docs/ledger.md`.
 """

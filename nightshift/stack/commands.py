@@ -1,4 +1,4 @@
-"""The commands ``night-run``, ``up``, ``down`` and ``status``."""
+"""The commands ``night-run``, ``up``, ``down``, ``status`` and ``environment``."""
 
 import argparse
 from pathlib import Path
@@ -45,6 +45,15 @@ def register(subparsers) -> None:
     _survey(status)
     status.set_defaults(run=_status)
 
+    environment = subparsers.add_parser(
+        "environment",
+        help="print the settings of what runs, for a shell",
+        description="Prints `export` lines, so that other commands find the stack that runs: "
+        'eval "$(nightshift environment)".',
+    )
+    _survey(environment)
+    environment.set_defaults(run=_environment)
+
 
 def _survey(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--survey", default="demo", help="name of its folder below config (default: %(default)s)")
@@ -71,6 +80,12 @@ def _down(options: argparse.Namespace) -> int:
     from nightshift.stack.service import down
 
     return down(options.survey)
+
+
+def _environment(options: argparse.Namespace) -> int:
+    from nightshift.stack.service import environment
+
+    return environment(options.survey)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import httpx
 
-from nightshift.clock import Clock, ReplayClock
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
@@ -66,8 +65,8 @@ class Machine:
     home : Home
     ports : Ports
     outside : Outside
-    clock : Clock, optional
-        A replay's clock; by default the machine's own.
+    clock : str
+        The night's clock as ``NIGHTSHIFT_CLOCK`` says it; by default the machine's own.
     say : callable
         Takes one line of progress.
     """
@@ -76,7 +75,7 @@ class Machine:
     home: Home
     ports: Ports
     outside: Outside = field(default_factory=Outside)
-    clock: Clock | None = None
+    clock: str = "system"
     say: Callable[[str], None] = print
 
     def __post_init__(self) -> None:
@@ -163,7 +162,7 @@ class Machine:
             "NIGHTSHIFT_RUNNER": os.environ.get("NIGHTSHIFT_RUNNER", "local"),
             "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
             "NIGHTSHIFT_BROKERS": self.outside.brokers or f"file:{self.home.broker_address}",
-            "NIGHTSHIFT_CLOCK": self.clock.to_text() if isinstance(self.clock, ReplayClock) else "system",
+            "NIGHTSHIFT_CLOCK": self.clock,
             "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(
                 {
                     "conn_type": "http",
@@ -204,7 +203,9 @@ class Machine:
         self.postgres.initialise()
         parts = self.parts()
         self.supervisor.start(parts, self.environment())
-        self.home.remember(survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside))
+        self.home.remember(
+            survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside), clock=self.clock
+        )
         self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=UP_WITHIN_S)
         self._migrate()
         self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=UP_WITHIN_S)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from nightshift.clock import ReplayClock
+from nightshift.clock import ReplayClock, SystemClock
 from nightshift.depot import Depot
 from nightshift.errors import NightshiftError, Retry
 from nightshift.files import write_json
@@ -121,7 +121,7 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
     request = MaterialRequest(survey.name, home.night, seed=options.seed, raw=options.raw, small=options.small)
     with start_material(request, home.logs / "material.log") as making:
         night = making.night()
-        machine.clock = replay_clock(survey, night, options.deadline_s)
+        machine.clock = replay_clock(survey, night, options.deadline_s).to_text()
         machine.start()
         material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
     if material.catalogues is not None:
@@ -194,7 +194,7 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
 
     survey, home = machine.survey, machine.home
     with Ledger(machine.ledger_url) as ledger:
-        workplace = Workplace(survey, ledger, Depot(home.depot), home.inbox, machine.clock)  # type: ignore[arg-type]
+        workplace = Workplace(survey, ledger, Depot(home.depot), home.inbox, SystemClock())
         with suppress(NightshiftError):
             console.print(night_table(workplace, outcome.night))
         score = _score(ledger, machine, outcome.night)

@@ -1,6 +1,7 @@
 """A stack that is left running: up, down, status."""
 
 import os
+import shlex
 
 from rich.console import Console
 from rich.table import Table
@@ -12,7 +13,7 @@ from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.ports import Ports, ports_from_environment
 from nightshift.stack.supervisor import Supervisor
 
-__all__ = ["down", "remembered_machine", "status", "up"]
+__all__ = ["down", "environment", "remembered_machine", "status", "up"]
 
 
 def up(name: str) -> int:
@@ -69,8 +70,17 @@ def remembered_machine(name: str) -> Machine:
     if Supervisor(home).pid() is None:
         raise SettingsError(f"nothing of {name} runs; `nightshift up --survey {name}` starts it")
     facts = home.recall()
-    outside = Outside(**facts.get("outside", {}))
-    return Machine(survey, home, Ports(**facts["ports"]), outside)
+    machine = Machine(survey, home, Ports(**facts["ports"]), Outside(**facts.get("outside", {})))
+    machine.clock = facts.get("clock", machine.clock)
+    return machine
+
+
+def environment(name: str) -> int:
+    """Print the settings by which other commands find what runs; return 0."""
+    for key, value in sorted(remembered_machine(name).environment().items()):
+        if key.startswith("NIGHTSHIFT_"):
+            print(f"export {key}={shlex.quote(value)}")
+    return 0
 
 
 def status(name: str) -> int:
