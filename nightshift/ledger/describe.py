@@ -57,7 +57,8 @@ class Table:
 def read_tables(sql: str) -> list[Table]:
     """Return the tables that a migration creates, in its order."""
     tables: list[Table] = []
-    section, comment, inside = "Basics", [], False
+    comment: list[str] = []
+    section, inside = "Basics", False
     for line in sql.splitlines():
         if match := SECTION.match(line):
             section, comment = match[1], []

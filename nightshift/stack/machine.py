@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from nightshift.errors import NeedsOperator
-from nightshift.ledger import migrate
+from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
@@ -232,6 +232,8 @@ class Machine:
         began = time.monotonic()
         for name in ("airflow", "nightshift"):
             self.postgres.create_database(name)
+        with Ledger(self.postgres.url("airflow")) as metadata:
+            metadata.run("stack", "limit_idle_transactions")
         log = self.home.logs / "airflow-migration.log"
         with log.open("wb") as output:
             airflow = subprocess.Popen(

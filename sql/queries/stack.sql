@@ -81,3 +81,7 @@ where e.site = :site and e.night = :night and d.state = 'processed' order by d.u
 select t.tracklet_key, m.candid
 from tracklets t join tracklet_members m using (tracklet_key)
 where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
+
+-- name: limit_idle_transactions!
+-- A process that was killed may leave its children holding its connection: its locks end with this.
+alter database airflow set idle_in_transaction_session_timeout = '30s';
