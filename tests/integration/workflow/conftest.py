@@ -1,0 +1,267 @@
+"""A runner that runs nothing by itself: a test says which tasks end, how, and with what."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from nightshift.files import write_whole
+from nightshift.ingest import ingest_all
+from nightshift.jobs.contract import Product, UnitResult, read_job_file, write_result
+from nightshift.runners.base import Capacity, TaskReport
+from nightshift.vocabulary import AttemptState, JobKind, JobState, Reason
+from nightshift.workflow.arrays import collect, submit
+from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.keys import DAG_KINDS
+
+QUALITY = {"fwhm_px": 2.4, "elongation": 1.1, "zero_point": 26.0, "stars_matched": 90, "good": True}
+
+
+class FakeRunner:
+    """Takes arrays and answers what it is told to. Its jobs leave results when the test says so."""
+
+    name = "fake"
+
+    def __init__(self):
+        self.requests = {}
+        self.submitted = []
+        self.cancelled = []
+        self.said = {}
+        self.silent = None
+
+    def submit(self, request):
+        self.submitted.append(request.name)
+        if self.silent:
+            raise self.silent
+        self.requests[request.name] = request
+        return f"id-{request.name}"
+
+    def states(self, names=None):
+        if self.silent:
+            raise self.silent
+        return {
+            name: [
+                TaskReport(name, index, self.said.get((name, index), JobState.RUNNING))
+                for index in range(request.tasks)
+            ]
+            for name, request in self.requests.items()
+            if names is None or name in names
+        }
+
+    def cancel(self, name):
+        self.cancelled.append(name)
+
+    def capacity(self):
+        return Capacity(2, 2)
+
+    def job(self, name):
+        return read_job_file(self.requests[name].job_file)
+
+    def units(self, name):
+        return self.job(name).units
+
+    def says(self, name, state, *, task=None):
+        for index in range(self.requests[name].tasks):
+            if task in (None, index):
+                self.said[name, index] = state
+
+    def finish(self, name, *, only=None, fails=None, **answer):
+        """Let the units of an array leave results, by the kind of job; `fails` is a reason, or one by unit key."""
+        job = self.job(name)
+        for unit in job.units:
+            if only is not None and unit.unit_key not in only:
+                continue
+            reason = fails.get(unit.unit_key) if isinstance(fails, dict) else fails
+            result = failed(unit, reason) if reason else ANSWERS[job.kind](unit, **answer)
+            write_result(Path(unit.folder), result)
+
+
+def failed(unit, reason):
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.FAILED, reason=Reason(reason), detail="as the test says"
+    )
+
+
+def product(unit, kind, name, content):
+    path = Path(unit.folder) / name
+    return Product(kind, name, write_whole(path, content), len(content))
+
+
+def master(unit, *, rejects=None, bad_frames=None):
+    kind = unit.parameters["calibration_kind"]
+    bad_frames = bad_frames or {}
+    rows = [
+        {"key": f["key"], "accepted": f["key"] not in bad_frames, "reason": bad_frames.get(f["key"]), "level": 100.0}
+        for f in unit.parameters["frames"]
+    ]
+    few = len([row for row in rows if row["accepted"]]) < 5
+    if rejects or few:
+        reason = rejects or Reason.TOO_FEW_FRAMES
+        rows = [{**row, "accepted": False, "reason": row["reason"] or reason} for row in rows]
+        return UnitResult(
+            unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(reason), rows={"frames": rows}
+        )
+    made = product(unit, kind, f"{kind}.fits", unit.unit_key.encode())
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(made,), rows={"frames": rows},
+        metrics={"frames": len(rows), "level": 100.0, "noise": 3.0},
+    )  # fmt: skip
+
+
+def candidate(number, unit, *, positive=True):
+    return {
+        "number": number, "ra_deg": 150.1 + number * 0.01, "dec_deg": 22.2, "x": 10.0 * number, "y": 20.0,
+        "positive": positive, "signal_to_noise": 12.0, "magnitude": 18.0, "magnitude_error": 0.05,
+        "record": {"fwhm": 2.5, "elong": 1.1, "nbad": 0, "magdiff": 0.0, "ranr": 150.1, "decnr": 22.2},
+    }  # fmt: skip
+
+
+def science(unit, *, rejects=None, candidates=0):
+    made = tuple(product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode()) for kind in
+                 ("calibrated", "sources"))  # fmt: skip
+    if rejects:
+        return UnitResult(
+            unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(rejects), products=made,
+            metrics={**QUALITY, "good": False},
+        )  # fmt: skip
+    metrics, rows = dict(QUALITY), {}
+    if unit.input("reference"):
+        found = [candidate(n, unit) for n in range(1, candidates + 1)]
+        metrics["difference"] = {"state": "processed", "reason": None, "noise_ratio": 1.0, "limiting_magnitude": 20.5}
+        rows["candidates"] = found
+    flags = (Reason.OWN_CATALOGUE,) if unit.parameters["own_catalogue"] else ()
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=made, metrics=metrics, rows=rows, flags=flags
+    )
+
+
+def difference(unit, *, candidates=0):
+    found = [candidate(n, unit) for n in range(1, candidates + 1)]
+    made = product(unit, "difference", "difference.fits", unit.unit_key.encode())
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(made,), rows={"candidates": found},
+        metrics={"difference": {"state": "processed", "reason": None, "quality": {"stamps": 12}}},
+    )  # fmt: skip
+
+
+def reference(unit):
+    made = tuple(product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode()) for kind in
+                 ("reference", "reference_sources"))  # fmt: skip
+    members = [{"unit_key": m["unit_key"], "weight": 1.0} for m in unit.parameters["members"]]
+    return UnitResult(
+        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=made,
+        metrics={"frames": len(members), "fwhm_px": 2.3, "zero_point": 26.0, "members": members},
+    )  # fmt: skip
+
+
+def moving_objects(unit):
+    detections = json.loads(Path(unit.input("detections").path).read_text())
+    members = [{"candid": d["candid"], "residual_arcsec": 0.1} for d in detections]
+    row = {
+        "number": 1, "begins_mjd": detections[0]["mjd"], "ends_mjd": detections[-1]["mjd"], "ra_deg": 150.1,
+        "dec_deg": 22.2, "rate_deg_per_day": 0.3, "position_angle_deg": 90.0, "residual_arcsec": 0.1,
+        "magnitude": 18.0, "members": members,
+    }  # fmt: skip
+    return UnitResult(unit.unit_key, unit.token, AttemptState.SUCCEEDED, rows={"tracklets": [row]})
+
+
+ANSWERS = {
+    JobKind.MASTER: master,
+    JobKind.SCIENCE: science,
+    JobKind.DIFFERENCE: difference,
+    JobKind.REFERENCE: reference,
+    JobKind.MOVING_OBJECTS: moving_objects,
+}
+
+
+class Night:
+    """Plays a night step by step: what comes in, what is due, what the runner's jobs leave."""
+
+    def __init__(self, workplace, runner, frames, clock):
+        self.workplace, self.runner, self.frames, self.clock = workplace, runner, frames, clock
+
+    def bring(self, *numbers, detectors=(1, 2), **header):
+        """Let exposures come in."""
+        paths = [self.frames(n, detector, **header) for n in numbers for detector in detectors]
+        return ingest_all(self.workplace, paths)
+
+    def bring_calibrations(self):
+        """Let whole sequences of bias, dark and flat come in."""
+        for start, kind in ((-60, "bias"), (-50, "dark"), (-40, "flat")):
+            for index in range(5):
+                self.bring(start + index, kind=kind, SEQNAME=kind, SEQINDEX=index + 1, SEQLEN=5)
+
+    def due(self, dag_id=None):
+        return [request for request in due_runs(self.workplace) if dag_id in (None, request.dag_id)]
+
+    def start(self, request):
+        """Ask for a run as Airflow would take it, and return the array's name."""
+        mark_requested(self.workplace, request)
+        return self.submit(request)
+
+    def submit(self, request, *, airflow_try=1):
+        return submit(
+            self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf,
+            airflow_run=request.run_id, airflow_try=airflow_try,
+        )  # fmt: skip
+
+    def collect(self, request, *, final=False):
+        return collect(self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf, final=final)
+
+    def run(self, request, **answer):
+        """Play one run from its request to its collection."""
+        name = self.start(request)
+        if name is not None:
+            self.runner.finish(name, **answer)
+            self.runner.says(name, JobState.DONE)
+        return self.collect(request)
+
+    def run_due(self, dag_id, **answer):
+        """Play what is due of one workflow until nothing is, and return the run ids."""
+        done = []
+        while requests := self.due(dag_id):
+            for request in requests:
+                done.append(request.run_id)
+                self.run(request, **answer)
+        return done
+
+    def calibrate(self):
+        """Bring and build all masters."""
+        self.bring_calibrations()
+        return self.run_due("calibrations")
+
+    def rows(self, table, order="1"):
+        with self.workplace.ledger.connection.cursor() as cursor:
+            cursor.execute(f"select * from {table} order by {order}")
+            return [dict(row) for row in cursor.fetchall()]
+
+    def later(self, **interval):
+        """Let time pass for the ledger: move back what has happened."""
+        seconds = timedelta(**interval).total_seconds()
+        with self.workplace.ledger.connection.cursor() as cursor:
+            for table, columns in (
+                ("exposures", ("first_arrival_at", "last_arrival_at")),
+                ("runs", ("requested_at",)),
+                ("submissions", ("intended_at", "submitted_at")),
+                ("arrivals", ("arrived_at",)),
+            ):
+                moved = ", ".join(f"{column} = {column} - make_interval(secs => %(s)s)" for column in columns)
+                cursor.execute(f"update {table} set {moved}", {"s": seconds})
+
+    def unit_states(self):
+        return {row["unit_key"]: row["state"] for row in self.rows("units")}
+
+
+@pytest.fixture
+def runner():
+    return FakeRunner()
+
+
+@pytest.fixture
+def night(workplace, runner, frames, clock):
+    for field in (101, 102):
+        catalogue = workplace.depot.catalogue(f"field{field:06d}.fits")
+        catalogue.parent.mkdir(parents=True, exist_ok=True)
+        catalogue.write_bytes(b"stars")
+    return Night(workplace, runner, frames, clock)

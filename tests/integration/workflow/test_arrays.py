@@ -1,0 +1,308 @@
+"""An array is submitted once and its results are believed once, whatever breaks in between."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.jobs.contract import UnitResult, write_result
+from nightshift.ledger import open_ledger
+from nightshift.vocabulary import AttemptState, JobState, Reason
+from nightshift.workflow.arrays import give_up, sweep
+from nightshift.workplace import Workplace
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def exposure(night):
+    """The request of a science exposure whose masters are built."""
+    night.calibrate()
+    night.bring(0)
+    return night.due()[0]
+
+
+def attempts(night):
+    return [row for row in night.rows("attempts", "unit_key, attempt") if row["job_key"].startswith("science/")]
+
+
+def test_a_task_takes_a_detectors_file_and_its_quadrants(night, exposure):
+    job = night.runner.job(night.start(exposure))
+    assert job.tasks == ((0, 1), (2, 3))
+    assert [unit.unit_key.split("/")[2] for unit in job.units] == ["d01", "d01", "d02", "d02"]
+    assert job.settings["name"] == "demo"
+
+
+def test_submitting_twice_adopts_the_array(night, exposure):
+    name = night.start(exposure)
+    assert night.submit(exposure, airflow_try=2) == name
+    assert night.runner.submitted.count(name) == 1
+    assert len(attempts(night)) == 4
+
+
+def test_two_submits_beside_each_other_make_one_array(night, exposure, ledger_url):
+    place, names = night.workplace, []
+
+    def go():
+        from nightshift.vocabulary import JobKind
+        from nightshift.workflow.arrays import submit
+
+        with open_ledger(ledger_url) as ledger:
+            own = Workplace(place.survey, ledger, place.depot, place.inbox, place.clock)
+            names.append(
+                submit(own, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
+            )
+
+    threads = [threading.Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 1
+    assert len(attempts(night)) == 4
+
+
+def test_an_unanswered_submit_leaves_its_intent_and_is_made_again_under_the_same_name(night, exposure):
+    night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
+    with pytest.raises(Retry):
+        night.start(exposure)
+    assert {row["state"] for row in attempts(night)} == {"intended"}
+    night.runner.silent = None
+    name = night.submit(exposure, airflow_try=2)
+    assert set(night.runner.submitted) >= {name}
+    assert {row["state"] for row in attempts(night)} == {"submitted"}
+    assert len(attempts(night)) == 4
+
+
+def test_a_refused_array_pages_somebody(night, exposure):
+    night.runner.silent = NeedsOperator(Reason.INTERNAL_ERROR, "no such partition")
+    with pytest.raises(NeedsOperator):
+        night.start(exposure)
+    assert [row["level"] for row in night.rows("events") if row["kind"] == "array_refused"] == ["page"]
+
+
+def test_results_become_states_products_and_measurements(night, exposure):
+    summary = night.run(exposure)
+    assert (summary.succeeded, summary.running, summary.ended) == (4, 0, True)
+    assert set(night.unit_states().values()) == {"processed"}
+    assert {row["state"] for row in night.rows("exposures")} == {"ended"}
+    products = [row for row in night.rows("products", "product_key") if row["kind"] in ("calibrated", "sources")]
+    assert len(products) == 8
+    for row in products:
+        path = night.workplace.depot.absolute(row["path"])
+        assert path.read_bytes() == f"{row['kind']} {row['unit_key']}".encode()
+        assert path.is_relative_to(night.workplace.depot.root / "processed")
+    used = {row["role"] for row in night.rows("product_inputs") if row["product_key"] == products[0]["product_key"]}
+    assert used == {"raw", "bias", "dark", "flat", "catalogue"}
+    quality = night.rows("image_quality")[0]
+    assert (quality["fwhm_px"], quality["good"]) == (2.4, True)
+
+
+def test_collecting_twice_changes_nothing(night, exposure):
+    night.run(exposure)
+    tables = ("units", "attempts", "products", "image_quality", "submissions", "exposures", "events")
+    before = {name: night.rows(name) for name in tables}
+    assert night.collect(exposure).succeeded == 0
+    assert {name: night.rows(name) for name in tables} == before
+
+
+def test_a_crash_after_the_products_moved_is_mended_by_collecting_again(night, exposure, monkeypatch):
+    name = night.start(exposure)
+    night.runner.finish(name)
+
+    def break_off(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nightshift.workflow.recording._end_attempt", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            night.collect(exposure)
+    assert [row for row in night.rows("products") if row["kind"] == "calibrated"] == []
+    assert night.collect(exposure).succeeded == 4
+
+
+def test_a_rejected_frame_keeps_reason_measurements_and_products(night, exposure):
+    assert night.run(exposure, rejects=Reason.SEEING_TOO_POOR).rejected == 4
+    assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("rejected", "seeing_too_poor")}
+    assert {row["good"] for row in night.rows("image_quality")} == {False}
+    assert len([row for row in night.rows("products") if row["kind"] == "calibrated"]) == 4
+
+
+def test_what_may_work_later_is_tried_again_and_only_that(night, exposure):
+    name = night.start(exposure)
+    units = [unit.unit_key for unit in night.runner.units(name)]
+    reasons = {units[0]: Reason.NO_RESULT, units[1]: Reason.UNREADABLE_FILE, units[2]: Reason.INTERNAL_ERROR}
+    night.runner.finish(name, fails=reasons)
+    summary = night.collect(exposure)
+    assert (summary.succeeded, summary.retried, summary.failed) == (1, 1, 2)
+    assert [night.unit_states()[key] for key in units] == ["pending", "failed", "failed", "processed"]
+    (again,) = night.due()
+    assert again.run_id == f"{exposure.run_id}__a2"
+    name = night.start(again)
+    assert [(unit.unit_key, unit.attempt) for unit in night.runner.units(name)] == [(units[0], 2)]
+    night.runner.finish(name)
+    assert night.collect(again).succeeded == 1
+    assert night.due() == []
+
+
+def test_tries_are_bounded(night, exposure):
+    bound = night.workplace.survey.exposure.attempts
+    asked = night.run_due("exposure", fails=Reason.NO_RESULT)
+    assert len(asked) == bound
+    assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "no_result")}
+    assert {row["state"] for row in night.rows("exposures")} == {"ended"}
+    assert night.due() == []
+
+
+def test_out_of_memory_gets_more_memory_and_timeout_more_time(night, exposure):
+    name = night.start(exposure)
+    first = night.runner.requests[name]
+    night.runner.says(name, JobState.OUT_OF_MEMORY, task=0)
+    night.runner.says(name, JobState.TIMEOUT, task=1)
+    assert night.collect(exposure).retried == 4
+    (again,) = night.due()
+    second = night.runner.requests[night.start(again)]
+    assert second.memory_mb > first.memory_mb
+    assert second.time_s > first.time_s
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (JobState.DONE, Reason.NO_RESULT),
+        (JobState.FAILED, Reason.NO_RESULT),
+        (JobState.NODE_FAILED, Reason.WORKER_LOST),
+        (JobState.LOST, Reason.WORKER_LOST),
+        (JobState.TIMEOUT, Reason.TIMEOUT),
+        (JobState.CANCELLED, Reason.CANCELLED),
+    ],
+)
+def test_a_task_that_ended_without_a_result_is_never_a_success(night, exposure, state, reason):
+    name = night.start(exposure)
+    night.runner.says(name, state)
+    summary = night.collect(exposure)
+    assert (summary.succeeded, summary.running) == (0, 0)
+    assert {row["reason"] for row in attempts(night)} == {reason}
+
+
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.RUNNING, JobState.UNKNOWN])
+def test_what_still_runs_or_is_unknown_is_left_alone_until_the_hard_deadline(night, exposure, state):
+    name = night.start(exposure)
+    night.runner.says(name, state)
+    assert night.collect(exposure).running == 4
+    assert set(night.unit_states().values()) == {"running"}
+    assert night.collect(exposure, final=True).retried == 4
+    assert {(row["state"], row["reason"]) for row in attempts(night)} == {("lost", "worker_lost")}
+    assert set(night.runner.cancelled) == ({name} if state is not JobState.UNKNOWN else set())
+
+
+def test_a_runner_that_does_not_answer_loses_nothing(night, exposure):
+    night.start(exposure)
+    night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
+    assert night.collect(exposure).running == 4
+
+
+def test_a_late_orphan_of_an_earlier_attempt_is_not_believed(night, exposure):
+    name = night.start(exposure)
+    old = night.runner.units(name)[0]
+    night.collect(exposure, final=True)
+    (again,) = night.due()
+    second = night.start(again)
+    night.runner.finish(name)  # the orphans wake up and write, each into its own folder
+    assert night.collect(again).succeeded == 0
+    new = next(unit for unit in night.runner.units(second) if unit.unit_key == old.unit_key)
+    foreign = UnitResult(old.unit_key, old.token, AttemptState.SUCCEEDED)
+    write_result(Path(new.folder), foreign)  # and one even into the new one's
+    assert night.collect(again).succeeded == 0
+    assert [row["kind"] for row in night.rows("events") if row["kind"] == "result_not_believed"]
+    night.runner.finish(second)
+    assert night.collect(again).succeeded == 4
+    tokens = {row["token"] for row in attempts(night) if row["state"] == "succeeded"}
+    assert tokens == {unit.token for unit in night.runner.units(second)}
+
+
+def test_a_result_whose_product_is_not_what_it_says_is_made_again(night, exposure):
+    name = night.start(exposure)
+    night.runner.finish(name)
+    unit = night.runner.units(name)[0]
+    (Path(unit.folder) / "calibrated.fits").write_bytes(b"something else")
+    summary = night.collect(exposure)
+    assert (summary.succeeded, summary.retried) == (3, 1)
+    failed = next(row for row in attempts(night) if row["state"] == "failed")
+    assert (failed["unit_key"], failed["reason"]) == (unit.unit_key, "result_invalid")
+
+
+def test_the_sweeper_takes_in_stragglers_after_their_run_has_ended(night, exposure):
+    name = night.start(exposure)
+    slow = night.runner.units(name)[3].unit_key
+    night.runner.finish(name, only={unit.unit_key for unit in night.runner.units(name)} - {slow})
+    assert sweep(night.workplace, night.runner) == []  # its run still watches
+    assert night.collect(exposure).running == 1
+    assert [row["state"] for row in night.rows("exposures") if row["image_type"] == "science"] == ["running"]
+    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [1]
+    night.runner.finish(name, only={slow})
+    assert [summary.succeeded for summary in sweep(night.workplace, night.runner)] == [1]
+    assert set(night.unit_states().values()) == {"processed"}
+    assert {row["state"] for row in night.rows("exposures")} == {"ended"}
+    assert sweep(night.workplace, night.runner) == []
+
+
+def test_the_sweeper_gives_up_the_lost_after_the_deadline_and_never_the_waiting(night, exposure):
+    name = night.start(exposure)
+    night.runner.says(name, JobState.PENDING, task=0)
+    night.runner.says(name, JobState.UNKNOWN, task=1)
+    night.collect(exposure)
+    night.later(seconds=night.workplace.survey.exposure.hard_deadline_s + 1)
+    (summary,) = sweep(night.workplace, night.runner)
+    assert (summary.running, summary.retried) == (2, 2)
+
+
+def test_at_the_nights_hard_deadline_everything_open_is_given_up(night, exposure):
+    night.start(exposure)
+    night_date = night.rows("nights")[0]["night"]
+    (summary,) = give_up(night.workplace, night.runner, "demo", night_date)
+    assert summary.running == 0
+    assert {row["state"] for row in attempts(night)} == {AttemptState.LOST}
+
+
+def test_a_master_whose_tries_ran_out_ends_its_frames_with_the_reason(night):
+    night.bring_calibrations()
+    while requests := [r for r in night.due("calibrations") if r.conf["kind"] == "bias"]:
+        night.run(requests[0], fails=Reason.NO_RESULT)
+    biases = [row for row in night.rows("calibrations") if row["kind"] == "bias"]
+    assert {(row["state"], row["reason"]) for row in biases} == {("rejected", "no_result")}
+    assert {row["reason"] for row in night.rows("calibration_frames")} == {"no_result"}
+    assert {row["state"] for row in night.rows("exposures") if row["image_type"] == "bias"} == {"ended"}
+
+
+def test_candidates_are_numbered_and_named_by_the_surveys_rule(night):
+    night.calibrate()
+    night.bring(*range(6))
+    night.run_due("exposure")
+    night.run_due("references")
+    night.bring(6)
+    night.run_due("exposure", candidates=2)
+    rows = night.rows("candidates", "candid")
+    assert [row["number"] for row in rows] == [1, 2] * 4
+    assert {str(row["candid"])[:-6] for row in rows} == {str(row["processing_id"]) for row in rows}
+    assert [str(row["processing_id"])[-4:-2] for row in rows[::2]] == ["00", "01", "02", "03"]
+    assert all(str(row["candid"])[-6:-3] == "015" for row in rows)
+    assert night.rows("candidates_default") == []
+    assert len(night.rows("alerts")) == 8
+
+
+def test_moving_objects_are_linked_from_the_nights_detections(night):
+    from nightshift.workflow.due import RunRequest
+
+    night.calibrate()
+    night.bring(*range(6))
+    night.run_due("exposure")
+    night.run_due("references")
+    request = RunRequest("moving_objects", "moving_objects__demo__20260115", {"site": "demo", "night": "2026-01-15"})
+    assert night.start(request) is None
+    night.run_due("difference", candidates=1)
+    night.run(request)
+    (tracklet,) = night.rows("tracklets")
+    assert tracklet["detections"] == 24
+    assert night.start(request) is None
