@@ -180,7 +180,7 @@ def _vote(x, y, cat_x, cat_y, reach: float) -> tuple[float, float]:
     edges = np.linspace(-reach - size / 2, reach + size / 2, bins + 1)
     votes = np.histogram2d(shift_x, shift_y, bins=(edges, edges))[0]
     padded = np.pad(votes, 1)
-    box = sum(padded[i : i + bins, j : j + bins] for i in range(3) for j in range(3))
+    box = np.sum([padded[i : i + bins, j : j + bins] for i in range(3) for j in range(3)], axis=0)
     # Among equal peaks the one nearest to the first guess wins.
     centres = (edges[1:] + edges[:-1]) / 2
     distance = np.hypot(centres[:, None], centres[None, :])
@@ -278,7 +278,8 @@ def fit_tan_sip(
     for _ in range(3):
         xi, eta = _project(ra, dec, ra0, dec0)
         fit = np.linalg.lstsq(design, np.stack([xi, eta], axis=1), rcond=None)[0]
-        ra0, dec0 = _deproject(*fit[powers.index((0, 0))], ra0, dec0)
+        shift = fit[powers.index((0, 0))]
+        ra0, dec0 = _deproject(float(shift[0]), float(shift[1]), ra0, dec0)
     table = {power: fit[k] / size ** (power[0] + power[1]) for k, power in enumerate(powers)}
     cd = np.stack([table[1, 0], table[0, 1]], axis=1)
     inverse = np.linalg.inv(cd)

@@ -48,7 +48,8 @@ class Frame:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return self.image.shape  # type: ignore[return-value]
+        rows, columns = self.image.shape
+        return rows, columns
 
 
 def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageHDU] = ()) -> None:

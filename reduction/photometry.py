@@ -74,8 +74,11 @@ def fit_sources(
         np.ascontiguousarray(image, dtype=np.float32), out[:, 0], out[:, 1], aperture_radius_px,
         err=np.sqrt(sky_variance), mask=bad, gain=1.0,
     )  # fmt: skip
-    columns = [out[:, k].copy() for k in range(7)]
-    return Photometry(*columns, out[:, 7] > 0, np.asarray(flux), np.asarray(error))
+    return Photometry(
+        x=out[:, 0].copy(), y=out[:, 1].copy(), flux=out[:, 2].copy(), flux_err=out[:, 3].copy(),
+        chi2=out[:, 4].copy(), growth=out[:, 5].copy(), growth_err=out[:, 6].copy(), settled=out[:, 7] > 0,
+        aperture_flux=np.asarray(flux), aperture_flux_err=np.asarray(error),
+    )  # fmt: skip
 
 
 def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, sigma: float = 5.0) -> float:

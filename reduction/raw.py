@@ -34,7 +34,9 @@ class Section:
 
     def fits_in(self, shape: tuple[int, ...]) -> bool:
         """Whether the section is a rectangle inside an image of this shape."""
-        return all(0 <= start < end <= size for (start, end), size in zip((self.rows, self.columns), shape, strict=True))
+        return all(
+            0 <= start < end <= size for (start, end), size in zip((self.rows, self.columns), shape, strict=True)
+        )
 
 
 def parse_section(text: str) -> Section:

@@ -40,6 +40,7 @@ __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "
 
 STARS_AT_LEAST = 3
 GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
+SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera's
 SATURATED_AT_MOST = 0.9  # of an image's pixels
 
 
@@ -93,14 +94,18 @@ def calibrate(frame: Frame, calibrations: Calibrations, settings: DetectorSettin
 
 
 def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
-    """Note how many pixels are saturated, hit or useless; refuse a frame that is nothing but saturated."""
+    """Note how many pixels are saturated, hit or useless."""
     mask = measured.frame.mask
-    saturated = float(((mask & np.uint16(MaskBit.SATURATED)) != 0).mean())
-    measured = measured.noting(
-        saturated_fraction=saturated,
+    return measured.noting(
+        saturated_fraction=float(((mask & np.uint16(MaskBit.SATURATED)) != 0).mean()),
         masked_fraction=float(((mask & np.uint16(FATAL)) != 0).mean()),
         cosmic_ray_pixels=int(measured.frame.header.get("NCOSMIC", 0)),
     )
+
+
+def refuse_saturated(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Refuse a frame that is nothing but saturated."""
+    saturated = measured.metrics["saturated_fraction"]
     if saturated > SATURATED_AT_MOST:
         raise Unusable("saturated", f"{saturated:.0%} of the pixels are saturated")
     return measured
@@ -131,10 +136,7 @@ def detect_sources(measured: Measured, settings: MeasureSettings) -> Measured:
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             mask[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)] |= np.uint16(MaskBit.DETECTED)
-    measured = replace(measured, sources=sources, frame=replace(frame, mask=mask)).noting(sources=len(sources))
-    if len(sources) == 0:
-        raise Unusable("too_few_stars", "no source stands out of the noise")
-    return measured
+    return replace(measured, sources=sources, frame=replace(frame, mask=mask)).noting(sources=len(sources))
 
 
 def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
@@ -142,6 +144,8 @@ def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
     assert measured.sources is not None
     assert measured.background is not None
     frame, sources = measured.frame, measured.sources
+    if len(sources) == 0:
+        raise Unusable("too_few_stars", "no source stands out of the noise")
     chosen, fwhm = psf_stars(sources, measured.background)
     bad = (frame.mask & np.uint16(FATAL)) != 0
     psf = None
@@ -169,25 +173,54 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refine the WCS against the catalogue; a frame that is its own catalogue keeps the header's."""
     frame = measured.frame
     assert measured.photometry is not None
-    guess = frame.wcs or settings.first_guess
-    if guess is None:
+    guesses = _guesses(frame, settings)
+    if not guesses:
         raise Unusable("astrometry_failed", "neither the header nor the pointing says where the frame lies")
     if settings.catalogue is None:
-        wcs = _as_tan_sip(guess, frame.shape)
+        wcs = _as_tan_sip(guesses[0], frame.shape)
         return replace(measured, frame=replace(frame, wcs=wcs), own_catalogue=True)
     usable = _matchable(measured)
-    photometry, catalogue = measured.photometry, settings.catalogue
-    astrometry = refine_wcs(
-        guess, frame.shape, photometry.x[usable], photometry.y[usable], catalogue.ra, catalogue.dec,
-        match_radius_arcsec=settings.match_radius_arcsec, pointing_error_arcsec=settings.pointing_error_arcsec,
-    )  # fmt: skip
-    astrometry = replace(astrometry, stars=usable[astrometry.stars])
+    astrometry = _first_solution(guesses, measured, usable, settings.catalogue, settings)
     measured = replace(measured, astrometry=astrometry, frame=replace(frame, wcs=astrometry.wcs))
     return measured.noting(
         stars_matched=len(astrometry.stars),
         astrometry_rms_arcsec=astrometry.rms_arcsec,
         pointing_offset_arcsec=astrometry.offset_arcsec,
     )
+
+
+def _guesses(frame: Frame, settings: MeasureSettings) -> list[WCS]:
+    """Return the first guesses, most trusted first: the header's, unless its scale is absurd, then the pointing's."""
+    pointing = settings.first_guess
+    guesses = [] if pointing is None else [pointing]
+    if frame.wcs is None:
+        return guesses
+    if pointing is not None:
+        ratio = pixel_scale_arcsec(frame.wcs, frame.shape) / pixel_scale_arcsec(pointing, frame.shape)
+        if not abs(ratio - 1) < SCALE_APART:
+            return guesses
+    return [frame.wcs, *guesses]
+
+
+def _first_solution(
+    guesses: list[WCS], measured: Measured, usable: np.ndarray, catalogue: Catalogue, settings: MeasureSettings
+) -> Astrometry:
+    """Return the first solution that a guess leads to; where none does, the first guess's problem is raised."""
+    photometry = measured.photometry
+    assert photometry is not None
+    problems = []
+    for guess in guesses:
+        try:
+            found = refine_wcs(
+                guess, measured.frame.shape, photometry.x[usable], photometry.y[usable], catalogue.ra, catalogue.dec,
+                match_radius_arcsec=settings.match_radius_arcsec,
+                pointing_error_arcsec=settings.pointing_error_arcsec,
+            )  # fmt: skip
+        except Unusable as problem:
+            problems.append(problem)
+        else:
+            return replace(found, stars=usable[found.stars])
+    raise problems[0]
 
 
 def _matchable(measured: Measured) -> np.ndarray:
@@ -313,6 +346,7 @@ CALIBRATE = (
 
 MEASURE = (
     count_bad_pixels,
+    refuse_saturated,
     subtract_background,
     detect_sources,
     model_psf,

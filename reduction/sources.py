@@ -120,11 +120,11 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     table = table[np.isfinite(table["x"]) & np.isfinite(table["y"]) & (table["flux"] > 0)]
     table = table[np.argsort(-table["flux"], kind="stable")][:SOURCES_AT_MOST]
     flags = np.where(table["flag"] & 3, SourceFlag.BLENDED, 0).astype(np.int32)
-    columns = [np.asarray(table[name], dtype=float) for name in ("x", "y", "flux", "peak", "a", "b")]
-    return Sources(*columns, flags | _pixel_flags(columns[0], columns[1], mask, columns[4]))
+    x, y, flux, peak, a, b = (np.asarray(table[name], dtype=float) for name in ("x", "y", "flux", "peak", "a", "b"))
+    return Sources(x, y, flux, peak, a, b, flags | _pixel_flags(x, y, mask))
 
 
-def _pixel_flags(x: np.ndarray, y: np.ndarray, mask: np.ndarray, a: np.ndarray) -> np.ndarray:
+def _pixel_flags(x: np.ndarray, y: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the flags that the mask gives to each source: in 5x5 around its centre."""
     rows, columns = mask.shape
     flags = np.zeros(len(x), dtype=np.int32)

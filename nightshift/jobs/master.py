@@ -38,7 +38,7 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         prepared, verdicts = _prepared(work, survey, layout, calibrations)
     with watch("judge_frames"):
         readable = [i for i, frame in enumerate(prepared) if frame is not None and verdicts[i].reason is None]
-        judged = judge_frames([prepared[i] for i in readable], settings)
+        judged = judge_frames([_chosen(prepared, i) for i in readable], settings)
         for i, verdict in zip(readable, judged, strict=True):
             verdicts[i] = verdict
     accepted = [i for i in range(len(verdicts)) if verdicts[i].reason is None]

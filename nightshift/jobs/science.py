@@ -96,6 +96,7 @@ def _with_difference(
 ) -> UnitResult:
     from nightshift.jobs.differencing import difference_unit
 
+    assert measured.psf is not None
     with watch("difference"):
         outcome = difference_unit(work, survey, folder, measured.frame, sources, measured.psf)
     return replace(

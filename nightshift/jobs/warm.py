@@ -1,6 +1,5 @@
 """Compile and import everything that jobs use, so that a pool's workers start warm."""
 
-from contextlib import suppress
 from importlib import import_module
 
 import numpy as np
@@ -14,21 +13,20 @@ def warm_up() -> None:
     """Import every kind of job and run its kernels once on a small field.
 
     Compiled kernels are cached on disk by numba; the first run of a new installation takes a minute, later ones
-    load them. A kind that is not installed is left out.
+    load them. A kind may have a `warm_up` of its own.
     """
-    for kind in KINDS:
-        with suppress(ModuleNotFoundError):
-            import_module(f"nightshift.jobs.{kind}")
+    modules = [import_module(f"nightshift.jobs.{kind}") for kind in KINDS]
     _reduce_small_field()
-    for kind in KINDS:
-        with suppress(ModuleNotFoundError):
-            own = getattr(import_module(f"nightshift.jobs.{kind}"), "warm_up", None)
-            if own is not None:
-                own()
+    for module in modules:
+        own = getattr(module, "warm_up", None)
+        if own is not None:
+            own()
 
 
 def _reduce_small_field() -> None:
     """Take a small field of stars through calibration, measuring and a master."""
+    from dataclasses import replace
+
     from reduction.detector import Calibrations, DetectorSettings
     from reduction.frame import Frame
     from reduction.masters import MasterSettings, build_master, judge_frames
@@ -44,17 +42,10 @@ def _reduce_small_field() -> None:
     raw = Frame(image.astype(np.float32), np.zeros(shape, dtype=np.uint16))
     settings = DetectorSettings(Layout(0, shape, 1.0, 5.0, 60000.0), 1.0)
     measured = Measured(calibrate(raw, Calibrations(), settings))
-    for step in MEASURE[:5]:  # astrometry has no kernels
+    for step in MEASURE[:6]:  # astrometry has no kernels
         measured = step(measured, MeasureSettings())
     source_table(measured)
-    flats = [replace_level(raw, level) for level in (1.0, 1.1, 1.2)]
+    flats = [replace(raw, image=raw.image * np.float32(level)) for level in (1.0, 1.1, 1.2)]
     judging = MasterSettings("flat", (1.0, 1e5), 0.5, 0.5, 6.0, 1.0, 5.0)
     judge_frames(flats, judging)
     build_master(flats, [1.0] * 3, judging)
-
-
-def replace_level(frame, level: float):
-    """Return a frame at another level."""
-    from dataclasses import replace
-
-    return replace(frame, image=frame.image * np.float32(level))

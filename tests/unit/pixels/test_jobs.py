@@ -1,0 +1,330 @@
+"""Jobs: whatever happens to a unit, it leaves a result that says so."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from star_fields import ZERO_POINT, star_field
+
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.files import sha256_of
+from nightshift.jobs.__main__ import main
+from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
+from nightshift.jobs.run import plain, run_task, run_unit
+from nightshift.jobs.translate import bounds_of
+from nightshift.settings import Survey, load_survey
+from nightshift.settings.models import Thresholds
+from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
+from reduction.frame import read_frame
+from reduction.problems import Unusable
+from reduction.psf import PsfModel
+
+SHAPE, GAIN, BIAS = (192, 192), 2.0, 1000.0
+
+
+@pytest.fixture(scope="module")
+def survey() -> Survey:
+    """The demonstration's survey with quadrants of 192x192."""
+    demo = load_survey("demo")
+    changes = {
+        "shape": (192, 208), "data_section": "[1:192,1:192]", "overscan_section": "[193:208,1:192]",
+        "gain": GAIN, "read_noise": 6.0, "sky_offset_arcsec": (0.0, 0.0),
+    }  # fmt: skip
+    quadrants = tuple(q.model_copy(update=changes) for q in demo.camera.quadrants)
+    detectors = tuple(d.model_copy(update={"sky_offset_arcsec": (0.0, 0.0)}) for d in demo.camera.detectors)
+    camera = demo.camera.model_copy(update={"quadrants": quadrants, "detectors": detectors})
+    return demo.model_copy(update={"camera": camera})
+
+
+def write_raw(path: Path, electrons: np.ndarray, cards: dict | None = None) -> None:
+    random = np.random.default_rng(7)
+    overscan = np.full((192, 16), BIAS) + random.normal(0, 3, (192, 16))
+    pixels = np.concatenate([electrons / GAIN + BIAS, overscan], axis=1)
+    units = [fits.PrimaryHDU()]
+    for _ in (1, 2):
+        units.append(fits.ImageHDU(np.clip(np.round(pixels), 0, 65535).astype(np.uint16)))
+        units[-1].header.update(cards or {})
+    fits.HDUList(units).writeto(path)
+
+
+def given(role: str, path: Path, key: str = "") -> Input:
+    return Input(role, str(path), sha256_of(path), key or path.name)
+
+
+def unit_of(folder: Path, inputs, parameters, name="unit") -> UnitWork:
+    return UnitWork(name, 1, "token-" + name, str(folder / name), tuple(inputs), parameters)
+
+
+def job_of(survey: Survey, kind: JobKind, *units: UnitWork) -> JobFile:
+    tasks = tuple((i,) for i in range(len(units)))
+    return JobFile(kind, "job", 1, survey.name, "hash", survey.model_dump(mode="json"), tasks, units)
+
+
+def told(**changes):
+    return {
+        "instrument": "democam", "exposure_id": "e1", "detector": 1, "quadrant": 1, "filter": "r", "field": 101,
+        "exposure_s": 30.0, "shutter_open": "2026-01-16T04:00:00+00:00", "ra_deg": 150.0, "dec_deg": 22.0,
+        "airmass": 1.1, "flags": [], "own_catalogue": False, "reference_key": None, "in_reference": False, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory):
+    """One raw frame of 60 stars, its catalogue, and the field."""
+    folder = tmp_path_factory.mktemp("night")
+    field = star_field(SHAPE, stars=60, seed=2)
+    header = {
+        k: v for k, v in field.wcs.to_header().items() if k[:4] in ("CRVA", "CRPI", "CTYP", "CDEL", "PC1_", "PC2_")
+    }
+    write_raw(folder / "raw.fits", field.image, header)
+    catalogue = field.catalogue
+    table = Table({"ra": catalogue.ra, "dec": catalogue.dec, "mag_r": catalogue.magnitude})
+    table.write(folder / "catalogue.fits")
+    return folder, field
+
+
+def science(survey, tmp_path, inputs, **changes) -> UnitResult:
+    unit = unit_of(tmp_path, inputs, told(**changes))
+    return run_unit(job_of(survey, JobKind.SCIENCE, unit), unit, survey)
+
+
+# --- science -------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_with_a_catalogue_is_calibrated_and_measured(survey, night, tmp_path):
+    folder, _ = night
+    result = science(
+        survey, tmp_path, [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    )
+    assert result.state == AttemptState.SUCCEEDED, result.detail
+    assert result.metrics["good"]
+    assert result.metrics["zero_point"] == pytest.approx(ZERO_POINT, abs=0.03)
+    assert [p.kind for p in result.products] == ["calibrated", "sources"]
+    for product in result.products:
+        path = tmp_path / "unit" / product.name
+        assert (sha256_of(path), path.stat().st_size) == (product.sha256, product.bytes)
+    frame = read_frame(tmp_path / "unit" / "calibrated.fits")
+    assert abs(float(np.median(frame.image))) < 3
+    assert {"EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "FWHM", "MAGZP", "MAGZPRMS",
+            "MAGLIM", "BKGLEVEL", "SATURATE"} <= set(frame.header)  # fmt: skip
+    with fits.open(tmp_path / "unit" / "calibrated.fits", checksum=True) as units:
+        assert PsfModel.from_hdu(units["PSF"]).fwhm() == pytest.approx(result.metrics["fwhm_px"])
+    json.dumps([result.metrics, result.rows], allow_nan=False)
+
+
+def test_the_same_frame_twice_gives_the_same_bytes(survey, night, tmp_path):
+    folder, _ = night
+    inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    first, second = (science(survey, tmp_path / name, inputs) for name in "ab")
+    assert [p.sha256 for p in first.products] == [p.sha256 for p in second.products]
+    assert first.metrics == second.metrics
+
+
+def test_a_field_without_a_catalogue_gets_one_from_its_first_frame(survey, night, tmp_path):
+    folder, _ = night
+    first = science(survey, tmp_path / "a", [given("raw", folder / "raw.fits")])
+    assert first.state == AttemptState.SUCCEEDED, first.detail
+    assert first.flags == (Reason.OWN_CATALOGUE,)
+    own = given("catalogue", tmp_path / "a" / "unit" / "sources.fits")
+    second = science(survey, tmp_path / "b", [given("raw", folder / "raw.fits"), own], own_catalogue=True)
+    assert second.flags == (Reason.OWN_CATALOGUE,)
+    assert second.metrics["zero_point"] == pytest.approx(25.0, abs=0.005)
+    assert second.metrics["pointing_offset_arcsec"] < 0.02
+
+
+def test_a_frame_that_breaks_a_bound_is_rejected_with_its_measurements_and_products(survey, night, tmp_path):
+    folder, _ = night
+    strict = survey.model_copy(update={"thresholds": (Thresholds(name="fwhm_px", fail=(0.5, 2.0)),)})
+    inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    result = science(strict, tmp_path, inputs)
+    assert (result.state, result.reason) == (AttemptState.REJECTED, Reason.SEEING_TOO_POOR)
+    assert result.metrics["fwhm_px"] > 2.0
+    assert not result.metrics["good"]
+    assert len(result.products) == 2
+
+
+@pytest.mark.parametrize(
+    ("electrons", "reason"),
+    [(np.full(SHAPE, 200.0), Reason.TOO_FEW_STARS), (np.full(SHAPE, 130000.0), Reason.SATURATED)],
+    ids=["closed shutter", "daylight"],
+)
+def test_a_frame_with_nothing_to_see_is_rejected_with_its_reason(survey, night, tmp_path, electrons, reason):
+    folder, _ = night
+    noisy = electrons + np.random.default_rng(3).normal(0, 14, SHAPE)
+    write_raw(tmp_path / "raw.fits", noisy)
+    result = science(
+        survey, tmp_path, [given("raw", tmp_path / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    )
+    assert (result.state, result.reason) == (AttemptState.REJECTED, reason)
+    assert "masked_fraction" in result.metrics
+    assert result.detail
+
+
+def test_a_frame_of_another_sky_is_rejected_with_its_calibrated_image(survey, night, tmp_path):
+    folder, _ = night
+    other = star_field(SHAPE, stars=60, seed=77)
+    write_raw(tmp_path / "raw.fits", other.image)
+    result = science(
+        survey, tmp_path, [given("raw", tmp_path / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    )
+    assert (result.state, result.reason) == (AttemptState.REJECTED, Reason.ASTROMETRY_FAILED)
+    assert [p.kind for p in result.products] == ["calibrated", "sources"]
+
+
+def test_a_raw_file_of_another_shape_fails_as_bad_input(survey, tmp_path):
+    fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.zeros((9, 9), np.uint16)), fits.ImageHDU()]).writeto(
+        tmp_path / "r.fits"
+    )
+    result = science(survey, tmp_path, [given("raw", tmp_path / "r.fits")])
+    assert (result.state, result.reason) == (AttemptState.FAILED, Reason.WRONG_SHAPE)
+    assert result.error_class == ErrorClass.BAD_INPUT
+
+
+def test_what_was_known_before_stays_flagged(survey, night, tmp_path):
+    folder, _ = night
+    inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    result = science(survey, tmp_path, inputs, flags=["calibration_missing"])
+    assert result.flags == (Reason.CALIBRATION_MISSING,)
+
+
+# --- masters -------------------------------------------------------------------------------------------------
+
+
+def master(survey, tmp_path, kind, frames, extra=(), **changes):
+    inputs = [given("raw", path, path.name) for path, _ in frames]
+    listed = [
+        {
+            "key": path.name,
+            "exposure_id": path.stem,
+            "filter": name,
+            "exposure_s": 5.0,
+            "shutter_open": "2026-01-16T00:00:00",
+        }
+        for path, name in frames
+    ]
+    parameters = {"calibration_kind": kind, "detector": 1, "quadrant": 1, "filter": "r" if kind == "flat" else "",
+                  "frames": listed, **changes}  # fmt: skip
+    unit = unit_of(tmp_path, [*inputs, *extra], parameters)
+    return run_unit(job_of(survey, JobKind.MASTER, unit), unit, survey)
+
+
+def calibration_frames(folder: Path, electrons: list[float], names=None):
+    made = []
+    for k, level in enumerate(electrons):
+        random = np.random.default_rng(k)
+        write_raw(folder / f"{k}.fits", random.normal(level, np.sqrt(level + 36), SHAPE))
+        made.append((folder / f"{k}.fits", names[k] if names else ""))
+    return made
+
+
+def test_a_flat_of_another_filter_and_an_unreadable_one_are_named_and_left_out(survey, tmp_path):
+    frames = calibration_frames(tmp_path, [40000.0] * 8, ["r"] * 6 + ["g", "r"])
+    frames[7][0].write_bytes(b"lost on the way")
+    result = master(survey, tmp_path, "flat", frames)
+    assert result.state == AttemptState.SUCCEEDED, result.detail
+    assert [row["reason"] for row in result.rows["frames"]] == [None] * 6 + ["filter_mismatch", "unreadable_file"]
+    assert result.metrics["frames"] == 6
+    flat = read_frame(tmp_path / "unit" / "flat.fits")
+    assert float(np.median(flat.image)) == pytest.approx(1.0)
+    assert result.products[0].kind == "flat"
+
+
+def test_too_few_good_frames_are_no_master(survey, tmp_path):
+    frames = calibration_frames(tmp_path, [40000.0] * 3 + [100.0] * 4, ["r"] * 7)
+    result = master(survey, tmp_path, "flat", frames)
+    assert (result.state, result.reason) == (AttemptState.REJECTED, Reason.TOO_FEW_FRAMES)
+    assert [row["reason"] for row in result.rows["frames"]] == [None] * 3 + ["level_out_of_range"] * 4
+    assert result.products == ()
+
+
+def test_a_master_unlike_the_last_good_one_is_kept_and_rejected(survey, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first = master(survey, tmp_path / "a", "bias", calibration_frames(tmp_path / "a", [10.0] * 5))
+    assert first.state == AttemptState.SUCCEEDED, first.detail
+    last = given("last_master", tmp_path / "a" / "unit" / "bias.fits")
+    again = master(survey, tmp_path / "b", "bias", calibration_frames(tmp_path / "b", [60.0] * 5), [last])
+    assert (again.state, again.reason) == (AttemptState.REJECTED, Reason.UNLIKE_LAST_MASTER)
+    assert again.products
+
+
+# --- the boundary --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "error_class"),
+    [
+        (Unusable("too_few_stars", "clouds"), Reason.TOO_FEW_STARS, ErrorClass.BAD_INPUT),
+        (NeedsOperator(Reason.REFERENCE_UNUSABLE, "look"), Reason.REFERENCE_UNUSABLE, ErrorClass.NEEDS_OPERATOR),
+        (Retry(Reason.WORKER_LOST, "later"), Reason.WORKER_LOST, ErrorClass.RETRY),
+        (MemoryError(), Reason.OUT_OF_MEMORY, ErrorClass.RESOURCES),
+        (OSError("no space left"), Reason.INTERNAL_ERROR, ErrorClass.RETRY),
+        (ZeroDivisionError("a defect"), Reason.INTERNAL_ERROR, ErrorClass.NEEDS_OPERATOR),
+    ],
+)
+def test_whatever_a_unit_raises_is_its_result(survey, tmp_path, error, reason, error_class):
+    def raising(work, survey, folder):
+        raise error
+
+    unit = unit_of(tmp_path, [], {})
+    result = run_unit(job_of(survey, JobKind.SCIENCE, unit), unit, survey, work=raising)
+    assert (result.state, result.reason, result.error_class) == (AttemptState.FAILED, reason, error_class)
+    assert (result.unit_key, result.token) == ("unit", "token-unit")
+    assert result.peak_memory_mb > 0
+
+
+@pytest.mark.parametrize("loss", ["absent", "changed"])
+def test_an_input_that_is_not_what_it_was_is_not_used(survey, tmp_path, loss):
+    path = tmp_path / "raw.fits"
+    path.write_bytes(b"one")
+    item = given("raw", path)
+    path.unlink() if loss == "absent" else path.write_bytes(b"two")
+    result = science(survey, tmp_path, [item])
+    assert (result.state, result.reason) == (AttemptState.FAILED, Reason.INPUT_LOST)
+
+
+def test_a_task_runs_its_units_each_with_a_result_and_a_second_run_changes_nothing(survey, night, tmp_path):
+    folder, _ = night
+    good = unit_of(tmp_path, [given("raw", folder / "raw.fits")], told(), "good")
+    lost = replace(good, unit_key="lost", token="token-lost", folder=str(tmp_path / "lost"), inputs=())
+    job = replace(job_of(survey, JobKind.SCIENCE, good, lost), tasks=((0, 1),))
+    write_job_file(tmp_path / "job.json", job)
+    assert main(["science", str(tmp_path / "job.json"), "--unit", "0"]) == 0
+    assert read_result(tmp_path / "good", "token-good").state == AttemptState.SUCCEEDED
+    assert read_result(tmp_path / "lost", "token-lost").reason == Reason.INPUT_LOST
+    before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
+    assert run_task(tmp_path / "job.json", 0) == 0
+    assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_a_job_file_that_does_not_read_is_said_so(tmp_path, capsys):
+    (tmp_path / "job.json").write_text("{")
+    assert main(["science", str(tmp_path / "job.json")]) == 1
+    assert "does not read" in capsys.readouterr().err
+
+
+def test_plain_values_are_what_json_can_hold():
+    value = {
+        "a": np.float32(1.5),
+        "b": [np.int16(2), float("nan"), np.inf],
+        "c": np.array([1.0, np.nan]),
+        "d": (True,),
+    }
+    assert plain(value) == {"a": 1.5, "b": [2, None, None], "c": [1.0, None], "d": [True]}
+
+
+def test_the_latest_bounds_of_a_day_hold_and_a_filters_own_come_first(survey):
+    thresholds = (
+        Thresholds(name="fwhm_px", fail=(0, 9)),
+        Thresholds(name="fwhm_px", fail=(0, 7), valid_from=date(2026, 2, 1)),
+        Thresholds(name="fwhm_px", fail=(0, 5), valid_from=date(2025, 1, 1), filter="g"),
+    )
+    own = survey.model_copy(update={"thresholds": thresholds})
+    assert bounds_of(own, "r", date(2026, 1, 16))[0].fail == (0, 9)
+    assert bounds_of(own, "r", date(2026, 3, 1))[0].fail == (0, 7)
+    assert bounds_of(own, "g", date(2026, 3, 1))[0].fail == (0, 5)

@@ -1,0 +1,111 @@
+"""Masters, and the frames that do not belong in them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reduction.frame import Frame
+from reduction.mask import MaskBit
+from reduction.masters import MasterSettings, build_master, judge_frames
+
+SHAPE = (64, 64)
+BIAS = MasterSettings("bias", (1000.0, 30000.0), 0.05, 0.05, 6.0, 2.0, 6.0)
+FLAT = replace(BIAS, kind="flat")
+DARK = replace(BIAS, kind="dark")
+
+
+def frames(level, number=8, *, seed=1, response=1.0, settings=BIAS):
+    random = np.random.default_rng(seed)
+    made = []
+    for k in range(number):
+        expected = np.broadcast_to(np.asarray(level[k] if np.ndim(level) else level) * response, SHAPE)
+        noise = np.sqrt(np.maximum(expected, 0) / settings.gain + (settings.read_noise / settings.gain) ** 2)
+        image = (expected + noise * random.standard_normal(SHAPE)).astype(np.float32)
+        made.append(Frame(image, np.zeros(SHAPE, np.uint16)))
+    return made
+
+
+def reasons(verdicts):
+    return [verdict.reason for verdict in verdicts]
+
+
+def test_good_frames_are_all_taken_whatever_the_twilight_does():
+    levels = np.linspace(5000, 25000, 8)
+    assert reasons(judge_frames(frames(levels, settings=FLAT), FLAT)) == [None] * 8
+    assert reasons(judge_frames(frames(0.0), BIAS)) == [None] * 8
+
+
+@pytest.mark.parametrize(("level", "reason"), [(500.0, "level_out_of_range"), (31000.0, "level_out_of_range")])
+def test_a_flat_too_faint_or_too_bright_is_left_out(level, reason):
+    made = frames([20000.0] * 7 + [level], settings=FLAT)
+    assert reasons(judge_frames(made, FLAT)) == [None] * 7 + [reason]
+
+
+def test_a_saturated_flat_is_left_out():
+    made = frames(20000.0, settings=FLAT)
+    mask = made[2].mask.copy()
+    mask[:10] = MaskBit.SATURATED
+    made[2] = replace(made[2], mask=mask)
+    assert reasons(judge_frames(made, FLAT))[2] == "saturated"
+
+
+def test_a_frame_unlike_its_fellows_is_left_out():
+    made = frames(0.0)
+    made[5] = replace(made[5], image=made[5].image + np.linspace(0, 80, 64, dtype=np.float32))
+    found = reasons(judge_frames(made, BIAS))
+    assert found == [None] * 5 + ["unlike_its_fellows"] + [None] * 2
+
+
+def test_a_bias_with_light_in_it_is_left_out():
+    made = frames(0.0)
+    made[0] = replace(made[0], image=made[0].image + 300)
+    assert reasons(judge_frames(made, BIAS))[0] == "unlike_its_fellows"
+
+
+def test_a_frame_without_any_value_is_left_out_with_its_reason():
+    made = frames(0.0)
+    made[1] = replace(made[1], mask=np.full(SHAPE, MaskBit.NAN, np.uint16))
+    assert reasons(judge_frames(made, BIAS))[1] == "unreadable_file"
+
+
+def test_no_frames_have_no_verdicts():
+    assert judge_frames([], BIAS) == []
+
+
+def test_the_master_is_the_mean_without_the_cosmic_rays():
+    made = frames(10.0, number=10)
+    made[3].image[20, 20] += 5000
+    master = build_master(made, [0.0] * 10, BIAS)
+    assert master.image[20, 20] == pytest.approx(10, abs=5)
+    assert float(master.image.mean()) == pytest.approx(10, abs=0.2)
+    expected = (10 / 2 + 9) / 10
+    assert float(np.median(master.variance)) == pytest.approx(expected, rel=0.3)
+
+
+def test_a_flat_is_one_in_the_median_and_knows_dead_and_weak_pixels():
+    response = np.ones(SHAPE)
+    response[10, 10], response[30, 30:32] = 0.0, 0.3
+    master = build_master(frames(20000.0, settings=FLAT, response=response), [3.0] * 8, FLAT)
+    assert float(np.median(master.image)) == pytest.approx(1, abs=1e-3)
+    assert master.mask[10, 10] & MaskBit.DEAD
+    assert master.mask[30, 30] & MaskBit.LOW_RESPONSIVITY
+    assert (master.mask != 0).sum() == 3
+
+
+def test_a_dark_is_electrons_per_second_and_knows_hot_pixels():
+    made = frames(20.0, settings=DARK)
+    for frame in made:
+        frame.image[5, 6] += 3000
+    master = build_master(made, [100.0] * 8, DARK)
+    assert float(np.median(master.image)) == pytest.approx(20 * 2 / 100, rel=0.05)
+    assert master.mask[5, 6] & MaskBit.NOISY
+
+
+def test_a_pixel_that_no_frame_has_is_dead():
+    made = [replace(f, mask=f.mask.copy()) for f in frames(10.0)]
+    for frame in made:
+        frame.mask[7, 7] = MaskBit.NAN
+    master = build_master(made, [0.0] * 8, BIAS)
+    assert master.mask[7, 7] & MaskBit.DEAD
+    assert np.isfinite(master.image).all()

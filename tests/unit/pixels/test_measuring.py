@@ -1,0 +1,252 @@
+"""From electrons to a measured frame, and what happens when there is little to measure."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from star_fields import ZERO_POINT, add_star, star_field
+
+from reduction.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
+from reduction.catalogue import Catalogue, read_catalogue
+from reduction.frame import Frame
+from reduction.mask import MaskBit
+from reduction.problems import Unusable
+from reduction.psf import PsfModel
+from reduction.quality import Bounds, judge
+from reduction.recipes import MEASURE, Measured, MeasureSettings, source_table
+from reduction.sources import SourceFlag
+from reduction.zero_point import fit_zero_point
+
+
+def measure(frame: Frame, **settings) -> Measured:
+    measured, told = Measured(frame), MeasureSettings(**settings)
+    for step in MEASURE:
+        measured = step(measured, told)
+    return measured
+
+
+@pytest.fixture(scope="module")
+def field():
+    return star_field((192, 192), stars=60, seed=2)
+
+
+@pytest.fixture(scope="module")
+def measured(field):
+    return measure(field.frame, catalogue=field.catalogue)
+
+
+def test_fluxes_places_zero_point_and_width_come_out_as_drawn(field, measured):
+    table = source_table(measured)
+    distance = np.hypot(field.x[:, None] - table["x"][None], field.y[:, None] - table["y"][None])
+    nearest = distance.argmin(axis=1)
+    bright = field.flux > 2e4
+    assert np.median(distance.min(axis=1)[bright]) < 0.02
+    ratio = np.asarray(table["flux"])[nearest][bright] / field.flux[bright]
+    assert np.median(ratio) == pytest.approx(1, abs=0.02)
+    assert np.std(ratio) < 0.03
+    assert measured.zero_point.value == pytest.approx(ZERO_POINT, abs=0.02)
+    assert measured.psf.fwhm() == pytest.approx(np.hypot(2.4, 2.3548 / np.sqrt(12)), rel=0.08)
+    assert table["star"][nearest][bright].mean() > 0.9
+
+
+def test_a_header_that_is_wrong_by_30_arcseconds_is_put_right(field):
+    frame = field.frame
+    wrong = frame.wcs.deepcopy()
+    wrong.wcs.crpix = wrong.wcs.crpix + np.array([24.0, -18.0])
+    wrong.wcs.set()
+    measured = measure(replace(frame, wcs=wrong), catalogue=field.catalogue)
+    assert measured.metrics["pointing_offset_arcsec"] == pytest.approx(30, abs=0.3)
+    found = measured.frame.wcs.all_world2pix(*field.wcs.all_pix2world(field.x, field.y, 0), 0)
+    assert np.abs(found - np.array([field.x, field.y])).max() < 0.3
+
+
+def test_a_frame_of_another_part_of_the_sky_is_a_named_failure(field):
+    away = Catalogue(field.catalogue.ra + 30, field.catalogue.dec, field.catalogue.magnitude)
+    with pytest.raises(Unusable) as failure:
+        measure(field.frame, catalogue=away)
+    assert failure.value.cause in ("too_few_stars", "astrometry_failed")
+
+
+def test_a_catalogue_of_other_stars_does_not_match(field):
+    other = star_field((192, 192), stars=60, seed=99).catalogue
+    with pytest.raises(Unusable) as failure:
+        measure(field.frame, catalogue=other, pointing_error_arcsec=20.0)
+    assert failure.value.cause == "astrometry_failed"
+
+
+def test_without_a_wcs_the_pointing_serves_and_without_both_it_is_a_named_failure(field):
+    frame = replace(field.frame, wcs=None)
+    pointing = tangent_wcs(150.0, 22.0, frame.shape, scale_arcsec=1.0, offset_arcsec=(7.0, -4.0))
+    measured = measure(frame, catalogue=field.catalogue, first_guess=pointing)
+    assert measured.metrics["pointing_offset_arcsec"] == pytest.approx(np.hypot(7, 4), abs=0.1)
+    with pytest.raises(Unusable) as failure:
+        measure(frame, catalogue=field.catalogue)
+    assert failure.value.cause == "astrometry_failed"
+
+
+def test_a_header_of_absurd_scale_or_place_gives_way_to_the_pointing(field):
+    pointing = tangent_wcs(150.0, 22.0, field.image.shape, scale_arcsec=1.0)
+    for absurd in (
+        tangent_wcs(150.0, 22.0, field.image.shape, scale_arcsec=3600.0),
+        tangent_wcs(10.0, -40.0, field.image.shape, scale_arcsec=1.0),
+    ):
+        frame = replace(field.frame, wcs=absurd)
+        measured = measure(frame, catalogue=field.catalogue, first_guess=pointing)
+        assert measured.metrics["pointing_offset_arcsec"] < 0.1
+
+
+def test_a_frame_that_is_its_own_catalogue_gets_the_nominal_zero_point(field):
+    measured = measure(field.frame)
+    assert measured.own_catalogue
+    assert measured.zero_point.value == 25.0
+    assert "stars_matched" not in measured.metrics
+
+
+def test_an_empty_sky_is_too_few_stars():
+    with pytest.raises(Unusable) as failure:
+        measure(star_field((96, 96), stars=0).frame)
+    assert failure.value.cause == "too_few_stars"
+
+
+def test_one_star_alone_is_measured_and_cannot_be_matched():
+    field = star_field((96, 96), stars=1, seed=8)
+    measured = measure(field.frame)
+    assert measured.photometry.flux[0] == pytest.approx(field.flux[0], rel=0.1)
+    with pytest.raises(Unusable) as failure:
+        measure(field.frame, catalogue=field.catalogue)
+    assert failure.value.cause == "too_few_stars"
+
+
+def test_a_frame_that_is_nothing_but_saturated_is_a_named_failure():
+    shape = (64, 64)
+    mask = np.full(shape, MaskBit.SATURATED, np.uint16)
+    image = np.full(shape, 60000.0, np.float32)
+    with pytest.raises(Unusable) as failure:
+        measure(Frame(image, mask, image.copy(), header={"RDNOISE": 5.0}))
+    assert failure.value.cause == "saturated"
+
+
+def test_a_frame_without_a_usable_pixel_is_a_named_failure():
+    shape = (64, 64)
+    image = np.zeros(shape, np.float32)
+    with pytest.raises(Unusable):
+        measure(Frame(image, np.full(shape, MaskBit.DEAD, np.uint16), image + 1))
+
+
+def test_a_saturated_star_is_flagged_and_no_star_to_measure_by(field):
+    frame = field.frame
+    brightest = int(field.flux.argmax())
+    row, column = round(field.y[brightest]), round(field.x[brightest])
+    mask = frame.mask.copy()
+    mask[row, column] |= np.uint16(MaskBit.SATURATED)
+    table = source_table(measure(replace(frame, mask=mask), catalogue=field.catalogue))
+    nearest = int(np.hypot(table["x"] - column, table["y"] - row).argmin())
+    assert table["flags"][nearest] & SourceFlag.SATURATED
+    assert not table["star"][nearest]
+
+
+def test_a_galaxy_is_no_star():
+    field = star_field((192, 192), stars=40, seed=12)
+    image = field.image.astype(float)
+    add_star(image, 96.3, 95.8, 40000.0, 6.0)
+    frame = replace(field.frame, image=image.astype(np.float32))
+    table = source_table(measure(frame))
+    nearest = int(np.hypot(table["x"] - 96.3, table["y"] - 95.8).argmin())
+    assert not table["star"][nearest]
+    assert table["growth"][nearest] > 0.2
+
+
+def test_the_psf_comes_back_from_its_extension_and_has_sum_one(measured):
+    back = PsfModel.from_hdu(measured.psf.to_hdu())
+    for x, y in ((0, 0), (96.0, 30.0), (191, 191)):
+        np.testing.assert_allclose(back.evaluate(x, y), measured.psf.evaluate(x, y), atol=1e-7)
+        assert back.evaluate(x, y).sum() == pytest.approx(1)
+        assert back.evaluate(x, y, dx=0.5).sum() == pytest.approx(1, abs=0.02)
+
+
+def test_the_psf_follows_a_width_that_varies_over_the_field():
+    shape, random = (256, 256), np.random.default_rng(5)
+    image = np.full(shape, 200.0)
+    for row in range(16, 250, 26):
+        for column in range(16, 250, 26):
+            x, y = column + random.uniform(-1, 1), row + random.uniform(-1, 1)
+            add_star(image, x, y, 3e4, 2.0 + 1.0 * x / 255)
+    noisy = random.poisson(image).astype(np.float32)
+    frame = Frame(noisy, np.zeros(shape, np.uint16), noisy + 36, tangent_wcs(10.0, 0.0, shape, scale_arcsec=1.0))
+    psf = measure(frame).psf
+    assert psf.fwhm(250, 128) / psf.fwhm(5, 128) == pytest.approx(3.0 / 2.0, rel=0.1)
+
+
+def test_tan_sip_writes_a_distortion_across_ra_zero():
+    shape = (200, 300)
+    truth = tangent_wcs(0.001, -1.5, shape, scale_arcsec=1.0)
+    y, x = (v.ravel().astype(float) for v in np.mgrid[0:200:20, 0:300:20])
+    bend = 1e-5 * (x - 150) ** 2
+    ra, dec = truth.all_pix2world(x + bend, y, 0)
+    wcs = fit_tan_sip(x, y, ra, dec, shape)
+    found_ra, found_dec = wcs.all_pix2world(x, y, 0)
+    assert np.abs((found_ra - ra + 180) % 360 - 180).max() * 3600 < 1e-3
+    assert np.abs(found_dec - dec).max() * 3600 < 1e-3
+    np.testing.assert_allclose(wcs.all_world2pix(ra, dec, 0), (x, y), atol=1e-3)
+
+
+def test_five_stars_give_a_shift_and_no_more():
+    field = star_field((128, 128), stars=5, seed=21)
+    catalogue = field.catalogue
+    order = np.argsort(-field.flux)
+    guess = field.wcs.deepcopy()
+    guess.wcs.crpix = guess.wcs.crpix + 10
+    solution = refine_wcs(
+        guess, (128, 128), field.x[order], field.y[order], catalogue.ra, catalogue.dec,
+        match_radius_arcsec=3.0, pointing_error_arcsec=60.0,
+    )  # fmt: skip
+    assert solution.order == 0
+    assert len(solution.stars) == 5
+
+
+def test_variable_stars_do_not_move_the_zero_point():
+    random = np.random.default_rng(1)
+    flux = 10 ** random.uniform(3, 5, 50)
+    magnitude = 24.5 - 2.5 * np.log10(flux) + random.normal(0, 0.01, 50)
+    magnitude[:8] += 1.0
+    fitted = fit_zero_point(flux, np.sqrt(flux), magnitude)
+    assert fitted.value == pytest.approx(24.5, abs=0.01)
+    assert fitted.stars <= 42
+
+
+@pytest.mark.parametrize("magnitude", [[np.nan] * 5, [20.0, 21.0]])
+def test_a_zero_point_of_too_few_stars_is_a_named_failure(magnitude):
+    flux = np.full(len(magnitude), 1e4)
+    with pytest.raises(Unusable) as failure:
+        fit_zero_point(flux, np.sqrt(flux), np.array(magnitude))
+    assert failure.value.cause == "photometry_failed"
+
+
+def test_a_sources_table_serves_as_a_catalogue_with_its_good_stars_only(tmp_path, measured):
+    table = source_table(measured)
+    table["flags"][0] = 2
+    fits.HDUList([fits.PrimaryHDU(), fits.table_to_hdu(table)]).writeto(tmp_path / "s.fits")
+    catalogue = read_catalogue(tmp_path / "s.fits", "r")
+    assert len(catalogue) == int((table["star"] & (table["flags"] == 0)).sum())
+    assert (np.diff(catalogue.magnitude) >= 0).all()
+
+
+def test_a_catalogue_that_does_not_read_is_a_named_failure(tmp_path):
+    (tmp_path / "s.fits").write_bytes(b"nothing")
+    with pytest.raises(Unusable) as failure:
+        read_catalogue(tmp_path / "s.fits", "r")
+    assert failure.value.cause == "astrometry_failed"
+
+
+def test_bounds_hold_on_both_sides_and_what_was_not_measured_fails():
+    bounds = (
+        Bounds("fwhm_px", (1.0, 4.0), (0.5, 8.0)),
+        Bounds("elongation", fail=(None, 2.0)),
+        Bounds("absent", fail=(0, 1)),
+    )
+    assert judge({"fwhm_px": 2.0, "elongation": 1.1}, bounds).good
+    assert judge({"fwhm_px": 5.0}, bounds).warnings
+    assert not judge({"fwhm_px": 0.3}, bounds).good
+    assert not judge({"fwhm_px": 9.0}, bounds).good
+    assert not judge({"elongation": float("nan")}, bounds).good
