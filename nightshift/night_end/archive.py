@@ -6,18 +6,16 @@ later remove the depot's name of the file without touching the archive's. A surv
 other disks mounts them at the depot's ``archive`` folder: then every file is copied.
 """
 
-import hashlib
-import io
 import os
 import secrets
-import tarfile
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from nightshift.alerts.tars import Member, read_member, write_tar
 from nightshift.errors import NeedsOperator
-from nightshift.files import copy_whole, new_file, sha256_of, write_whole
+from nightshift.files import copy_whole, sha256_of, write_whole
 from nightshift.night_end.nights import night_text
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workplace import Workplace
@@ -153,6 +151,9 @@ def not_archived(workplace: Workplace, night: date) -> list[Fault]:
     for row in workplace.ledger.rows("night_end", "packet_tars", **key):
         if row["packet_path"] not in tars:
             faults.append(Fault(row["packet_path"], "it is not in the archive"))
+    site, kinds = workplace.survey.site.name, {row["kind"] for row in rows}
+    if "alerts" not in kinds and workplace.ledger.rows("night_end", "packets", site=site, night=night):
+        faults.append(Fault(_tar_name(workplace, night), "the tar of the night's alerts was not made"))
     return faults
 
 
@@ -215,29 +216,20 @@ def _nightly_tar(workplace: Workplace, night: date) -> _Wanted | None:
     packets = workplace.ledger.rows("night_end", "packets", site=workplace.survey.site.name, night=night)
     if not packets:
         return None
-    name = f"{workplace.survey.name}_{night:%Y%m%d}_alerts.tar"
+    name = _tar_name(workplace, night)
     path = _folder(workplace, night) / name
-    with new_file(path) as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for packet in packets:
-            content = _packet(workplace, packet)
-            member = tarfile.TarInfo(f"{packet['candid']}.avro")
-            member.size, member.mtime = len(content), int(packet["shutter_open"].timestamp())
-            tar.addfile(member, io.BytesIO(content))
+    write_tar(path, ((f"{packet['candid']}.avro", _packet(workplace, packet)) for packet in packets))
     return _Wanted(name, "alerts", workplace.depot.relative(path), sha256_of(path), path.stat().st_size)
 
 
+def _tar_name(workplace: Workplace, night: date) -> str:
+    return f"{workplace.survey.name}_{night:%Y%m%d}_alerts.tar"
+
+
 def _packet(workplace: Workplace, packet: dict[str, Any]) -> bytes:
-    """Read one packet out of its exposure's tar and check it."""
-    with _existing(workplace, packet["packet_path"]).open("rb") as stream:
-        stream.seek(packet["packet_offset"])
-        content = stream.read(packet["packet_bytes"])
-    if hashlib.sha256(content).hexdigest() != packet["packet_sha256"]:
-        raise NeedsOperator(
-            Reason.CHECKSUM_MISMATCH,
-            f"the packet of alert {packet['candid']} in {packet['packet_path']} is not what was sent: its checksum "
-            "differs from the ledger's. Restore the tar from a backup and archive the night again.",
-        )
-    return content
+    """Read one packet out of its exposure's tar; it must be what was sent."""
+    place = Member(packet["packet_offset"], packet["packet_bytes"], packet["packet_sha256"])
+    return read_member(_existing(workplace, packet["packet_path"]), place)
 
 
 def _existing(workplace: Workplace, relative: str) -> Path:

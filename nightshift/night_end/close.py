@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
-from nightshift.night_end.nights import night_row, night_text
+from nightshift.night_end.nights import night_text, put_night
 from nightshift.vocabulary import EventLevel, ImageType, NightState
 from nightshift.workflow.due import due_runs
 from nightshift.workplace import Workplace
@@ -60,10 +60,10 @@ class Verdict:
 def begin_closing(workplace: Workplace, night: date, *, signal: Signal | None = None) -> NightState:
     """Mark that the end-of-night workflow runs, and return the state before.
 
-    A night that was closed begins again: late data may have come. A night that is closing already keeps the
+    A night of which nothing came is known from then on. A night that was closed begins again: late data may have come. A night that is closing already keeps the
     moment at which it began, so that a second call does not prolong its grace.
     """
-    before = NightState(night_row(workplace, night)["state"])
+    before = NightState(put_night(workplace, night)["state"])
     workplace.ledger.run("night_end", "begin_closing", site=workplace.survey.site.name, night=night, signal=signal)
     return before
 

@@ -104,10 +104,12 @@ def _mail(options: argparse.Namespace) -> int:
 
 def _close(options: argparse.Namespace) -> int:
     from nightshift.night_end.close import begin_closing, close
+    from nightshift.night_end.nights import night_row
     from nightshift.vocabulary import NightState
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        night_row(workplace, options.night)  # a slip of the finger makes no night
         begin_closing(workplace, options.night, signal="operator")
         state = close(workplace, options.night)
     print(f"The night of {options.night} is {state}.")

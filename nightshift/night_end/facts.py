@@ -194,7 +194,7 @@ def _needs(
     events: list[Row],
 ) -> list[str]:
     """Return what needs a human, most urgent first, each once."""
-    lines = list(outcome.reasons)
+    lines = [f"{line[0].upper()}{line[1:]}." for line in outcome.reasons]
     lines += [f"{e['message']}{_times(e['times'])}" for e in events if e["level"] in ("page", "error")]
 
     def human(reason: str | None) -> bool:

@@ -188,9 +188,9 @@ def account_arrivals(arrivals: Iterable[Row]) -> Identity:
 def _disposition(arrival: Row) -> tuple[str, Member]:
     disposition, name = Disposition(arrival["disposition"]), arrival["inbox_name"]
     if disposition is Disposition.REGISTERED and arrival["exposure_id"] is not None and not arrival["has_frame"]:
-        return "", Member(name, detail="registered by name, but no raw frame is in the ledger")
+        return "", Member(name, detail="registered without a raw frame in the ledger")
     if disposition is Disposition.QUARANTINED and not arrival["has_quarantine"]:
-        return "", Member(name, detail="called quarantined, but not in quarantine")
+        return "", Member(name, detail="called quarantined and not in quarantine")
     return disposition, Member(name, arrival["reason"] or "")
 
 
@@ -226,7 +226,7 @@ def _end_of_frame(frame: Row, use: Row | None, kinds: set[str]) -> tuple[str, Me
     if image_type not in CALIBRATIONS or image_type not in kinds:
         return "archived only", Member(name)
     if use is None:
-        return "", Member(name, detail=f"{image_type} frames were looked at by no master")
+        return "", Member(name, detail=f"of type {image_type} looked at by no master")
     if use["accepted"]:
         return "in a master", Member(name)
     return "kept out of a master", Member(name, use["reason"] or "")
@@ -261,8 +261,8 @@ def account_units(
 
 def _end_of_unit(key: str, row: Row | None, end: tuple[str, Member] | None) -> tuple[str, Member]:
     if row is None:
-        return end or ("", Member(key, detail="units were never planned"))
+        return end or ("", Member(key, detail="never planned"))
     state = UnitState(row["state"])
     if not state.ended:
-        return "", Member(key, detail=f"units are still {state}")
+        return "", Member(key, detail=f"still {state}")
     return state, Member(key, row["reason"] or "", row.get("detail") or "")

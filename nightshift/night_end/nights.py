@@ -3,11 +3,13 @@
 from datetime import date
 from typing import Any
 
+from nightshift.errors import NeedsOperator
 from nightshift.nights import night_bounds
 from nightshift.settings import Survey
+from nightshift.vocabulary import Reason
 from nightshift.workplace import Workplace
 
-__all__ = ["night_row", "night_text"]
+__all__ = ["night_row", "night_text", "put_night"]
 
 
 def night_text(survey: Survey, night: date) -> str:
@@ -16,10 +18,27 @@ def night_text(survey: Survey, night: date) -> str:
 
 
 def night_row(workplace: Workplace, night: date) -> dict[str, Any]:
-    """Return the night's row of the ledger; a night of which nothing came gets one."""
-    site = workplace.survey.site
-    begins, ends = night_bounds(site, night)
-    workplace.ledger.run("night_end", "put_night", site=site.name, night=night, begins=begins, ends=ends)
-    row = workplace.ledger.row("night_end", "night", site=site.name, night=night)
-    assert row is not None
+    """Return the night's row of the ledger.
+
+    Raises
+    ------
+    NeedsOperator
+        If the ledger knows no such night: looking at one must not make one.
+    """
+    row = workplace.ledger.row("night_end", "night", site=workplace.survey.site.name, night=night)
+    if row is None:
+        raise NeedsOperator(
+            Reason.NEVER_ARRIVED,
+            f"the ledger of {workplace.survey.site.name} has no night of {night}: nothing of it ever came. "
+            "A night is named by the date of its evening.",
+        )
     return row
+
+
+def put_night(workplace: Workplace, night: date) -> dict[str, Any]:
+    """Return the night's row of the ledger; a night of which nothing came gets one."""
+    begins, ends = night_bounds(workplace.survey.site, night)
+    workplace.ledger.run(
+        "night_end", "put_night", site=workplace.survey.site.name, night=night, begins=begins, ends=ends
+    )
+    return night_row(workplace, night)

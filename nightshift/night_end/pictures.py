@@ -95,7 +95,9 @@ def _timeline(facts: NightFacts) -> Picture:
         for name in names:
             _points(axes, [r for r in facts.timeline if r["filter"] == name], column, scale, colour_of(name, names))
         for begin, end in facts.open_time.gaps:
-            axes.axvspan(begin, end, color=LINE, alpha=0.6, lw=0, zorder=0)
+            axes.axvspan(begin, end, color="#f1f3f6", lw=0, zorder=0)
+        lost = [r["shutter_open"] for r in facts.timeline if r[column] is None]
+        axes.plot(lost, [0.04] * len(lost), "|", color=BAD, ms=7, mew=1.2, transform=axes.get_xaxis_transform())
         axes.set_ylabel(label, **STYLE)
         axes.grid(axis="y", color=LINE, lw=0.5)
         axes.margins(y=0.15)
@@ -135,6 +137,10 @@ def _legend(axes: Axes, facts: NightFacts, names: list[str]) -> None:
         axes.plot([], [], "o", color=colour_of(name, names), ms=5, mew=0, label=name or "no filter")
     if any(not row["good"] for row in facts.timeline):
         axes.plot([], [], "x", color=BAD, ms=6, mew=1.4, label="not good")
+    if any(row["fwhm_px"] is None for row in facts.timeline):
+        axes.plot([], [], "|", color=BAD, ms=7, mew=1.2, label="not measured")
+    if facts.open_time.gaps:
+        axes.plot([], [], "s", color="#e4e8ed", ms=7, mew=0, label="no exposure")
     if names:
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=INK,
@@ -170,7 +176,7 @@ def _sky(facts: NightFacts) -> Picture:
     return Picture(
         "sky",
         "The night on the sky",
-        f"{len(facts.sky)} alerts as dots by filter and {len(facts.tracklets)} moving objects as numbered lines, "
+        f"{len(facts.sky)} alerts as rings by filter and {len(facts.tracklets)} moving objects as numbered lines, "
         f"in {len(fields)} of {len(counts)} fields.",
         _png(figure),
         680,
@@ -185,10 +191,10 @@ def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[s
         x, y = project(*outline.T)
         axes.fill(x, y, color="#f3f5f8", lw=0, zorder=0)
         axes.plot(np.append(x, x[0]), np.append(y, y[0]), color=LINE, lw=0.6, zorder=1)
-    for name in names:
+    for place, name in enumerate(names):  # rings of their own size, for the same object shows in several filters
         chosen = [row for row in alerts if row["filter"] == name]
         x, y = project(np.array([r["ra_deg"] for r in chosen]), np.array([r["dec_deg"] for r in chosen]))
-        axes.plot(x, y, "o", color=colour_of(name, names), ms=3, mew=0, alpha=0.55, zorder=2)
+        axes.plot(x, y, "o", mfc="none", mec=colour_of(name, names), ms=3 + 2.5 * place, mew=0.9, alpha=0.7, zorder=2)
     limits = _limits(project, alerts, outlines)
     _tracks(axes, facts, project, limits)
     axes.set_title(f"{facts.field_name(field)}: {len(alerts)} alerts", loc="left", **STYLE)
@@ -210,7 +216,7 @@ def _corners(stored: list[Any]) -> np.ndarray:
 
 def _projection(alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> tuple[Callable[..., Any], bool]:
     """Return a function from (ra, dec) in degrees to offsets in arcmin from the middle, and whether there is one."""
-    points = [*(outline for outline in outlines), *(np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts)]
+    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
     if not points:
         return lambda ra, dec: (ra * 0.0, dec * 0.0), False
     ra, dec = np.concatenate(points).T
@@ -225,7 +231,7 @@ def _projection(alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> tup
 
 
 def _limits(project: Callable[..., Any], alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> float:
-    points = [*outlines, *(np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts)]
+    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
     if not points:
         return 1.0
     x, y = project(*np.concatenate(points).T)

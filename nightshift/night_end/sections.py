@@ -121,6 +121,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return "—" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def _level(value: float | None) -> str:
+    """Return a level with as many digits as its size asks for: they run from 0.01 to 50,000."""
+    return number(value, 1 if value is not None and abs(value) >= 100 else 3)
+
+
 def duration(seconds: float | None) -> str:
     """Return a time span as a human says it."""
     if seconds is None:
@@ -189,8 +194,8 @@ def _quality(facts: NightFacts) -> Section:
         for r in facts.quality
     ]  # fmt: skip
     titles = columns(
-        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻)", ">Zero point", ">rms",
-        ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
+        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻)", ">Zero point", ">rms",
+        ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
     )  # fmt: skip
     return Section("Image quality", titles, rows, "" if rows else "No image was measured.")
 
@@ -241,7 +246,7 @@ def _calibrations(facts: NightFacts) -> Section:
     rows = [
         (
             m["kind"], m["filter"], f"{m['in_service']} of {m['masters']}", str(m["frames"]),
-            number(m["level"], 1), number(m["noise"], 3), " ".join(facts.sentence(r) for r in m["reasons"]),
+            _level(m["level"]), _level(m["noise"]), " ".join(facts.sentence(r) for r in m["reasons"]),
         )
         for m in facts.masters
     ]  # fmt: skip
@@ -260,19 +265,28 @@ def _kept_out(facts: NightFacts) -> Section:
 
 
 def _rejected(facts: NightFacts) -> Section:
+    groups: dict[tuple[str, str, str], list[Any]] = {}
+    for unit in facts.rejected:
+        if unit["state"] != UnitState.PROCESSED:
+            exposure, _, quadrant = unit_name(unit["unit_key"]).partition("/")
+            groups.setdefault((exposure, unit["state"], unit["reason"]), []).append((quadrant, unit["detail"]))
     rows = [
-        (unit_name(u["unit_key"]), u["state"], facts.sentence(u["reason"]), u["detail"])
-        for u in facts.rejected
-        if u["state"] != UnitState.PROCESSED
+        (exposure, _some([q for q, _ in units]), state, facts.sentence(reason), units[0][1])
+        for (exposure, state, reason), units in sorted(groups.items())
     ]
-    titles = columns("Exposure / detector / quadrant", "End", "Reason", "Detail")
+    titles = columns("Exposure", "Quadrants", "End", "Reason", "Detail of the first")
     note = "" if rows else "Every unit was processed."
     return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
 
 
+def _some(names: list[str], most: int = 4) -> str:
+    """Return a few of the names and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
 def _quarantine(facts: NightFacts) -> Section:
     rows = [
-        (r["inbox_name"], size(r["bytes"]), r["disposition"], facts.sentence(r["reason"]), r["detail"])
+        (plain(r["inbox_name"], 60), size(r["bytes"]), r["disposition"], facts.sentence(r["reason"]), r["detail"])
         for r in facts.quarantine
     ]
     titles = columns("File", ">Size", "Disposition", "Reason", "Detail")

@@ -141,7 +141,7 @@ select distinct packet_path
 from alerts where site = :site and night = :night and packet_path is not null order by packet_path;
 
 -- name: packets
-select candid, packet_path, packet_offset, packet_bytes, packet_sha256, shutter_open
+select candid, packet_path, packet_offset, packet_bytes, packet_sha256
 from alerts
 where site = :site and night = :night and state in ('released', 'sent', 'retracted')
 order by candid;
@@ -335,10 +335,13 @@ select * from (
 order by signal_to_noise desc, candid limit :most;
 
 -- name: loud_events
--- Each thing said aloud during the night, once, with how often.
+-- Each thing said aloud during the night, once, with how often; without what the books and the archive say by
+-- themselves as they stand now.
 select e.level, e.kind, e.message, max(e.subject) as subject, count(*) as times
 from events e join nights n on n.site = :site and n.night = :night
 where e.level in ('warning', 'error', 'page')
+    and e.kind not in ('archive_fault', 'mail_not_sent', 'manifest_mismatch', 'night_overdue', 'stragglers_failed',
+        'unbalanced')
     and (e.subject = :subject
          or e.night_time >= n.begins and e.night_time < n.ends
          or e.night_time is null and e.at >= (

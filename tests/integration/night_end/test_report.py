@@ -1,0 +1,165 @@
+"""The morning's mail, through a real mail server and parsed back."""
+
+import email
+import email.policy
+import re
+from html.parser import HTMLParser
+
+import pytest
+from night_rows import NIGHT
+
+from nightshift.errors import Retry
+from nightshift.night_end.accounts import account
+from nightshift.night_end.archive import archive, verify
+from nightshift.night_end.close import begin_closing
+from nightshift.night_end.mail import MailServer
+from nightshift.night_end.report import send_report, write_report
+
+pytestmark = pytest.mark.integration
+
+QUALITY = {
+    "fwhm_px": 2.3, "elongation": 1.1, "background": 210.0, "zero_point": 24.7, "zero_point_rms": 0.02,
+    "limiting_magnitude": 20.6, "astrometry_rms_arcsec": 0.07, "good": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def filled(workplace, night):
+    night.science(1)
+    night.science(2, filter="r")
+    night.frame(3, 1)
+    night.unit(3, 1, 1, quality=QUALITY)
+    night.unit(3, 1, 2, state="rejected", reason="seeing_too_poor", quality={**QUALITY, "good": False})
+    reference = night.reference()
+    first = night.alerts(1, [(150.10, 22.20), (150.12, 22.21)], reference)
+    night.tracklet(1, [first[0], *night.alerts(3, [(150.101, 22.201)], reference, seed=1)])
+    night.manifest()
+    account(workplace, NIGHT)
+    archive(workplace, NIGHT)
+    verify(workplace, NIGHT)
+    return night
+
+
+class Images(HTMLParser):
+    """The addresses of the images of a page."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.sources: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        if tag == "img":
+            self.sources.append(dict(attributes)["src"])
+
+
+def mails(folder):
+    return [
+        email.message_from_bytes(path.read_bytes(), policy=email.policy.default) for path in sorted(folder.glob("*"))
+    ]
+
+
+def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(workplace, filled, sink):
+    server, folder = sink
+    send_report(workplace, NIGHT, server=server)
+    (mail,) = mails(folder)
+    assert mail["Subject"] == "2026-01-15 demo: closed"
+    assert mail["To"] == "operator@localhost"
+    text = mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
+    assert text.startswith("The night closed to zero.\nNothing needs you.")
+    page = mail.get_body(("html",)).get_content()
+    pictures = {p["Content-ID"].strip("<>"): p for p in mail.walk() if p.get_content_maintype() == "image"}
+    shown = [source.removeprefix("cid:") for source in Images(page).sources]
+    assert sorted(shown) == sorted(pictures) and len(shown) == 3
+    assert all(p.get_content()[:8] == b"\x89PNG\r\n\x1a\n" for p in pictures.values())
+    assert "The stars are too wide." in page and "The stars are too wide." in text
+
+
+def test_a_second_send_changes_nothing(workplace, filled, sink):
+    server, folder = sink
+    send_report(workplace, NIGHT, server=server)
+    before = filled.query("select * from reports"), filled.query("select * from events")
+    send_report(workplace, NIGHT, server=server)
+    assert (filled.query("select * from reports"), filled.query("select * from events")) == before
+    assert len(mails(folder)) == 1
+
+
+def test_a_correction_is_a_mail_of_its_own_that_answers_the_first(workplace, filled, sink):
+    server, folder = sink
+    send_report(workplace, NIGHT, server=server)
+    send_report(workplace, NIGHT, server=server, resend=True)
+    first, second = mails(folder)
+    assert second["In-Reply-To"] == first["Message-ID"] != second["Message-ID"]
+    assert second["Subject"].startswith("Corrected: ")
+
+
+def test_a_mail_server_that_is_away_leaves_the_report_and_the_mail_goes_later(workplace, filled, sink):
+    server, folder = sink
+    with pytest.raises(Retry, match="did not take the mail"):
+        send_report(workplace, NIGHT, server=MailServer("127.0.0.1", 9))
+    assert workplace.depot.report(NIGHT, "report.html").exists()
+    assert filled.query("select sent_at from reports")[0]["sent_at"] is None
+    send_report(workplace, NIGHT, server=server)
+    assert len(mails(folder)) == 1
+
+
+def test_without_a_mail_server_the_report_is_written_and_the_night_goes_on(workplace, filled, monkeypatch):
+    monkeypatch.delenv("NIGHTSHIFT_SMTP", raising=False)
+    assert send_report(workplace, NIGHT).exists()
+    assert filled.query("select kind from events where kind = 'mail_not_sent'")
+
+
+def test_the_same_ledger_gives_the_same_report(workplace, filled):
+    folder = write_report(workplace, NIGHT).page.parent
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    write_report(workplace, NIGHT)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert set(before) == {"report.html", "report.txt", "timeline.png", "sky.png", "stamps.png"}
+
+
+def test_hostile_file_names_are_shown_and_do_nothing(workplace, filled):
+    name = "<script>alert(1)</script>\r\nBcc: x@y\x1b[2J\u202e.fits"
+    filled.arrival(name, b"x", "quarantined", reason="name_unsafe", detail='"><img src=x onerror=alert(1)>')
+    written = write_report(workplace, NIGHT)
+    page = written.page.read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;\\r\\nBcc" in page
+    assert "<script" not in page and "\x1b" not in page + written.text and "\u202e" not in page + written.text
+    assert sorted(Images(page).sources) == ["sky.png", "stamps.png", "timeline.png"]
+    assert not re.search(r"^Bcc", written.text, re.MULTILINE)
+
+
+def test_a_night_that_does_not_close_says_so_in_its_first_line(workplace, filled, sink):
+    server, folder = sink
+    filled.query("update units set state = 'running', ended_at = null, reason = null where quadrant = 2")
+    send_report(workplace, NIGHT, server=server)
+    (mail,) = mails(folder)
+    assert "DOES NOT CLOSE" in mail["Subject"]
+    first, second, *_ = mail.get_body(("plain",)).get_content().splitlines()
+    assert first == "The night does not close: 1 thing unaccounted for."
+    assert "5 still running" in second
+
+
+def test_a_night_of_which_nothing_came_has_a_report_too(workplace):
+    begin_closing(workplace, NIGHT, signal="clock")
+    written = write_report(workplace, NIGHT)
+    assert "No manifest came" in written.text
+    assert len(Images(written.page.read_text()).sources) == 2
+
+
+def test_what_needs_a_human_is_named_once_each(workplace, night):
+    night.science(1)
+    night.list(night.name(9, 1), b"x")
+    night.alerts(1, [(150.10, 22.20)], night.reference(), state="withheld")
+    night.frame(10, 1, listed=False)
+    night.unit(10, 1, 1), night.unit(10, 1, 2, state="failed", reason="internal_error")
+    night.manifest()
+    account(workplace, NIGHT)
+    archive(workplace, NIGHT)
+    verify(workplace, NIGHT)
+    assert write_report(workplace, NIGHT).facts.needs == [
+        f"1 file: The mountain's manifest names it, and it never arrived. First: {night.name(9)}.",
+        "1 unit: The program failed where it should not: a defect to report. "
+        f"First: democam/{10:014d}/d01/q2/processed/live.",
+        "1 alert withheld: look at them, then release or drop them.",
+        f"1 registered file not on the manifest. First: {night.name(10)}.",
+    ]
