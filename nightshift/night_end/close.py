@@ -60,8 +60,9 @@ class Verdict:
 def begin_closing(workplace: Workplace, night: date, *, signal: Signal | None = None) -> NightState:
     """Mark that the end-of-night workflow runs, and return the state before.
 
-    A night of which nothing came is known from then on. A night that was closed begins again: late data may have come. A night that is closing already keeps the
-    moment at which it began, so that a second call does not prolong its grace.
+    A night of which nothing came is known from then on. A night that was closed begins again, for late data may
+    have come. A night that is closing already keeps the moment at which it began, so that a second call does not
+    prolong its grace.
     """
     before = NightState(put_night(workplace, night)["state"])
     workplace.ledger.run("night_end", "begin_closing", site=workplace.survey.site.name, night=night, signal=signal)
