@@ -105,7 +105,7 @@ def _with_difference(
         rows={**result.rows, **outcome.rows},
         metrics={**result.metrics, **outcome.metrics},
         flags=tuple(dict.fromkeys(result.flags + tuple(outcome.flags))),
-        seconds=watch.seconds,
+        seconds={**watch.seconds, **outcome.seconds},
     )
 
 
