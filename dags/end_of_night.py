@@ -6,15 +6,14 @@ still runs when the night's deadline has passed is declared failed. Then the nig
 read back, reported and closed, whatever became of the steps before.
 """
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, TriggerRule, task
 
 from operators import steps
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.timetables import at_the_end_of_live_nights
-from operators.waiting import WaitForNight, value_of
+from operators.waiting import WaitForNight, WaitForRun
 
-SITE, NIGHT = value_of("begin", "site"), value_of("begin", "night")
+NIGHT = "{{ ti.xcom_pull(task_ids='begin') }}"
 
 with DAG(
     "end_of_night",
@@ -33,29 +32,19 @@ with DAG(
         return steps.begin_night_end(dag_run)
 
     settle = task(steps.settle_night)
+    request_moving_objects = task(steps.request_moving_objects)
     account = task(steps.account_for_night)
     archive = task(steps.archive_night)
     verify = task(steps.verify_archive)
     mail = task(steps.mail_report)
     close = task(steps.close_night)
 
-    late_data = WaitForNight(task_id="wait_for_late_data", night=NIGHT)
-    moving_objects = TriggerDagRunOperator(
-        task_id="moving_objects",
-        trigger_dag_id="moving_objects",
-        trigger_run_id=value_of("begin", "moving_objects_run"),
-        conf={"site": SITE, "night": NIGHT},
-        logical_date=None,
-        reset_dag_run=True,
-        wait_for_completion=True,
-        deferrable=True,
-        poke_interval=2,
-    )
     (
         begin()
-        >> late_data
+        >> WaitForNight(task_id="wait_for_late_data")
         >> settle(NIGHT)
-        >> moving_objects
+        >> request_moving_objects(NIGHT)
+        >> WaitForRun(task_id="wait_for_moving_objects", dag_id="moving_objects")
         >> account(NIGHT)
         >> archive(NIGHT)
         >> verify(NIGHT)

@@ -2,6 +2,7 @@
 
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -53,7 +54,7 @@ class AirflowApi:
             If it refuses.
         """
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
-        answer = self._post(f"/api/v2/dags/{dag_id}/dagRuns", body)
+        answer = self._authorised("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         if answer.status_code == httpx.codes.CONFLICT:
             return False
         if answer.status_code in (httpx.codes.OK, httpx.codes.CREATED):
@@ -66,14 +67,29 @@ class AirflowApi:
         )
         raise (Retry if passes else NeedsOperator)(Reason.INTERNAL_ERROR, text)
 
-    def _post(self, path: str, body: dict[str, Any]) -> httpx.Response:
-        answer = self._send(path, body, self._token or self._new_token())
+    def run_state(self, dag_id: str, run_id: str) -> str | None:
+        """Return the state of a run, or None where there is none.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If Airflow does not answer, or not as it should.
+        """
+        answer = self._authorised("GET", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        if not answer.is_success:
+            raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for {run_id}")
+        return str(answer.json()["state"])
+
+    def _authorised(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        answer = self._send(method, path, body, self._token or self._new_token())
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token's time was over
-            answer = self._send(path, body, self._new_token())
+            answer = self._send(method, path, body, self._new_token())
         return answer
 
     def _new_token(self) -> str:
-        answer = self._send("/auth/token", self._login, None)
+        answer = self._send("POST", "/auth/token", self._login, None)
         if not answer.is_success:
             kind = Retry if answer.is_server_error else NeedsOperator
             raise kind(
@@ -83,10 +99,10 @@ class AirflowApi:
         self._token = str(answer.json()["access_token"])
         return self._token
 
-    def _send(self, path: str, body: dict[str, Any], token: str | None) -> httpx.Response:
+    def _send(self, method: str, path: str, body: dict[str, Any] | None, token: str | None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            return self._client.post(path, json=body, headers=headers)
+            return self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Retry(Reason.INTERNAL_ERROR, f"Airflow does not answer: {error!r}") from error
 

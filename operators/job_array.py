@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import BaseOperator, TaskGroup
 
 from operators.links import JobLogLink
-from operators.waiting import WaitForArray, value_of
+from operators.waiting import WaitForArray
 
 __all__ = ["CollectArray", "JobArray", "SubmitArray"]
 
@@ -74,10 +74,10 @@ class JobArray(TaskGroup):
 
     def __init__(self, kind: str):
         super().__init__(group_id=kind)
-        array = value_of(f"{kind}.submit")
+        array = f"{{{{ ti.xcom_pull(task_ids='{kind}.submit') }}}}"
         with self:
             (
                 SubmitArray(task_id="submit", kind=kind)
-                >> WaitForArray(task_id="wait", array=array)
+                >> WaitForArray(task_id="wait", kind=kind)
                 >> CollectArray(task_id="collect", kind=kind, array=array)
             )

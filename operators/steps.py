@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ __all__ = [
     "InboxWatch",
     "account_for_night",
     "archive_night",
+    "array_of",
     "begin_night_end",
     "close_night",
     "collect_array",
+    "how_run_of_night_ended",
     "ingest_and_request",
     "mail_report",
+    "night_of_run",
     "post_alerts",
     "regenerate_references",
+    "request_moving_objects",
     "settle_night",
     "submit_array",
     "verify_archive",
@@ -54,6 +58,18 @@ def submit_array(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number:
         )
     log.info("array %s", name or "not needed: nothing is to be done")
     return name
+
+
+def array_of(kind: str, conf: Mapping[str, Any]) -> str | None:
+    """Return the name of the array that works for what a run's `conf` names, or None where there is none."""
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.keys import subject_of
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        job_key = subject_of(JobKind(kind), conf).job_key
+        waiting = workplace.ledger.rows("workflow", "open_submissions", job_key=job_key)
+    return waiting[-1]["name"] if waiting else None
 
 
 def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
@@ -241,7 +257,7 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
 # --- the end of a night -------------------------------------------------------------------------------------
 
 
-def begin_night_end(run: Any) -> dict[str, str]:
+def begin_night_end(run: Any) -> str:
     """Mark the night as closing and return it; skip where the clock asks for one that has begun to close.
 
     Parameters
@@ -253,25 +269,26 @@ def begin_night_end(run: Any) -> dict[str, str]:
 
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState
-    from nightshift.workflow.keys import run_id as workflow_run_id
     from nightshift.workplace import open_workplace
 
     conf = run.conf or {}
     by_clock = "night" not in conf
+    night = night_of_run(conf.get("night", ""), str(run.data_interval_end or ""))
     with open_workplace() as workplace:
-        night = night_that_ended(workplace, run.data_interval_end) if by_clock else date.fromisoformat(conf["night"])
         if by_clock and (state := night_state(workplace, night)) is not NightState.OPEN:
             raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
         begin_closing(workplace, night, signal="clock" if by_clock else conf.get("signal", "operator"))
-        key = {"site": workplace.survey.site.name, "night": night.isoformat()}
-    return {**key, "moving_objects_run": workflow_run_id("moving_objects", key, 0)}
+    return night.isoformat()
 
 
-def night_that_ended(workplace: Any, moment: Any) -> date:
-    """Return the night whose morning a moment lies in."""
+def night_of_run(night: str, ended_at: str) -> date:
+    """Return the night that a run is for: the one it was asked for, or the one that ended at a moment."""
     from nightshift.nights import night_of
+    from nightshift.workplace import survey_from_environment
 
-    return night_of(workplace.survey.site, moment)
+    if night:
+        return date.fromisoformat(night)
+    return night_of(survey_from_environment().site, datetime.fromisoformat(ended_at))
 
 
 def night_state(workplace: Any, night: date) -> Any:
@@ -315,6 +332,36 @@ def settle_night(night: str) -> str:
             give_up(workplace, runner_from_environment(), workplace.survey.site.name, day)
             given_up = fail_stragglers(workplace, day)
         return f"{given_up} units given up; alerts: {_post(workplace)}"
+
+
+def request_moving_objects(night: str) -> str:
+    """Ask for the night's run of moving objects, or find that it is there, and return its id."""
+    from operators.airflow_api import airflow_api
+
+    run_id, conf = _run_of_night("moving_objects", date.fromisoformat(night))
+    airflow_api().create_run("moving_objects", run_id, conf)
+    return run_id
+
+
+def _run_of_night(dag_id: str, night: date) -> tuple[str, dict[str, str]]:
+    from nightshift.workflow.keys import run_id
+    from nightshift.workplace import survey_from_environment
+
+    conf = {"site": survey_from_environment().site.name, "night": night.isoformat()}
+    return run_id(dag_id, conf, 0), conf
+
+
+def how_run_of_night_ended(dag_id: str, night: date) -> str | None:
+    """Return the state in which a workflow's run for a night ended, or None while it has not."""
+    from nightshift.errors import Retry
+    from operators.airflow_api import airflow_api
+
+    try:
+        state = airflow_api().run_state(dag_id, _run_of_night(dag_id, night)[0])
+    except Retry as error:
+        log.warning("%s", error)
+        return None
+    return state if state in ("success", "failed") else None
 
 
 def account_for_night(night: str) -> str:

@@ -6,19 +6,15 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import StartTriggerArgs
 
-from operators.triggers import ArrayTrigger, Asking, InboxTrigger, NightTrigger
+from operators.triggers import ArrayTrigger, Asking, InboxTrigger, NightTrigger, RunTrigger
 
-__all__ = ["Wait", "WaitForArray", "WaitForInbox", "WaitForNight", "value_of"]
+__all__ = ["Wait", "WaitForArray", "WaitForInbox", "WaitForNight", "WaitForRun"]
 
-
-def value_of(task_id: str, item: str = "") -> str:
-    """Return the template of what a task returned, or of one item of it.
-
-    It names the map index: without it Airflow asks for a sequence, which the triggerer's side does not answer, so
-    that a trigger with such a template would hang for ever.
-    """
-    item = f"['{item}']" if item else ""
-    return f"{{{{ ti.xcom_pull(task_ids='{task_id}', map_indexes=-1){item} }}}}"
+# a run is asked for with its night, or made by the clock at the night's end
+NIGHT_OF_RUN = {
+    "night": "{{ (dag_run.conf or {}).get('night', '') }}",
+    "ended_at": "{{ dag_run.data_interval_end or '' }}",
+}
 
 
 class Wait(BaseOperator):
@@ -53,19 +49,19 @@ class Wait(BaseOperator):
 
 
 class WaitForArray(Wait):
-    """Waits for an array of jobs.
+    """Waits for the array of what the run's `conf` names.
 
     Parameters
     ----------
-    array : str
-        Its name; a template.
+    kind : str
+        The kind of job.
     """
 
     trigger_class = ArrayTrigger
-    template_fields: Sequence[str] = ("array",)
+    template_fields: Sequence[str] = ("keys",)
 
-    def __init__(self, *, array: str, **kwargs: Any):
-        super().__init__(arguments={"array": array}, **kwargs)
+    def __init__(self, *, kind: str, **kwargs: Any):
+        super().__init__(arguments={"kind": kind, "keys": "{{ dag_run.conf | tojson }}"}, **kwargs)
 
 
 class WaitForInbox(Wait):
@@ -84,16 +80,25 @@ class WaitForInbox(Wait):
 
 
 class WaitForNight(Wait):
-    """Waits until nothing of a night is under way.
+    """Waits until nothing of the run's night is under way."""
+
+    trigger_class = NightTrigger
+    template_fields: Sequence[str] = ("night", "ended_at")
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(arguments=NIGHT_OF_RUN, **kwargs)
+
+
+class WaitForRun(Wait):
+    """Waits until another workflow's run for the same night has ended, however it ended.
 
     Parameters
     ----------
-    night : str
-        The date of its evening; a template.
+    dag_id : str
     """
 
-    trigger_class = NightTrigger
-    template_fields: Sequence[str] = ("night",)
+    trigger_class = RunTrigger
+    template_fields: Sequence[str] = ("night", "ended_at")
 
-    def __init__(self, *, night: str, **kwargs: Any):
-        super().__init__(arguments={"night": night}, **kwargs)
+    def __init__(self, *, dag_id: str, **kwargs: Any):
+        super().__init__(arguments={"dag_id": dag_id, **NIGHT_OF_RUN}, **kwargs)

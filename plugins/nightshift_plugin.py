@@ -1,8 +1,11 @@
 """What Airflow must know of Nightshift before it reads a DAG."""
 
+import sys
+
 from airflow.plugins_manager import AirflowPlugin
 
 from operators.links import JobLogLink
+from operators.preload import preload
 from operators.timetables import NightTimetable
 
 
@@ -12,3 +15,6 @@ class NightshiftPlugin(AirflowPlugin):
     name = "nightshift"
     timetables = (NightTimetable,)
     operator_extra_links = (JobLogLink(),)
+
+
+preload(sys.argv)

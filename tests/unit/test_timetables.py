@@ -1,0 +1,82 @@
+"""When the end of a live night is due."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.timetables.base import DataInterval, TimeRestriction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightshift.nights import night_of
+from nightshift.settings import load_survey
+from operators import timetables
+from operators.timetables import NightTimetable, at_the_end_of_live_nights
+
+SITE = load_survey("ztf").site
+ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+
+
+@pytest.fixture
+def timetable():
+    return NightTimetable(SITE, delay_s=3600)
+
+
+def set_now(monkeypatch, moment):
+    class Fixed(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return moment
+
+    monkeypatch.setattr(timetables, "datetime", Fixed)
+
+
+def test_it_comes_back_from_its_own_text(timetable):
+    again = NightTimetable.deserialize(timetable.serialize())
+    assert again.serialize() == timetable.serialize()
+    assert "ztf" in again.summary or SITE.name in again.summary
+
+
+def test_every_night_has_one_run_an_hour_after_its_sunrise(monkeypatch, timetable):
+    set_now(monkeypatch, datetime(2026, 3, 1, tzinfo=UTC))
+    last, nights = None, []
+    for _ in range(20):
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=ANY_TIME)
+        assert info.run_after == info.data_interval.end + timedelta(hours=1)
+        last = info.data_interval
+        nights.append(night_of(SITE, last.end))
+    assert nights == [nights[0] + timedelta(days=i) for i in range(20)]
+
+
+def test_a_run_that_is_some_hours_late_still_happens_and_one_of_yesterday_does_not(monkeypatch, timetable):
+    _, ends = timetable.night(datetime(2026, 3, 1).date())
+    due = ends + timedelta(hours=1)
+    for late, kept in ((timedelta(seconds=1), True), (timedelta(hours=5), True), (timedelta(hours=7), False)):
+        set_now(monkeypatch, due + late)
+        info = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=ANY_TIME)
+        assert (info.run_after == due) is kept
+
+
+@given(moment=MOMENTS)
+def test_a_run_by_hand_gets_the_night_that_ended_last(moment):
+    timetable = NightTimetable(SITE)
+    interval = timetable.infer_manual_data_interval(run_after=moment)
+    assert interval.end <= moment < interval.end + timedelta(hours=36)
+    assert interval.start < interval.end
+
+
+@given(moment=MOMENTS)
+def test_the_night_of_a_run_is_read_from_the_end_of_its_interval(moment):
+    timetable = NightTimetable(SITE)
+    night = night_of(SITE, moment)
+    begins, ends = timetable.night(night)
+    assert night_of(SITE, ends) == night_of(SITE, begins) == night
+    assert isinstance(DataInterval(begins, ends), DataInterval)
+
+
+def test_only_a_live_survey_ends_its_nights_by_the_clock(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
+    monkeypatch.delenv("NIGHTSHIFT_CLOCK", raising=False)
+    assert at_the_end_of_live_nights() is not None
+    monkeypatch.setenv("NIGHTSHIFT_CLOCK", "2026-01-01T00:00:00+00:00=2019-03-26T20:00:00+00:00*10.0")
+    assert at_the_end_of_live_nights() is None
