@@ -12,11 +12,7 @@ from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
 from nightshift.vocabulary import Disposition, Reason
 
-__all__ = ["Arrival", "Known", "PhysicalFile", "StillChanging", "look_at"]
-
-
-class StillChanging(Exception):
-    """A file changed while it was read: it is not complete after all, and is looked at again later."""
+__all__ = ["Arrival", "Known", "PhysicalFile", "look_at"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nightshift.errors import BadInput, Retry
 from nightshift.files import copy_whole, write_whole
-from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, StillChanging, look_at
+from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, look_at
 from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import RawFrame, examine, register
@@ -59,7 +59,7 @@ def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
     for path in paths:
         try:
             arrival = _ingest_one(workplace, path)
-        except (FileNotFoundError, StillChanging):
+        except FileNotFoundError:
             continue
         except OSError as error:
             if error.errno in MACHINE:

@@ -4,6 +4,7 @@ The order makes any crash harmless: the bytes are whole in the depot before the 
 inbox only after both. A file that is found again after a crash is known by its arrival key.
 """
 
+import errno
 import os
 from dataclasses import dataclass
 from datetime import UTC
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import BadInput
-from nightshift.files import copy_whole, sha256_of
-from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, StillChanging
+from nightshift.files import copy_whole, new_file
+from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.classify import classify, field_of, filter_of, is_reduced
 from nightshift.ingest.header import FrameHeader, merged, read_header
 from nightshift.ingest.naming import ParsedName, parse_name
@@ -106,6 +107,7 @@ def register(workplace: Workplace, file: PhysicalFile, frame: RawFrame) -> Arriv
     ledger, survey = workplace.ledger, workplace.survey
     night = night_of(survey.site, frame.header.shutter_open)
     assert file.sha256 is not None and file.content is not None
+    ledger.rows("ingest", "lock_name", file_name=str(frame.key))  # two names may say the same frame
     before = ledger.row("ingest", "frame_like", file_name=file.name, **frame.key._asdict())
     if before is not None:
         return _seen_before(file, frame, before["sha256"] == file.sha256)
@@ -114,16 +116,7 @@ def register(workplace: Workplace, file: PhysicalFile, frame: RawFrame) -> Arriv
         raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent['sha256']}, the file has {file.sha256}")
     target = workplace.depot.raw(night, frame.key, file.path.name)
     _place(file, target)
-    _put_exposure(workplace, frame)
-    place = workplace.depot.relative(target)
-    _put_arrival(workplace, file, frame, place)
-    ledger.run(
-        "ingest", "put_raw_frame",
-        **frame.key._asdict(), arrival_key=file.key, inbox_name=file.name, path=place, sha256=file.sha256,
-        bytes=len(file.content), second_copy=_second_copy(workplace, target, place), header=frame.whole_header,
-    )  # fmt: skip
-    if frame.image_type is ImageType.SCIENCE:
-        _put_units(workplace, frame.key)
+    _put_frame(workplace, file, frame, target)
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
 
@@ -137,11 +130,12 @@ def _seen_before(file: PhysicalFile, frame: RawFrame, same: bool) -> Arrival:
 
 
 def _place(file: PhysicalFile, target: Path) -> None:
-    """Copy a file into the depot and read it back; what was read before must be what is there."""
-    copied, _ = copy_whole(file.path, target)
-    if copied != file.sha256 or sha256_of(target) != file.sha256:
-        target.unlink()
-        raise StillChanging(f"{file.path} changed while it was copied")
+    """Write a file's content into the depot whole, and read it back."""
+    assert file.content is not None  # it was read
+    with new_file(target) as stream:
+        stream.write(file.content)
+    if target.read_bytes() != file.content:
+        raise OSError(errno.EIO, f"{target} does not read back as it was written")
 
 
 def _second_copy(workplace: Workplace, source: Path, place: str) -> str | None:
@@ -161,42 +155,29 @@ def _second_copy(workplace: Workplace, source: Path, place: str) -> str | None:
     return str(target)
 
 
-def _put_exposure(workplace: Workplace, frame: RawFrame) -> None:
+def _put_frame(workplace: Workplace, file: PhysicalFile, frame: RawFrame, target: Path) -> None:
     survey, header = workplace.survey, frame.header
     night = night_of(survey.site, header.shutter_open)
     begins, ends = night_bounds(survey.site, night)
+    place = workplace.depot.relative(target)
+    units = _units(frame, survey) if frame.image_type is ImageType.SCIENCE else []
     workplace.ledger.run(
-        "ingest", "put_night", site=survey.site.name, night=night, begins=begins, ends=ends
-    )  # fmt: skip
-    workplace.ledger.run(
-        "ingest", "put_exposure",
-        instrument=frame.key.instrument, exposure_id=frame.key.exposure_id, site=survey.site.name, night=night,
+        "ingest", "put_frame",
+        **frame.key._asdict(), site=survey.site.name, night=night, begins=begins, ends=ends,
         ut_day=header.shutter_open.astimezone(UTC).date(), image_type=frame.image_type, field=frame.field,
         filter=frame.filter, exposure_s=header.exposure_s, shutter_open=header.shutter_open, ra_deg=header.ra_deg,
         dec_deg=header.dec_deg, airmass=header.airmass, object=header.object,
         program_id=header.program_id if header.program_id is not None else survey.alerts.program_id,
         sequence=header.sequence, sequence_index=header.sequence_index, sequence_length=header.sequence_length,
         detectors_expected=list(survey.camera.detector_ids), reduced=is_reduced(frame.image_type, survey),
+        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
+        second_copy=_second_copy(workplace, target, place), header=frame.whole_header, units={"rows": units},
     )  # fmt: skip
 
 
-def _put_arrival(workplace: Workplace, file: PhysicalFile, frame: RawFrame, place: str) -> None:
-    workplace.ledger.run(
-        "ingest", "put_arrival",
-        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
-        disposition=Disposition.REGISTERED, reason=None, detail="", site=workplace.survey.site.name,
-        night=night_of(workplace.survey.site, frame.header.shutter_open), instrument=frame.key.instrument,
-        exposure_id=frame.key.exposure_id, detector=frame.key.detector, kept_path=place,
-    )  # fmt: skip
-
-
-def _put_units(workplace: Workplace, key: FrameKey) -> None:
-    units = [
-        UnitKey(key.instrument, key.exposure_id, key.detector, quadrant)
-        for quadrant in workplace.survey.camera.quadrant_ids
+def _units(frame: RawFrame, survey: Survey) -> list[dict[str, Any]]:
+    """Return the units of reduction that a science frame brings: one a quadrant."""
+    return [
+        {"quadrant": quadrant, "unit_key": str(UnitKey(*frame.key, quadrant))}
+        for quadrant in survey.camera.quadrant_ids
     ]
-    workplace.ledger.run(
-        "ingest", "put_units",
-        **key._asdict(),
-        units={"rows": [{"quadrant": unit.quadrant, "unit_key": str(unit)} for unit in units]},
-    )  # fmt: skip

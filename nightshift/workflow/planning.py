@@ -324,7 +324,10 @@ def plan_differences(workplace: Workplace, subject: Subject) -> Plan:
 
 
 def plan_references(workplace: Workplace, subject: Subject) -> Plan:
-    """Plan one unit a quadrant of a field and filter that lacks this version and has enough good frames."""
+    """Plan one unit a quadrant of a field and filter that lacks this version and has enough good frames.
+
+    Where a person asked for some quadrants only (``quadrants`` of the run's conf: ``d01/q1,...``), only those.
+    """
     field = int(subject["field"])
     of_field = {"instrument": subject["instrument"], "field": field, "filter": subject["filter"]}
     version, policy = int(subject["version"]), workplace.survey.reference
@@ -337,9 +340,13 @@ def plan_references(workplace: Workplace, subject: Subject) -> Plan:
     good = defaultdict(list)
     for row in workplace.ledger.rows("workflow", "good_units", **of_field):
         good[row["detector"], row["quadrant"]].append(row)
+    asked = workplace.ledger.row("workflow", "conf_of_subject", subject=subject.job_key) or {"conf": {}}
+    wanted = {name for name in asked["conf"].get("quadrants", "").split(",") if name}
     units: list[PlannedUnit] = []
     nights: list[date] = []
     for place, rows in sorted(good.items()):
+        if wanted and f"d{place[0]:02d}/q{place[1]}" not in wanted:
+            continue
         if earliest is not None:
             rows = [row for row in rows if row["shutter_open"] < earliest]
         if place in made or len(rows) < policy.at_least_frames:

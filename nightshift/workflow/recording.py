@@ -17,6 +17,7 @@ from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
 from nightshift.keys import CalibrationKey, ReferenceKey, UnitKey
+from nightshift.nights import night_bounds, night_of
 from nightshift.vocabulary import (
     AttemptState,
     CalibrationKind,
@@ -256,9 +257,7 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
     """Write the master and what was made of each of its frames. A failure ends the version too, with its reason."""
     key, outcome, metrics = _calibration_key(ending.subject, ending.work), ending.outcome, ending.metrics
     in_service = ending.succeeded and key.kind.value in ending.products
-    begins = workplace.ledger.row(
-        "workflow", "night_bounds", site=workplace.survey.site.name, night=key.night
-    ) or {"begins": workplace.clock.now()}  # fmt: skip
+    valid_from, _ = night_bounds(workplace.survey.site, key.night)
     reason = None if in_service else outcome.reason or Reason.RESULT_INVALID
     workplace.ledger.run(
         "workflow", "put_calibration",
@@ -267,7 +266,7 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
         state=CalibrationState.IN_SERVICE if in_service else CalibrationState.REJECTED,
         reason=reason, detail=outcome.detail[:2000],
         product_key=ending.products.get(key.kind.value), frames=metrics.get("frames") or 0,
-        level=metrics.get("level"), noise=metrics.get("noise"), valid_from=begins["begins"],
+        level=metrics.get("level"), noise=metrics.get("noise"), valid_from=valid_from,
     )  # fmt: skip
     workplace.ledger.run(
         "workflow", "put_calibration_frames",
@@ -419,8 +418,11 @@ def record_reference(workplace: Workplace, ending: Ending) -> None:
     """Write a version of a reference. A field's first serves by the survey's policy; later ones wait for approval."""
     key, outcome, metrics = _reference_key(ending.work), ending.outcome, ending.metrics
     built = ending.succeeded and "reference" in ending.products
-    state, valid_from = _reference_state(workplace, ending, key) if built else (ReferenceState.REJECTED, None)
-    conf = workplace.ledger.row("workflow", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
+    asked = workplace.ledger.row("workflow", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
+    conf = asked["conf"]
+    state, valid_from = ReferenceState.REJECTED, None
+    if built:
+        state, valid_from = _reference_state(workplace, ending, key, conf.get("serves"))
     workplace.ledger.run(
         "workflow", "put_reference",
         field=key.field, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
@@ -429,8 +431,8 @@ def record_reference(workplace: Workplace, ending: Ending) -> None:
         product_key=ending.products.get("reference"), frames=metrics.get("frames") or 0,
         fwhm_px=metrics.get("fwhm_px"), zero_point=metrics.get("zero_point"),
         limiting_magnitude=metrics.get("limiting_magnitude"), valid_from=valid_from,
-        requested_by=conf["conf"].get("requested_by", "nightshift"),
-        request_reason=conf["conf"].get("request_reason", ""),
+        requested_by=conf.get("requested_by", "nightshift"),
+        request_reason=conf.get("request_reason", ""),
     )  # fmt: skip
     if not built:
         return
@@ -447,16 +449,24 @@ def record_reference(workplace: Workplace, ending: Ending) -> None:
 
 
 def _reference_state(
-    workplace: Workplace, ending: Ending, key: ReferenceKey
+    workplace: Workplace, ending: Ending, key: ReferenceKey, serves: str | None
 ) -> tuple[ReferenceState, datetime | None]:
-    """Return how a version begins its life: a first one serves from this night or the next."""
-    if key.version > 1:
-        return ReferenceState.BUILT, None
-    night = workplace.ledger.value("workflow", "night_of_job", job_key=ending.subject.job_key)
-    bounds = workplace.ledger.row("workflow", "night_bounds", site=workplace.survey.site.name, night=night)
-    assert bounds is not None  # its frames belong to a night
-    now = workplace.survey.reference.first_serves == "now"
-    return ReferenceState.IN_SERVICE, bounds["begins"] if now else bounds["ends"]
+    """Return how a version begins its life, and the shutter time from which it serves.
+
+    A field's first serves by the survey's policy: from the night of its frames, or from the next. A later one
+    serves as the person wanted who asked for it (``now``, ``next_night``), and else waits for approval.
+    """
+    site = workplace.survey.site
+    if key.version == 1 and serves is None:
+        night = workplace.ledger.value("workflow", "night_of_job", job_key=ending.subject.job_key)
+        begins, ends = night_bounds(site, night)
+        return ReferenceState.IN_SERVICE, begins if workplace.survey.reference.first_serves == "now" else ends
+    now = workplace.clock.now()
+    if serves == "now":
+        return ReferenceState.IN_SERVICE, now
+    if serves == "next_night":
+        return ReferenceState.IN_SERVICE, night_bounds(site, night_of(site, now))[1]
+    return ReferenceState.BUILT, None
 
 
 def _reference_key(work: UnitWork) -> ReferenceKey:

@@ -32,28 +32,36 @@ select instrument, exposure_id, detector, sha256, path from raw_frames where inb
 insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
 on conflict (site, night) do nothing;
 
--- name: put_exposure!
--- The first of its files says what it is. A file that comes late opens an exposure that had ended.
-insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
-    shutter_open, ra_deg, dec_deg, airmass, object, program_id, sequence, sequence_index, sequence_length,
-    detectors_expected, state, ended_at)
-values (:instrument, :exposure_id, :site, :night, :ut_day, :image_type::image_type, :field, :filter, :exposure_s,
-    :shutter_open, :ra_deg, :dec_deg, :airmass, :object, :program_id, :sequence, :sequence_index, :sequence_length,
-    :detectors_expected::smallint[],
-    case when :reduced then 'arriving' else 'ended' end::exposure_state, case when :reduced then null else now() end)
-on conflict (instrument, exposure_id) do update set
-    last_arrival_at = clock_timestamp(),
-    state = case when exposures.state = 'ended' and :reduced then 'arriving' else exposures.state end,
-    ended_at = case when :reduced then null else exposures.ended_at end;
-
--- name: put_raw_frame!
-insert into raw_frames (instrument, exposure_id, detector, arrival_key, inbox_name, path, sha256, bytes, second_copy,
-    header)
-values (:instrument, :exposure_id, :detector, :arrival_key, :inbox_name, :path, :sha256, :bytes, :second_copy,
-    :header);
-
--- name: put_units!
--- A unit that was counted as missing is due after all.
+-- name: put_frame!
+-- A raw frame with its night, exposure and units, in one statement. The first file of an exposure says what it is; one
+-- that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all.
+with new_night as (
+    insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
+    on conflict (site, night) do nothing
+), new_exposure as (
+    insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
+        shutter_open, ra_deg, dec_deg, airmass, object, program_id, sequence, sequence_index, sequence_length,
+        detectors_expected, state, ended_at)
+    values (:instrument, :exposure_id, :site, :night, :ut_day, :image_type::image_type, :field, :filter, :exposure_s,
+        :shutter_open, :ra_deg, :dec_deg, :airmass, :object, :program_id, :sequence, :sequence_index,
+        :sequence_length, :detectors_expected::smallint[],
+        case when :reduced then 'arriving' else 'ended' end::exposure_state,
+        case when :reduced then null else now() end)
+    on conflict (instrument, exposure_id) do update set
+        last_arrival_at = clock_timestamp(),
+        state = case when exposures.state = 'ended' and :reduced then 'arriving' else exposures.state end,
+        ended_at = case when :reduced then null else exposures.ended_at end
+), new_arrival as (
+    insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, site, night, instrument, exposure_id,
+        detector, kept_path)
+    values (:arrival_key, :inbox_name, :bytes, :sha256, 'registered', :site, :night, :instrument, :exposure_id,
+        :detector, :path)
+), new_frame as (
+    insert into raw_frames (instrument, exposure_id, detector, arrival_key, inbox_name, path, sha256, bytes,
+        second_copy, header)
+    values (:instrument, :exposure_id, :detector, :arrival_key, :inbox_name, :path, :sha256, :bytes, :second_copy,
+        :header)
+)
 insert into units (instrument, exposure_id, detector, quadrant, unit_key)
 select :instrument, :exposure_id, :detector, u.quadrant, u.unit_key
 from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)

@@ -327,9 +327,6 @@ from jsonb_to_recordset((:members)::jsonb -> 'rows')
     as m (unit_key text, position smallint, weight double precision)
 on conflict do nothing;
 
--- name: night_bounds
-select begins, ends from nights where site = :site and night = :night;
-
 -- Differences ------------------------------------------------------------------------------------------------
 
 -- name: differences_due
@@ -554,3 +551,63 @@ select night from jobs where job_key = :job_key;
 -- name: conf_of_subject
 -- What the newest run of a subject was asked with.
 select conf from runs where subject = :subject order by requested_at desc limit 1;
+
+-- Explanation ------------------------------------------------------------------------------------------------
+
+-- name: arrivals_like
+-- Arrivals of a file name, of an exposure, or by their own key.
+select arrived_at, inbox_name, bytes, disposition::text as disposition, reason, detail, kept_path
+from arrivals
+where inbox_name = :thing or exposure_id = :thing or arrival_key = :thing
+order by arrived_at, arrival_key;
+
+-- name: exposures_like
+select e.instrument, e.exposure_id, e.site, e.night, e.image_type::text as image_type, e.field, e.filter,
+    e.exposure_s, e.shutter_open, e.state::text as state, e.run_id, e.ended_at
+from exposures e
+where e.exposure_id = :thing or e.instrument || '/' || e.exposure_id = :thing
+    or exists (select from raw_frames r where r.instrument = e.instrument and r.exposure_id = e.exposure_id
+        and r.inbox_name = :thing)
+    or exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.unit_key = :thing)
+order by e.shutter_open, e.exposure_id;
+
+-- name: frames_like
+select r.detector, r.inbox_name, r.path, r.sha256, r.invalid_reason, r.registered_at
+from raw_frames r
+where r.instrument = :instrument and r.exposure_id = :exposure_id and (:thing in ('', r.inbox_name))
+order by r.detector;
+
+-- name: units_like
+select u.unit_key, u.state::text as state, u.reason, u.detail, u.flags, u.ended_at
+from units u
+left join raw_frames r using (instrument, exposure_id, detector)
+where u.instrument = :instrument and u.exposure_id = :exposure_id
+    and (:thing in ('', u.unit_key) or r.inbox_name = :thing)
+order by u.unit_key;
+
+-- name: uses_in_masters
+select f.detector, f.calibration_key, f.accepted, f.reason, f.level
+from calibration_frames f
+where f.instrument = :instrument and f.exposure_id = :exposure_id
+order by f.calibration_key, f.detector;
+
+-- name: attempts_of_unit
+select job_key, attempt, state::text as state, reason, detail, host, peak_memory_mb, created_at, ended_at
+from attempts where unit_key = :unit_key order by created_at, job_key, attempt;
+
+-- name: products_of_unit
+select p.product_key, p.kind, p.path, p.sha256, p.code_version, p.settings_hash, p.made_at,
+    array_agg(i.role || ' ' || i.input_key order by i.role, i.input_key) as inputs
+from products p left join product_inputs i using (product_key)
+where p.unit_key = :unit_key group by p.product_key order by p.product_key;
+
+-- name: difference_of_unit
+select reference_key, state::text as state, reason, detail, candidates from differences where unit_key = :unit_key;
+
+-- name: alerts_of_unit
+select state::text as state, reason, count(*) as alerts from alerts where unit_key = :unit_key
+group by state, reason order by state, reason;
+
+-- name: events_about
+select at, level::text as level, kind, message from events where subject = any (:subjects::text[]) order by event_id;

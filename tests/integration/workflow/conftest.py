@@ -15,6 +15,7 @@ from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
 from nightshift.workflow.keys import DAG_KINDS
 
+FRAMES_OF_A_SET = 2  # enough for a master here: each costs the test a file of a megabyte
 QUALITY = {"fwhm_px": 2.4, "elongation": 1.1, "zero_point": 26.0, "stars_matched": 90, "good": True}
 
 
@@ -95,7 +96,7 @@ def master(unit, *, rejects=None, bad_frames=None):
         {"key": f["key"], "accepted": f["key"] not in bad_frames, "reason": bad_frames.get(f["key"]), "level": 100.0}
         for f in unit.parameters["frames"]
     ]
-    few = len([row for row in rows if row["accepted"]]) < 5
+    few = len([row for row in rows if row["accepted"]]) < FRAMES_OF_A_SET
     if rejects or few:
         reason = rejects or Reason.TOO_FEW_FRAMES
         rows = [{**row, "accepted": False, "reason": row["reason"] or reason} for row in rows]
@@ -189,8 +190,8 @@ class Night:
     def bring_calibrations(self):
         """Let whole sequences of bias, dark and flat come in."""
         for start, kind in ((-60, "bias"), (-50, "dark"), (-40, "flat")):
-            for index in range(5):
-                self.bring(start + index, kind=kind, SEQNAME=kind, SEQINDEX=index + 1, SEQLEN=5)
+            for index in range(FRAMES_OF_A_SET):
+                self.bring(start + index, kind=kind, SEQNAME=kind, SEQINDEX=index + 1, SEQLEN=FRAMES_OF_A_SET)
 
     def due(self, dag_id=None):
         return [request for request in due_runs(self.workplace) if dag_id in (None, request.dag_id)]

@@ -1,0 +1,37 @@
+"""The commands ``nightshift due`` and ``nightshift explain``."""
+
+import argparse
+from typing import Any
+
+__all__ = ["register"]
+
+
+def register(subparsers: Any) -> None:
+    """Add the commands to the command line's subparsers."""
+    due = subparsers.add_parser("due", help="list the workflow runs that are due now; changes nothing")
+    due.set_defaults(run=_due)
+    explain = subparsers.add_parser("explain", help="tell the whole story of one file, exposure or unit")
+    explain.add_argument("thing", help="a file's name, an exposure's id, or a unit's key")
+    explain.set_defaults(run=_explain)
+
+
+def _due(options: argparse.Namespace) -> int:
+    from nightshift.workflow.due import due_runs
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        requests = due_runs(workplace)
+    for request in requests:
+        print(request.dag_id, request.run_id, " ".join(f"{key}={value}" for key, value in request.conf.items()))
+    print(f"{len(requests)} due")
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from nightshift.workflow.explain import explain
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        lines = explain(workplace, options.thing)
+    print("\n".join(lines) or f"The ledger knows nothing of {options.thing!r}.")
+    return 0 if lines else 1
