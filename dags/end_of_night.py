@@ -44,7 +44,7 @@ with DAG(
         >> WaitForNight(task_id="wait_for_late_data")
         >> settle(NIGHT)
         >> request_moving_objects(NIGHT)
-        >> WaitForRun(task_id="wait_for_moving_objects", dag_id="moving_objects")
+        >> WaitForRun(task_id="wait_for_moving_objects", workflow="moving_objects")
         >> account(NIGHT)
         >> archive(NIGHT)
         >> verify(NIGHT)

@@ -155,22 +155,23 @@ class RunTrigger(Asking):
 
     Parameters
     ----------
-    dag_id : str
+    workflow : str
+        Its DAG.
     night, ended_at : str
         As of `NightTrigger`.
     """
 
     interval_s = 2.0
 
-    def __init__(self, dag_id: str, night: str, ended_at: str):
+    def __init__(self, workflow: str, night: str, ended_at: str):
         super().__init__()
-        self.dag_id = dag_id
+        self.workflow = workflow
         self.night = night
         self.ended_at = ended_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        arguments = {"dag_id": self.dag_id, "night": self.night, "ended_at": self.ended_at}
+        arguments = {"workflow": self.workflow, "night": self.night, "ended_at": self.ended_at}
         return "operators.triggers.RunTrigger", arguments
 
     def question(self) -> Callable[[], str | None]:
@@ -178,4 +179,4 @@ class RunTrigger(Asking):
         from operators.steps import how_run_of_night_ended, night_of_run
 
         night = night_of_run(self.night, self.ended_at)
-        return lambda: how_run_of_night_ended(self.dag_id, night)
+        return lambda: how_run_of_night_ended(self.workflow, night)

@@ -94,11 +94,12 @@ class WaitForRun(Wait):
 
     Parameters
     ----------
-    dag_id : str
+    workflow : str
+        Its DAG.
     """
 
     trigger_class = RunTrigger
     template_fields: Sequence[str] = ("night", "ended_at")
 
-    def __init__(self, *, dag_id: str, **kwargs: Any):
-        super().__init__(arguments={"dag_id": dag_id, **NIGHT_OF_RUN}, **kwargs)
+    def __init__(self, *, workflow: str, **kwargs: Any):
+        super().__init__(arguments={"workflow": workflow, **NIGHT_OF_RUN}, **kwargs)
