@@ -1,8 +1,5 @@
 """Bring a ledger to the newest schema: alembic runs ``sql/migrations`` in order."""
 
-from alembic import command
-from alembic.config import Config
-
 from nightshift.ledger.database import SQL, Ledger, ledger_url
 from nightshift.vocabulary import reason_entries
 
@@ -17,6 +14,9 @@ def migrate(url: str | None = None) -> None:
     url : str, optional
         The ledger's libpq address; by default what the environment names.
     """
+    from alembic import command  # only here: every task and every job imports this package
+    from alembic.config import Config
+
     address = url or ledger_url()
     config = Config()
     config.set_main_option("script_location", str(SQL / "migrations"))
