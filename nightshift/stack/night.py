@@ -90,14 +90,15 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     machine.refuse_if_running()
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
-    ended_well = False
+    ended_well = keep = False
     try:
         with _told_to_end_like_ctrl_c():
             with view.shown():
                 outcome = _play(options, machine, view)
+            keep = options.keep
             ended_well = _tell(outcome, machine, console)
     finally:
-        if options.keep and machine.supervisor.pid() is not None:
+        if keep and machine.supervisor.pid() is not None:
             console.print(f"Everything is left running: `nightshift down --survey {survey.name}` ends it.")
         else:
             ended_well &= _stop(machine, console)
