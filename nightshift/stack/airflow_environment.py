@@ -48,6 +48,8 @@ def airflow_environment(folder: Path, *, database: str, port: int, secret: str, 
         "API__WORKERS": "1",
         "API__SECRET_KEY": _derived(secret, "api").hex(),
         "API_AUTH__JWT_SECRET": _derived(secret, "jwt").hex() * 2,
+        # parsing costs a CPU second a file; a file that changed is parsed at once all the same
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         "LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
