@@ -34,9 +34,11 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-LEDGER_EVERY_S = 3.0  # how often a quiet watch asks the ledger what is due
+LEDGER_EVERY_S = 2.0  # how often a quiet watch asks the ledger what is due
+ASK_EVERY_S = 1.0  # and a busy one
 LINGER_S = 6.0  # the next file of a sequence is taken in without a new task
-AT_MOST_S = 120.0  # of one task of ingest, however many files come
+AT_MOST_S = 300.0  # of one task of ingest, however busy the night
+LATELY_S = 300.0  # a run that was asked for longer ago keeps nobody waiting
 SWEEP_EVERY_S = 20.0
 PAUSE_S = 0.25
 LOG_LINES = 40  # of a job that did not end well
@@ -178,29 +180,35 @@ class InboxWatch:
 
 
 def ingest_and_request() -> str:
-    """Take in what came, ask for the runs that are due, sweep up stragglers; go on while files keep coming."""
+    """Take in what came, ask for the runs that are due, sweep up stragglers; go on while the night is busy."""
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.workplace import open_workplace
 
-    began = quiet_since = time.monotonic()
-    sweep_at, files, runs = began, 0, 0
+    began = busy_at = time.monotonic()
+    ask_at = sweep_at = began
+    files = runs = 0
     memory: dict = {}
     with open_workplace() as workplace:
         while True:
             came = complete_files(workplace.inbox, memory, workplace.survey)
             files += len(ingest_all(workplace, came)) if came else 0
-            asked = request_due(workplace)
-            runs += asked
             now = time.monotonic()
+            if came or now >= ask_at:
+                asked = request_due(workplace)
+                runs += asked
+                busy_at = now if came or asked or _under_way(workplace) else busy_at
+                ask_at = now + ASK_EVERY_S
             if now >= sweep_at:
                 _sweep(workplace)
                 sweep_at = now + SWEEP_EVERY_S
-            if came or asked:
-                quiet_since = now
-            if now - quiet_since > LINGER_S or now - began > AT_MOST_S:
+            if now - busy_at > LINGER_S or now - began > AT_MOST_S:
                 return f"{files} files, {runs} runs asked for"
             time.sleep(PAUSE_S)
+
+
+def _under_way(workplace: Any) -> bool:
+    return workplace.ledger.value("watch", "under_way", lately_s=LATELY_S) > 0
 
 
 def request_due(workplace: Any) -> int:
