@@ -287,20 +287,20 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
 
 
 def _judged_frames(ending: Ending, reason: Reason | None) -> list[dict[str, Any]]:
-    """Return one row a planned frame; one that the job says nothing of shares the master's fate."""
+    """Return one row a planned frame. Without a master no frame served, whatever the job thought of it."""
     judged = {row["key"]: row for row in ending.rows("frames")}
     rows = []
     for frame in ending.work.parameters["frames"]:
         instrument, exposure_id, detector = frame["key"].split("/")
-        row = judged.get(frame["key"], {"accepted": False, "reason": reason or Reason.RESULT_INVALID})
-        accepted = bool(row["accepted"])
+        row = judged.get(frame["key"], {"accepted": False})
+        accepted = bool(row["accepted"]) and reason is None
         rows.append(
             {
                 "instrument": instrument,
                 "exposure_id": exposure_id,
                 "detector": int(detector[1:]),
                 "accepted": accepted,
-                "reason": row.get("reason") if accepted else row.get("reason") or Reason.RESULT_INVALID,
+                "reason": None if accepted else row.get("reason") or reason or Reason.RESULT_INVALID,
                 "level": row.get("level"),
             }
         )
@@ -324,11 +324,13 @@ def record_science(workplace: Workplace, ending: Ending) -> None:
     states = {AttemptState.SUCCEEDED: UnitState.PROCESSED, AttemptState.REJECTED: UnitState.REJECTED}
     state = states.get(outcome.state, UnitState.FAILED)
     flags = [*ending.work.parameters.get("flags", []), *(outcome.result.flags if outcome.result else ())]
-    workplace.ledger.run(
+    changed = workplace.ledger.run(
         "workflow", "end_unit",
         unit_key=str(unit), state=state, detail=outcome.detail[:2000], flags=sorted({str(flag) for flag in flags}),
         reason=None if state is UnitState.PROCESSED else outcome.reason or Reason.RESULT_INVALID,
     )  # fmt: skip
+    if not changed:
+        return  # the night ended without it: the attempt keeps the result, the unit stays as it was declared
     if any(name in ending.metrics for name in _QUALITY):
         _put_image_quality(workplace, unit, ending.metrics, good=state is UnitState.PROCESSED)
     if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:

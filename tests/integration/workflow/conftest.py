@@ -99,7 +99,6 @@ def master(unit, *, rejects=None, bad_frames=None):
     few = len([row for row in rows if row["accepted"]]) < FRAMES_OF_A_SET
     if rejects or few:
         reason = rejects or Reason.TOO_FEW_FRAMES
-        rows = [{**row, "accepted": False, "reason": row["reason"] or reason} for row in rows]
         return UnitResult(
             unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(reason), rows={"frames": rows}
         )

@@ -266,6 +266,17 @@ def test_at_the_nights_hard_deadline_everything_open_is_given_up(night, exposure
     assert {row["state"] for row in attempts(night)} == {AttemptState.LOST}
 
 
+def test_a_result_after_the_night_was_closed_over_it_changes_the_unit_no_more(night, exposure):
+    name = night.start(exposure)
+    with night.workplace.ledger.connection.cursor() as cursor:
+        cursor.execute("update units set state = 'failed', reason = 'night_ended', ended_at = now()")
+    night.runner.finish(name)
+    night.collect(exposure)
+    assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "night_ended")}
+    assert night.rows("image_quality") == []
+    assert {row["state"] for row in attempts(night)} == {AttemptState.SUCCEEDED}
+
+
 def test_a_master_whose_tries_ran_out_ends_its_frames_with_the_reason(night):
     night.bring_calibrations()
     while requests := [r for r in night.due("calibrations") if r.conf["kind"] == "bias"]:

@@ -1,8 +1,12 @@
 """The ledger decides what is due."""
 
+import json
+
 import pytest
 
+from nightshift.ingest import ingest_all
 from nightshift.vocabulary import Reason
+from nightshift.workflow.due import mark_requested
 from nightshift.workplace import Workplace
 
 pytestmark = pytest.mark.integration
@@ -164,22 +168,29 @@ def test_asking_again_and_marking_again_is_one_run(night):
     request = night.due()[0]
     assert night.due() == [request]
     night.run(request)
-    from nightshift.workflow.due import mark_requested
-
     mark_requested(night.workplace, request)
     assert night.due() == []
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
 
 
-def test_a_run_that_vanished_is_asked_for_again_under_another_id(night):
+def test_a_run_that_vanished_before_it_began_is_asked_for_again_under_another_id(night):
+    night.calibrate()
+    night.bring(0)
+    request = night.due()[0]
+    mark_requested(night.workplace, request)
+    assert night.due() == []
+    policy = night.workplace.survey.exposure
+    night.later(seconds=2 * (policy.soft_deadline_s + policy.hard_deadline_s))
+    assert ids(night.due()) == [f"{request.run_id}__a2"]
+
+
+def test_a_run_whose_array_is_under_way_is_never_asked_for_twice(night):
     night.calibrate()
     night.bring(0)
     request = night.due()[0]
     night.start(request)
-    assert night.due() == []
-    policy = night.workplace.survey.exposure
-    night.later(seconds=2 * (policy.soft_deadline_s + policy.hard_deadline_s))
-    assert night.due() == []  # its array is still open: the sweeper's business
+    night.later(days=1)
+    assert night.due() == []  # what its array leaves is the sweeper's business
 
 
 def test_without_a_catalogue_the_first_good_frame_in_shutter_order_goes_first(night):
@@ -251,10 +262,6 @@ def test_frames_from_before_the_reference_are_differenced_after_it_and_later_one
 
 
 def test_the_night_ends_with_the_last_part_of_its_manifest(night):
-    import json
-
-    from nightshift.ingest import ingest_all
-
     def part(number):
         path = night.workplace.inbox / f"manifest_20260115_{number}.json"
         table = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-15", "part": number, "parts": 2}
@@ -266,8 +273,6 @@ def test_the_night_ends_with_the_last_part_of_its_manifest(night):
     part(1)
     (request,) = night.due()
     assert (request.run_id, request.conf["signal"]) == ("end_of_night__demo__20260115", "manifest")
-    from nightshift.workflow.due import mark_requested
-
     mark_requested(night.workplace, request)
     assert [(row["state"], row["signal"]) for row in night.rows("nights")] == [("closing", "manifest")]
     assert night.due() == []
