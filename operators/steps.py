@@ -273,7 +273,7 @@ def begin_night_end(run: Any) -> str:
     run : DagRun
         Asked for with a night, or made by the timetable at the night's end.
     """
-    from airflow.exceptions import AirflowSkipException
+    from airflow.sdk.exceptions import AirflowSkipException
 
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState

@@ -1,0 +1,180 @@
+"""What the tasks do, with a real ledger and inbox and without Airflow."""
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from nightshift.errors import Retry
+from nightshift.night_end.close import begin_closing
+from nightshift.nights import night_bounds
+from nightshift.runners.local import LocalRunner
+from nightshift.vocabulary import Reason
+from operators import airflow_api, steps
+
+NIGHT = date(2026, 1, 15)
+
+
+class Airflow:
+    """Takes runs and remembers them; may be away."""
+
+    def __init__(self):
+        self.runs: dict[str, str] = {}
+        self.away = False
+
+    def create_run(self, dag_id, run_id, conf):
+        if self.away:
+            raise Retry(Reason.INTERNAL_ERROR, "away")
+        new = run_id not in self.runs
+        self.runs.setdefault(run_id, dag_id)
+        return new
+
+    def run_state(self, dag_id, run_id):
+        if self.away:
+            raise Retry(Reason.INTERNAL_ERROR, "away")
+        return "running" if run_id in self.runs else None
+
+
+@pytest.fixture
+def airflow(monkeypatch) -> Airflow:
+    made = Airflow()
+    monkeypatch.setattr(airflow_api, "airflow_api", lambda: made)
+    return made
+
+
+@pytest.fixture(autouse=True)
+def environment(workplace, ledger_url, tmp_path, monkeypatch):
+    """The workplace of the test is the one that the environment names; the watch is quick and posts nothing."""
+    settings = {
+        "SURVEY": "demo",
+        "LEDGER": ledger_url,
+        "DEPOT": str(workplace.depot.root),
+        "INBOX": str(workplace.inbox),
+        "SPOOL": str(tmp_path / "spool"),
+        "RUNNER": "local",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(f"NIGHTSHIFT_{name}", value)
+    monkeypatch.delenv("NIGHTSHIFT_CLOCK", raising=False)
+    monkeypatch.setattr(steps, "LINGER_S", 1.5)
+    monkeypatch.setattr(steps, "LATELY_S", 0.0)
+    LocalRunner.from_environment().spool.prepare()
+
+
+def bring_biases(frames, count=2):
+    for index in range(count):
+        for detector in (1, 2):
+            frames(-60 + index, detector, kind="bias", SEQNAME="bias", SEQINDEX=index + 1, SEQLEN=count)
+
+
+def test_files_that_came_are_registered_and_the_run_of_their_set_is_asked_for(frames, airflow, workplace):
+    bring_biases(frames)
+    text = steps.ingest_and_request()
+    assert text == "4 files, 1 runs asked for"
+    assert airflow.runs == {"calibrations__democam__20260115__bias": "calibrations"}
+    assert not list(workplace.inbox.glob("*.fits"))
+
+
+def test_asking_twice_is_one_run(frames, airflow):
+    bring_biases(frames)
+    steps.ingest_and_request()
+    assert steps.ingest_and_request() == "0 files, 0 runs asked for"
+    assert len(airflow.runs) == 1
+
+
+def test_a_run_that_airflow_did_not_take_is_asked_for_again(frames, airflow):
+    bring_biases(frames)
+    airflow.away = True
+    with pytest.raises(Retry):
+        steps.ingest_and_request()
+    airflow.away = False
+    steps.ingest_and_request()
+    assert len(airflow.runs) == 1
+
+
+def news_of(watch):
+    """Look until there is something to say."""
+    deadline = datetime.now(UTC) + timedelta(seconds=20)
+    while datetime.now(UTC) < deadline:
+        if news := watch.news():
+            return news
+    raise AssertionError("no news")
+
+
+def test_the_watch_wakes_for_a_complete_file(frames):
+    watch = steps.InboxWatch(60)
+    frames(1)
+    assert news_of(watch) == "1 files"
+
+
+def test_the_watch_wakes_for_what_is_due_without_any_file(frames, airflow):
+    bring_biases(frames)
+    airflow.away = True
+    with pytest.raises(Retry):
+        steps.ingest_and_request()
+    assert "calibrations__democam__20260115__bias" in news_of(steps.InboxWatch(60))
+
+
+def test_the_watch_wakes_by_itself_on_a_quiet_night():
+    assert news_of(steps.InboxWatch(0.1)) == "time to sweep"
+
+
+def test_the_watch_outlives_a_ledger_and_an_inbox_that_do_not_answer(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", "/no/such/inbox")
+    watch = steps.InboxWatch(60)
+    assert watch.news() is None
+
+
+def a_run(**values):
+    return SimpleNamespace(**{"conf": {}, "data_interval_end": None, **values})
+
+
+def put_night(workplace):
+    begins, ends = night_bounds(workplace.survey.site, NIGHT)
+    with workplace.ledger.connection.cursor() as cursor:
+        cursor.execute(
+            "insert into nights (site, night, begins, ends) values (%s, %s, %s, %s)",
+            (workplace.survey.site.name, NIGHT, begins, ends),
+        )
+    return ends
+
+
+def test_the_clocks_run_closes_the_night_that_ended_and_does_not_do_twice_what_the_manifest_began(workplace):
+    morning = put_night(workplace) - timedelta(hours=5)
+    assert steps.begin_night_end(a_run(data_interval_end=morning)) == "2026-01-15"
+    with pytest.raises(AirflowSkipException, match="closing"):
+        steps.begin_night_end(a_run(data_interval_end=morning))
+
+
+def test_the_clocks_run_has_nothing_to_do_for_a_night_of_which_nothing_came(workplace):
+    with pytest.raises(AirflowSkipException, match="nothing came"):
+        steps.begin_night_end(a_run(data_interval_end=datetime(2026, 1, 16, 14, tzinfo=UTC)))
+
+
+def test_a_run_that_was_asked_for_with_its_night_may_begin_again(workplace):
+    put_night(workplace)
+    conf = {"site": "demo", "night": "2026-01-15", "signal": "manifest"}
+    assert [steps.begin_night_end(a_run(conf=conf)) for _ in range(2)] == ["2026-01-15"] * 2
+
+
+def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, workplace, monkeypatch):
+    bring_biases(frames)
+    airflow.away = True
+    with pytest.raises(Retry):
+        steps.ingest_and_request()
+    begin_closing(workplace, NIGHT, signal="manifest")
+    monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "nothing is under way"))
+    assert steps.why_night_may_close(NIGHT) is None
+    monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "the deadline of 9 s has passed"))
+    assert "deadline" in steps.why_night_may_close(NIGHT)
+
+
+def test_moving_objects_are_asked_for_once_and_waited_for(airflow):
+    assert steps.how_run_of_night_ended("moving_objects", NIGHT) is None
+    assert steps.request_moving_objects("2026-01-15") == steps.request_moving_objects("2026-01-15")
+    assert list(airflow.runs.values()) == ["moving_objects"]
+    assert steps.how_run_of_night_ended("moving_objects", NIGHT) is None
+    airflow.run_state = lambda *_: "failed"
+    assert steps.how_run_of_night_ended("moving_objects", NIGHT) == "failed"
