@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage, signal
 
 from reduction.difference import Difference
+from reduction.mask import FATAL
 
 __all__ = ["Candidate", "CandidateSettings", "Photometry", "ReferenceSources", "find_candidates"]
 
@@ -196,8 +197,8 @@ class _Stage:
         """Return the candidate of a peak, or why it is none."""
         settings, difference = self.settings, self.difference
         bad = difference.bad
-        stamp_bad = bad[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3]
-        n_bad = int(stamp_bad.sum()) + 25 - stamp_bad.size
+        tagged = difference.mask[max(row - 2, 0) : row + 3, max(column - 2, 0) : column + 3] & FATAL
+        n_bad = int(np.count_nonzero(tagged)) + 25 - tagged.size
         if n_bad > settings.bad_pixels:
             return "bad_pixels"
         edge = self._edge_distance(column, row)

@@ -8,7 +8,6 @@ the source and astrometric noise terms of Zackay, Ofek & Gal-Yam 2016, ApJ 830, 
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from scipy import ndimage, signal
@@ -16,11 +15,12 @@ from scipy import ndimage, signal
 from reduction.convolve import convolve, fill_bad
 from reduction.frame import Frame
 from reduction.kernel import MatchingKernel, fit_kernel
-from reduction.mask import FATAL, MaskBit
+from reduction.mask import FATAL
 from reduction.problems import Unusable
 from reduction.resample import resample
 from reduction.score import (
     MatchedStars,
+    Psf,
     StarScatter,
     add_rings,
     ring_residuals,
@@ -31,19 +31,7 @@ from reduction.score import (
 
 __all__ = ["Difference", "DifferencePsf", "DifferenceSettings", "Psf", "make_difference"]
 
-_CARRIED = 0.05  # share of the kernel's weight that bad pixels may have in a good one
-
-
-class Psf(Protocol):
-    """What the difference asks of a PSF model."""
-
-    radius: int
-
-    def evaluate(self, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
-        """Return a stamp of sum 1 for position (x, y), its star (dx, dy) off the middle pixel's centre."""
-
-    def fwhm(self, x: float | None = None, y: float | None = None) -> float:
-        """Return the full width at half maximum in pixels."""
+_CARRIED = 0.12  # share of the kernel's weight that bad pixels may have in a good one
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,8 @@ class Difference:
     mask : ndarray of uint16
         Bits of `MaskBit` of either image.
     bad : ndarray of bool
-        Whether any fatal bit is set.
+        Where there is no difference: a fatal bit is set, or bad pixels nearby carry much of the kernel's or the
+        filter's weight.
     score : ndarray of float32
         Signal to noise of a point source in each pixel; 0 where masked.
     filtered : ndarray of float32
@@ -212,12 +201,11 @@ def make_difference(
     kernel = _kernel(pair, stars.chosen(), settings)
     subtracted = _subtract(pair, kernel)
     difference_psf = DifferencePsf(psf, None if pair.forward else kernel)
-    mask = science.mask | template.mask
-    mask[subtracted.bad & ((mask & FATAL) == 0)] |= np.uint16(MaskBit.NAN)
     scored = _score(pair, subtracted, kernel, difference_psf, stars, settings)
     scored.quality["coverage"] = coverage
     return Difference(
-        image=subtracted.image, variance=subtracted.variance, mask=mask, bad=scored.bad, score=scored.score,
+        image=subtracted.image, variance=subtracted.variance,
+        mask=science.mask | template.mask, bad=scored.bad, score=scored.score,
         filtered=scored.filtered, template=template, matched=subtracted.matched, psf=difference_psf, kernel=kernel,
         convolved="reference" if pair.forward else "science", scatter=scored.scatter,
         noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,
@@ -258,7 +246,8 @@ def _kernel(pair: _Pair, stars: MatchedStars, settings: DifferenceSettings) -> M
         stars.y[chosen],
         radius=settings.kernel_radius_px,
         core=int(np.clip(math.ceil(2.2 * width), 3, settings.kernel_radius_px)),
-        half_stamp=int(np.clip(math.ceil(2.2 * wide), 6, 20)),
+        # A stamp must show what the kernel's outermost pixels make of the star's core.
+        half_stamp=settings.kernel_radius_px + int(np.clip(math.ceil(1.2 * wide), 2, 8)),
         order=settings.kernel_order,
         background_order=settings.background_order,
         at_least_stars=settings.at_least_stars,
@@ -344,7 +333,7 @@ def _score(
     weight = convolve(good, stamp**2)
     noise2 = _filter_noise(pair, subtracted, kernel.at(*middle), stamp, good)
     model = convolve(np.where(bad, np.float32(0), subtracted.matched), stamp)
-    scatter = star_scatter(image, variance, bad, subtracted.matched, stars, kernel)
+    scatter = star_scatter(image, variance, bad, psf, stars, kernel)
     noise2 += scatter_noise(model, scatter)
     add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
     seen = ~bad & (weight > 0.5 * float((stamp**2).sum()))

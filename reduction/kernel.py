@@ -8,6 +8,7 @@ basis (Bramich 2008, MNRAS 386, L77). Its outer pixels are bound in blocks of tw
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from scipy import linalg
 
@@ -17,6 +18,8 @@ __all__ = ["MatchingKernel", "fit_kernel", "polynomial_terms"]
 
 _SMOOTHNESS = 1e-5  # of the data's own weight
 _SYSTEMATIC = 0.01  # of a star's flux in a pixel: no star counts more than this says
+_WING = 0.02  # what a kernel's pixel may have at the edge of its core; less beyond it
+_VARIATION = 0.3  # of that, over the field
 _ROUNDS = 4
 _STARS_PER_TERM = 6  # a polynomial with more terms than the stars allow is not fitted
 
@@ -120,8 +123,8 @@ def _evaluate(coefficients: np.ndarray, shape: tuple[int, int], order: int) -> n
     return total
 
 
-def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the basis as a pixel-to-element index and the smoothness penalty between elements.
+def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the basis as a pixel-to-element index, a smoothness penalty between elements, and a ridge.
 
     Parameters
     ----------
@@ -136,6 +139,8 @@ def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray]:
         Which element each pixel belongs to; -1 outside of the circle.
     penalty : ndarray of float64, shape (elements, elements)
         c' P c is the sum of squared differences between neighbouring pixels.
+    ridge : ndarray of float64, shape (elements,)
+        Inverse variance of what a kernel of sum 1 is expected to have beyond the core: it falls as stars' wings do.
     """
     axis = np.arange(-radius, radius + 1)
     dx, dy = np.meshgrid(axis, axis)
@@ -168,7 +173,12 @@ def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray]:
                 penalty[b, a] -= 1
             elif (a >= 0) != (b >= 0):  # the edge of the kernel is drawn to zero
                 penalty[max(a, b), max(a, b)] += 1
-    return element, penalty
+    distance = np.hypot(dx, dy)
+    expected = _WING * (np.maximum(distance, core) / core) ** -4
+    ridge = np.bincount(
+        element[used], weights=np.where(distance > core, expected**-2, 0.0)[used], minlength=len(labels)
+    )
+    return element, penalty, ridge
 
 
 @dataclass(frozen=True)
@@ -184,60 +194,79 @@ class _Stamps:
     pixels: np.ndarray  # (stars,)
 
 
+@numba.njit(cache=True, nogil=True)
+def _fill_design(source, row, column, half, element, root, design):
+    """Fill the weighted design matrix of a stamp, transposed: (elements, pixels)."""
+    radius = element.shape[0] // 2
+    side = 2 * half + 1
+    for j in range(element.shape[0]):
+        for i in range(element.shape[1]):
+            e = element[j, i]
+            if e < 0:
+                continue
+            for v in range(side):
+                y = row - half + v - (j - radius)
+                x = column - half - (i - radius)
+                for u in range(side):
+                    design[e, v * side + u] += source[y, x + u]
+    for e in range(element.max() + 1):
+        for k in range(side * side):
+            design[e, k] *= root[k]
+
+
 def _stamp_equations(target, source, variance, bad, x, y, element, half, background_order) -> _Stamps:
     """Cut the stamps and form their normal equations. Stars that cannot be used have 0 pixels."""
     radius = element.shape[0] // 2
     elements = int(element.max()) + 1
-    n_background = (background_order + 1) * (background_order + 2) // 2
-    binding = np.zeros((element.size, elements), np.float32)
-    flat = element.ravel()
-    binding[np.flatnonzero(flat >= 0), flat[flat >= 0]] = 1
-    count = len(x)
-    matrix = np.zeros((count, elements, elements))
-    vector = np.zeros((count, elements))
-    cross = np.zeros((count, elements, n_background))
-    background_matrix = np.zeros((count, n_background, n_background))
-    background_vector = np.zeros((count, n_background))
-    square, pixels = np.zeros(count), np.zeros(count)
+    degrees = _degrees(background_order)
+    in_columns, in_rows = _axes(target.shape, background_order)
+    n_background, count = len(degrees), len(x)
+    products = np.zeros((count, elements + n_background + 1, elements + n_background + 1))
+    pixels = np.zeros(count)
     reach = half + radius
-    rows, columns = target.shape
-    for k, (column, row) in enumerate(zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True)):
-        if not (reach <= row < rows - reach and reach <= column < columns - reach):
+    side = 2 * half + 1
+    # Beyond the edge there is nothing, and within a kernel's radius of it the convolution lacks what is beyond.
+    inside = np.zeros(target.shape, bool)
+    inside[radius:-radius, radius:-radius] = True
+    spoiled = np.pad(bad | ~inside, reach, constant_values=True)
+    target, source, variance = (np.pad(a, reach) for a in (target, source, variance))
+    wide_bad = np.pad(bad, reach)
+    in_columns, in_rows = (np.pad(a, ((0, 0), (reach, reach))) for a in (in_columns, in_rows))
+    design = np.empty((elements + n_background + 1, side * side), np.float32)
+    for k, (column, row) in enumerate(
+        zip(np.rint(x).astype(int) + reach, np.rint(y).astype(int) + reach, strict=True)
+    ):
+        if not (reach <= row < target.shape[0] - reach and reach <= column < target.shape[1] - reach):
             continue
-        cut = np.s_[row - half : row + half + 1, column - half : column + half + 1]
-        wide = np.s_[row - reach : row + reach + 1, column - reach : column + reach + 1]
-        usable = ~bad[cut]
-        if (
-            usable.mean() < 0.9
-            or not usable[half - 2 : half + 3, half - 2 : half + 3].all()
-            or bad[wide].mean() > 0.1
-        ):
+        band, strip = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
+        usable = ~spoiled[band, strip]
+        wide = wide_bad[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        if usable.mean() < 0.6 or not usable[half - 2 : half + 3, half - 2 : half + 3].all() or wide.mean() > 0.1:
             continue
-        data = target[cut].astype(np.float64)
-        root = np.sqrt(usable / (variance[cut] + (_SYSTEMATIC * data) ** 2)).ravel().astype(np.float32)
-        windows = np.lib.stride_tricks.sliding_window_view(source[wide][::-1, ::-1], element.shape)
-        # Reversed twice: rows of `design` run backwards through the stamp, and so do all that goes with them.
-        design = windows.reshape(data.size, element.size) @ binding
-        stamp_y, stamp_x = np.mgrid[cut]
-        sky = polynomial_terms(stamp_x.ravel(), stamp_y.ravel(), target.shape, background_order)
-        augmented = np.empty((data.size, elements + n_background + 1), np.float32)
-        weight = root[::-1, None]
-        np.multiply(design, weight, out=augmented[:, :elements])
-        np.multiply(sky.T[::-1], weight, out=augmented[:, elements:-1], casting="same_kind")
-        np.multiply(data.ravel()[::-1, None], weight, out=augmented[:, -1:], casting="same_kind")
-        product = augmented.T @ augmented
-        matrix[k] = product[:elements, :elements]
-        vector[k] = product[:elements, -1]
-        cross[k] = product[:elements, elements:-1]
-        background_matrix[k] = product[elements:-1, elements:-1]
-        background_vector[k] = product[elements:-1, -1]
-        square[k] = product[-1, -1]
+        data = target[band, strip]
+        noise2 = variance[band, strip] + (_SYSTEMATIC * data) ** 2
+        root = np.sqrt(usable / np.where(usable, noise2, 1)).ravel()
+        design[:elements] = 0
+        _fill_design(source, row, column, half, element, root, design)
+        for number, (i, j) in enumerate(degrees):
+            design[elements + number] = np.outer(in_rows[j, band], in_columns[i, strip]).ravel() * root
+        design[-1] = data.ravel() * root
+        products[k] = design @ design.T
         pixels[k] = usable.sum()
-    return _Stamps(matrix, vector, cross, background_matrix, background_vector, square, pixels)
+    kernel, sky = slice(0, elements), slice(elements, -1)
+    return _Stamps(
+        matrix=products[:, kernel, kernel],
+        vector=products[:, kernel, -1],
+        cross=products[:, kernel, sky],
+        background_matrix=products[:, sky, sky],
+        background_vector=products[:, sky, -1],
+        square=products[:, -1, -1],
+        pixels=pixels,
+    )
 
 
 def _solve(
-    stamps: _Stamps, used: np.ndarray, terms: np.ndarray, penalty: np.ndarray
+    stamps: _Stamps, used: np.ndarray, terms: np.ndarray, penalty: np.ndarray, ridge: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the kernel's coefficients (terms, elements) and the background's, from the stars used."""
     n_terms, elements = len(terms), penalty.shape[0]
@@ -264,7 +293,7 @@ def _solve(
     scale = _SMOOTHNESS * np.trace(system[:elements, :elements]) / np.trace(penalty)
     for i in range(n_terms):
         part = slice(i * elements, (i + 1) * elements)
-        system[part, part] += scale * penalty
+        system[part, part] += scale * penalty + np.diag(ridge / (_VARIATION**2 if i else 1.0))
     system[np.diag_indices(size)] *= 1 + 1e-7
     factor = linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
     solution = linalg.cho_solve(factor, right, check_finite=False)
@@ -323,7 +352,7 @@ def fit_kernel(
     MatchingKernel or None
         None where too few stars could be used.
     """
-    element, penalty = kernel_basis(radius, min(core, radius))
+    element, penalty, ridge = kernel_basis(radius, min(core, radius))
     stamps = _stamp_equations(target, source, variance, bad, x, y, element, half_stamp, background_order)
     used = stamps.pixels > 0
     if used.sum() < at_least_stars:
@@ -332,7 +361,7 @@ def fit_kernel(
         order -= 1
     terms = polynomial_terms(x, y, target.shape, order)
     for _ in range(_ROUNDS):
-        coefficients, background = _solve(stamps, used, terms, penalty)
+        coefficients, background = _solve(stamps, used, terms, penalty, ridge)
         chi_square = _chi_square(stamps, terms, coefficients, background)
         median = np.median(chi_square[used])
         spread = 1.4826 * np.median(np.abs(chi_square[used] - median))
@@ -343,7 +372,7 @@ def fit_kernel(
             break
         used = keep
     else:
-        coefficients, background = _solve(stamps, used, terms, penalty)
+        coefficients, background = _solve(stamps, used, terms, penalty, ridge)
         chi_square = _chi_square(stamps, terms, coefficients, background)
     padded = np.concatenate([coefficients, np.zeros((len(terms), 1))], axis=1)  # element -1 is nothing
     return MatchingKernel(

@@ -6,6 +6,7 @@ measured on the matched stars of the difference itself and added to the noise wh
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from reduction.kernel import MatchingKernel
 
 __all__ = [
     "MatchedStars",
+    "Psf",
     "StarScatter",
     "add_rings",
     "ring_residuals",
@@ -20,6 +22,18 @@ __all__ = [
     "scatter_noise",
     "star_scatter",
 ]
+
+
+class Psf(Protocol):
+    """What the difference asks of a PSF model."""
+
+    radius: int
+
+    def evaluate(self, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
+        """Return a stamp of sum 1 for position (x, y), its star (dx, dy) off the middle pixel's centre."""
+
+    def fwhm(self, x: float | None = None, y: float | None = None) -> float:
+        """Return the full width at half maximum in pixels."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ def star_scatter(
     image: np.ndarray,
     variance: np.ndarray,
     bad: np.ndarray,
-    matched: np.ndarray,
+    psf: Psf,
     stars: MatchedStars,
     kernel: MatchingKernel,
     *,
@@ -93,21 +107,22 @@ def star_scatter(
 ) -> StarScatter:
     """Measure how stars scatter in flux, position and width in the difference, beyond their noise.
 
-    Each star's stamp of the difference is fitted by its matched profile, the profile's two gradients and its
-    Laplacian.
+    Each star's stamp of the difference is fitted by its profile, the profile's two gradients and its Laplacian. The
+    profile is the PSF's: an image's own would bring its noise, which the difference has as well.
     """
-    half = 6
+    half = min(6, psf.radius - 1)
+    crop = slice(psf.radius - half - 1, psf.radius + half + 2)
     rows, columns = image.shape
     values, errors = [], []
     chosen = stars.chosen()
-    for x, y in zip(chosen.x, chosen.y, strict=True):
+    for x, y, flux in zip(chosen.x, chosen.y, chosen.flux, strict=True):
         row, column = round(float(y)), round(float(x))
         if not (half < row < rows - half - 1 and half < column < columns - half - 1):
             continue
         wide = np.s_[row - half - 1 : row + half + 2, column - half - 1 : column + half + 2]
         if bad[wide].any():
             continue
-        profile = matched[wide]
+        profile = flux * psf.evaluate(column, row, dx=float(x) - column, dy=float(y) - row)[crop, crop]
         inner = profile[1:-1, 1:-1]
         gradient_x = (profile[1:-1, 2:] - profile[1:-1, :-2]) / 2
         gradient_y = (profile[2:, 1:-1] - profile[:-2, 1:-1]) / 2

@@ -20,7 +20,7 @@ from reduction.coadd import combine
 from reduction.cutouts import cut_out, write_cutouts
 from reduction.difference import Difference, DifferenceSettings, Psf, make_difference
 from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import FATAL
+from reduction.mask import FATAL, MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.score import MatchedStars
@@ -105,7 +105,11 @@ def difference_unit(
             difference,
             _photometry(work, calibrated),
             _reference_sources(calibrated, known),
-            CandidateSettings(sigma=survey.reduction.difference_sigma),
+            CandidateSettings(
+                sigma=survey.reduction.difference_sigma,
+                aperture_radius_px=survey.reduction.aperture_radius_px,
+                big_aperture_radius_px=survey.reduction.aperture_radius_px + 2,
+            ),
             at_most=4 * survey.alerts.at_most_per_unit,
         )
     with watch("write_difference"):
@@ -234,7 +238,9 @@ def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, differenc
     header["NOISERAT"] = difference.noise_ratio
     header["CONVOLVE"] = difference.convolved
     header["FLUXRAT"] = difference.quality["flux_ratio"]
-    frame = Frame(difference.image, difference.mask, difference.variance, calibrated.wcs, header)
+    mask = difference.mask.copy()
+    mask[difference.bad & ((mask & FATAL) == 0)] |= np.uint16(MaskBit.NAN)
+    frame = Frame(difference.image, mask, difference.variance, calibrated.wcs, header)
     return write_product(
         folder, "difference", "difference.fits", lambda stream: write_frame(stream, frame), inputs=_used(work)
     )
