@@ -20,7 +20,7 @@ from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
 from nightshift.stack.home import Home
 from nightshift.stack.ports import LOOPBACK, Ports, check_free
-from nightshift.stack.supervisor import Part, Supervisor, tail
+from nightshift.stack.supervisor import TOKEN, Part, Supervisor, tail
 from nightshift.vocabulary import Reason
 
 __all__ = ["ADMIN", "Machine", "Outside"]
@@ -145,7 +145,7 @@ class Machine:
         # env -i: the database runs as another user where root starts it, who needs none of our secrets
         database = Part(
             "postgres",
-            ("/usr/bin/env", "-i", "PATH=/usr/bin:/bin", *self.postgres.command),
+            ("/usr/bin/env", "-i", f"{TOKEN}={self.home.root}", "PATH=/usr/bin:/bin", *self.postgres.command),
             priority=10, user=self.postgres.operating_system_user,
             stop_signal="INT", stop_group=False, stop_wait_s=30,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from nightshift.errors import NeedsOperator, Retry
 from nightshift.stack.home import Home
 from nightshift.vocabulary import Reason
 
-__all__ = ["Part", "Supervisor", "configuration", "tail"]
+__all__ = ["TOKEN", "Part", "Supervisor", "configuration", "tail"]
 
 TOKEN = "NIGHTSHIFT_STACK"  # noqa: S105 - the name of a variable by which a stack's processes know their stack
 
@@ -177,7 +177,7 @@ class Supervisor:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NeedsOperator(
                     Reason.INTERNAL_ERROR,
-                    f"the supervisor did not start:\n{self.tail('supervisord', 15)}",
+                    f"the supervisor did not start:\n{tail(self.home.logs / 'supervisord.out', 15)}",
                 )
             time.sleep(0.05)
         self.home.remember(supervisor_pid=process.pid)
