@@ -1,0 +1,70 @@
+"""How a played night is timed, judged and read."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from nightshift.errors import NeedsOperator
+from nightshift.nights import night_bounds
+from nightshift.settings import load_survey
+from nightshift.stack.material import Making
+from nightshift.stack.night import NightOutcome, replay_clock
+from nightshift.vocabulary import NightState
+
+NIGHT = date(2026, 1, 15)
+
+
+def test_the_replay_stays_within_its_night_until_the_deadline():
+    survey = load_survey("demo")
+    begins, ends = night_bounds(survey.site, NIGHT)
+    clock = replay_clock(survey, NIGHT, deadline_s=600)
+    after = (clock.night - begins).total_seconds() + 600 * clock.rate
+    assert clock.night >= begins
+    assert begins + timedelta(seconds=after) < ends
+    assert abs((clock.now() - clock.night).total_seconds()) < 60 * clock.rate
+    assert clock.real.tzinfo is UTC
+    assert clock.real <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("state", "mailed", "good"),
+    [
+        (NightState.CLOSED, True, True),
+        (NightState.CLOSED, False, False),
+        (NightState.UNBALANCED, True, False),
+        (NightState.CLOSING, True, False),
+        ("", False, False),
+    ],
+)
+def test_only_a_night_that_closed_and_was_mailed_is_good(state, mailed, good):
+    assert NightOutcome(NIGHT, state, mailed, 1.0).good is good
+
+
+def making(tmp_path, *lines, code=0):
+    """A making process that says these lines and ends."""
+    script = f"import sys\nfor line in {[json.dumps(line) for line in lines]!r}: print(line)\nsys.exit({code})"
+    (tmp_path / "log").write_text("it went wrong here")
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    return Making(process, tmp_path / "log")
+
+
+def test_the_night_is_known_before_its_files_are_made(tmp_path):
+    ready = {"night": "2026-01-15", "files": ["/a", "/b"], "manifest": "/m", "catalogues": None, "truth": "/t"}
+    made = making(tmp_path, {"night": "2026-01-15"}, {"made": [1, 2]}, {"ready": ready})
+    assert made.night() == NIGHT
+    material = made.wait(lambda number, of: None)
+    assert [path.name for path in material.files] == ["a", "b"]
+    assert material.catalogues is None
+
+
+def test_what_the_making_process_says_of_its_failure_is_shown(tmp_path):
+    with pytest.raises(NeedsOperator, match="no file below"):
+        making(tmp_path, {"error": "no file below /x is named as the camera names them"}, code=1).night()
+
+
+def test_the_end_of_the_log_is_shown_where_making_fails_without_a_word(tmp_path):
+    with pytest.raises(NeedsOperator, match="it went wrong here"):
+        making(tmp_path, code=1).wait(lambda number, of: None)
