@@ -104,3 +104,44 @@ def test_where_nothing_was_submitted_there_is_nothing_to_wait_for(monkeypatch):
     (event,) = run_trigger(monkeypatch, runner, None)
     assert event.task_instance_state == "success"
     assert not runner.asked
+
+
+def killed_while_waiting(monkeypatch, runner, *, others: int) -> None:
+    """Let a person end a wait while `others` wait for the same array."""
+    poller = ArrayPoller(runner, 0.01)
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
+    monkeypatch.setattr("operators.triggers.shared_poller", lambda: poller)
+    monkeypatch.setattr("operators.triggers.KILL_PATIENCE_S", 0.05)
+    monkeypatch.setattr("operators.steps.array_of", lambda kind, conf: "a")
+
+    async def wait(trigger):
+        async for _ in trigger.run():
+            pass
+
+    async def scenario():
+        triggers = [ArrayTrigger("science", "{}") for _ in range(1 + others)]
+        tasks = [asyncio.create_task(wait(trigger)) for trigger in triggers]
+        while poller.watchers("a") < len(tasks):
+            await asyncio.sleep(0.01)
+        tasks[0].cancel()
+        await asyncio.gather(tasks[0], return_exceptions=True)
+        await triggers[0].cleanup()
+        assert not runner.cancelled  # a restart of the triggerer goes this way too
+        await triggers[0].on_kill()
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_wait_that_a_person_ended_takes_its_jobs_along(monkeypatch):
+    runner = CountingRunner({"a": JobState.RUNNING})
+    killed_while_waiting(monkeypatch, runner, others=0)
+    assert runner.cancelled == ["a"]
+
+
+def test_jobs_that_another_wait_has_adopted_are_left_alone(monkeypatch):
+    runner = CountingRunner({"a": JobState.RUNNING})
+    killed_while_waiting(monkeypatch, runner, others=1)
+    assert runner.cancelled == []
