@@ -1,7 +1,8 @@
-"""What the scheduler loads once, so that no task has to.
+"""What the scheduler and the DAG processor load once, so that no process which they fork has to.
 
-The local executor forks its workers from the scheduler, and they fork a process for every task: what the scheduler
-has imported is there at once, and in memory only once. Without it each task would import for longer than it works.
+The local executor forks its workers from the scheduler, and they fork a process for every task; the DAG processor
+forks one for every file that it reads. What the parent has imported is there at once, and in memory only once. Without
+it each would import for longer than it works.
 """
 
 import logging
@@ -11,13 +12,16 @@ __all__ = ["preload"]
 
 log = logging.getLogger(__name__)
 
-MODULES = (
-    "operators.airflow_api",
+WORKFLOWS = (
     "operators.forms",
     "operators.job_array",
     "operators.steps",
     "operators.timetables",
     "operators.waiting",
+    "airflow.providers.standard.decorators.python",
+)
+TASKS = (
+    "operators.airflow_api",
     "nightshift.alerts.post",
     "nightshift.ingest.inbox",
     "nightshift.ingest.ingest",
@@ -26,21 +30,19 @@ MODULES = (
     "nightshift.workflow.due",
     "nightshift.workflow.regenerate",
     "nightshift.workplace",
-    "airflow.providers.standard.decorators.python",
 )
+MODULES = {"scheduler": WORKFLOWS + TASKS, "dag-processor": WORKFLOWS}
 
 
 def preload(arguments: list[str]) -> None:
-    """Load what tasks need, if this process is a scheduler.
+    """Load what tasks need if this process is a scheduler, and what workflows import if it parses them.
 
     Parameters
     ----------
     arguments : list of str
         The process's command line.
     """
-    if "scheduler" not in arguments[1:2]:
-        return
-    for module in MODULES:
+    for module in MODULES.get(next(iter(arguments[1:2]), ""), ()):
         try:
             import_module(module)
         except ImportError:

@@ -12,8 +12,8 @@ from nightshift.vocabulary import Reason
 
 __all__ = ["Player", "playing"]
 
-AHEAD = 10  # science exposures that may be under way
-WAITING = 20  # files that may wait in the inbox
+AHEAD = 5  # science exposures that may be under way: more only wait, and miss the reference that is being built
+WAITING = 8  # files that may wait in the inbox
 INTERVAL_S = 0.05
 
 
