@@ -1,7 +1,7 @@
 """What the scheduler and the DAG processor load once, so that no process which they fork has to.
 
 The local executor forks its workers from the scheduler, and they fork a process for every task; the DAG processor
-forks one for every file that it reads. What the parent has imported is there at once, and in memory only once. Without
+forks one for every file that it reads. What the parent has imported is there at once and in memory once. Without
 it each would import for longer than it works.
 """
 
