@@ -130,7 +130,7 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
     view.files = len(material.files)
     with playing(
         material.files, material.manifest, home.inbox,
-        ledger_url=machine.ledger_url, site=survey.site.name, night=night,
+        ledger_url=machine.ledger_url, survey=survey, night=night,
         tell=lambda played: setattr(view, "played", played),
     ) as player:  # fmt: skip
         view.enter("the night is played")

@@ -1,4 +1,8 @@
-"""The thread that plays the night's files into the inbox, no faster than they are worked on."""
+"""The thread that plays the night's files into the inbox, no faster than they are worked on.
+
+A real night leaves minutes between two visits to a field, and so the time in which its reference is built. A night
+that is played in minutes waits for the reference instead; otherwise no frame would meet one.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +12,13 @@ from pathlib import Path
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger import Ledger
+from nightshift.settings import Survey
 from nightshift.vocabulary import Reason
 
 __all__ = ["Player", "playing"]
 
-AHEAD = 5  # science exposures that may be under way: more only wait, and miss the reference that is being built
-WAITING = 8  # files that may wait in the inbox
+AHEAD = 5  # science exposures that may be under way
+WAITING = 4  # files that may wait in the inbox
 INTERVAL_S = 0.05
 
 
@@ -66,7 +71,7 @@ def playing(
     inbox: Path,
     *,
     ledger_url: str,
-    site: str,
+    survey: Survey,
     night: date,
     tell: Callable[[int], None],
 ) -> Iterator[Player]:
@@ -80,7 +85,7 @@ def playing(
     inbox : Path
     ledger_url : str
         Asked how much is under way.
-    site : str
+    survey : Survey
     night : date
     tell : callable
         Called with the number of files played.
@@ -98,7 +103,7 @@ def playing(
             play(
                 files, inbox,
                 manifest=manifest, interval_s=INTERVAL_S, sleep=sleep, tell=lambda number, _: tell(number),
-                backpressure=lambda: _too_much(ledger, inbox, site, night),
+                backpressure=lambda: _too_much(ledger, inbox, survey, night),
             )  # fmt: skip
 
     player = Player(run)
@@ -109,10 +114,15 @@ def playing(
         player.join()
 
 
-def _too_much(ledger: Ledger, inbox: Path, site: str, night: date) -> bool:
+def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:
     if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
         return True
+    place = {"site": survey.site.name, "night": night}
     try:
-        return ledger.value("stack", "science_under_way", site=site, night=night) > AHEAD
+        if ledger.value("stack", "science_under_way", **place) > AHEAD:
+            return True
+        at_least = survey.reference.at_least_frames
+        serves_now = survey.reference.first_serves == "now"
+        return serves_now and ledger.value("stack", "reference_awaited", at_least=at_least, **place)
     except Retry:
         return True

@@ -85,3 +85,26 @@ where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 -- name: limit_idle_transactions!
 -- A process that was killed may leave its children holding its connection: its locks end with this.
 alter database airflow set idle_in_transaction_session_timeout = '30s';
+
+-- name: reference_awaited
+-- Whether a field and filter of which enough frames came has a reference that is due or being built.
+with good as (
+    select e.field, e.filter, u.detector, u.quadrant, count(*) as frames
+    from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
+    where e.site = :site and e.night = :night and e.field is not null and u.state = 'processed' and q.good
+    group by e.field, e.filter, u.detector, u.quadrant
+), pointing as (
+    select e.field, e.filter, count(*) as frames, bool_or(e.state <> 'ended') as under_way
+    from exposures e
+    where e.site = :site and e.night = :night and e.image_type = 'science' and e.field is not null
+    group by e.field, e.filter
+)
+select exists (
+    select from pointing p
+    where p.frames >= :at_least and (
+        (p.under_way and not exists (select from reference_images r where r.field = p.field and r.filter = p.filter))
+        or exists (select from good g
+            where g.field = p.field and g.filter = p.filter and g.frames >= :at_least
+                and not exists (select from reference_images r where r.field = g.field and r.filter = g.filter
+                    and r.detector = g.detector and r.quadrant = g.quadrant)))
+) as awaited;
