@@ -115,10 +115,12 @@ def playing(
 
 
 def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:
-    if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
-        return True
     place = {"site": survey.site.name, "night": night}
     try:
+        if ledger.value("stack", "exposure_is_coming", **place):
+            return False  # the mountain does not stop between two detectors of an exposure
+        if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
+            return True
         if ledger.value("stack", "science_under_way", **place) > AHEAD:
             return True
         at_least = survey.reference.at_least_frames
