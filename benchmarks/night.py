@@ -24,11 +24,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
 from nightshift.stack.home import Home
 from nightshift.stack.machine import AIRFLOW_PARTS
 from nightshift.stack.service import remembered_machine
 from nightshift.stack.supervisor import Supervisor
+from nightshift.vocabulary import Reason
 
 __all__ = ["run"]
 
@@ -113,10 +115,13 @@ def run() -> dict[str, float]:
                 exposures = ledger.value("stack", "exposures_ended", site="demo")
         finally:
             Supervisor(home).stop()
+    if not seconds:
+        raise NeedsOperator(Reason.NO_REFERENCE, "no exposure was differenced at once: every frame came too early")
     return {
         "night_wall_s": round(wall_s, 1),
         "peak_gb": round(meter.peak_bytes / 1e9, 3),
-        "last_file_to_alert_p95_s": round(float(np.percentile(seconds, 95)), 2) if seconds else float("inf"),
+        "last_file_to_alert_p95_s": round(float(np.percentile(seconds, 95)), 2),
         "orchestration_cpu_s": round(meter.airflow_cpu_s / max(exposures, 1), 3),
         "exposures_count": float(exposures),
+        "differenced_at_once_count": float(len(seconds)),
     }
