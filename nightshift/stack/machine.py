@@ -198,9 +198,7 @@ class Machine:
 
     def start(self) -> None:
         """Bring every part up in a home that was made, or raise with the end of the log of the one that fails."""
-        self.refuse_if_running()
-        embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
-        check_free(self.ports, frozenset(embedded))
+        self.check_can_start()
         self._write_accounts()
         self.home.broker_address.unlink(missing_ok=True)
         self.postgres.initialise()
@@ -213,13 +211,15 @@ class Machine:
         self._migrate()
         self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=UP_WITHIN_S)
 
-    def refuse_if_running(self) -> None:
-        """Raise if a stack of this home runs already."""
+    def check_can_start(self) -> None:
+        """Raise if a stack of this home runs already, or a port is taken; nothing is changed."""
         if self.supervisor.pid() is not None or self.supervisor.left():
             raise SettingsError(
                 f"a stack of {self.survey.name} runs already (in {self.home.root}): "
                 f"`nightshift down --survey {self.survey.name}` ends it"
             )
+        embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
+        check_free(self.ports, frozenset(embedded))
 
     def stop(self) -> None:
         """End every part."""

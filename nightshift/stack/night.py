@@ -19,7 +19,7 @@ from nightshift.errors import NightshiftError, Retry
 from nightshift.files import write_json
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
-from nightshift.settings import Survey, load_survey
+from nightshift.settings import SettingsError, Survey, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.material import MaterialRequest, start_material
@@ -87,7 +87,9 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     home = Home.of(survey.name)
     view = NightView(console, survey.title)
     machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
-    machine.refuse_if_running()
+    machine.check_can_start()
+    if options.raw is not None and not options.raw.is_dir():
+        raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
     ended_well = keep = False
@@ -243,7 +245,8 @@ def _score(ledger: Ledger, machine: Machine, night: date) -> "NightScore | None"
 
 def _stop(machine: Machine, console: Console) -> bool:
     """Stop everything and return whether nothing is left."""
-    console.print("stopping everything")
+    if machine.supervisor.pid() is not None:
+        console.print("stopping everything")
     machine.stop()
     left = machine.supervisor.left()
     for process in left:

@@ -23,7 +23,7 @@ def up(name: str) -> int:
     home = Home.of(name)
     new = not (home.run / f"{ADMIN}.secret").exists()
     machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=console.print)
-    machine.refuse_if_running()
+    machine.check_can_start()
     home.make(Kind.LIVE)
     try:
         machine.start()
