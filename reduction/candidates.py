@@ -32,6 +32,9 @@ class CandidateSettings:
     wide: float = 2.5  # of the PSF's width: wider is no star
     model_error: float = 0.05  # of the PSF in a pixel
     edge_px: float = 3.0
+    # a star within so many FWHM whose flux is so many times larger leaves residuals of this size: (FWHM, times)
+    crowd: tuple[float, int, float] = (16.0, 5, 2.0)  # within so many FWHM so many peaks: must stand out so far
+    star_residuals: tuple[tuple[float, float], ...] = ((1.5, 30.0), (3.5, 100.0))
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,15 @@ def find_candidates(
     candidates : list of Candidate
         Sorted by (y, x).
     dropped : dict of str to int
-        How many peaks were no candidates, by cause: ``bad_pixels``, ``edge``, ``dipole``, ``not_like_psf``,
-        ``not_fitted``; and ``peaks``, their number before any cut.
+        How many peaks were no candidates, by cause: ``bad_pixels``, ``edge``, ``dipole``, ``not_fitted``,
+        ``not_like_psf``, ``star_residual``, ``crowd``; and ``peaks``, their number before any cut.
     """
     settings = settings or CandidateSettings()
     rows, columns = difference.image.shape
     fwhm = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
     peaks = _peaks(difference.score, difference.bad, settings.sigma, max(1, round(fwhm)))
-    dropped = {"peaks": len(peaks), "bad_pixels": 0, "edge": 0, "dipole": 0, "not_like_psf": 0, "not_fitted": 0}
+    causes = ("bad_pixels", "edge", "dipole", "not_fitted", "not_like_psf", "star_residual", "crowd")
+    dropped = {"peaks": len(peaks)} | dict.fromkeys(causes, 0)
     if len(peaks) > at_most:
         return [], dropped
     stage = _Stage(difference, photometry, sources, settings, fwhm, _own_size(difference, fwhm))
@@ -167,6 +171,9 @@ def find_candidates(
         else:
             found.append(outcome)
     found = _without_repeats(found, fwhm)
+    apart = [c for c in found if not _in_crowd(c, peaks, difference.score, fwhm, settings)]
+    dropped["crowd"] = len(found) - len(apart)
+    found = apart
     found.sort(key=lambda candidate: (candidate.y, candidate.x))
     for number, candidate in enumerate(found, start=1):
         candidate.record["tblid"] = number
@@ -180,6 +187,23 @@ def _without_repeats(found: list[Candidate], fwhm: float) -> list[Candidate]:
         if all(math.hypot(candidate.x - k.x, candidate.y - k.y) > 0.7 * fwhm for k in kept):
             kept.append(candidate)
     return kept
+
+
+def _in_crowd(
+    candidate: Candidate,
+    peaks: list[tuple[int, int, int]],
+    score: np.ndarray,
+    fwhm: float,
+    settings: CandidateSettings,
+) -> bool:
+    """Tell whether a candidate is one of many peaks and stands out of them no further: a reflection, a bad edge."""
+    reach, number, times = settings.crowd
+    others = [
+        abs(float(score[row, column]))
+        for row, column, _ in peaks
+        if 1.5 * fwhm < math.hypot(column - candidate.x, row - candidate.y) < reach * fwhm
+    ]
+    return len(others) >= number and candidate.signal_to_noise < times * float(np.median(others))
 
 
 @dataclass(frozen=True)
@@ -211,15 +235,35 @@ class _Stage:
         opposite = -float(around.min())
         if opposite > max(3.5, settings.dipole_ratio * signal):
             return "dipole"
-        fit = _fit_psf(sign * difference.image, difference, column, row, self.fwhm, settings.model_error)
+        # On a star the noise is highest at its centre, and the score may peak beside it: start where the light does.
+        top, left = self._light_peak(sign * difference.filtered, row, column)
+        fit = _fit_psf(sign * difference.image, difference, left, top, self.fwhm, settings.model_error)
         if fit is None:
             return "not_fitted"
         shape = _moments(sign * difference.filtered, bad, fit.x, fit.y, self.fwhm).scaled(self.fwhm / self.own_size)
         width = shape.fwhm / self.fwhm
         if fit.chi_square > settings.chi_square or not settings.sharp < width < settings.wide:
             return "not_like_psf"
+        if self._is_star_residual(fit.x, fit.y, fit.flux):
+            return "star_residual"
         record = self._record(fit, shape, signal, row, column, sign, n_bad)
         return Candidate(fit.x, fit.y, sign > 0, signal, fit.flux, fit.flux_error * difference.noise_ratio, record)
+
+    def _is_star_residual(self, x: float, y: float, flux: float) -> bool:
+        """Tell whether a star so near is so bright that a residual of this flux is to be expected of it."""
+        stars = self.difference.stars
+        distance = np.hypot(stars.x - x, stars.y - y) / self.fwhm
+        return any(
+            bool(((distance < reach) & (stars.flux > times * flux)).any())
+            for reach, times in self.settings.star_residuals
+        )
+
+    def _light_peak(self, filtered: np.ndarray, row: int, column: int) -> tuple[int, int]:
+        """Return row and column of the filtered difference's maximum within about a PSF's width."""
+        window = _window(filtered.shape, column, row, max(1, round(self.fwhm)))
+        part = np.where(self.difference.bad[window], -np.inf, filtered[window])
+        j, i = np.unravel_index(int(np.argmax(part)), part.shape)
+        return int(j) + window[0].start, int(i) + window[1].start
 
     def _edge_distance(self, x: float, y: float) -> float:
         rows, columns = self.difference.image.shape

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import sep
 from scipy import ndimage, signal
 
 from reduction.convolve import convolve, fill_bad
@@ -98,13 +99,15 @@ class Difference:
         The reference on the science grid, as it is.
     matched : ndarray of float32
         The reference at the science image's flux scale, and PSF where it was the one convolved.
+    stars : MatchedStars
+        Of both images.
     psf : DifferencePsf
     kernel : MatchingKernel
     convolved : str
         ``reference`` or ``science``.
     scatter : StarScatter
     noise_ratio : float
-        Robust standard deviation of the score before it was divided by it.
+        Robust standard deviation of the filtered difference over the noise that both images' variances give it.
     deviation, filtered_deviation : float
         Robust standard deviation of image and filtered image.
     pixel_noise_ratio : float
@@ -125,6 +128,7 @@ class Difference:
     filtered: np.ndarray
     template: Frame
     matched: np.ndarray
+    stars: MatchedStars
     psf: DifferencePsf
     kernel: MatchingKernel
     convolved: str
@@ -206,7 +210,8 @@ def make_difference(
     return Difference(
         image=subtracted.image, variance=subtracted.variance,
         mask=science.mask | template.mask, bad=scored.bad, score=scored.score,
-        filtered=scored.filtered, template=template, matched=subtracted.matched, psf=difference_psf, kernel=kernel,
+        filtered=scored.filtered, template=template, matched=subtracted.matched, stars=stars,
+        psf=difference_psf, kernel=kernel,
         convolved="reference" if pair.forward else "science", scatter=scored.scatter,
         noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,
         pixel_noise_ratio=scored.pixel_noise_ratio, limiting_flux=scored.limiting_flux, coverage=coverage,
@@ -294,9 +299,16 @@ def _subtract(pair: _Pair, kernel: MatchingKernel) -> _Subtracted:
         image = (kernel.apply(pair.images[0]) - pair.images[1] + background) / unit
         variance = pair.variances[0] + pair.variances[1] / unit**2
     bad = pair.bads[0] | pair.bads[1] | _carried(pair.bads[1] if pair.forward else pair.bads[0], kernel)
+    image -= _mesh(image, bad, max(pair.fwhm)).back(dtype=np.float32)
     image[bad] = 0
     variance[bad] = 0
     return _Subtracted(image, variance.astype(np.float32), bad, matched, unit)
+
+
+def _mesh(image: np.ndarray, bad: np.ndarray, fwhm: float) -> sep.Background:
+    """Measure level and scatter of an image on a mesh: wide for a star, narrow for a ghost or a gradient."""
+    size = max(32, math.ceil(12 * fwhm))
+    return sep.Background(np.ascontiguousarray(image, np.float32), mask=bad, bw=size, bh=size, fw=3, fh=3)
 
 
 @dataclass(frozen=True)
@@ -331,29 +343,35 @@ def _score(
     filtered = convolve(image, stamp)
     good = (~bad).astype(np.float32)
     weight = convolve(good, stamp**2)
-    noise2 = _filter_noise(pair, subtracted, kernel.at(*middle), stamp, good)
-    model = convolve(np.where(bad, np.float32(0), subtracted.matched), stamp)
-    scatter = star_scatter(image, variance, bad, psf, stars, kernel)
-    noise2 += scatter_noise(model, scatter)
-    add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
     seen = ~bad & (weight > 0.5 * float((stamp**2).sum()))
     if seen.sum() < 100:
         raise Unusable("reference_unusable", "hardly a pixel is good in both images")
-    noise = np.sqrt(np.maximum(noise2, 1e-3 * float(np.median(noise2[seen]))))
-    score = np.where(seen, filtered / noise, np.float32(0)).astype(np.float32)
-    quiet = seen & (np.abs(model) < 3 * noise)
+    noise2 = _filter_noise(pair, subtracted, kernel.at(*middle), stamp, good)
+    noise2 = np.maximum(noise2, np.float32(1e-3 * float(np.median(noise2[seen]))))
+    model = convolve(np.where(bad, np.float32(0), subtracted.matched), stamp)
+    quiet = seen & (np.abs(model) < 3 * np.sqrt(noise2))
     if quiet.sum() < 500:
         quiet = seen
-    noise_ratio = robust_deviation(score[quiet])
-    quality = _check(score, quiet, noise_ratio, settings) | _noted(kernel, scatter, middle)
+    plain = np.where(seen, filtered / np.sqrt(noise2), np.float32(0))
+    noise_ratio = robust_deviation(plain[quiet])
+    quality = _check(plain, quiet, noise_ratio, settings)
+    noise2 *= np.float32(noise_ratio**2)
+    scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, kernel)
+    noise2 += scatter_noise(model, scatter)
+    add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
+    noise = np.sqrt(noise2)
+    score = np.where(seen, filtered / noise, np.float32(0)).astype(np.float32)
+    # Reflections and the like are no noise that was foreseen: where the score scatters more, it counts less.
+    score /= np.maximum(_mesh(score, ~seen, max(pair.fwhm)).rms(dtype=np.float32), np.float32(1))
+    score[~seen] = 0
+    quality |= _noted(kernel, scatter, middle)
     quality["masked"] = float(1 - seen.mean())
-    score /= np.float32(noise_ratio)
     thin = max(1, int(seen.sum()) // 20_000)
     flux_noise = noise[seen][::thin] / weight[seen][::thin]
     return _Scored(
         score, filtered, ~seen, scatter, noise_ratio, robust_deviation(image[quiet]),
         robust_deviation(filtered[quiet]), robust_deviation(image[quiet] / np.sqrt(variance[quiet])),
-        5 * noise_ratio * float(np.median(flux_noise)), quality,
+        5 * float(np.median(flux_noise)), quality,
     )  # fmt: skip
 
 

@@ -147,20 +147,20 @@ def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray, np.nda
     used = np.hypot(dx, dy) <= radius + 0.5
     inner = np.maximum(np.abs(dx), np.abs(dy)) <= core
 
-    def block(d: np.ndarray) -> np.ndarray:  # symmetrical about the core
-        return np.where(np.abs(d) <= core, d, np.sign(d) * (core + 1 + (np.abs(d) - core - 1) // 2 * 2))
+    def block(d: int) -> int:  # symmetrical about the core
+        return int(np.sign(d) * (core + 1 + (abs(d) - core - 1) // 2 * 2))
 
-    labels: dict[tuple[int, int, bool], int] = {}
+    labels: dict[tuple[int, int, str], int] = {}
     element = np.full(used.shape, -1)
     for j, i in zip(*np.nonzero(used), strict=True):
         if inner[j, i]:
-            key = (int(dx[j, i]), int(dy[j, i]), True)
+            key = (int(dx[j, i]), int(dy[j, i]), "core")
         else:
-            bx, by = block(dx[j, i]), block(dy[j, i])
-            # a side along the core would be a block of one pixel: bind two along it as well
-            bx = bx if abs(bx) > core else bx // 2 * 2
-            by = by if abs(by) > core else by // 2 * 2
-            key = (int(bx), int(by), False)
+            # beside the core two pixels along it are bound as well
+            beside_x, beside_y = abs(dx[j, i]) <= core, abs(dy[j, i]) <= core
+            bx = dx[j, i] // 2 if beside_x else block(dx[j, i])
+            by = dy[j, i] // 2 if beside_y else block(dy[j, i])
+            key = (int(bx), int(by), "x" if beside_x else "y" if beside_y else "corner")
         element[j, i] = labels.setdefault(key, len(labels))
     penalty = np.zeros((len(labels), len(labels)))
     pairs = [(element[:, :-1], element[:, 1:]), (element[:-1], element[1:])]

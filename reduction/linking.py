@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numba
 import numpy as np
+from scipy import stats
 from scipy.spatial import cKDTree
 
 __all__ = ["Detections", "LinkSettings", "Tracklet", "link"]
 
 _SEED_HOURS = 3.0  # between the two detections of a hypothesis, at most
 _PAIRS_AT_MOST = 20_000_000
+_AROUND_ARCSEC = 30.0  # where unrelated detections are counted
+_FIELD_DEG = 0.3  # an exposure with a detection so near is taken to cover the place
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,17 @@ class LinkSettings:
         Least and most.
     residual_arcsec : float
         Of a member from the line, at most; their rms is at most 0.6 of it.
+    chance : float
+        How many tracklets like it may be expected of the unrelated detections around it.
+    present : float
+        In which share of the exposures of its place, from its first to its last, it must have been detected.
     """
 
     at_least_detections: int = 4
     rate_deg_per_day: tuple[float, float] = (0.02, 5.0)
     residual_arcsec: float = 1.0
+    chance: float = 0.003
+    present: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,7 @@ def link(detections: Detections, settings: LinkSettings | None = None) -> tuple[
     moving = np.flatnonzero(~_static(night, settings))
     night = _Night(night.mjd[moving], night.ra[moving], night.dec[moving], night.exposure[moving])
     found = _merge(night, _best_first(night, _hypotheses(night, settings), settings), settings)
+    found = _not_by_chance(night, found, settings)
     back = order[moving]
     tracklets = [_tracklet(night, members, back) for members in found]
     return tuple(sorted(tracklets, key=lambda t: (detections.mjd[t.members[0]], t.dec_deg, t.ra_deg)))
@@ -293,6 +303,36 @@ def _merge(night: _Night, chosen: list[tuple[int, ...]], settings: LinkSettings)
         else:
             merged.append(members)
     return merged
+
+
+def _not_by_chance(night: _Night, found: list[tuple[int, ...]], settings: LinkSettings) -> list[tuple[int, ...]]:
+    """Leave out tracklets that the detections around them give by chance, or that were absent too often.
+
+    Where a difference is poor many false detections crowd together, and some of them lie on lines. The detections
+    nearby that belong to no better tracklet say how likely one falls on a given line in an exposure; two
+    members make the line, and the others must be more than chance brings to all the lines that can be drawn.
+    """
+    points = night.points()
+    tree = cKDTree(points)
+    around, wide = _chord(math.radians(_AROUND_ARCSEC / 3600)), _chord(math.radians(_FIELD_DEG))
+    share = (1.5 * settings.residual_arcsec / _AROUND_ARCSEC) ** 2
+    claimed = np.zeros(len(points), bool)
+    kept = []
+    for members in sorted(found, key=lambda m: (-len(m), m)):
+        middle = points[members[len(members) // 2]]
+        during = (night.mjd >= night.mjd[members[0]]) & (night.mjd <= night.mjd[members[-1]])
+        field = np.array(sorted(tree.query_ball_point(middle, wide)))
+        exposures = max(len(np.unique(night.exposure[field[during[field]]])), len(members))
+        near = np.array(sorted(tree.query_ball_point(middle, around)))
+        others = int((during[near] & ~claimed[near]).sum()) - int(np.isin(near, members).sum())
+        likely = min((others + 1) / exposures * share, 1.0)
+        lines = 0.5 * (others + 1) ** 2
+        if len(members) < settings.present * exposures:
+            continue
+        if lines * stats.binom.sf(len(members) - 3, exposures - 2, likely) <= settings.chance:
+            claimed[list(members)] = True
+            kept.append(members)
+    return kept
 
 
 def _tracklet(night: _Night, members: tuple[int, ...], back: np.ndarray) -> Tracklet:

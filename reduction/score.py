@@ -184,10 +184,10 @@ _RING_PX, _RINGS = 2, 12  # width and number of the rings about a bright star
 def ring_residuals(
     filtered: np.ndarray, noise2: np.ndarray, bad: np.ndarray, stars: MatchedStars, *, at_most: int = 25
 ) -> np.ndarray:
-    """Return what bright stars leave about them: mean square of the filtered difference by ring, over flux squared.
+    """Return what bright stars leave about them: variance of the filtered difference by ring, over flux squared.
 
     The kernel ends somewhere and stars have wings: what is left there follows no model, so that it is measured. Each
-    star gives the mean square beyond its noise; the median over the brightest stars stands for all.
+    star gives the variance beyond its noise; the median over the brightest stars stands for all.
 
     Returns
     -------
@@ -197,6 +197,7 @@ def ring_residuals(
     rows, columns = filtered.shape
     v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     ring = (np.hypot(u, v) / _RING_PX).astype(int)
+    inside = [ring == number for number in range(_RINGS)]
     found = []
     bright = stars.chosen()
     for x, y, flux in zip(bright.x[: 3 * at_most], bright.y, bright.flux, strict=False):
@@ -207,15 +208,20 @@ def ring_residuals(
         chosen = ~bad[cut] & (ring < _RINGS)
         if flux <= 0 or chosen.mean() < 0.5:
             continue
-        excess = (filtered[cut] ** 2 - noise2[cut])[chosen]
-        number = np.bincount(ring[chosen], minlength=_RINGS)
-        total = np.bincount(ring[chosen], weights=excess, minlength=_RINGS)
-        found.append(np.where(number > 0, total / np.maximum(number, 1), np.nan) / flux**2)
+        size, expected = np.abs(filtered[cut]), noise2[cut]
+        found.append([_ring_excess(size[part], expected[part]) / flux**2 for part in (chosen & r for r in inside)])
         if len(found) >= at_most:
             break
-    if len(found) < 3:
+    if len(found) < 5:
         return np.zeros(_RINGS)
-    return np.nan_to_num(np.maximum(np.nanmedian(found, axis=0), 0))
+    return np.maximum(np.nan_to_num(np.nanmedian(found, axis=0)), 0)
+
+
+def _ring_excess(size: np.ndarray, noise2: np.ndarray) -> float:
+    """Return the variance beyond the noise, from the median, which a new source in the ring does not move."""
+    if not size.size:
+        return math.nan
+    return (float(np.median(size / np.sqrt(noise2)) / 0.6745) ** 2 - 1) * float(np.median(noise2))
 
 
 def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> None:

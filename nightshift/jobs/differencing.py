@@ -110,15 +110,15 @@ def difference_unit(
                 aperture_radius_px=survey.reduction.aperture_radius_px,
                 big_aperture_radius_px=survey.reduction.aperture_radius_px + 2,
             ),
-            at_most=4 * survey.alerts.at_most_per_unit,
+            at_most=10 * survey.alerts.at_most_per_unit,
         )
     with watch("write_difference"):
         products = [_write_difference(work, folder, calibrated, difference)]
     quality = {**difference.quality, **{f"dropped_{cause}": count for cause, count in dropped.items()}}
     metrics = _metrics(calibrated, difference, len(candidates), quality)
     most = survey.alerts.at_most_per_unit
-    if len(candidates) > most or dropped["peaks"] > 4 * most:
-        text = f"{max(len(candidates), dropped['peaks'])} candidates, where {most} are the most that can be true"
+    if len(candidates) > most or dropped["peaks"] > 10 * most:
+        text = f"{len(candidates) or dropped['peaks']} candidates, where {most} are the most that can be true"
         problem = Unusable(Reason.TOO_MANY_CANDIDATES, text)
         return _rejected(problem, watch, products=tuple(products), metrics=metrics)
     with watch("cutouts"):

@@ -1,0 +1,231 @@
+"""The jobs on a node: reference, difference and moving objects, from files to files."""
+
+import gzip
+import io
+import json
+import tarfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+from difference_scenes import draw, grid, moffat, scene
+
+from nightshift.files import sha256_of
+from nightshift.jobs import difference, moving_objects, reference
+from nightshift.jobs.contract import Input, UnitWork
+from nightshift.settings import load_survey
+from nightshift.vocabulary import AttemptState, Reason
+from reduction.frame import read_frame, write_frame
+
+UNIT = "democam/20260115030000/d01/q1/processed/live"
+HEADER = {"EXPTIME": 30.0, "MAGZP": 25.0, "MAGZPRMS": 0.02, "MAGZPNUM": 50, "FILTER": "r"}
+
+
+@pytest.fixture
+def survey():
+    found = load_survey("demo")
+    return found.model_copy(update={"reduction": found.reduction.model_copy(update={"kernel_order": 1})})
+
+
+def given(role, path, key="") -> Input:
+    return Input(role, str(path), sha256_of(path), key or str(path))
+
+
+def table_of(x, y, flux, wcs) -> Table:
+    ra, dec = wcs.all_pix2world(x, y, 0)
+    flux = np.asarray(flux, float)
+    columns = {
+        "x": x, "y": y, "ra": ra, "dec": dec, "flux": flux, "flux_err": 0.01 * flux, "mag": 25 - 2.5 * np.log10(flux),
+        "mag_err": np.full(len(flux), 0.01), "psf_chi2": np.ones(len(flux)),
+    }  # fmt: skip
+    table = Table({name: np.asarray(values, float) for name, values in columns.items()})
+    table["flags"] = np.zeros(len(flux), np.int32)
+    table["star"] = np.ones(len(flux), bool)
+    return table
+
+
+def placed(folder, name, frame, psf, table) -> tuple:
+    image, sources = folder / f"{name}.fits", folder / f"{name}_sources.fits"
+    with image.open("x+b") as stream:
+        write_frame(stream, replace(frame, header={**HEADER, "FWHM": psf.fwhm()}), [psf.to_hdu()])
+    table.write(sources)
+    return image, sources
+
+
+def pair_on_disk(folder, pair):
+    x, y = pair.stars.x, pair.stars.y
+    inside = (x > 5) & (y > 5) & (x < 250) & (y < 250)
+    sources = table_of(x[inside], y[inside], pair.stars.flux[inside], pair.science.wcs)
+    image, table = placed(folder, "calibrated", pair.science, pair.psf, sources)
+    known, known_table = placed(folder, "reference", pair.reference, pair.reference_psf, sources)
+    return (
+        given("calibrated", image), given("sources", table), given("reference", known),
+        given("reference_sources", known_table),
+    )  # fmt: skip
+
+
+def work(folder, inputs, unit_key=UNIT, **parameters) -> UnitWork:
+    folder.mkdir(parents=True, exist_ok=True)
+    return UnitWork(unit_key, 1, "token", str(folder), tuple(inputs), parameters)
+
+
+def test_a_difference_job_leaves_the_difference_its_cutouts_and_numbered_candidates(tmp_path, survey):
+    pair = scene()
+    unit = work(tmp_path / "attempt", pair_on_disk(tmp_path, pair), exposure_s=30.0)
+    result = difference.run(unit, survey, tmp_path / "attempt")
+    assert result.state == AttemptState.SUCCEEDED
+    rows = result.rows["candidates"]
+    assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
+    assert [(row["y"], row["x"]) for row in rows] == sorted((row["y"], row["x"]) for row in rows)
+    for x, y in zip(pair.new_x, pair.new_y, strict=True):
+        row = min(rows, key=lambda r: np.hypot(r["x"] - x, r["y"] - y))
+        assert np.hypot(row["x"] - x, row["y"] - y) < 1.0
+        assert pair.science.wcs.all_world2pix(row["ra_deg"], row["dec_deg"], 0)[0] == pytest.approx(row["x"])
+    told = result.metrics["difference"]
+    assert told["state"] == "processed" and told["reason"] is None and told["candidates"] == len(rows)
+    assert {product.kind for product in result.products} == {"difference", "cutouts"}
+    frame = read_frame(tmp_path / "attempt" / "difference.fits")
+    assert frame.shape == pair.science.shape and np.isfinite(frame.image).all()
+    with tarfile.open(tmp_path / "attempt" / "cutouts.tar") as archive:
+        assert len(archive.getnames()) == 3 * len(rows)
+        content = archive.extractfile("1_difference.fits.gz").read()
+    with fits.open(io.BytesIO(gzip.decompress(content))) as units:
+        assert units[0].data.shape == (63, 63)
+        assert units[0].data[31, 31] > 0
+    json.dumps([row["record"] for row in rows], allow_nan=False)
+
+
+def test_the_same_difference_has_the_same_bytes(tmp_path, survey):
+    inputs = pair_on_disk(tmp_path, scene())
+    results = []
+    for name in ("first", "second"):
+        results.append(difference.run(work(tmp_path / name, inputs), survey, tmp_path / name))
+    assert [p.sha256 for p in results[0].products] == [p.sha256 for p in results[1].products]
+    assert results[0].rows == results[1].rows
+
+
+def test_three_stars_reject_the_difference_with_their_reason(tmp_path, survey):
+    pair = scene()
+    few = replace(
+        pair, stars=replace(pair.stars, **{k: getattr(pair.stars, k)[:3] for k in ("x", "y", "flux", "usable")})
+    )
+    result = difference.run(work(tmp_path / "a", pair_on_disk(tmp_path, few)), survey, tmp_path / "a")
+    assert result.state == AttemptState.REJECTED
+    assert result.reason == Reason.TOO_FEW_STARS
+    assert result.metrics["difference"]["reason"] == "too_few_stars"
+    assert result.rows["candidates"] == []
+
+
+def test_more_candidates_than_the_sky_can_have_reject_the_difference_and_keep_its_image(tmp_path, survey):
+    strict = survey.model_copy(update={"alerts": survey.alerts.model_copy(update={"at_most_per_unit": 5})})
+    result = difference.run(work(tmp_path / "a", pair_on_disk(tmp_path, scene())), strict, tmp_path / "a")
+    assert result.state == AttemptState.REJECTED
+    assert result.reason == Reason.TOO_MANY_CANDIDATES
+    assert [product.kind for product in result.products] == ["difference"]
+    assert result.rows["candidates"] == []
+
+
+def test_a_reference_is_built_from_its_members_and_can_be_differenced_against(tmp_path, survey):
+    pair = scene()
+    x, y, flux = pair.stars.x, pair.stars.y, pair.stars.flux
+    ra, dec = pair.science.wcs.all_pix2world(x, y, 0)
+    inputs = []
+    for k in range(6):
+        wcs, psf = grid((0.7 * k, -0.4 * k)), moffat(2.3 + 0.1 * k)
+        frame = draw(wcs, psf, ra, dec, flux / (1 + 0.1 * k), sky=200.0, seed=100 + k)
+        frame.image[50 + k, 60] += 8000  # a cosmic ray, in no other member
+        own_x, own_y = wcs.all_world2pix(ra, dec, 0)
+        inputs.append(placed(tmp_path, f"member{k}", frame, psf, table_of(own_x, own_y, flux / (1 + 0.1 * k), wcs)))
+    keys = [f"democam/2026011503000{k}/d01/q1/processed/live" for k in range(6)]
+    given_all = [given("calibrated", image, key) for (image, _), key in zip(inputs, keys, strict=True)]
+    given_all += [given("sources", table, key) for (_, table), key in zip(inputs, keys, strict=True)]
+    folder = tmp_path / "reference_job"
+    members = [{"unit_key": key} for key in keys]
+    result = reference.run(work(folder, given_all, "reference/x", members=members), survey, folder)
+    assert result.state == AttemptState.SUCCEEDED
+    assert result.metrics["frames"] == 6
+    assert result.metrics["zero_point"] == 25.0
+    assert [m["unit_key"] for m in result.metrics["members"]] == keys
+    weights = [m["weight"] for m in result.metrics["members"]]
+    assert sum(weights) == pytest.approx(1) and weights[0] > weights[-1]
+    frame = read_frame(folder / "reference.fits")
+    assert frame.header["NFRAMES"] == 6 and frame.header["EXPTIME"] == 180.0
+
+    assert np.abs(frame.image[50:56, 60]).max() < 200
+    sources = Table.read(folder / "reference_sources.fits")
+    bright = int(np.argmax(sources["flux"]))
+    match = int(np.argmin(np.hypot(x - sources["x"][bright], y - sources["y"][bright])))
+    assert sources["flux"][bright] == pytest.approx(flux[match], rel=0.03)
+    image, table = pair_on_disk(tmp_path, pair)[:2]
+    found = difference.run(
+        work(
+            tmp_path / "d",
+            [
+                image,
+                table,
+                given("reference", folder / "reference.fits"),
+                given("reference_sources", folder / "reference_sources.fits"),
+            ],
+        ),
+        survey,
+        tmp_path / "d",
+    )
+    assert found.state == AttemptState.SUCCEEDED
+    assert len(found.rows["candidates"]) >= 10
+
+
+def test_members_that_show_another_sky_give_no_reference(tmp_path, survey):
+    random = np.random.default_rng(9)
+    inputs = []
+    for k in range(3):
+        x, y = random.uniform(20, 230, (2, 30))
+        flux = np.full(30, 2e4)
+        ra, dec = grid().all_pix2world(x, y, 0)
+        frame = draw(grid(), moffat(2.5), ra, dec, flux, sky=200.0, seed=k)
+        inputs.append(placed(tmp_path, f"m{k}", frame, moffat(2.5), table_of(x, y, flux, grid())))
+    given_all = [given("calibrated", i) for i, _ in inputs] + [given("sources", t) for _, t in inputs]
+    result = reference.run(work(tmp_path / "r", given_all, "reference/x"), survey, tmp_path / "r")
+    assert result.state == AttemptState.REJECTED
+    assert result.reason == Reason.TOO_FEW_FRAMES
+
+
+def test_a_mover_of_one_night_becomes_a_tracklet_row(tmp_path, survey):
+    rows = []
+    for k in range(6):
+        for quadrant, rate in ((1, 0.3), (2, 0.0)):
+            rows.append(
+                {
+                    "candid": 1000 + 10 * k + quadrant,
+                    "mjd": 61000.2 + k / 48,
+                    "ra_deg": (359.999 + rate * k / 48 + 0.05 * quadrant) % 360,
+                    "dec_deg": -1.5,
+                    "magnitude": 18.0 + 0.1 * k,
+                    "signal_to_noise": 12.0,
+                    "unit_key": f"democam/2026011503000{k}/d01/q{quadrant}/processed/live",
+                }
+            )
+    path = tmp_path / "detections.json"
+    path.write_text(json.dumps(rows))
+    result = moving_objects.run(
+        work(tmp_path / "m", [given("detections", path)], "demo/20260115/live"), survey, tmp_path / "m"
+    )
+    assert result.state == AttemptState.SUCCEEDED
+    (tracklet,) = result.rows["tracklets"]
+    assert [m["candid"] for m in tracklet["members"]] == [1001 + 10 * k for k in range(6)]
+    assert tracklet["number"] == 1
+    assert tracklet["position_angle_deg"] == pytest.approx(90, abs=0.5)
+    assert tracklet["rate_deg_per_day"] == pytest.approx(0.3, rel=0.01)
+    assert tracklet["begins_mjd"] == 61000.2 and tracklet["ends_mjd"] == pytest.approx(61000.2 + 5 / 48)
+    assert tracklet["magnitude"] == pytest.approx(18.25)
+
+
+def test_nothing_moves_in_a_night_without_detections(tmp_path, survey):
+    path = tmp_path / "detections.json"
+    path.write_text("[]")
+    result = moving_objects.run(
+        work(tmp_path / "m", [given("detections", path)], "demo/20260115/live"), survey, tmp_path / "m"
+    )
+    assert result.state == AttemptState.SUCCEEDED
+    assert result.rows["tracklets"] == []

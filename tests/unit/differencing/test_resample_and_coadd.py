@@ -1,0 +1,159 @@
+"""Resampling, convolution, the kernel's basis, and combining."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from difference_scenes import draw, grid, moffat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from reduction.coadd import combine
+from reduction.convolve import convolve, fill_bad
+from reduction.frame import Frame
+from reduction.kernel import fit_kernel, kernel_basis
+from reduction.mask import FATAL, MaskBit
+from reduction.resample import resample
+
+
+def noise(shape=(96, 80), seed=1, wcs=None) -> Frame:
+    random = np.random.default_rng(seed)
+    image = random.normal(0, 3, shape).astype(np.float32)
+    return Frame(image, np.zeros(shape, np.uint16), np.full(shape, 9, np.float32), wcs or grid())
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(-9, 9), st.integers(-9, 9))
+def test_a_shift_by_whole_pixels_keeps_every_value(dx, dy):
+    frame = noise()
+    moved = resample(frame, grid((dx, dy)), frame.shape)
+    good = moved.mask == 0
+    expected = ndimage.shift(frame.image, (dy, dx), order=0, cval=np.nan)
+    assert good.sum() >= (96 - abs(dy) - 6) * (80 - abs(dx) - 6)
+    np.testing.assert_allclose(moved.image[good], expected[good], atol=2e-2)
+
+
+def test_a_star_keeps_its_flux_and_width_between_grids():
+    psf = moffat(2.5)
+    ra, dec = grid().all_pix2world([128.3], [127.6], 0)
+    frame = draw(grid(), psf, ra, dec, [1e6], sky=0.0, seed=1)
+    moved = resample(frame, grid((0.4, 0.7), 0.2), frame.shape)
+    star = np.s_[110:146, 110:146]
+    assert moved.image[star].sum() == pytest.approx(frame.image[star].sum(), rel=2e-3)
+    assert (moved.image[star] ** 2).sum() == pytest.approx((frame.image[star] ** 2).sum(), rel=0.02)
+
+
+def test_the_variance_is_that_of_sums():
+    frame = noise((400, 400))
+    moved = resample(frame, grid((0.5, 0.5)), frame.shape)
+    inner = moved.image[8:392, 8:392]
+    sums = inner.reshape(48, 8, 48, 8).sum(axis=(1, 3))
+    assert np.std(inner) < 2.9  # single pixels scatter less
+    assert np.var(sums) / 64 == pytest.approx(np.median(moved.variance), rel=0.1)
+
+
+def test_a_bad_pixel_spoils_its_neighbours_only():
+    frame = noise()
+    frame.image[40, 40] = np.nan
+    frame.mask[60, 20] = MaskBit.SATURATED
+    moved = resample(frame, grid((0.5, 0.5)), frame.shape)
+    assert np.isfinite(moved.image).all()
+    inner = (moved.mask & FATAL)[5:-5, 5:-5] != 0
+    assert 0 < inner.sum() <= 32
+    assert (moved.mask[58:63, 18:23] & MaskBit.SATURATED).any()
+
+
+def test_nothing_is_left_where_the_images_do_not_overlap():
+    frame = noise()
+    moved = resample(frame, grid((500, 0)), frame.shape)
+    assert (moved.mask & MaskBit.NAN).all()
+    assert not moved.image.any()
+
+
+@pytest.mark.parametrize("size", [(3, 3), (7, 5), (15, 15)])
+def test_convolution_equals_the_sum_that_defines_it(size):
+    random = np.random.default_rng(2)
+    image, kernel = random.normal(size=(50, 61)).astype(np.float32), random.normal(size=size)
+    expected = ndimage.convolve(image.astype(float), kernel, mode="constant")
+    np.testing.assert_allclose(convolve(image, kernel), expected, atol=1e-4)
+
+
+def test_filling_leaves_good_pixels_alone():
+    frame = noise()
+    bad = np.zeros(frame.shape, bool)
+    bad[10:13, 10:13] = True
+    image = np.where(bad, np.float32(np.nan), frame.image)
+    filled = fill_bad(image, bad)
+    assert np.isfinite(filled).all()
+    assert (filled[~bad] == frame.image[~bad]).all()
+
+
+@pytest.mark.parametrize(("radius", "core"), [(3, 3), (7, 3), (7, 7), (8, 4), (1, 1)])
+def test_every_pixel_of_the_kernel_belongs_to_one_element(radius, core):
+    element, penalty, ridge = kernel_basis(radius, core)
+    used = element[element >= 0]
+    counts = np.bincount(used)
+    assert counts.min() >= 1 and counts.max() <= 4
+    assert len(penalty) == len(ridge) == len(counts)
+    inner = element[radius - core : radius + core + 1, radius - core : radius + core + 1]
+    assert (counts[inner[inner >= 0]] == 1).all()
+    assert np.linalg.eigvalsh(penalty).min() > -1e-9
+
+
+def test_a_known_kernel_is_recovered():
+    random = np.random.default_rng(4)
+    psf = moffat(2.2)
+    x, y = random.uniform(20, 236, (2, 40))
+    ra, dec = grid().all_pix2world(x, y, 0)
+    sharp = draw(grid(), psf, ra, dec, random.uniform(2e4, 1e5, 40), sky=10.0, seed=5)
+    axis = np.arange(-7, 8)
+    true = 0.8 * np.exp(-0.5 * (axis[:, None] ** 2 + (axis[None] - 0.4) ** 2) / 1.1**2) / (2 * np.pi * 1.1**2)
+    broad = convolve(sharp.image, true) + np.float32(7.0)
+    fitted = fit_kernel(broad, sharp.image, sharp.variance, np.zeros(broad.shape, bool), x, y, radius=7, order=0)
+    assert fitted is not None
+    assert fitted.flux_ratio(100.0, 100.0) == pytest.approx(0.8, abs=0.004)
+    assert fitted.background[0] == pytest.approx(7.0, abs=0.3)
+    np.testing.assert_allclose(fitted.at(128.0, 128.0), true, atol=0.01)
+
+
+def members(number=5) -> list[Frame]:
+    return [noise(seed=k, wcs=grid((0.3 * k, -0.2 * k))) for k in range(number)]
+
+
+def test_a_hit_on_one_member_is_not_in_the_combined_image():
+    frames = members()
+    frames[2].image[50, 50] += 5000
+    coadd = combine(frames, [1.0] * 5, [2.0] * 5)
+    assert np.abs(coadd.frame.image[5:-5, 5:-5]).max() < 12
+    assert coadd.clipped > 0
+
+
+def test_the_combined_image_is_at_the_first_members_scale_with_less_noise():
+    frames = [replace(f, image=f.image + np.float32(100 / (k + 1))) for k, f in enumerate(members(4))]
+    coadd = combine(frames, [1.0, 2.0, 3.0, 4.0], [2.0] * 4)
+    inner = np.s_[8:-8, 8:-8]
+    assert np.median(coadd.frame.image[inner]) == pytest.approx(100, abs=1)
+    assert coadd.weights[0] == coadd.weights.max()
+    assert coadd.weights.sum() == pytest.approx(1)
+    assert (coadd.coverage[inner] == 4).all()
+    assert (coadd.frame.variance[inner] < 9).all()
+
+
+def test_a_member_that_covers_a_part_counts_there_only():
+    frames = members(3)
+    frames[1].mask[:, :40] = MaskBit.DEAD
+    coadd = combine(frames, [1.0] * 3, [2.0] * 3)
+    assert (coadd.coverage[10:-10, 5:30] == 2).all()
+    assert (coadd.coverage[10:-10, 50:70] == 3).all()
+    assert coadd.frame.variance[40, 20] > coadd.frame.variance[40, 60]
+
+
+def test_a_pixel_without_any_value_is_marked():
+    frames = members(3)
+    for frame in frames:
+        frame.image[20:30, 20:30] = np.nan
+    coadd = combine(frames, [1.0] * 3, [2.0] * 3)
+    assert np.isfinite(coadd.frame.image).all()
+    assert coadd.frame.mask[25, 25] & MaskBit.NAN
+    assert coadd.coverage[25, 25] == 0
