@@ -70,11 +70,13 @@ class DifferencePsf:
         local = self.kernel.at(x, y)
         return signal.fftconvolve(stamp, local / local.sum(), mode="same")
 
-    def fwhm(self, x: float, y: float) -> float:
+    def fwhm(self, x: float | None = None, y: float | None = None) -> float:
         """Return the full width at half maximum in pixels, from the area above half of the peak."""
         if self.kernel is None:
             return self.science.fwhm(x, y)
-        stamp = ndimage.zoom(self.evaluate(x, y), 5, order=1)
+        rows, columns = self.kernel.shape
+        place = (columns - 1) / 2 if x is None else x, (rows - 1) / 2 if y is None else y
+        stamp = ndimage.zoom(self.evaluate(*place), 5, order=1)
         return float(2 * math.sqrt((stamp > stamp.max() / 2).sum() / math.pi) / 5)
 
 
@@ -154,7 +156,7 @@ class _Pair:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.images[0].shape  # type: ignore[return-value]
+        return self.images[0].shape
 
 
 @dataclass(frozen=True)

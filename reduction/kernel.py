@@ -382,5 +382,5 @@ def fit_kernel(
         background_order,
         target.shape,
         used,
-        chi_square,  # type: ignore[arg-type]
+        chi_square,
     )

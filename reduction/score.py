@@ -27,7 +27,9 @@ __all__ = [
 class Psf(Protocol):
     """What the difference asks of a PSF model."""
 
-    radius: int
+    @property
+    def radius(self) -> int:
+        """Half size of a stamp in pixels."""
 
     def evaluate(self, x: float, y: float, *, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:
         """Return a stamp of sum 1 for position (x, y), its star (dx, dy) off the middle pixel's centre."""

@@ -119,8 +119,8 @@ def difference_unit(
     most = survey.alerts.at_most_per_unit
     if len(candidates) > most or dropped["peaks"] > 10 * most:
         text = f"{len(candidates) or dropped['peaks']} candidates, where {most} are the most that can be true"
-        problem = Unusable(Reason.TOO_MANY_CANDIDATES, text)
-        return _rejected(problem, watch, products=tuple(products), metrics=metrics)
+        flood = Unusable(Reason.TOO_MANY_CANDIDATES, text)
+        return _rejected(flood, watch, products=tuple(products), metrics=metrics)
     with watch("cutouts"):
         products.append(_write_cutouts(work, survey, folder, calibrated, difference, candidates))
     rows = [_row(number, candidate, calibrated) for number, candidate in enumerate(candidates, start=1)]

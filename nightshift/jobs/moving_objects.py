@@ -46,8 +46,8 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
 
 
 def _detections(rows: list[dict[str, Any]]) -> Detections:
-    columns = (np.array([row[name] for row in rows], float) for name in ("mjd", "ra_deg", "dec_deg"))
-    return Detections(*columns, [str(UnitKey.parse(row["unit_key"]).exposure) for row in rows])
+    mjd, ra, dec = (np.array([row[name] for row in rows], float) for name in ("mjd", "ra_deg", "dec_deg"))
+    return Detections(mjd, ra, dec, [str(UnitKey.parse(row["unit_key"]).exposure) for row in rows])
 
 
 def _row(number: int, tracklet: Tracklet, rows: list[dict[str, Any]]) -> dict[str, Any]:
