@@ -34,7 +34,7 @@ class CandidateSettings:
     edge_px: float = 3.0
     # a star within so many FWHM whose flux is so many times larger leaves residuals of this size: (FWHM, times)
     crowd: tuple[float, int, float] = (16.0, 5, 2.0)  # within so many FWHM so many peaks: must stand out so far
-    star_residuals: tuple[tuple[float, float], ...] = ((1.5, 30.0), (3.5, 100.0))
+    star_residuals: tuple[tuple[float, float], ...] = ((1.5, 100.0), (3.5, 300.0))
 
 
 @dataclass(frozen=True)
