@@ -37,7 +37,7 @@ def airflow_environment(folder: Path, *, database: str, port: int, secret: str, 
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "CORE__FERNET_KEY": base64.urlsafe_b64encode(_derived(secret, "fernet")).decode(),
         "CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,operator:op,viewer:viewer",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,operator:op,viewer:viewer,nightshift:op",
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "DATABASE__SQL_ALCHEMY_CONN": database.replace("postgresql://", "postgresql+psycopg2://", 1),
         # empty: no asynchronous engine, which needs a second driver and serves only multi-team and run-wait requests
