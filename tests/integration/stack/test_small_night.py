@@ -4,14 +4,17 @@ import email
 import email.policy
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from nightshift.ledger import Ledger
+from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
 from nightshift.stack.service import remembered_machine
 from nightshift.stack.supervisor import Supervisor
@@ -31,11 +34,10 @@ def nightshift(*arguments: str) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory):
+def stack():
     """A small night that was played and is left running."""
-    folder: Path = tmp_path_factory.mktemp("night")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)  # where root runs this, the database is another user's
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-night-"))
+    folder.chmod(0o755)  # where root runs this, the database is another user's
     before = dict(os.environ)
     os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
     os.environ["NIGHTSHIFT_VAR"] = str(folder)
@@ -43,12 +45,12 @@ def stack(tmp_path_factory):
         os.environ.pop(f"NIGHTSHIFT_{name}", None)
     try:
         done = nightshift("night-run", "--survey", "demo", "--small", "--keep", "--deadline-min", "20")
-        machine = remembered_machine("demo")
-        yield done, machine
+        yield done, remembered_machine("demo")
     finally:
-        Supervisor(machine.home).stop()
+        Supervisor(Home.of("demo")).stop()
         os.environ.clear()
         os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
