@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-from nightshift.errors import NeedsOperator, Retry
+from nightshift.errors import BadInput, NeedsOperator, Retry
+from nightshift.ingest.naming import parse_name
 from nightshift.ledger import Ledger
-from nightshift.settings import Survey
+from nightshift.settings import Camera, Survey
 from nightshift.vocabulary import Reason
 
-__all__ = ["Player", "playing"]
+__all__ = ["Player", "begin_exposures", "playing"]
 
 AHEAD = 5  # science exposures that may be under way
 WAITING = 4  # files that may wait in the inbox
@@ -93,6 +94,13 @@ def playing(
     from nightshift.simulator import play
 
     ended = threading.Event()
+    beginnings = begin_exposures(files, survey.camera)
+    played = 0
+
+    def count(number: int, _: Path) -> None:
+        nonlocal played
+        played = number
+        tell(number)
 
     def sleep(seconds: float) -> None:
         if ended.wait(seconds):
@@ -102,8 +110,8 @@ def playing(
         with Ledger(ledger_url) as ledger:
             play(
                 files, inbox,
-                manifest=manifest, interval_s=INTERVAL_S, sleep=sleep, tell=lambda number, _: tell(number),
-                backpressure=lambda: _too_much(ledger, inbox, survey, night),
+                manifest=manifest, interval_s=INTERVAL_S, sleep=sleep, tell=count,
+                backpressure=lambda: played in beginnings and _too_much(ledger, inbox, survey, night),
             )  # fmt: skip
 
     player = Player(run)
@@ -114,11 +122,23 @@ def playing(
         player.join()
 
 
+def begin_exposures(files: tuple[Path, ...], camera: Camera) -> frozenset[int]:
+    """Return which files begin an exposure, by number from 0: the mountain does not stop between two detectors."""
+    begin, last = set(), None
+    for number, path in enumerate(files):
+        try:
+            exposure_id = parse_name(path.name, camera).exposure_id
+        except BadInput:
+            exposure_id = path.name
+        if exposure_id != last:
+            begin.add(number)
+        last = exposure_id
+    return frozenset(begin)
+
+
 def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:
     place = {"site": survey.site.name, "night": night}
     try:
-        if ledger.value("stack", "exposure_is_coming", **place):
-            return False  # the mountain does not stop between two detectors of an exposure
         if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
             return True
         if ledger.value("stack", "science_under_way", **place) > AHEAD:

@@ -72,15 +72,6 @@ select count(*) as exposures from exposures where site = :site and state = 'ende
 select count(*) as exposures from exposures
 where site = :site and night = :night and image_type = 'science' and state <> 'ended';
 
--- name: exposure_is_coming
--- Whether some detectors of a science exposure are here and others are still to come.
-select exists (
-    select from exposures e
-    where e.site = :site and e.night = :night and e.image_type = 'science' and e.state = 'arriving'
-        and (select count(*) from raw_frames f where f.instrument = e.instrument and f.exposure_id = e.exposure_id)
-            < cardinality(e.detectors_expected)
-) as coming;
-
 -- name: differenced_units
 select d.unit_key
 from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
