@@ -26,6 +26,7 @@ __all__ = ["TOKEN", "Part", "Supervisor", "configuration", "tail"]
 
 TOKEN = "NIGHTSHIFT_STACK"  # noqa: S105 - the name of a variable by which a stack's processes know their stack
 
+NEEDED_BY_OTHERS = frozenset({"postgres"})  # they stop last
 LONGEST_LINE = 300  # of a log that is shown
 
 
@@ -230,6 +231,7 @@ class Supervisor:
         pid = self.pid()
         everything = self.processes()
         if pid is not None:
+            self._stop_together(wait_s / 2)
             with suppress(OSError, xmlrpc.client.Error):
                 self._ask().shutdown()
             self._wait_gone(pid, wait_s)
@@ -238,6 +240,17 @@ class Supervisor:
         if self.home.supervisor_socket.parent != self.home.run:
             with suppress(OSError):
                 self.home.supervisor_socket.parent.rmdir()
+
+    def _stop_together(self, wait_s: float) -> None:
+        """End all parts at the same time but those that the others need; by itself the supervisor ends one by one."""
+        deadline = time.monotonic() + wait_s
+        with suppress(Retry, OSError, xmlrpc.client.Error):
+            names = [name for name, (_, pid, _) in self.states().items() if pid and name not in NEEDED_BY_OTHERS]
+            for name in names:
+                with suppress(xmlrpc.client.Fault):
+                    self._ask().stopProcess(name, False)
+            while time.monotonic() < deadline and any(self.states()[name][1] for name in names):
+                time.sleep(0.2)
 
     def _wait_gone(self, pid: int, wait_s: float) -> None:
         process = getattr(self, "_process", None)
