@@ -15,6 +15,7 @@ from scipy.ndimage import binary_dilation
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame
 from reduction.mask import FATAL, MaskBit
+from reduction.median import median_of
 
 __all__ = ["find_cosmic_rays", "reject_cosmic_rays"]
 
@@ -77,21 +78,6 @@ def find_cosmic_rays(
 
 
 @njit(cache=True)
-def _median(values, count):
-    """Return the median of the first `count` values, which are sorted in place."""
-    for i in range(1, count):
-        value = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
-    if count % 2:
-        return values[count // 2]
-    return np.float32(0.5) * (values[count // 2 - 1] + values[count // 2])
-
-
-@njit(cache=True)
 def _box_median(image, row, column, half, scratch):
     """Return the median of the box around a pixel, cut at the image's edge."""
     count = 0
@@ -99,7 +85,7 @@ def _box_median(image, row, column, half, scratch):
         for j in range(max(column - half, 0), min(column + half + 1, image.shape[1])):
             scratch[count] = image[i, j]
             count += 1
-    return _median(scratch, count)
+    return median_of(scratch, count)
 
 
 @njit(cache=True)
@@ -111,7 +97,7 @@ def _good_median(image, row, column, half, hit, bad, scratch):
             if not hit[i, j] and not bad[i, j]:
                 scratch[count] = image[i, j]
                 count += 1
-    return _median(scratch, count) if count else np.float32(np.nan)
+    return median_of(scratch, count) if count else np.float32(np.nan)
 
 
 @njit(cache=True)
@@ -159,7 +145,7 @@ def _fine_structure(work, row, column, scratch, medians):
             if i == row and j == column:
                 own = medians[count]
             count += 1
-    return own - _median(medians, count)
+    return own - median_of(medians, count)
 
 
 @njit(cache=True)
@@ -172,7 +158,7 @@ def _is_core(work, row, column, noise, scratch):
             if i != row or j != column:
                 scratch[count] = work[i, j] - level
                 count += 1
-    _median(scratch, count)  # sorts
+    median_of(scratch, count)  # sorts
     faint = scratch[0] + scratch[1] + scratch[2] + scratch[3] + scratch[4]
     peak = work[row, column] - level
     return faint > max(np.float32(SURROUNDINGS) * peak, np.float32(2.0) * noise)

@@ -19,6 +19,7 @@ from reduction.detector import (
 )
 from reduction.frame import Frame
 from reduction.mask import MaskBit
+from reduction.median import median_of
 
 __all__ = [
     "PREPARE",
@@ -163,20 +164,6 @@ def _expected_noise(middle: np.ndarray, level: float, settings: MasterSettings) 
 
 
 @njit(cache=True)
-def _sorted_median(values, count):
-    for i in range(1, count):
-        value = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
-    if count % 2:
-        return values[count // 2]
-    return np.float32(0.5) * (values[count // 2 - 1] + values[count // 2])
-
-
-@njit(cache=True)
 def median_pile(pile):
     """Return the median along the first axis of a float32 pile (frames, rows, columns)."""
     frames, rows, columns = pile.shape
@@ -186,7 +173,7 @@ def median_pile(pile):
         for j in range(columns):
             for k in range(frames):
                 values[k] = pile[k, i, j]
-            out[i, j] = _sorted_median(values, frames)
+            out[i, j] = median_of(values, frames)
     return out
 
 
@@ -207,10 +194,10 @@ def _clipped_mean(pile, bad, least_sigma, clip):
                     count += 1
             if count == 0:
                 continue
-            middle = _sorted_median(values, count)
+            middle = median_of(values, count)
             for k in range(count):
                 apart[k] = abs(values[k] - middle)
-            limit = clip * max(np.float32(1.4826) * _sorted_median(apart, count), least_sigma[i, j])
+            limit = clip * max(np.float32(1.4826) * median_of(apart, count), least_sigma[i, j])
             total, kept = 0.0, 0
             for k in range(count):
                 if abs(values[k] - middle) <= limit:
