@@ -27,6 +27,8 @@ class Reason(StrEnum):
     MANIFEST_MISMATCH = "manifest_mismatch"
     MANIFEST_INVALID = "manifest_invalid"
     NEVER_ARRIVED = "never_arrived"
+    NOT_ON_MANIFEST = "not_on_manifest"
+    CAME_LATE = "came_late"
     # of calibration frames and masters
     FILTER_MISMATCH = "filter_mismatch"
     SATURATED = "saturated"
@@ -37,6 +39,8 @@ class Reason(StrEnum):
     CALIBRATION_MISSING = "calibration_missing"
     CALIBRATION_SUBSTITUTED = "calibration_substituted"
     # of science frames
+    NO_SIGNAL = "no_signal"
+    SATELLITE_TRAIL = "satellite_trail"
     TOO_FEW_STARS = "too_few_stars"
     ASTROMETRY_FAILED = "astrometry_failed"
     PHOTOMETRY_FAILED = "photometry_failed"
@@ -97,6 +101,8 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.MANIFEST_MISMATCH: (_HUMAN, "The content differs from what the mountain's manifest says was sent."),
     Reason.MANIFEST_INVALID: (_HUMAN, "The manifest does not read as one."),
     Reason.NEVER_ARRIVED: (_HUMAN, "The mountain's manifest names it, and it never arrived."),
+    Reason.NOT_ON_MANIFEST: (_HUMAN, "It came, and no manifest of the mountain names it."),
+    Reason.CAME_LATE: (_BAD, "It came after its night had been closed."),
     Reason.FILTER_MISMATCH: (_BAD, "The frame is in another filter than its set."),
     Reason.SATURATED: (_BAD, "Too many pixels are saturated."),
     Reason.LEVEL_OUT_OF_RANGE: (_BAD, "The level lies outside the range that is useful."),
@@ -105,6 +111,8 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.TOO_FEW_FRAMES: (_BAD, "Too few good frames for a master."),
     Reason.CALIBRATION_MISSING: (_HUMAN, "No usable master calibration was found."),
     Reason.CALIBRATION_SUBSTITUTED: (_BAD, "A master of another night served in place of the missing one."),
+    Reason.NO_SIGNAL: (_BAD, "The pixels hold one value: a dead detector or a broken readout."),
+    Reason.SATELLITE_TRAIL: (_BAD, "A trail of a satellite or aircraft crosses it; its pixels are masked."),
     Reason.TOO_FEW_STARS: (_BAD, "Too few stars to measure by: clouds, a closed shutter, or an empty field."),
     Reason.ASTROMETRY_FAILED: (_BAD, "The stars do not match the catalogue where the telescope says it pointed."),
     Reason.PHOTOMETRY_FAILED: (_BAD, "No zero point could be measured."),
