@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-__all__ = ["Bounds", "Judgement", "judge"]
+__all__ = ["Bounds", "Breach", "Judgement", "judge"]
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,29 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Breach:
+    """One measurement outside of its bounds.
+
+    Parameters
+    ----------
+    name : str
+        Of the measurement.
+    low : bool
+        Below the least; above the most, or not measured at all, otherwise.
+    sentence : str
+    """
+
+    name: str
+    low: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """Which measurements break bounds, worst first in the order of the bounds; each with its sentence."""
+    """Which measurements break bounds, in the order of the bounds."""
 
     warnings: tuple[str, ...]
-    failures: tuple[tuple[str, str], ...]  # (name of the measurement, sentence)
+    failures: tuple[Breach, ...]
 
     @property
     def good(self) -> bool:
@@ -45,7 +63,8 @@ def judge(measurements: Mapping[str, float | None], bounds: Iterable[Bounds]) ->
             continue
         value = measurements[bound.name]
         if _outside(value, bound.fail):
-            failures.append((bound.name, _sentence(bound.name, value, bound.fail)))
+            low = value is not None and bound.fail[0] is not None and value < bound.fail[0]
+            failures.append(Breach(bound.name, low, _sentence(bound.name, value, bound.fail)))
         elif _outside(value, bound.warn):
             warnings.append(_sentence(bound.name, value, bound.warn))
     return Judgement(tuple(warnings), tuple(failures))

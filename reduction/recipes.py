@@ -28,6 +28,7 @@ from reduction.detector import (
     subtract_overscan,
     trim,
 )
+from reduction.examine import examine_raw, pattern_amplitude
 from reduction.frame import Frame
 from reduction.mask import FATAL, MaskBit
 from reduction.photometry import Photometry, fit_sources, limiting_flux
@@ -42,6 +43,8 @@ STARS_AT_LEAST = 3
 GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
 SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera's
 SATURATED_AT_MOST = 0.9  # of an image's pixels
+SHAPES_FROM = 8  # bright sources that say how elongated all are
+SAME_AT_MOST = 0.98  # of the raw pixels with one value
 
 
 @dataclass(frozen=True)
@@ -94,20 +97,28 @@ def calibrate(frame: Frame, calibrations: Calibrations, settings: DetectorSettin
 
 
 def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
-    """Note how many pixels are saturated, hit or useless."""
-    mask = measured.frame.mask
-    return measured.noting(
-        saturated_fraction=float(((mask & np.uint16(MaskBit.SATURATED)) != 0).mean()),
-        masked_fraction=float(((mask & np.uint16(FATAL)) != 0).mean()),
-        cosmic_ray_pixels=int(measured.frame.header.get("NCOSMIC", 0)),
-    )
+    """Note how many pixels are saturated, hit or useless, and what the raw pixels said of the readout."""
+    mask, header = measured.frame.mask, measured.frame.header
+    noted = {
+        "saturated_fraction": float(((mask & np.uint16(MaskBit.SATURATED)) != 0).mean()),
+        "masked_fraction": float(((mask & np.uint16(FATAL)) != 0).mean()),
+        "cosmic_ray_pixels": int(header.get("NCOSMIC", 0)),
+    }
+    for name, keyword in (("same_value_fraction", "SAMEVAL"), ("thousands_fraction", "THOUSAND")):
+        if keyword in header:
+            noted[name] = header[keyword]
+    if "RNMEAS" in header and header.get("RDNOISE"):
+        noted["read_noise_ratio"] = header["RNMEAS"] / header["RDNOISE"]
+    return measured.noting(**noted)
 
 
-def refuse_saturated(measured: Measured, settings: MeasureSettings) -> Measured:
-    """Refuse a frame that is nothing but saturated."""
-    saturated = measured.metrics["saturated_fraction"]
+def refuse_no_light(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Refuse a frame that is nothing but saturated, or whose pixels all say the same."""
+    saturated, same = measured.metrics["saturated_fraction"], measured.metrics.get("same_value_fraction", 0.0)
     if saturated > SATURATED_AT_MOST:
         raise Unusable("saturated", f"{saturated:.0%} of the pixels are saturated")
+    if same > SAME_AT_MOST:
+        raise Unusable("no_signal", f"{same:.0%} of the raw pixels hold one and the same value")
     return measured
 
 
@@ -121,7 +132,9 @@ def subtract_background(measured: Measured, settings: MeasureSettings) -> Measur
     image[bad] = 0  # no value there; the sky's negative would be one
     frame = replace(frame, image=image, header=header)
     return replace(measured, frame=frame, background=background).noting(
-        background=background.median, background_rms=background.rms
+        background=background.median,
+        background_rms=background.rms,
+        pattern_noise=pattern_amplitude(image, background.variance, frame.mask),
     )
 
 
@@ -136,7 +149,17 @@ def detect_sources(measured: Measured, settings: MeasureSettings) -> Measured:
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             mask[np.clip(row + dy, 0, rows - 1), np.clip(column + dx, 0, columns - 1)] |= np.uint16(MaskBit.DETECTED)
-    return replace(measured, sources=sources, frame=replace(frame, mask=mask)).noting(sources=len(sources))
+    noted = {"sources": len(sources), **_shapes(sources, measured.background)}
+    return replace(measured, sources=sources, frame=replace(frame, mask=mask)).noting(**noted)
+
+
+def _shapes(sources: Sources, background: Background) -> dict[str, float]:
+    """Return the elongation that bright sources have in common: a first value, for frames that allow no PSF."""
+    noise = np.sqrt(max(float(np.median(background.variance[::8, ::8])), 1e-6))
+    bright = (sources.flux > 100 * noise) & ((sources.flags & ~SourceFlag.BLENDED) == 0) & (sources.b > 0.3)
+    if bright.sum() < SHAPES_FROM:
+        return {}
+    return {"elongation": float(np.median(sources.a[bright] / sources.b[bright]))}
 
 
 def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
@@ -332,6 +355,7 @@ def source_table(measured: Measured) -> Table:
 
 
 CALIBRATE = (
+    examine_raw,
     flag_saturated,
     mask_invalid,
     subtract_overscan,
@@ -346,7 +370,7 @@ CALIBRATE = (
 
 MEASURE = (
     count_bad_pixels,
-    refuse_saturated,
+    refuse_no_light,
     subtract_background,
     detect_sources,
     model_psf,

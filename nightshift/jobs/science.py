@@ -27,27 +27,34 @@ from reduction.catalogue import Catalogue, read_catalogue
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame, read_frame, write_frame, write_units
 from reduction.problems import Unusable
-from reduction.quality import Bounds, judge
+from reduction.quality import Bounds, Judgement, judge
 from reduction.raw import read_quadrant
 from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, source_table
 
 __all__ = ["run"]
 
-# Which reason a measurement gives that breaks its `fail` bounds.
-REASON_OF = {
-    "fwhm_px": Reason.SEEING_TOO_POOR,
-    "elongation": Reason.ELONGATED,
-    "background": Reason.BACKGROUND_TOO_HIGH,
-    "background_rms": Reason.BACKGROUND_TOO_HIGH,
-    "limiting_magnitude": Reason.TOO_SHALLOW,
-    "zero_point": Reason.PHOTOMETRY_FAILED,
-    "zero_point_rms": Reason.PHOTOMETRY_FAILED,
-    "stars_matched": Reason.TOO_FEW_STARS,
-    "sources": Reason.TOO_FEW_STARS,
-    "astrometry_rms_arcsec": Reason.ASTROMETRY_FAILED,
-    "pointing_offset_arcsec": Reason.ASTROMETRY_FAILED,
-    "saturated_fraction": Reason.SATURATED,
+# Which reason a measurement gives that breaks its `fail` bounds: where it is too low, and where it is too high or
+# could not be made. The order is that of causes: what stands first explains what follows.
+REASONS_OF = {
+    "saturated_fraction": (Reason.SATURATED, Reason.SATURATED),
+    "same_value_fraction": (Reason.NO_SIGNAL, Reason.NO_SIGNAL),
+    "thousands_fraction": (Reason.NO_SIGNAL, Reason.NO_SIGNAL),
+    "read_noise_ratio": (Reason.READOUT_NOISY, Reason.READOUT_NOISY),
+    "pattern_noise": (Reason.PATTERN_NOISE, Reason.PATTERN_NOISE),
+    "background": (Reason.SHUTTER_CLOSED, Reason.BACKGROUND_TOO_HIGH),
+    "background_rms": (Reason.SHUTTER_CLOSED, Reason.BACKGROUND_TOO_HIGH),
+    "elongation": (Reason.ELONGATED, Reason.ELONGATED),
+    "sources": (Reason.TOO_FEW_STARS, Reason.TOO_FEW_STARS),
+    "fwhm_px": (Reason.SEEING_TOO_POOR, Reason.SEEING_TOO_POOR),
+    "pointing_offset_arcsec": (Reason.POINTING_OFF, Reason.POINTING_OFF),
+    "stars_matched": (Reason.TOO_FEW_STARS, Reason.TOO_FEW_STARS),
+    "astrometry_rms_arcsec": (Reason.ASTROMETRY_FAILED, Reason.ASTROMETRY_FAILED),
+    "zero_point_zenith": (Reason.CLOUDY, Reason.PHOTOMETRY_FAILED),
+    "zero_point": (Reason.CLOUDY, Reason.PHOTOMETRY_FAILED),
+    "zero_point_rms": (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED),
+    "limiting_magnitude": (Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED),
 }
+CAUSES = tuple(REASONS_OF)[: tuple(REASONS_OF).index("sources")]  # explain why later steps could not go on
 
 
 @dataclass(frozen=True)
@@ -63,23 +70,20 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     watch = Stopwatch()
     frame = _calibrated(work, survey, watch)
     outcome = _measured(work, survey, frame, watch)
-    measured = outcome.measured
+    measured = _above_the_air(work, survey, outcome.measured)
     judgement = judge(measured.metrics, _bounds(work, survey))
     flags = _flags(work, measured)
     sources = source_table(measured) if measured.photometry is not None and measured.psf is not None else None
     with watch("write"):
         products = _products(work, folder, measured, sources)
-    metrics = {**measured.metrics, "good": judgement.good and outcome.problem is None, "warnings": judgement.warnings}
+    good = judgement.good and outcome.problem is None
+    metrics = {**measured.metrics, "good": good, "warnings": judgement.warnings}
     result = UnitResult(
         work.unit_key, work.token, AttemptState.SUCCEEDED,
         flags=flags, products=products, metrics=metrics, seconds=watch.seconds,
     )  # fmt: skip
-    if outcome.problem is not None:
-        return _rejected(result, Reason(outcome.problem.cause), str(outcome.problem))
-    if judgement.failures:
-        name = judgement.failures[0][0]
-        detail = "; ".join(sentence for _, sentence in judgement.failures)
-        return _rejected(result, REASON_OF.get(name, Reason.PHOTOMETRY_FAILED), detail)
+    if not good:
+        return _rejected(result, *_why(judgement, outcome.problem))
     if work.input("reference") is None or sources is None:
         return result
     return _with_difference(work, survey, folder, result, measured, sources, watch)
@@ -195,6 +199,18 @@ def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) ->
     return Outcome(measured)
 
 
+def _above_the_air(work: UnitWork, survey: Survey, measured: Measured) -> Measured:
+    """Note the zero point of one second above the atmosphere: clouds and a dirty mirror show in it."""
+    told = work.parameters
+    seconds, airmass = float(told.get("exposure_s") or 0.0), told.get("airmass")
+    known = next((f for f in survey.sky.filters if f.name == told.get("filter")), None)
+    own = measured.own_catalogue or bool(told.get("own_catalogue"))
+    if measured.zero_point is None or own or seconds <= 0 or airmass is None or known is None:
+        return measured
+    zenith = measured.zero_point.value - 2.5 * math.log10(seconds) + known.extinction * float(airmass)
+    return measured.noting(zero_point_zenith=zenith)
+
+
 def _catalogue(work: UnitWork) -> Catalogue | None:
     item = work.input("catalogue")
     return read_catalogue(Path(item.path), str(work.parameters.get("filter"))) if item is not None else None
@@ -233,6 +249,20 @@ def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table |
 def _write_calibrated(stream: BinaryIO, measured: Measured) -> None:
     extensions = [measured.psf.to_hdu()] if measured.psf is not None else []
     write_frame(stream, measured.frame, extensions)
+
+
+def _why(judgement: Judgement, problem: Unusable | None) -> tuple[Reason, str]:
+    """Return the reason of a rejection, the cause before its consequences, and all that is wrong as text."""
+    failures = sorted(
+        judgement.failures, key=lambda f: tuple(REASONS_OF).index(f.name) if f.name in REASONS_OF else 99
+    )
+    sentences = [failure.sentence for failure in failures]
+    first = next(iter(failures), None)
+    if problem is not None and (first is None or first.name not in CAUSES):
+        return Reason(problem.cause), "; ".join([str(problem), *sentences])
+    assert first is not None
+    below, above = REASONS_OF.get(first.name, (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED))
+    return below if first.low else above, "; ".join(sentences + ([str(problem)] if problem is not None else []))
 
 
 def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:

@@ -179,6 +179,7 @@ class Filter(Table):
     name: str
     header_values: tuple[str, ...]  # how headers and file names spell it
     number: Annotated[int, Key(ge=0)]  # `fid` of an alert
+    extinction: Annotated[float, Key(ge=0)] = 0.0  # magnitudes an airmass, for the zero point above the atmosphere
 
 
 class Field(Table):

@@ -45,6 +45,11 @@ class Reason(StrEnum):
     ASTROMETRY_FAILED = "astrometry_failed"
     PHOTOMETRY_FAILED = "photometry_failed"
     OWN_CATALOGUE = "own_catalogue"
+    SHUTTER_CLOSED = "shutter_closed"
+    PATTERN_NOISE = "pattern_noise"
+    READOUT_NOISY = "readout_noisy"
+    POINTING_OFF = "pointing_off"
+    CLOUDY = "cloudy"
     BACKGROUND_TOO_HIGH = "background_too_high"
     SEEING_TOO_POOR = "seeing_too_poor"
     ELONGATED = "elongated"
@@ -117,6 +122,11 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.ASTROMETRY_FAILED: (_BAD, "The stars do not match the catalogue where the telescope says it pointed."),
     Reason.PHOTOMETRY_FAILED: (_BAD, "No zero point could be measured."),
     Reason.OWN_CATALOGUE: (_BAD, "The field has no catalogue; its own first good frame served as one."),
+    Reason.SHUTTER_CLOSED: (_BAD, "The sky gives no light: the shutter stayed closed."),
+    Reason.PATTERN_NOISE: (_BAD, "The readout left a regular pattern in the noise."),
+    Reason.READOUT_NOISY: (_BAD, "The read noise is not what this amplifier has."),
+    Reason.POINTING_OFF: (_BAD, "The telescope looked elsewhere than it says."),
+    Reason.CLOUDY: (_BAD, "The stars are much fainter than in a clear sky."),
     Reason.BACKGROUND_TOO_HIGH: (_BAD, "The sky background is too high."),
     Reason.SEEING_TOO_POOR: (_BAD, "The stars are too wide."),
     Reason.ELONGATED: (_BAD, "The stars are elongated: tracking, wind or focus."),

@@ -148,21 +148,53 @@ def test_a_frame_that_breaks_a_bound_is_rejected_with_its_measurements_and_produ
     assert len(result.products) == 2
 
 
+def noisy(level: float) -> np.ndarray:
+    return np.full(SHAPE, level) + np.random.default_rng(3).normal(0, 14, SHAPE)
+
+
+def trailed(image: np.ndarray) -> np.ndarray:
+    return sum(np.roll(image, step, axis=1) for step in range(12)) / 12
+
+
+WAVES = 25 * np.sin(2 * np.pi * np.arange(SHAPE[1]) / 5.0)[None, :]
+
+
 @pytest.mark.parametrize(
-    ("electrons", "reason"),
-    [(np.full(SHAPE, 200.0), Reason.TOO_FEW_STARS), (np.full(SHAPE, 130000.0), Reason.SATURATED)],
-    ids=["closed shutter", "daylight"],
+    ("spoil", "reason"),
+    [
+        (lambda image: noisy(2.0), Reason.SHUTTER_CLOSED),
+        (lambda image: noisy(200.0), Reason.TOO_FEW_STARS),
+        (lambda image: noisy(130000.0), Reason.SATURATED),
+        (lambda image: np.full(SHAPE, 700.0), Reason.NO_SIGNAL),
+        (lambda image: np.where(np.arange(SHAPE[0])[:, None] % 3, 0.0, image), Reason.NO_SIGNAL),
+        (lambda image: image + WAVES, Reason.PATTERN_NOISE),
+        (trailed, Reason.ELONGATED),
+        (lambda image: 200 + (image - 200) * 0.1, Reason.CLOUDY),
+        (lambda image: image[::-1], Reason.ASTROMETRY_FAILED),
+    ],
+    ids=[
+        "closed shutter",
+        "no stars",
+        "daylight",
+        "dead",
+        "readout stuck",
+        "pattern",
+        "trailed",
+        "clouds",
+        "elsewhere",
+    ],
 )
-def test_a_frame_with_nothing_to_see_is_rejected_with_its_reason(survey, night, tmp_path, electrons, reason):
-    folder, _ = night
-    noisy = electrons + np.random.default_rng(3).normal(0, 14, SHAPE)
-    write_raw(tmp_path / "raw.fits", noisy)
+def test_a_spoilt_frame_is_rejected_with_its_reason_and_keeps_its_measurements(
+    survey, night, tmp_path, spoil, reason
+):
+    folder, field = night
+    write_raw(tmp_path / "raw.fits", spoil(field.image))
     result = science(
         survey, tmp_path, [given("raw", tmp_path / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
     )
-    assert (result.state, result.reason) == (AttemptState.REJECTED, reason)
-    assert "masked_fraction" in result.metrics
-    assert result.detail
+    assert (result.state, result.reason) == (AttemptState.REJECTED, reason), result.detail
+    assert not result.metrics["good"]
+    assert result.metrics["saturated_fraction"] >= 0
 
 
 def test_a_frame_of_another_sky_is_rejected_with_its_calibrated_image(survey, night, tmp_path):
