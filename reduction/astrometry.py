@@ -1,9 +1,10 @@
 """Where the image lies on the sky: its stars against a catalogue, from a first guess that may be off by an arcminute.
 
-The offset is found by voting: every pair of a bright star and a bright catalogue entry votes for the shift that
-would bring one onto the other, and the true shift gets one vote a star. Then matches within a shrinking radius
-determine a polynomial correction to the first guess, and both together are written as one TAN-SIP solution
-(Shupe et al. 2005, ASP Conf. Ser. 347, 491).
+The first guess may be shifted, turned by a degree and wrong in scale by two percent. For each of a few turns and
+scales every pair of a bright star and a bright catalogue entry votes for the shift that would bring one onto the
+other, and the true shift gets one vote a star. Then the matches determine a polynomial correction to the first guess:
+of few bright stars within a wide radius first, of ever more within an ever smaller one. Both together are written as
+one TAN-SIP solution (Shupe et al. 2005, ASP Conf. Ser. 347, 491).
 """
 
 from dataclasses import dataclass
@@ -12,13 +13,19 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.spatial import cKDTree
+from scipy.special import pdtrc
 
 from reduction.problems import Unusable
 
 __all__ = ["Astrometry", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
 
 BRIGHT = 80  # stars of the image that vote
-CATALOGUE_BRIGHT = 160
+CATALOGUE_BRIGHT = 5  # times as many entries, by area, as stars: some are saturated in the image
+TURN_DEG, SCALE = 1.3, 0.02  # how far the first guess may be turned, and wrong in scale
+SPACINGS = 0.3  # of the entries' typical distance: the radius within which a match is likely to be the right one
+SURE, BY_CHANCE = 1e-9, 0.05  # how often chance would give as many: no more trials needed; no match
+TRIED = 1e6  # turns, scales and shifts that chance had to make matches by
+FIRST_STARS, MORE_STARS = 60, 2.5  # that are matched at first, and by how many times more in each turn
 LINEAR_FROM, QUADRATIC_FROM, CUBIC_FROM = 6, 25, 150  # matches that a correction of this order needs
 
 
@@ -125,22 +132,16 @@ def refine_wcs(
         ``too_few_stars`` or ``astrometry_failed``.
     """
     scale = pixel_scale_arcsec(guess, shape)
-    entries, cat_x, cat_y = _in_view(guess, shape, ra, dec, 1.2 * pointing_error_arcsec / scale)
+    reach = pointing_error_arcsec / scale
+    corner = np.hypot(*shape) / 2 * (np.radians(TURN_DEG) + SCALE)
+    entries, cat_x, cat_y = _in_view(guess, shape, ra, dec, 1.2 * reach + corner)
     if len(x) < 3 or len(entries) < 3:
         raise Unusable("too_few_stars", f"{len(x)} stars and {len(entries)} catalogue entries in view; 3 are needed")
-    shift = _vote(x, y, cat_x, cat_y, pointing_error_arcsec / scale)
-    first = np.array([[shift[0]], [shift[1]]])
-    radii = np.geomspace(max(6.0, match_radius_arcsec / scale), max(match_radius_arcsec / scale, 1.0), 5)
-    correction, order = first, 0
-    stars = matched = np.empty(0, dtype=int)
-    for radius in radii:
-        moved = _moved(x, y, correction, shape)
-        stars, matched = _pairs(*moved, cat_x, cat_y, radius)
-        if len(stars) < 3:
-            raise Unusable("astrometry_failed", f"{len(stars)} of {len(x)} stars match {len(entries)} entries")
-        correction, order, kept = _correct(x[stars], y[stars], cat_x[matched], cat_y[matched], shape)
-        stars, matched = stars[kept], matched[kept]
-    _check_chance(len(stars), len(x), len(entries), shape, float(radii[-1]))
+    correction = _vote(x, y, cat_x, cat_y, reach, shape)
+    correction, order, stars, matched, radius = _matched(
+        x, y, cat_x, cat_y, correction, shape, max(match_radius_arcsec / scale, 1.0)
+    )
+    _check_chance(len(stars), len(x), len(entries), shape, radius)
     wcs = _compose(guess, correction, shape)
     sky_ra, sky_dec = wcs.all_pix2world(x[stars], y[stars], 0)
     found = entries[matched]
@@ -167,31 +168,96 @@ def _in_view(guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray
     return near[inside], x[inside], y[inside]
 
 
-def _vote(x, y, cat_x, cat_y, reach: float) -> tuple[float, float]:
-    """Return the shift (x, y) in pixels that brings most bright stars onto bright catalogue entries."""
-    shift_x = (cat_x[None, :CATALOGUE_BRIGHT] - x[:BRIGHT, None]).ravel()
-    shift_y = (cat_y[None, :CATALOGUE_BRIGHT] - y[:BRIGHT, None]).ravel()
+def _vote(x, y, cat_x, cat_y, reach: float, shape: tuple[int, int]) -> np.ndarray:
+    """Return the turn, scale and shift that bring most bright stars onto bright entries, as a linear correction.
+
+    Turns and scales are tried from none on outwards, until one gets votes that leave no doubt.
+    """
+    size = float(np.clip(max(shape) / 384, 2.0, 8.0))  # of a bin, pixels
+    x, y = x[:BRIGHT], y[:BRIGHT]
+    area = (np.ptp(cat_x) + 1) * (np.ptp(cat_y) + 1) / (shape[0] * shape[1])
+    entries = slice(0, int(CATALOGUE_BRIGHT * len(x) * max(area, 1.0)))
+    cat_x, cat_y = cat_x[entries], cat_y[entries]
+    middle = (shape[1] - 1) / 2, (shape[0] - 1) / 2
+    best, least = None, np.inf
+    for number, (turn, stretch) in enumerate(_trials(size, shape), start=1):
+        cos, sin = stretch * np.cos(turn), stretch * np.sin(turn)
+        u, v = x - middle[0], y - middle[1]
+        votes, chance, shift = _shift(
+            cat_x[None, :] - (cos * u - sin * v + middle[0])[:, None],
+            cat_y[None, :] - (sin * u + cos * v + middle[1])[:, None],
+            reach, size,
+        )  # fmt: skip
+        if chance * number < least:
+            linear = [[shift[0], (cos - 1) * middle[0], -sin * middle[1]]]
+            linear += [[shift[1], sin * middle[0], (cos - 1) * middle[1]]]
+            best, least = np.array(linear), chance * number
+        if votes > 0.25 * len(x) and least < SURE:
+            break
+    if best is None or least > BY_CHANCE:
+        raise Unusable("astrometry_failed", "no turn, scale and shift brings more stars onto entries than chance")
+    return best
+
+
+def _trials(size: float, shape: tuple[int, int]) -> list[tuple[float, float]]:
+    """Return turns (radians) and scales to try, nearest to none first; neighbours differ by a bin at the edge."""
+    step = 2 * size / max(shape)
+    turns = _symmetric(step, np.radians(TURN_DEG))
+    scales = 1 + _symmetric(step, SCALE)
+    return sorted(((t, s) for t in turns for s in scales), key=lambda trial: np.hypot(trial[0], trial[1] - 1))
+
+
+def _symmetric(step: float, most: float) -> np.ndarray:
+    count = int(np.ceil(most / step))
+    return np.arange(-count, count + 1) * step
+
+
+def _shift(shift_x, shift_y, reach: float, size: float) -> tuple[int, float, tuple[float, float]]:
+    """Return the votes of the most wanted shift, how many shifts chance would give as many, and the shift."""
     near = (np.abs(shift_x) <= reach) & (np.abs(shift_y) <= reach)
     shift_x, shift_y = shift_x[near], shift_y[near]
     if len(shift_x) < 3:
-        raise Unusable("astrometry_failed", "no star has a catalogue entry within the pointing's error")
-    size = max(2.0, reach / 100)
+        return 0, np.inf, (0.0, 0.0)
     bins = int(np.ceil(2 * reach / size)) + 1
-    edges = np.linspace(-reach - size / 2, reach + size / 2, bins + 1)
-    votes = np.histogram2d(shift_x, shift_y, bins=(edges, edges))[0]
+    low = -bins * size / 2
+    column, row = ((shift_x - low) / size).astype(int), ((shift_y - low) / size).astype(int)
+    votes = np.bincount(column * bins + row, minlength=bins * bins).reshape(bins, bins)
     padded = np.pad(votes, 1)
     box = np.sum([padded[i : i + bins, j : j + bins] for i in range(3) for j in range(3)], axis=0)
+    centres = low + (np.arange(bins) + 0.5) * size
     # Among equal peaks the one nearest to the first guess wins.
-    centres = (edges[1:] + edges[:-1]) / 2
     distance = np.hypot(centres[:, None], centres[None, :])
     best = np.unravel_index(np.argmax(box - 1e-3 * distance / reach), box.shape)
     there = (np.abs(shift_x - centres[best[0]]) < 1.5 * size) & (np.abs(shift_y - centres[best[1]]) < 1.5 * size)
-    expected = 9 * len(shift_x) / bins**2
-    if box[best] < 3 or box[best] < expected + 4 * np.sqrt(expected):
-        raise Unusable(
-            "astrometry_failed", f"no shift has more than {int(box[best])} votes; chance gives {expected:.1f}"
-        )
-    return float(np.median(shift_x[there])), float(np.median(shift_y[there]))
+    shift = float(np.median(shift_x[there])), float(np.median(shift_y[there]))
+    chance = float(pdtrc(box[best] - 1, 9 * len(shift_x) / bins**2)) * bins**2
+    return int(box[best]), chance if box[best] >= 3 else np.inf, shift
+
+
+def _matched(x, y, cat_x, cat_y, correction: np.ndarray, shape: tuple[int, int], final: float):
+    """Match ever more stars within an ever smaller radius; return correction, order, pairs and the last radius."""
+    density = len(cat_x) / ((np.ptp(cat_x) + 1) * (np.ptp(cat_y) + 1))
+    share = min(len(cat_x) / max(len(x), 1), 1e3)  # entries a star
+    count, order = FIRST_STARS, 0
+    radius, last = np.inf, False
+    while True:
+        last = count >= len(x)
+        used = slice(0, count)
+        entries = slice(0, len(cat_x) if last else int(max(2, share) * count))
+        spacing = 1 / np.sqrt(density * min(entries.stop, len(cat_x)) / len(cat_x))
+        radius = min(radius, max(SPACINGS * spacing, final))
+        for _ in range(3):
+            moved = _moved(x[used], y[used], correction, shape)
+            stars, matched = _pairs(*moved, cat_x[entries], cat_y[entries], radius)
+            if len(stars) < 3:
+                raise Unusable("astrometry_failed", f"{len(stars)} of {len(x)} stars match {len(cat_x)} entries")
+            correction, order, kept, scatter = _correct(x[stars], y[stars], cat_x[matched], cat_y[matched], shape)
+            radius = float(np.clip(6 * scatter, final, radius))
+        if last and radius <= final * 1.001:
+            return correction, order, stars[kept], matched[kept], radius
+        if last:
+            radius = max(radius / 2, final)
+        count = int(count * MORE_STARS)
 
 
 def _pairs(x, y, cat_x, cat_y, radius: float) -> tuple[np.ndarray, np.ndarray]:
@@ -218,8 +284,8 @@ def _moved(x, y, correction: np.ndarray, shape: tuple[int, int]) -> tuple[np.nda
     return x + step[0], y + step[1]
 
 
-def _correct(x, y, cat_x, cat_y, shape: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
-    """Fit the correction to matched pairs, clipping outliers; return it, its order and which pairs were kept."""
+def _correct(x, y, cat_x, cat_y, shape: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray, float]:
+    """Fit the correction to matched pairs, clipped; return it, its order, which were kept, and their scatter."""
     wanted = np.stack([cat_x - x, cat_y - y])
     kept = np.ones(len(x), dtype=bool)
     for _ in range(4):
@@ -227,21 +293,28 @@ def _correct(x, y, cat_x, cat_y, shape: tuple[int, int]) -> tuple[np.ndarray, in
         order = (count >= LINEAR_FROM) + (count >= QUADRATIC_FROM) + (count >= CUBIC_FROM)
         number = (order + 1) * (order + 2) // 2
         basis = _basis(x, y, shape, number)
-        correction = np.linalg.lstsq(basis[:, kept].T, wanted[:, kept].T, rcond=None)[0].T
+        correction = _least_squares(basis[:, kept], wanted[:, kept])
         residual = np.hypot(*(wanted - correction @ basis))
         scale = max(float(np.median(residual[kept])) / 1.1774, 0.01)
         new = residual < 4 * scale
         if (new == kept).all() or new.sum() < 3:
             break
         kept = new
-    return correction, order, kept
+    return correction, order, kept, scale
+
+
+def _least_squares(basis: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return coefficients (2, terms) by the normal equations: positions are scaled to -1 .. 1, so that they serve."""
+    normal = basis @ basis.T
+    normal[np.diag_indices(len(basis))] += 1e-9 * np.trace(normal) / len(basis)
+    return np.linalg.solve(normal, basis @ wanted.T).T
 
 
 def _check_chance(matches: int, stars: int, entries: int, shape: tuple[int, int], radius: float) -> None:
     """Refuse matches that chance explains."""
     expected = min(stars, entries) * max(stars, entries) * np.pi * radius**2 / (shape[0] * shape[1])
     expected = min(expected, 0.9 * min(stars, entries))
-    if matches < expected + 3 * np.sqrt(expected) and matches < 0.5 * min(stars, entries):
+    if matches < 0.5 * min(stars, entries) and pdtrc(matches - 1, expected) * TRIED > BY_CHANCE:
         raise Unusable("astrometry_failed", f"{matches} matches, where chance gives {expected:.1f}")
 
 

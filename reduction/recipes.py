@@ -42,6 +42,7 @@ __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "
 STARS_AT_LEAST = 3
 GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
 SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera's
+FARTHER = 6.0  # times the expected pointing error, for a second search
 SATURATED_AT_MOST = 0.9  # of an image's pixels
 SHAPES_FROM = 8  # bright sources that say how elongated all are
 SAME_AT_MOST = 0.98  # of the raw pixels with one value
@@ -228,16 +229,20 @@ def _guesses(frame: Frame, settings: MeasureSettings) -> list[WCS]:
 def _first_solution(
     guesses: list[WCS], measured: Measured, usable: np.ndarray, catalogue: Catalogue, settings: MeasureSettings
 ) -> Astrometry:
-    """Return the first solution that a guess leads to; where none does, the first guess's problem is raised."""
+    """Return the first solution that a guess leads to; where none does, the first guess's problem is raised.
+
+    All guesses are tried near by first and then farther off: a pointing that is off by more than it should be is
+    found and said, where it can be.
+    """
     photometry = measured.photometry
     assert photometry is not None
     problems = []
-    for guess in guesses:
+    for guess, reach in ((g, factor * settings.pointing_error_arcsec) for factor in (1, FARTHER) for g in guesses):
         try:
             found = refine_wcs(
                 guess, measured.frame.shape, photometry.x[usable], photometry.y[usable], catalogue.ra, catalogue.dec,
                 match_radius_arcsec=settings.match_radius_arcsec,
-                pointing_error_arcsec=settings.pointing_error_arcsec,
+                pointing_error_arcsec=reach,
             )  # fmt: skip
         except Unusable as problem:
             problems.append(problem)

@@ -205,6 +205,36 @@ def test_five_stars_give_a_shift_and_no_more():
     assert len(solution.stars) == 5
 
 
+def crowd(shape, number, seed):
+    """Return positions, and a catalogue of half of them on a sky that is distorted by an arcminute at the corners."""
+    random = np.random.default_rng(seed)
+    x, y = random.uniform(5, shape[1] - 6, number), random.uniform(5, shape[0] - 6, number)
+    u, v = x - shape[1] / 2, y - shape[0] / 2
+    stretch = 1 + 6e-9 * (u**2 + v**2)
+    true = tangent_wcs(150.0, 22.0, shape, scale_arcsec=1.0)
+    ra, dec = true.all_pix2world(u * stretch + shape[1] / 2, v * stretch + shape[0] / 2, 0)
+    return x, y, ra, dec
+
+
+@pytest.mark.parametrize("turn_deg", [-1.0, 0.0, 0.6, 1.0])
+@pytest.mark.parametrize("shape", [(512, 480), (3080, 3072)])
+def test_a_guess_off_by_an_arcminute_and_a_degree_is_put_right_with_half_of_the_catalogue(shape, turn_deg):
+    x, y, ra, dec = crowd(shape, 60 + shape[0], seed=5)
+    listed = np.random.default_rng(6).random(len(x)) < 0.5
+    turn = np.radians(turn_deg)
+    guess = tangent_wcs(150.0, 22.0, shape, scale_arcsec=1.0)
+    guess.wcs.cd = guess.wcs.cd @ np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    guess.wcs.crval = guess.wcs.crval + np.array([35.0 / np.cos(np.radians(22.0)), -45.0]) / 3600
+    guess.wcs.set()
+    solution = refine_wcs(
+        guess, shape, x, y, ra[listed], dec[listed], match_radius_arcsec=3.0, pointing_error_arcsec=60.0
+    )
+    found_ra, found_dec = solution.wcs.all_pix2world(x, y, 0)
+    assert len(solution.stars) > 0.95 * listed.sum()
+    assert np.abs(found_ra - ra).max() * 3600 < 0.03
+    assert np.abs(found_dec - dec).max() * 3600 < 0.03
+
+
 def test_variable_stars_do_not_move_the_zero_point():
     random = np.random.default_rng(1)
     flux = 10 ** random.uniform(3, 5, 50)
