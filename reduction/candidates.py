@@ -10,7 +10,8 @@ from typing import Any
 
 import numba
 import numpy as np
-from scipy import ndimage, signal
+from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from reduction.difference import Difference
 from reduction.mask import FATAL
@@ -171,7 +172,7 @@ def find_candidates(
         else:
             found.append(outcome)
     found = _without_repeats(found, fwhm)
-    apart = [c for c in found if not _in_crowd(c, peaks, difference.score, fwhm, settings)]
+    apart = _out_of_crowds(found, peaks, difference.score, fwhm, settings)
     dropped["crowd"] = len(found) - len(apart)
     found = apart
     found.sort(key=lambda candidate: (candidate.y, candidate.x))
@@ -182,28 +183,37 @@ def find_candidates(
 
 def _without_repeats(found: list[Candidate], fwhm: float) -> list[Candidate]:
     """Keep the strongest of candidates whose fits ran to the same place."""
-    kept: list[Candidate] = []
-    for candidate in sorted(found, key=lambda c: (-c.signal_to_noise, c.y, c.x)):
-        if all(math.hypot(candidate.x - k.x, candidate.y - k.y) > 0.7 * fwhm for k in kept):
-            kept.append(candidate)
-    return kept
+    if not found:
+        return []
+    ordered = sorted(found, key=lambda c: (-c.signal_to_noise, c.y, c.x))
+    dropped: set[int] = set()
+    for stronger, weaker in sorted(cKDTree([(c.x, c.y) for c in ordered]).query_pairs(0.7 * fwhm)):
+        if stronger not in dropped:
+            dropped.add(weaker)
+    return [candidate for k, candidate in enumerate(ordered) if k not in dropped]
 
 
-def _in_crowd(
-    candidate: Candidate,
+def _out_of_crowds(
+    found: list[Candidate],
     peaks: list[tuple[int, int, int]],
     score: np.ndarray,
     fwhm: float,
     settings: CandidateSettings,
-) -> bool:
-    """Tell whether a candidate is one of many peaks and stands out of them no further: a reflection, a bad edge."""
+) -> list[Candidate]:
+    """Drop those that are one of many peaks and stand out of them no further: a reflection, a bad edge."""
     reach, number, times = settings.crowd
-    others = [
-        abs(float(score[row, column]))
-        for row, column, _ in peaks
-        if 1.5 * fwhm < math.hypot(column - candidate.x, row - candidate.y) < reach * fwhm
-    ]
-    return len(others) >= number and candidate.signal_to_noise < times * float(np.median(others))
+    if len(peaks) < number or not found:
+        return found
+    places = np.array([(column, row) for row, column, _ in peaks], float)
+    heights = np.array([abs(float(score[row, column])) for row, column, _ in peaks])
+    near = cKDTree(places).query_ball_point([(c.x, c.y) for c in found], reach * fwhm)
+    kept = []
+    for candidate, members in zip(found, near, strict=True):
+        distance = np.hypot(*(places[members] - (candidate.x, candidate.y)).T)
+        others = heights[members][distance > 1.5 * fwhm]
+        if len(others) < number or candidate.signal_to_noise >= times * float(np.median(others)):
+            kept.append(candidate)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -228,19 +238,17 @@ class _Stage:
         edge = self._edge_distance(column, row)
         if edge < settings.edge_px:
             return "edge"
-        score = sign * difference.score
-        signal = float(score[row, column])
+        signal = sign * float(difference.score[row, column])
         reach = max(2, math.ceil(1.3 * self.fwhm))
-        around = score[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
-        opposite = -float(around.min())
+        opposite = -float((sign * difference.score[_window(bad.shape, column, row, reach)]).min())
         if opposite > max(3.5, settings.dipole_ratio * signal):
             return "dipole"
         # On a star the noise is highest at its centre, and the score may peak beside it: start where the light does.
-        top, left = self._light_peak(sign * difference.filtered, row, column)
-        fit = _fit_psf(sign * difference.image, difference, left, top, self.fwhm, settings.model_error)
+        top, left = self._light_peak(sign, row, column)
+        fit = _fit_psf(sign, difference, left, top, self.fwhm, settings.model_error)
         if fit is None:
             return "not_fitted"
-        shape = _moments(sign * difference.filtered, bad, fit.x, fit.y, self.fwhm).scaled(self.fwhm / self.own_size)
+        shape = _moments(sign, difference.filtered, bad, fit.x, fit.y, self.fwhm).scaled(self.fwhm / self.own_size)
         width = shape.fwhm / self.fwhm
         if fit.chi_square > settings.chi_square or not settings.sharp < width < settings.wide:
             return "not_like_psf"
@@ -258,10 +266,11 @@ class _Stage:
             for reach, times in self.settings.star_residuals
         )
 
-    def _light_peak(self, filtered: np.ndarray, row: int, column: int) -> tuple[int, int]:
+    def _light_peak(self, sign: int, row: int, column: int) -> tuple[int, int]:
         """Return row and column of the filtered difference's maximum within about a PSF's width."""
+        filtered = self.difference.filtered
         window = _window(filtered.shape, column, row, max(1, round(self.fwhm)))
-        part = np.where(self.difference.bad[window], -np.inf, filtered[window])
+        part = np.where(self.difference.bad[window], -np.inf, sign * filtered[window])
         j, i = np.unravel_index(int(np.argmax(part)), part.shape)
         return int(j) + window[0].start, int(i) + window[1].start
 
@@ -273,16 +282,16 @@ class _Stage:
         """Return the fields of the candidate record that pixels give."""
         difference, photometry, settings = self.difference, self.photometry, self.settings
         zero = photometry.zero_point
-        image = sign * difference.image
+        image = difference.image
         magnitude = zero - 2.5 * math.log10(fit.flux)
         error = 1.0857 * fit.flux_error * difference.noise_ratio / fit.flux
-        small = self._aperture(image, fit.x, fit.y, settings.aperture_radius_px)
-        big = self._aperture(image, fit.x, fit.y, settings.big_aperture_radius_px)
+        small = self._aperture(sign, fit.x, fit.y, settings.aperture_radius_px)
+        big = self._aperture(sign, fit.x, fit.y, settings.big_aperture_radius_px)
         limit = zero - 2.5 * math.log10(difference.limiting_flux)
-        stamp = image[row - 2 : row + 3, column - 2 : column + 3]
-        smooth = ndimage.median_filter(image[row - 3 : row + 4, column - 3 : column + 4], 3)[1:-1, 1:-1]
+        stamp = sign * image[row - 2 : row + 3, column - 2 : column + 3]
+        smooth = ndimage.median_filter(sign * image[row - 3 : row + 4, column - 3 : column + 4], 3)[1:-1, 1:-1]
         absolute = float(np.abs(smooth).sum())
-        d_ratio = float(image[row, column]) / difference.deviation
+        d_ratio = sign * float(image[row, column]) / difference.deviation
         s_ratio = float(sign * difference.filtered[row, column]) / difference.filtered_deviation
         record = {
             "isdiffpos": "t" if sign > 0 else "f",
@@ -298,7 +307,7 @@ class _Stage:
             "magdiff": None if small[0] is None else small[0] - magnitude,
             "diffmaglim": limit,
             "magfromlim": None if small[0] is None else limit - small[0],
-            "sky": self._sky(image, fit.x, fit.y),
+            "sky": self._sky(sign, fit.x, fit.y),
             "fwhm": shape.fwhm,
             "seeratio": self.fwhm / shape.fwhm,
             "classtar": math.exp(-0.5 * ((shape.fwhm / self.fwhm - 1) / 0.25) ** 2),
@@ -324,25 +333,27 @@ class _Stage:
         }
         return record | self._nearest(fit.x, fit.y)
 
-    def _aperture(self, image, x, y, radius) -> tuple[float | None, float | None]:
+    def _aperture(self, sign, x, y, radius) -> tuple[float | None, float | None]:
         """Return magnitude and error within a circle, good pixels only; None where its flux is not positive."""
+        image = self.difference.image
         reach = math.ceil(radius) + 1
         window = _window(image.shape, x, y, reach)
         share = _circle_share(window, x, y, radius) * ~self.difference.bad[window]
-        flux = float((share * image[window]).sum())
+        flux = sign * float((share * image[window]).sum())
         noise = math.sqrt(float((share * self.difference.variance[window]).sum())) * self.difference.noise_ratio
         if flux <= 0:
             return None, None
         return self.photometry.zero_point - 2.5 * math.log10(flux), 1.0857 * noise / flux
 
-    def _sky(self, image, x, y) -> float:
+    def _sky(self, sign, x, y) -> float:
         """Return the median of the difference in a ring around a place, in electrons."""
+        image = self.difference.image
         inner, outer = max(6.0, 2.5 * self.fwhm), max(12.0, 5 * self.fwhm)
         window = _window(image.shape, x, y, math.ceil(outer))
         rows, columns = np.mgrid[window]
         distance = np.hypot(columns - x, rows - y)
         chosen = (distance > inner) & (distance < outer) & ~self.difference.bad[window]
-        return float(np.median(image[window][chosen])) if chosen.any() else 0.0
+        return sign * float(np.median(image[window][chosen])) if chosen.any() else 0.0
 
     def _nearest(self, x, y) -> dict[str, Any]:
         """Return what is known of the nearest source of the reference."""
@@ -389,15 +400,14 @@ def _circle_share(window: tuple[slice, slice], x: float, y: float, radius: float
     return np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)
 
 
-def _fit_psf(image, difference: Difference, column, row, fwhm, model_error) -> _Fit | None:
-    """Fit flux and place of the PSF about a peak of `image`; None where the fit leaves it.
+def _fit_psf(sign: int, difference: Difference, column, row, fwhm, model_error) -> _Fit | None:
+    """Fit flux and place of the PSF about a peak of the difference or of its negative; None where the fit leaves it.
 
-    `image` is the difference or its negative.
     All pixels count alike, as they do in the score: a weight that follows the noisy data would bias the flux.
     """
     psf, bad = difference.psf, difference.bad
     reach = min(psf.radius, max(3, math.ceil(1.5 * fwhm)))
-    rows, columns = image.shape
+    rows, columns = bad.shape
     top, left = row - reach, column - reach
     window = np.s_[max(top, 0) : min(row + reach + 1, rows), max(left, 0) : min(column + reach + 1, columns)]
     inner = np.s_[
@@ -405,17 +415,18 @@ def _fit_psf(image, difference: Difference, column, row, fwhm, model_error) -> _
         window[1].start - column + psf.radius : window[1].stop - column + psf.radius,
     ]
     good = ~bad[window]
-    data, noise2 = image[window].astype(np.float64), difference.variance[window].astype(np.float64)
+    data, noise2 = sign * difference.image[window].astype(np.float64), difference.variance[window].astype(np.float64)
     dx = dy = 0.0
     step = 0.05
 
     def model(a: float, b: float) -> np.ndarray:
         return psf.evaluate(column, row, dx=a, dy=b)[inner]
 
-    for _ in range(6):
+    for turn in range(8):
         here = model(dx, dy)
-        slope_x = (model(dx + step, dy) - model(dx - step, dy)) / (2 * step)
-        slope_y = (model(dx, dy + step) - model(dx, dy - step)) / (2 * step)
+        if turn in (0, 2):  # the slopes change little once the place is about right
+            slope_x = (model(dx + step, dy) - model(dx - step, dy)) / (2 * step)
+            slope_y = (model(dx, dy + step) - model(dx, dy - step)) / (2 * step)
         design = np.stack([here[good], slope_x[good], slope_y[good]])
         try:
             solution = np.linalg.solve(design @ design.T, design @ data[good])
@@ -427,7 +438,7 @@ def _fit_psf(image, difference: Difference, column, row, fwhm, model_error) -> _
         dx, dy = dx + move_x, dy + move_y
         if max(abs(dx), abs(dy)) > max(1.5, 0.7 * fwhm):
             return None
-        if max(abs(move_x), abs(move_y)) < 0.005:
+        if max(abs(move_x), abs(move_y)) < 0.01:
             break
     here = model(dx, dy)
     square = float((here[good] ** 2).sum())
@@ -454,14 +465,12 @@ class _Shape:
 
 def _own_size(difference: Difference, fwhm: float) -> float:
     """Return what `_moments` gives for the width of the PSF itself: wings make it larger than its FWHM."""
-    rows, columns = difference.image.shape
-    stamp = difference.psf.evaluate((columns - 1) / 2, (rows - 1) / 2)
-    smooth = signal.fftconvolve(stamp, stamp[::-1, ::-1], mode="same")
-    middle = stamp.shape[0] // 2
-    return _moments(smooth, np.zeros(smooth.shape, bool), middle, middle, fwhm).fwhm
+    profile = difference.matched_filter.profile
+    middle = profile.shape[0] // 2
+    return _moments(1, profile, np.zeros(profile.shape, bool), middle, middle, fwhm).fwhm
 
 
-def _moments(filtered, bad, x, y, fwhm) -> _Shape:
+def _moments(sign, filtered, bad, x, y, fwhm) -> _Shape:
     """Return the axes of a source in the filtered difference, scaled so that a point source has the PSF's size.
 
     The filtered image is the difference smoothed by its own PSF, which doubles a point source's second moments. They
@@ -472,7 +481,7 @@ def _moments(filtered, bad, x, y, fwhm) -> _Shape:
     window = _window(filtered.shape, x, y, reach)
     rows, columns = np.mgrid[window]
     u, v = columns - x, rows - y
-    weight = np.exp(-0.5 * (u**2 + v**2) / sigma2) * filtered[window] * ~bad[window]
+    weight = np.exp(-0.5 * (u**2 + v**2) / sigma2) * (sign * filtered[window]) * ~bad[window]
     total = float(weight.sum())
     if total <= 0:
         return _Shape(1e3, 1e3, 2355.0)

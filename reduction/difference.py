@@ -17,6 +17,7 @@ from reduction.convolve import convolve, fill_bad
 from reduction.frame import Frame
 from reduction.kernel import MatchingKernel, fit_kernel
 from reduction.mask import FATAL
+from reduction.matched_filter import MatchedFilter, make_filter
 from reduction.problems import Unusable
 from reduction.resample import resample
 from reduction.score import (
@@ -24,9 +25,9 @@ from reduction.score import (
     Psf,
     StarScatter,
     add_rings,
+    add_scatter_noise,
     ring_residuals,
     robust_deviation,
-    scatter_noise,
     star_scatter,
 )
 
@@ -40,14 +41,15 @@ class DifferenceSettings:
     """Numbers of the difference that a survey may wish to change."""
 
     kernel_radius_px: int = 7
-    kernel_order: int = 2
+    kernel_order: int = 4
     background_order: int = 1
-    kernel_stars: int = 120  # at most
+    kernel_stars: int = 150  # at most
     at_least_stars: int = 8
     at_least_coverage: float = 0.1  # of the science image by the reference
     noise_ratio: tuple[float, float] = (0.5, 1.7)  # outside: the difference is refused
     region_ratio: float = 2.0  # a region this much noisier than the median one is bad
     bad_regions: float = 0.3  # a larger share refuses the difference
+    star_noise: bool = True  # False: the score knows nothing of what stars leave, as training wants it
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ class Difference:
     score : ndarray of float32
         Signal to noise of a point source in each pixel; 0 where masked.
     filtered : ndarray of float32
-        The difference filtered by its PSF, before it is divided by its noise.
+        The difference, filtered, before it is divided by its noise.
+    matched_filter : MatchedFilter
+        What it was filtered by.
     template : Frame
         The reference on the science grid, as it is.
     matched : ndarray of float32
@@ -128,6 +132,7 @@ class Difference:
     bad: np.ndarray
     score: np.ndarray
     filtered: np.ndarray
+    matched_filter: MatchedFilter
     template: Frame
     matched: np.ndarray
     stars: MatchedStars
@@ -161,13 +166,13 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Subtracted:
-    """A difference before it is searched; `unit` is the kernel's sum in every pixel."""
+    """A difference before it is searched; the reference's variance is at the science image's flux scale."""
 
     image: np.ndarray
     variance: np.ndarray
+    reference_variance: np.ndarray
     bad: np.ndarray
     matched: np.ndarray
-    unit: np.ndarray
 
 
 def make_difference(
@@ -212,7 +217,8 @@ def make_difference(
     return Difference(
         image=subtracted.image, variance=subtracted.variance,
         mask=science.mask | template.mask, bad=scored.bad, score=scored.score,
-        filtered=scored.filtered, template=template, matched=subtracted.matched, stars=stars,
+        filtered=scored.filtered, matched_filter=scored.matched_filter, template=template,
+        matched=subtracted.matched, stars=stars,
         psf=difference_psf, kernel=kernel,
         convolved="reference" if pair.forward else "science", scatter=scored.scatter,
         noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,
@@ -284,27 +290,31 @@ def _spread_stars(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], at_most:
 def _carried(bad: np.ndarray, kernel: MatchingKernel) -> np.ndarray:
     """Return where bad pixels, or those beyond the edge, carry too much of the kernel's weight."""
     weight = np.abs(kernel.components[0])
-    good = convolve((~bad).astype(np.float32), weight / weight.sum())
-    return good < 1 - _CARRIED
+    return convolve(bad, weight / weight.sum(), beyond=1.0) > _CARRIED
 
 
 def _subtract(pair: _Pair, kernel: MatchingKernel) -> _Subtracted:
     """Return the difference at the science image's flux scale."""
     unit = kernel.flux_ratio_map()
-    background = kernel.background_map()
+    image = kernel.background_map()
     if pair.forward:
         matched = kernel.apply(pair.images[1])
-        image = pair.images[0] - matched - background
-        variance = pair.variances[0] + unit**2 * pair.variances[1]
+        np.subtract(pair.images[0], image, out=image)
+        image -= matched
+        reference_variance = unit * unit * pair.variances[1]
     else:
         matched = pair.images[1] / unit
-        image = (kernel.apply(pair.images[0]) - pair.images[1] + background) / unit
-        variance = pair.variances[0] + pair.variances[1] / unit**2
+        image += kernel.apply(pair.images[0])
+        image -= pair.images[1]
+        image /= unit
+        reference_variance = pair.variances[1] / (unit * unit)
     bad = pair.bads[0] | pair.bads[1] | _carried(pair.bads[1] if pair.forward else pair.bads[0], kernel)
     image -= _mesh(image, bad, max(pair.fwhm)).back(dtype=np.float32)
     image[bad] = 0
+    reference_variance[bad] = 0
+    variance = pair.variances[0] + reference_variance
     variance[bad] = 0
-    return _Subtracted(image, variance.astype(np.float32), bad, matched, unit)
+    return _Subtracted(image, variance, reference_variance, bad, matched)
 
 
 def _mesh(image: np.ndarray, bad: np.ndarray, fwhm: float) -> sep.Background:
@@ -319,6 +329,7 @@ class _Scored:
 
     score: np.ndarray
     filtered: np.ndarray
+    matched_filter: MatchedFilter
     bad: np.ndarray
     scatter: StarScatter
     noise_ratio: float
@@ -338,58 +349,70 @@ def _score(
     settings: DifferenceSettings,
 ) -> _Scored:
     """Filter the difference, divide it by its noise, and check what came out."""
-    rows, columns = pair.shape
-    middle = (columns - 1) / 2, (rows - 1) / 2
-    stamp = psf.evaluate(*middle)[::-1, ::-1]
     image, variance, bad = subtracted.image, subtracted.variance, subtracted.bad
-    filtered = convolve(image, stamp)
-    good = (~bad).astype(np.float32)
-    weight = convolve(good, stamp**2)
-    seen = ~bad & (weight > 0.5 * float((stamp**2).sum()))
+    if (~bad[::_THIN, ::_THIN]).sum() < 10:
+        raise Unusable("reference_unusable", "hardly a pixel is good in both images")
+    matched_filter = _filter(pair, subtracted, kernel, psf)
+    filtered = matched_filter.apply(image)
+    seen = ~bad & (matched_filter.bad_share(bad) < 0.5)
     if seen.sum() < 100:
         raise Unusable("reference_unusable", "hardly a pixel is good in both images")
-    noise2 = _filter_noise(pair, subtracted, kernel.at(*middle), stamp, good)
-    noise2 = np.maximum(noise2, np.float32(1e-3 * float(np.median(noise2[seen]))))
-    model = convolve(np.where(bad, np.float32(0), subtracted.matched), stamp)
-    quiet = seen & (np.abs(model) < 3 * np.sqrt(noise2))
+    noise2 = matched_filter.variance(variance - subtracted.reference_variance, subtracted.reference_variance)
+    sample = _sample(seen)
+    floor = 1e-3 * float(np.median(noise2[sample][seen[sample]]))
+    np.maximum(noise2, np.float32(floor), out=noise2)
+    model = matched_filter.apply(np.where(bad, np.float32(0), subtracted.matched))
+    plain = filtered[sample] / np.sqrt(noise2[sample])
+    quiet = seen[sample] & (np.abs(model[sample]) < 3 * np.sqrt(noise2[sample]))
     if quiet.sum() < 500:
-        quiet = seen
-    plain = np.where(seen, filtered / np.sqrt(noise2), np.float32(0))
+        quiet = seen[sample]
     noise_ratio = robust_deviation(plain[quiet])
     quality = _check(plain, quiet, noise_ratio, settings)
     noise2 *= np.float32(noise_ratio**2)
     scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, kernel)
-    noise2 += scatter_noise(model, scatter)
-    add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
-    noise = np.sqrt(noise2)
-    score = np.where(seen, filtered / noise, np.float32(0)).astype(np.float32)
+    if settings.star_noise:
+        add_scatter_noise(noise2, model, scatter)
+        add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
+    noise = np.sqrt(noise2, out=noise2)
+    score = filtered / noise
+    score[~seen] = 0
     # Reflections and the like are no noise that was foreseen: where the score scatters more, it counts less.
     score /= np.maximum(_mesh(score, ~seen, max(pair.fwhm)).rms(dtype=np.float32), np.float32(1))
-    score[~seen] = 0
-    quality |= _noted(kernel, scatter, middle)
+    rows, columns = pair.shape
+    quality |= _noted(kernel, scatter, ((columns - 1) / 2, (rows - 1) / 2))
     quality["masked"] = float(1 - seen.mean())
-    thin = max(1, int(seen.sum()) // 20_000)
-    flux_noise = noise[seen][::thin] / weight[seen][::thin]
     return _Scored(
-        score, filtered, ~seen, scatter, noise_ratio, robust_deviation(image[quiet]),
-        robust_deviation(filtered[quiet]), robust_deviation(image[quiet] / np.sqrt(variance[quiet])),
-        5 * float(np.median(flux_noise)), quality,
+        score, filtered, matched_filter, ~seen, scatter, noise_ratio, robust_deviation(image[sample][quiet]),
+        robust_deviation(filtered[sample][quiet]),
+        robust_deviation(image[sample][quiet] / np.sqrt(variance[sample][quiet])),
+        5 * float(np.median(noise[sample][seen[sample]])) / matched_filter.gain, quality,
     )  # fmt: skip
 
 
-def _filter_noise(
-    pair: _Pair, subtracted: _Subtracted, kernel: np.ndarray, stamp: np.ndarray, good: np.ndarray
-) -> np.ndarray:
-    """Return the variance of the filtered difference due to both images' noise.
+_THIN = 3  # statistics of noise are taken from every so-manieth pixel of a row and a column
 
-    The noise of the image that was convolved passes the kernel and the filter; the other's the filter alone.
-    """
-    if pair.forward:
-        both = signal.fftconvolve(stamp, kernel)
-        return convolve(pair.variances[0] * good, stamp**2) + convolve(pair.variances[1], both**2)
-    both = signal.fftconvolve(stamp, kernel / kernel.sum())
-    other = (pair.variances[1] * good / subtracted.unit**2).astype(np.float32)
-    return convolve(pair.variances[0], both**2) + convolve(other, stamp**2)
+
+def _sample(seen: np.ndarray) -> tuple[slice, slice]:
+    """Return a thinned grid of pixels; all of a small image."""
+    step = _THIN if seen.size > 500_000 else 1
+    return np.s_[::step, ::step]
+
+
+def _filter(pair: _Pair, subtracted: _Subtracted, kernel: MatchingKernel, psf: DifferencePsf) -> MatchedFilter:
+    """Return the filter for the noise that both images have between their stars."""
+    sample = _sample(subtracted.bad)
+    good = ~subtracted.bad[sample]
+    reference = float(np.median(subtracted.reference_variance[sample][good]))
+    science = float(np.median(subtracted.variance[sample][good])) - reference
+
+    def unit_kernel(x: float, y: float) -> np.ndarray:
+        local = kernel.at(x, y)
+        return local / local.sum()
+
+    return make_filter(
+        psf.evaluate, unit_kernel, pair.shape, psf.fwhm(), (max(science, 1e-3 * reference), reference),
+        forward=pair.forward,
+    )  # fmt: skip
 
 
 def _noted(kernel: MatchingKernel, scatter: StarScatter, middle: tuple[float, float]) -> dict[str, float]:

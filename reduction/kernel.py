@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from scipy import linalg
 
-from reduction.convolve import Transformed
+from reduction.convolve import block_centres, convolve_blocks
 
 __all__ = ["MatchingKernel", "fit_kernel", "polynomial_terms"]
 
@@ -91,14 +91,16 @@ class MatchingKernel:
         """Return the background in every pixel (float32)."""
         return _evaluate(self.background, self.shape, self.background_order)
 
+    def at_blocks(self) -> np.ndarray:
+        """Return the kernel at the centre of each block of `reduction.convolve` (float32)."""
+        x, y = block_centres(self.shape)
+        columns, rows = np.meshgrid(x, y)
+        terms = polynomial_terms(columns, rows, self.shape, self.order)
+        return np.tensordot(terms.astype(np.float32), self.components.astype(np.float32), ((0,), (0,)))
+
     def apply(self, image: np.ndarray) -> np.ndarray:
         """Return an image (finite, float32) convolved with the varying kernel, without the background."""
-        transformed = Transformed(image, self.radius)
-        result = transformed.convolve(self.components[0])
-        columns, rows = _axes(self.shape, self.order)
-        for (i, j), component in zip(_degrees(self.order)[1:], self.components[1:], strict=True):
-            result += transformed.convolve(component) * rows[j][:, None] * columns[i][None, :]
-        return result
+        return convolve_blocks(image, self.at_blocks())
 
 
 def _degrees(order: int) -> list[tuple[int, int]]:
@@ -116,11 +118,12 @@ def _axes(shape: tuple[int, int], order: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evaluate(coefficients: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
+    """Return a polynomial in every pixel (float32), as a product of two narrow matrices."""
     columns, rows = _axes(shape, order)
-    total = np.zeros(shape, np.float32)
+    table = np.zeros((order + 1, order + 1), np.float32)
     for (i, j), coefficient in zip(_degrees(order), coefficients, strict=True):
-        total += np.float32(coefficient) * rows[j][:, None] * columns[i][None, :]
-    return total
+        table[j, i] = coefficient
+    return rows.T @ (table @ columns)
 
 
 def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+import numba
 import numpy as np
 
 from reduction.kernel import MatchingKernel
@@ -17,9 +18,9 @@ __all__ = [
     "Psf",
     "StarScatter",
     "add_rings",
+    "add_scatter_noise",
     "ring_residuals",
     "robust_deviation",
-    "scatter_noise",
     "star_scatter",
 ]
 
@@ -167,17 +168,30 @@ def _excess(value: np.ndarray, error2: np.ndarray) -> float:
     return (low + high) / 2
 
 
-def scatter_noise(model: np.ndarray, scatter: StarScatter) -> np.ndarray:
-    """Return the variance of the filtered difference due to the scatter of stars, from the filtered reference."""
-    noise2 = (np.float32(scatter.flux) * model) ** 2
-    total = np.zeros_like(model)
-    total[:, 1:-1] = ((model[:, 2:] - model[:, :-2]) * np.float32(scatter.shift_x_px / 2)) ** 2
-    total[1:-1] += ((model[2:] - model[:-2]) * np.float32(scatter.shift_y_px / 2)) ** 2
-    total[1:-1, 1:-1] += (
-        (model[1:-1, 2:] + model[1:-1, :-2] + model[2:, 1:-1] + model[:-2, 1:-1] - 4 * model[1:-1, 1:-1])
-        * np.float32(scatter.width)
-    ) ** 2
-    return noise2 + total
+def add_scatter_noise(noise2: np.ndarray, model: np.ndarray, scatter: StarScatter) -> None:
+    """Add to the noise, in place, the scatter of stars in flux, place and width, from the filtered reference."""
+    _add_scatter(
+        noise2,
+        model,
+        np.float32(scatter.flux**2),
+        np.float32(scatter.shift_x_px**2 / 4),
+        np.float32(scatter.shift_y_px**2 / 4),
+        np.float32(scatter.width**2),
+    )
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_scatter(noise2, model, flux2, shift_x2, shift_y2, width2):
+    rows, columns = model.shape
+    for row in range(1, rows - 1):
+        above, line, below, out = model[row - 1], model[row], model[row + 1], noise2[row]
+        for column in range(1, columns - 1):
+            here = line[column]
+            in_x, in_y = line[column + 1] - line[column - 1], below[column] - above[column]
+            laplacian = line[column + 1] + line[column - 1] + below[column] + above[column] - 4 * here
+            out[column] += (
+                flux2 * here * here + shift_x2 * in_x * in_x + shift_y2 * in_y * in_y + width2 * laplacian * laplacian
+            )
 
 
 _RING_PX, _RINGS = 2, 12  # width and number of the rings about a bright star

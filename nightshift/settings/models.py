@@ -297,7 +297,7 @@ class ReductionSettings(Table):
     pointing_error_arcsec: Positive = 60.0
     aperture_radius_px: Positive = 4.0
     kernel_radius_px: Annotated[int, Key(ge=1)] = 7
-    kernel_order: Annotated[int, Key(ge=0)] = 2
+    kernel_order: Annotated[int, Key(ge=0)] = 4  # at most; fewer stars give a lower one
     difference_sigma: Positive = 5.0
     cutout_px: Annotated[int, Key(ge=9)] = 63
 
