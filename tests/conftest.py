@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 from astropy.io import fits
 
+from nightshift.cluster import Cluster, ClusterPlan, missing_programs
 from nightshift.depot import Depot
 from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
@@ -150,3 +151,21 @@ class DemoFrames:
 def frames(workplace: Workplace) -> Callable[..., Path]:
     """Writes raw frames of the demo camera into the inbox."""
     return DemoFrames(workplace.inbox)
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[Cluster]:
+    """One SLURM cluster: nodes n0 (two slots, alone in partition ``pair``) to n3 (four slots each)."""
+    if packages := missing_programs():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            f"no SLURM cluster: not installed are {', '.join(packages)}"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-cluster-"))
+    pair = "PartitionName=pair Nodes=n0 PriorityTier=100 PreemptMode=off MaxTime=1-00:00:00 State=UP"
+    cluster = Cluster(folder, ClusterPlan((2, 4, 4, 4), more=(pair,)))
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.down()
+        shutil.rmtree(folder, ignore_errors=True)

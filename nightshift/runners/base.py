@@ -98,7 +98,13 @@ class Runner(Protocol):
         ...
 
     def cancel(self, name: str) -> None:
-        """Stop every task of an array. Unknown names are no error."""
+        """Stop every task of an array. Unknown names are no error.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If it is not certain that they will end: ask again.
+        """
         ...
 
     def capacity(self) -> Capacity:
@@ -117,4 +123,8 @@ def runner_from_environment() -> Runner:
         from nightshift.runners.local import LocalRunner
 
         return LocalRunner.from_environment()
-    raise ValueError(f"{VARIABLE}={name!r}: the runners of this release are: local")
+    if name == "slurm":
+        from nightshift.runners.slurm import SlurmRunner
+
+        return SlurmRunner.from_environment()
+    raise ValueError(f"{VARIABLE}={name!r}: the runners are local and slurm")

