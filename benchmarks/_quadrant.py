@@ -23,7 +23,7 @@ from nightshift.simulator.expose import ExposedFile, NightSky, Unit, expose
 from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure, plan_night
 from nightshift.simulator.scale import NightScale
 from nightshift.simulator.simulate import night_sky
-from nightshift.simulator.sky import Stars, cells_around, stars_of_cells
+from nightshift.simulator.sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import AttemptState, ImageType, JobKind
 
 __all__ = ["Quadrant", "Run", "master_work", "one_quadrant", "run_job", "science_work", "scratch", "simulate"]
@@ -62,10 +62,17 @@ class Quadrant:
 
     def stars(self) -> Stars:
         """Return every star of the simulated sky around the quadrant."""
+        return stars_of_cells(*self._sky_around())
+
+    def galaxies(self) -> Galaxies:
+        """Return every galaxy of the simulated sky around the quadrant."""
+        return galaxies_of_cells(*self._sky_around())
+
+    def _sky_around(self) -> tuple[int, int, tuple[float, float], tuple[Cell, ...]]:
         field = self.sky.fields[self.science.field]
         rows, columns = self.unit.geometry.shape
         cells = cells_around(*self.unit.geometry.nominal_standard(np.array([0, columns]), np.array([0, rows])))
-        return stars_of_cells(self.sky.seed, field.id, (field.ra_deg, field.dec_deg), cells)
+        return self.sky.seed, field.id, (field.ra_deg, field.dec_deg), cells
 
 
 @dataclass(frozen=True)

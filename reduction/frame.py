@@ -53,7 +53,7 @@ class Frame:
 
 
 def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageHDU] = ()) -> None:
-    """Write a frame as multi-extension FITS: ``SCI`` (float32), ``MASK`` (uint16), ``VAR`` (float32).
+    """Write a frame as multi-extension FITS: ``SCI`` (float32), ``MASK`` (int16: no bit above 12), ``VAR`` (float32).
 
     `extensions` come after them. All carry CHECKSUM and DATASUM. `stream` is open for writing and reading in binary.
     """
@@ -63,7 +63,7 @@ def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageH
     for key, value in frame.header.items():
         header[key] = value
     units = [fits.PrimaryHDU(), fits.ImageHDU(frame.image.astype(np.float32, copy=False), header, name="SCI")]
-    units.append(fits.ImageHDU(frame.mask.astype(np.uint16, copy=False), name="MASK"))
+    units.append(fits.ImageHDU(frame.mask.astype(np.int16), name="MASK"))
     if frame.variance is not None:
         units.append(fits.ImageHDU(frame.variance.astype(np.float32, copy=False), name="VAR"))
     units.extend(extensions)
@@ -92,15 +92,16 @@ def read_frame(path: Path) -> Frame:
         Arrays in the machine's byte order. ``header`` holds every keyword of ``SCI`` but the WCS's own and those
         of the file's structure.
     """
-    with fits.open(path, memmap=False) as units:
+    with fits.open(path, memmap=True) as units:
         science = units["SCI"]
         header = science.header
         wcs = WCS(header) if "CTYPE1" in header else None
         names = {unit.name for unit in units}
-        variance = units["VAR"].data.astype(np.float32) if "VAR" in names else None
+        variance = np.array(units["VAR"].data, dtype=np.float32) if "VAR" in names else None
         own = {
             key: header[key]
             for key in header
             if key and key not in ("COMMENT", "HISTORY") and not _STRUCTURE.fullmatch(key)
         }
-        return Frame(science.data.astype(np.float32), units["MASK"].data.astype(np.uint16), variance, wcs, own)
+        mask = np.array(units["MASK"].data, dtype=np.int16).view(np.uint16)
+        return Frame(np.array(science.data, dtype=np.float32), mask, variance, wcs, own)

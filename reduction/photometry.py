@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import sep
 from numba import njit
+from scipy.spatial import cKDTree
 
 from reduction.mask import FATAL
 from reduction.psf import PsfModel, fill_stamp, solve_into
@@ -48,7 +49,7 @@ def fit_sources(
     """Fit the PSF to every source, neighbours subtracted.
 
     Sources are fitted one after the other, brightest first, on the image less the present models of all others;
-    three rounds settle groups of neighbours.
+    three rounds settle groups of neighbours; who has none needs but one.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ def fit_sources(
     radius = min(max(2.5, 1.4 * psf.fwhm()), psf.radius)
     out = np.zeros((len(x), 8))
     residual = np.array(image, dtype=np.float32)
-    _fit_all(residual, sky_variance, bad, x, y, shapes, psf.beta, psf.correction, psf.radius, radius, out)
+    crowded = _crowded(x, y, psf.radius + radius + 1)
+    _fit_all(residual, sky_variance, bad, x, y, crowded, shapes, psf.beta, psf.correction, psf.radius, radius, out)
     flux, error, _ = sep.sum_circle(
         np.ascontiguousarray(image, dtype=np.float32), out[:, 0], out[:, 1], aperture_radius_px,
         err=np.sqrt(sky_variance), mask=bad, gain=1.0,
@@ -79,6 +81,14 @@ def fit_sources(
         chi2=out[:, 4].copy(), growth=out[:, 5].copy(), growth_err=out[:, 6].copy(), settled=out[:, 7] > 0,
         aperture_flux=np.asarray(flux), aperture_flux_err=np.asarray(error),
     )  # fmt: skip
+
+
+def _crowded(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
+    """Return which sources have another within the radius: only they need more than one round."""
+    crowded = np.zeros(len(x), dtype=bool)
+    if len(x) > 1:
+        crowded[cKDTree(np.column_stack([x, y])).query_pairs(radius, output_type="ndarray").ravel()] = True
+    return crowded
 
 
 def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, sigma: float = 5.0) -> float:
@@ -189,9 +199,13 @@ def _growth(residual, variance, bad, stamp, wide, row, column, dx, dy, flux, rad
 
 
 @njit(cache=True)
-def _fit_all(residual, variance, bad, x, y, shapes, beta, correction, stamp_radius, radius, out):
-    side = 2 * stamp_radius + 1
-    stamp, wide = np.empty((side, side)), np.empty((side, side))
+def _fit_all(residual, variance, bad, x, y, crowded, shapes, beta, correction, stamp_radius, radius, out):
+    """Fit all sources in turn; `out` (sources, 8) takes x, y, flux, its error, chi2, growth, its error, settled.
+
+    Only the core, which the fit looks at, is evaluated at each step; the whole stamp when it is subtracted.
+    """
+    side, inner = 2 * stamp_radius + 1, 2 * math.ceil(radius) + 1
+    stamp, core, wide = np.empty((side, side)), np.empty((inner, inner)), np.empty((inner, inner))
     norms, result = np.empty(len(x)), np.empty(6)
     for k in range(len(x)):
         fill_stamp(stamp, 0.0, 0.0, shapes[k, 0], shapes[k, 1], shapes[k, 2], beta, correction)
@@ -199,20 +213,22 @@ def _fit_all(residual, variance, bad, x, y, shapes, beta, correction, stamp_radi
         out[k, 0], out[k, 1], out[k, 2] = x[k], y[k], 0.0
     for turn in range(ROUNDS):
         for k in range(len(x)):
+            if turn and not crowded[k]:
+                continue
+            shape = shapes[k]
             row, column = round(out[k, 1]), round(out[k, 0])
             dx, dy, flux, settled = out[k, 0] - column, out[k, 1] - row, out[k, 2], 1.0
-            _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+            _normalised(core, dx, dy, shape, beta, correction, norms[k])
             if flux != 0.0:
+                _normalised(stamp, dx, dy, shape, beta, correction, norms[k])
                 _add(residual, stamp, row, column, flux)
             else:
-                _solve_place(
-                    residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, 0.0, radius, 1, result
-                )
+                _solve_place(residual, variance, bad, core, row, column, dx, dy, shape, beta, 0.0, radius, 1, result)
                 flux = result[0]
-            for _ in range(6 if turn == 0 else 3):
+            for _ in range(3 if turn else 8):
                 free = 3 if flux > 0 else 1
                 _solve_place(
-                    residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, flux, radius, free, result
+                    residual, variance, bad, core, row, column, dx, dy, shape, beta, flux, radius, free, result
                 )
                 flux = result[0]
                 step = max(abs(result[1]), abs(result[2]))
@@ -223,21 +239,18 @@ def _fit_all(residual, variance, bad, x, y, shapes, beta, correction, stamp_radi
                 dy += result[2]
                 if abs(column + dx - x[k]) > 1.5 or abs(row + dy - y[k]) > 1.5:
                     dx, dy, settled = x[k] - column, y[k] - row, 0.0
-                    _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+                    _normalised(core, dx, dy, shape, beta, correction, norms[k])
                     break
-                _normalised(stamp, dx, dy, shapes[k], beta, correction, norms[k])
+                _normalised(core, dx, dy, shape, beta, correction, norms[k])
                 if step < 1e-3:
                     break
-            _solve_place(
-                residual, variance, bad, stamp, row, column, dx, dy, shapes[k], beta, flux, radius, 1, result
-            )
+            _solve_place(residual, variance, bad, core, row, column, dx, dy, shape, beta, flux, radius, 1, result)
             flux = result[0]
-            if turn == ROUNDS - 1:
-                fill_stamp(wide, dx, dy, shapes[k, 0] + GROWTH_STEP, shapes[k, 1], shapes[k, 2], beta, correction)
+            if turn == ROUNDS - 1 or not crowded[k]:
+                fill_stamp(wide, dx, dy, shape[0] + GROWTH_STEP, shape[1], shape[2], beta, correction)
                 wide /= norms[k]
-                out[k, 5], out[k, 6] = _growth(
-                    residual, variance, bad, stamp, wide, row, column, dx, dy, flux, radius
-                )
+                out[k, 5], out[k, 6] = _growth(residual, variance, bad, core, wide, row, column, dx, dy, flux, radius)
+            _normalised(stamp, dx, dy, shape, beta, correction, norms[k])
             _add(residual, stamp, row, column, -flux)
             out[k, 0], out[k, 1], out[k, 2] = column + dx, row + dy, flux
             out[k, 3] = math.sqrt(result[3])
