@@ -3,11 +3,12 @@
 #   make night                          play the demo night, from an empty inbox to the morning mail
 #   make night SURVEY=lowell42 RAW=dir  the same with real files
 #
-# Variables: SURVEY, SEED, RAW, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
+# Variables: SURVEY, SEED, RAW, FAULTS, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
 
 SURVEY ?= demo
 SEED ?= 1
 RAW ?=
+FAULTS ?=
 RUNNER ?= local
 NAME ?=
 PYTHON ?= python3
@@ -48,8 +49,8 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-night: $(STAMP) ## play a night: SURVEY=demo SEED=1 [RAW=folder of real files]
-	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW))
+night: $(STAMP) ## play a night: SURVEY=demo SEED=1 [RAW=folder of real files] [FAULTS=all]
+	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW)) $(if $(FAULTS),--faults $(FAULTS))
 
 up: $(STAMP) ## start everything and leave it running
 	@$(NIGHTSHIFT) up --survey $(SURVEY)

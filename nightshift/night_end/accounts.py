@@ -16,7 +16,7 @@ from nightshift.night_end.identities import (
 )
 from nightshift.night_end.names import frame_of_name
 from nightshift.night_end.nights import night_row, night_text
-from nightshift.vocabulary import EventLevel, ImageType, Reason, UnitState
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
 from nightshift.workplace import Workplace
 
 __all__ = ["Accounts", "account", "read_accounts"]
@@ -34,8 +34,12 @@ class Accounts:
     night : date
     sent, arrivals, frames, units : Identity
         See `nightshift.night_end.identities`.
-    unlisted : tuple of str
+    unlisted : tuple of Member
         Registered files that no manifest names: accounted for, and worth a question to the mountain.
+    late : tuple of Member
+        Registered files that came after the night had been closed.
+    duplicates : tuple of str
+        Names that came again with the same content.
     unknown_kind : tuple of str
         Files never seen of which not even the name says what they were; counted as science.
     parts_missing : tuple of int
@@ -50,7 +54,9 @@ class Accounts:
     arrivals: Identity
     frames: Identity
     units: Identity
-    unlisted: tuple[str, ...]
+    unlisted: tuple[Member, ...]
+    late: tuple[Member, ...]
+    duplicates: tuple[str, ...]
     unknown_kind: tuple[str, ...]
     parts_missing: tuple[int, ...]
     has_manifest: bool
@@ -83,7 +89,8 @@ class Accounts:
             "imbalances": self.imbalances,
             "synthetic_manifest": self.synthetic,
             "identities": {i.name: i.to_json() for i in self.identities},
-            "unlisted": list(self.unlisted[:1000]),
+            "unlisted": [member.subject for member in self.unlisted[:1000]],
+            "late": [member.subject for member in self.late[:1000]],
             "unknown_kind": list(self.unknown_kind[:1000]),
         }
 
@@ -135,15 +142,19 @@ def read_accounts(workplace: Workplace, night: date) -> Accounts:
     ends = {str(u.unit): (u.state, u.end) for u in unseen}
     listed = {e["file_name"] for e in entries}
     unlisted = (f["inbox_name"] for f in frames if f["inbox_name"] not in listed)
+    arrivals = ledger.rows("night_end", "arrivals_of_night", **key)
+    late = ledger.rows("night_end", "late_frames", subject=night_text(workplace.survey, night), **key)
     kinds = workplace.survey.calibration.kinds
     return Accounts(
         site=workplace.survey.site.name,
         night=night,
         sent=sent,
-        arrivals=account_arrivals(ledger.rows("night_end", "arrivals_of_night", **key)),
+        arrivals=account_arrivals(arrivals),
         frames=account_frames(frames, uses, kinds),
         units=account_units(expected, ends, ledger.rows("night_end", "units_of_night", **key)),
-        unlisted=tuple(sorted(unlisted)) if manifests else (),
+        unlisted=tuple(Member(name, Reason.NOT_ON_MANIFEST) for name in sorted(unlisted)) if manifests else (),
+        late=tuple(Member(row["inbox_name"], Reason.CAME_LATE) for row in late),
+        duplicates=tuple(a["inbox_name"] for a in arrivals if a["disposition"] == Disposition.DUPLICATE),
         unknown_kind=tuple(sorted({u.file.subject for u in unseen if u.image_type is None})),
         parts_missing=_parts_missing(manifests),
         has_manifest=bool(manifests),

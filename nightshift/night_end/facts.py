@@ -225,7 +225,7 @@ def _needs(
         lines.append(f"{_count(unsent, 'alert')} not sent: see whether the broker takes messages.")
     if outcome.accounts.unlisted:
         names = outcome.accounts.unlisted
-        lines.append(f"{_count(len(names), 'registered file')} not on the manifest. First: {names[0]}.")
+        lines.append(f"{_count(len(names), 'registered file')} not on the manifest. First: {names[0].subject}.")
     return list(dict.fromkeys(lines))
 
 

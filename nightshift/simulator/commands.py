@@ -19,6 +19,11 @@ def register(subparsers) -> None:
     simulate.add_argument("--seed", type=int, default=1, help="of the sky, the weather and the noise (default: 1)")
     simulate.add_argument("--night", type=date.fromisoformat, help="date of the evening, YYYY-MM-DD")
     simulate.add_argument("--small", action="store_true", help="one field and one filter, 8 visits: a few seconds")
+    simulate.add_argument(
+        "--fault", action="append", default=[], metavar="NAME[:PART]",
+        help="let something go wrong, with a file whose name holds PART; may be given again; `all` is every one. "
+        "docs/faults.md lists them",
+    )  # fmt: skip
     simulate.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     simulate.set_defaults(run=_simulate)
 
@@ -31,6 +36,7 @@ def register(subparsers) -> None:
     play.add_argument("--interval", type=float, default=0.2, metavar="SECONDS", help="between files (default: 0.2)")
     play.add_argument("--pause", type=float, default=5.0, metavar="SECONDS", help="before science (default: 5)")
     play.add_argument("--no-manifest", action="store_true", help="leave the night open")
+    play.add_argument("--late", action="store_true", help="only what comes after the night has closed")
     play.set_defaults(run=_play)
 
     score = subparsers.add_parser("score", help="compare alerts with a simulated night's truth")
@@ -49,6 +55,7 @@ def _add_survey(parser: argparse.ArgumentParser) -> None:
 def _simulate(arguments: argparse.Namespace) -> int:
     from nightshift.settings import load_survey
     from nightshift.simulator import SMALL, simulate_night
+    from nightshift.simulator.faults import read_requests
 
     night = simulate_night(
         load_survey(arguments.survey),
@@ -56,6 +63,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         night=arguments.night,
         scale=SMALL if arguments.small else None,
+        faults=read_requests(arguments.fault),
         processes=1 if arguments.small else arguments.processes,
     )
     print(f"night {night.night}: {len(night.exposures)} exposures, {len(night.files)} files in {night.raw}")
@@ -66,29 +74,33 @@ def _simulate(arguments: argparse.Namespace) -> int:
 def _play(arguments: argparse.Namespace) -> int:
     from nightshift.settings import load_survey
     from nightshift.simulator import pauses_before_science, play, prepare_real_night
-    from nightshift.simulator.night_files import list_raw_files
+    from nightshift.simulator.transfer import PlayOrder
 
     if arguments.inbox is None:
         print("say where the inbox is: --inbox or NIGHTSHIFT_INBOX")
         return 2
     survey, folder = load_survey(arguments.survey), arguments.folder
-    manifests = sorted(folder.glob("manifest_*.json"))
-    if manifests:
-        manifest = manifests[-1]
-        sent = {entry["name"] for entry in json.loads(manifest.read_text())["files"]}
-        files = tuple(f.path for f in list_raw_files(survey, folder) if f.path.name in sent)
+    manifest, late = None, ()
+    if (folder / "play.json").is_file():
+        order = PlayOrder.from_json(json.loads((folder / "play.json").read_text()))
+        files, late = ([folder / "raw" / place for place in places] for places in (order.files, order.after_manifest))
+        if arguments.late:
+            files, late = [folder / "raw" / place for place in order.after_closing], []
+        elif not arguments.no_manifest:
+            manifest = max(folder.glob("manifest_*.json"))
     else:
         real = prepare_real_night(survey, folder, Path(arguments.inbox) / ".prepared")
-        manifest, files = real.manifest, real.files
+        manifest, files = None if arguments.no_manifest else real.manifest, list(real.files)
     number = play(
         files,
         Path(arguments.inbox),
-        manifest=None if arguments.no_manifest else manifest,
+        manifest=manifest,
+        after_manifest=late,
         interval_s=arguments.interval,
         pauses_s=pauses_before_science(survey, files, arguments.pause),
         tell=lambda n, path: print(f"{n:5d}/{len(files)}  {path.name}", flush=True),
     )
-    print(f"played {number} files{'' if arguments.no_manifest else ' and ' + manifest.name}")
+    print(f"played {number} files{f' and {manifest.name}' if manifest else ''}")
     return 0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from nightshift.settings import Field, Quadrant, Survey
 from nightshift.simulator.detector import CosmicRays, cosmic_rays, response, signature
 from nightshift.simulator.events import Mover, Riser
-from nightshift.simulator.geometry import UnitGeometry, focal_radius_arcsec, unit_geometry
+from nightshift.simulator.geometry import UnitGeometry, focal_radius_arcsec, project, unit_geometry
 from nightshift.simulator.headers import RawImage, fits_bytes
 from nightshift.simulator.plan import Exposure, file_name
 from nightshift.simulator.profiles import mixture, moffat_alpha
@@ -23,7 +23,8 @@ __all__ = ["ExposedFile", "NightSky", "Unit", "expected_electrons", "expose", "e
 
 FULL_WELL = 1.03  # of the level that the settings call saturated
 FAINTEST = 0.02  # of the sky's noise: where the wings of a star end
-TRAIL_STEP_PX = 0.4
+TRAIL_STEP_PX = 0.4  # of moving objects
+TRAIL_BRIGHTNESS = 25.0  # of a satellite's trail along its middle, in the sky's noise
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
     rays = cosmic_rays(random, unit.geometry.shape, exposure.exposure_s + 5.0)
     charge = _arriving(random, expected)
     np.add.at(charge, (rays.rows, rays.columns), rays.electrons)
+    crossed = _satellite_trails(sky, exposure, unit)
+    charge += crossed
     full_well = FULL_WELL * quadrant.saturation * quadrant.gain
     bleed(charge, full_well)
     if made is not None:
@@ -129,9 +132,28 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
         made.cosmic_ray_pixels[quadrant.id] = hit
         bad = own.defects | (charge >= quadrant.gain * (quadrant.saturation - 1300.0))
         bad[hit[:, 0], hit[:, 1]] = True
+        bad |= crossed > 0
         variance = np.where(bad, np.inf, expected + quadrant.read_noise**2)
         _tell(sky, exposure, unit, variance, bad, made)
+    if unit.detector in exposure.dead_detectors:
+        return np.zeros(own.bias.shape, np.uint16), None if own.overscan is None else np.zeros_like(own.overscan, "u2")
     return _digitised(random, own.bias, own.overscan, charge, exposure, quadrant)
+
+
+def _satellite_trails(sky: NightSky, exposure: Exposure, unit: Unit) -> np.ndarray:
+    """Return the electrons that satellites leave: straight trails as wide as a star, from edge to edge."""
+    rows, columns = unit.geometry.shape
+    trails = np.zeros((rows, columns))
+    y, x = np.mgrid[0:rows, 0:columns]
+    for number in range(exposure.satellites):
+        random = generator(sky.seed, "satellite", exposure.exposure_id, unit.detector, unit.quadrant.id, number)
+        angle = random.uniform(0.0, np.pi)
+        x0, y0 = random.uniform(0.3, 0.7, 2) * (columns, rows)
+        apart = (x - x0) * np.sin(angle) - (y - y0) * np.cos(angle)
+        width = exposure.seeing_arcsec / unit.geometry.scale / 2.355
+        profile = np.exp(-0.5 * (apart / width) ** 2)
+        trails += np.where(profile > 1e-3, TRAIL_BRIGHTNESS * np.sqrt(exposure.sky + 50.0) * profile, 0.0)
+    return np.rint(trails)
 
 
 def _arriving(random: np.random.Generator, expected: np.ndarray) -> np.ndarray:
@@ -154,7 +176,7 @@ def expected_electrons(sky: NightSky, exposure: Exposure, unit: Unit) -> np.ndar
     ndarray of float64, shape of the data
     """
     own = signature(sky.seed, unit.quadrant, unit.detector)
-    dark = own.dark * np.float64(exposure.exposure_s)
+    dark = own.dark * np.float64(exposure.exposure_s * exposure.warmth)
     if exposure.image_type not in (ImageType.SCIENCE, ImageType.FLAT):
         return dark
     image = _background(exposure, unit)
@@ -177,8 +199,10 @@ def _add_sky(image: np.ndarray, sky: NightSky, exposure: Exposure, unit: Unit) -
     field = sky.fields[exposure.field]
     centre = (field.ra_deg, field.dec_deg)
     rows, columns = unit.geometry.shape
-    cells = cells_around(*unit.geometry.nominal_standard(np.array([0, columns]), np.array([0, rows])))
     assert exposure.pointing is not None
+    off = project(exposure.pointing.ra_deg, exposure.pointing.dec_deg, *centre)
+    east, north = unit.geometry.nominal_standard(np.array([0, columns]), np.array([0, rows]))
+    cells = cells_around(east + off[0], north + off[1])
     _add_galaxies(image, galaxies_of_cells(sky.seed, field.id, centre, cells), exposure, unit)
     stars = stars_of_cells(sky.seed, field.id, centre, cells)
     for points in (

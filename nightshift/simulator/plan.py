@@ -69,6 +69,12 @@ class Exposure:
         Magnitude of 1 electron in this exposure.
     bias_drift : float
         ADU.
+    warmth : float
+        Of the dark current, against the usual.
+    satellites : int
+        How many cross each quadrant.
+    dead_detectors : tuple of int
+        Those that read zeros.
     """
 
     number: int
@@ -90,6 +96,9 @@ class Exposure:
     gradient: tuple[float, float] = (0.0, 0.0)
     zero_point: float = 0.0
     bias_drift: float = 0.0
+    warmth: float = 1.0
+    satellites: int = 0
+    dead_detectors: tuple[int, ...] = ()
 
     @property
     def mid_exposure(self) -> datetime:

@@ -1,5 +1,7 @@
 """Play a night into an inbox as a transfer from the mountain would: whole files in shutter order, manifest last."""
 
+import os
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +11,9 @@ from nightshift.settings import Survey
 from nightshift.simulator.night_files import read_raw_file
 from nightshift.vocabulary import ImageType
 
-__all__ = ["pauses_before_science", "play"]
+__all__ = ["deliver", "pauses_before_science", "play"]
+
+STILL_THERE_S = 120.0  # how long a second file waits until the first of its name has left the inbox
 
 
 def play(
@@ -17,6 +21,9 @@ def play(
     inbox: Path,
     *,
     manifest: Path | None = None,
+    after_manifest: Sequence[Path] = (),
+    after_closing: Sequence[Path] = (),
+    closed: Callable[[], bool] = lambda: True,
     interval_s: float = 0.2,
     pauses_s: Mapping[Path, float] | None = None,
     backpressure: Callable[[], bool] | None = None,
@@ -26,7 +33,8 @@ def play(
 ) -> int:
     """Copy files into an inbox, one after the other.
 
-    Each appears under a name that begins with a dot and is renamed once it is whole, as rsync does it.
+    Each appears under a name that begins with a dot and is renamed once it is whole, as rsync does it. Links and
+    pipes are made again as they are. A second file of a name waits until the first has been taken in.
 
     Parameters
     ----------
@@ -34,7 +42,11 @@ def play(
         In shutter order.
     inbox : Path
     manifest : Path, optional
-        Copied last.
+        Copied after them.
+    after_manifest, after_closing : sequence of Path, optional
+        What comes late: after the manifest, and once the night has closed.
+    closed : callable, optional
+        Whether the night has closed; asked every `poll_s` before the last of the late files.
     interval_s : float
         Between files.
     pauses_s : mapping of Path to float, optional
@@ -57,13 +69,36 @@ def play(
             sleep(pauses_s[path])
         while backpressure is not None and backpressure():
             sleep(poll_s)
-        copy_whole(path, inbox / path.name)
+        deliver(path, inbox, sleep, poll_s)
         if tell is not None:
             tell(number, path)
         sleep(interval_s)
     if manifest is not None:
-        copy_whole(manifest, inbox / manifest.name)
+        deliver(manifest, inbox, sleep, poll_s)
+    for path in after_manifest:
+        sleep(interval_s)
+        deliver(path, inbox, sleep, poll_s)
+    while after_closing and not closed():
+        sleep(poll_s)
+    for path in after_closing:
+        deliver(path, inbox, sleep, poll_s)
+        sleep(interval_s)
     return len(files)
+
+
+def deliver(path: Path, inbox: Path, sleep: Callable[[float], None], poll_s: float) -> None:
+    """Let one directory entry appear in the inbox."""
+    target, waited = inbox / path.name, 0.0
+    while os.path.lexists(target) and waited < STILL_THERE_S:
+        sleep(poll_s)
+        waited += poll_s
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        target.symlink_to(path.readlink())
+    elif stat.S_ISFIFO(mode):
+        os.mkfifo(target)
+    else:
+        copy_whole(path, target)
 
 
 def pauses_before_science(survey: Survey, files: Sequence[Path], seconds: float) -> dict[Path, float]:

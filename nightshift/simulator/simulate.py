@@ -18,9 +18,13 @@ from nightshift.settings import Survey
 from nightshift.simulator.catalogue import field_sky, reference_catalogue, write_table
 from nightshift.simulator.events import movers_of_field, risers_of_field
 from nightshift.simulator.expose import NightSky, expose
+from nightshift.simulator.fault_choice import Hit, choose_hits, disturbed
+from nightshift.simulator.faults import FaultRequest, Hits
 from nightshift.simulator.manifest import manifest_of
 from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure, plan_night, simulated_fields
 from nightshift.simulator.scale import NightScale, resized_survey
+from nightshift.simulator.seeds import generator
+from nightshift.simulator.transfer import PlayOrder, Transfer
 
 __all__ = ["SimulatedNight", "night_sky", "simulate_night"]
 
@@ -36,9 +40,11 @@ class SimulatedNight:
     night : date
     folder, raw, truth, catalogues, manifest : Path
     files : tuple of Path
-        Raw files in shutter order.
+        What is sent before the manifest, in that order; without faults the raw files in shutter order.
     exposures : tuple of Exposure
         In shutter order.
+    after_manifest, after_closing : tuple of Path
+        What is sent late.
     """
 
     survey: Survey
@@ -50,6 +56,8 @@ class SimulatedNight:
     manifest: Path
     files: tuple[Path, ...]
     exposures: tuple[Exposure, ...]
+    after_manifest: tuple[Path, ...] = ()
+    after_closing: tuple[Path, ...] = ()
 
 
 def simulate_night(
@@ -59,12 +67,14 @@ def simulate_night(
     seed: int = 1,
     night: date | None = None,
     scale: NightScale | None = None,
+    faults: tuple[FaultRequest, ...] = (),
     processes: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulatedNight:
-    """Write a night: ``raw/``, ``catalogues/``, ``truth/`` and ``manifest_YYYYMMDD.json``.
+    """Write a night: ``raw/``, ``catalogues/``, ``truth/``, ``manifest_YYYYMMDD.json`` and ``play.json``.
 
-    The same survey, seed, night and scale give the same bytes, with any number of processes.
+    The same survey, seed, night, scale and faults give the same bytes, with any number of processes. Files that
+    no fault hits are the same with and without faults.
 
     Parameters
     ----------
@@ -76,6 +86,8 @@ def simulate_night(
         The date of its evening at the site.
     scale : NightScale, optional
         How much of it; None is the whole demonstration night.
+    faults : tuple of FaultRequest, optional
+        See `nightshift.simulator.faults`.
     processes : int
         More than one starts that many besides this one.
     progress : callable, optional
@@ -83,7 +95,9 @@ def simulate_night(
     """
     scale, night = scale or NightScale(), night or DEFAULT_NIGHT
     survey = resized_survey(survey, scale)
-    exposures = plan_night(survey, scale, seed=seed, night=night)
+    planned = plan_night(survey, scale, seed=seed, night=night)
+    hits = choose_hits(faults, planned, survey, seed=seed)
+    exposures = disturbed(planned, hits, survey)
     sky = night_sky(survey, scale, exposures, seed=seed, night=night)
     tasks = [(exposure, detector) for exposure in exposures for detector in survey.camera.detector_ids]
     made: list[dict[str, Any]] = []
@@ -91,20 +105,62 @@ def simulate_night(
         made.append(result)
         if progress is not None:
             progress(number, len(tasks))
+    manifest = output / f"manifest_{night:%Y%m%d}.json"
+    transfer = _transfer(output / "raw", manifest.name, made)
+    injected = _spoil(transfer, hits, made, survey, seed)
     _write_truth(output / "truth", sky, exposures, made, scale)
+    write_json(output / "truth" / "faults.json", injected)
     filters = tuple(f.name for f in survey.sky.filters)
     for field in sky.fields.values():
         if field.catalogue is not None:
             write_table(
                 output / "catalogues" / Path(field.catalogue), reference_catalogue(survey, field, filters, seed)
             )
-    manifest = output / f"manifest_{night:%Y%m%d}.json"
-    entries = [{"name": m["name"], "bytes": m["bytes"], "sha256": m["sha256"]} for m in made]
-    write_json(manifest, manifest_of(survey.site.name, night, entries, synthetic=False))
-    files = tuple(output / "raw" / m["name"] for m in made)
+    write_json(manifest, manifest_of(survey.site.name, night, transfer.entries.values(), synthetic=False))
+    order = transfer.play_order()
+    write_json(output / "play.json", order.to_json())
     return SimulatedNight(
-        survey, night, output, output / "raw", output / "truth", output / "catalogues", manifest, files, exposures
-    )
+        survey, night, output, output / "raw", output / "truth", output / "catalogues", manifest,
+        _paths(output / "raw", order.files), exposures,
+        _paths(output / "raw", order.after_manifest), _paths(output / "raw", order.after_closing),
+    )  # fmt: skip
+
+
+def _paths(raw: Path, places: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(raw / place for place in places)
+
+
+def _transfer(raw: Path, manifest: str, made: list[dict[str, Any]]) -> Transfer:
+    """Return the undisturbed transfer of a night's files."""
+    entries = {m["name"]: {"name": m["name"], "bytes": m["bytes"], "sha256": m["sha256"]} for m in made}
+    return Transfer(raw, manifest, entries, list(entries), generator(0))
+
+
+def _spoil(
+    transfer: Transfer, hits: tuple[Hit, ...], made: list[dict[str, Any]], survey: Survey, seed: int
+) -> list[dict[str, Any]]:
+    """Do to the files what the faults do, and return the table of all faults of the night."""
+    names = {(m["number"], m["detector"]): m["name"] for m in made}
+    ids = {m["number"]: m["exposure_id"] for m in made}
+    rows = []
+    # what comes beside the files is made of them before they are spoilt
+    for hit in sorted(hits, key=lambda h: h.fault.hits is not Hits.NIGHT):
+        fault, hit_names = hit.fault, [names[hit.number, detector] for detector in hit.detectors]
+        if fault.spoil is not None:
+            transfer.random = generator(seed, "spoil", fault.name, *hit_names)
+            hit_names = [fault.spoil(transfer, name, survey) or name for name in hit_names]
+        of_frame = fault.hits is not Hits.NIGHT
+        rows.append(
+            {
+                "fault": fault.name,
+                "files": hit_names,
+                "exposure_id": ids[hit.number] if of_frame else None,
+                "detectors": list(hit.detectors) if of_frame else [],
+                "reason": fault.reason,
+                "ends": fault.ends,
+            }
+        )
+    return rows
 
 
 def night_sky(
@@ -145,6 +201,7 @@ def _write_one(sky: NightSky, raw: Path, task: tuple[Exposure, int]) -> dict[str
         "name": made.name,
         "bytes": len(made.content),
         "sha256": hashlib.sha256(made.content).hexdigest(),
+        "number": exposure.number,
         "exposure_id": exposure.exposure_id,
         "detector": detector,
         "risers": made.risers,

@@ -19,6 +19,10 @@ def register(subparsers) -> None:
     night.add_argument("--seed", type=int, default=1, help="of the simulated sky and weather (default: %(default)s)")
     night.add_argument("--raw", type=Path, help="folder of real raw files to play in place of a simulated night")
     night.add_argument("--small", action="store_true", help="a short simulated night, as the tests play it")
+    night.add_argument(
+        "--faults", action="append", default=[], metavar="NAME[:PART]",
+        help="let things go wrong in the simulated night: names from docs/faults.md behind commas, or `all`",
+    )  # fmt: skip
     night.add_argument("--keep", action="store_true", help="leave everything running afterwards (`down` ends it)")
     night.add_argument("--clear", action="store_true", help="clear a folder even if `up` made it")
     night.add_argument(
@@ -65,7 +69,7 @@ def _night(options: argparse.Namespace) -> int:
     return run_night(
         NightOptions(
             survey=options.survey, seed=options.seed, raw=options.raw, small=options.small, keep=options.keep,
-            clear=options.clear, deadline_s=60 * options.deadline_min,
+            clear=options.clear, faults=tuple(options.faults), deadline_s=60 * options.deadline_min,
         )
     )  # fmt: skip
 

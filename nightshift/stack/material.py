@@ -39,6 +39,8 @@ class MaterialRequest:
         A folder of real files, in place of a simulation.
     small : bool
         The short night of the tests.
+    faults : tuple of str
+        What goes wrong, as ``nightshift simulate --fault`` takes it.
     """
 
     survey: str
@@ -46,6 +48,7 @@ class MaterialRequest:
     seed: int = 1
     raw: Path | None = None
     small: bool = False
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Material:
         The folder of the fields' catalogues, where there are some.
     truth : Path, optional
         The folder of the truth, where the night is simulated.
+    after_manifest, after_closing : tuple of Path
+        What is sent late.
     """
 
     night: date
@@ -69,6 +74,8 @@ class Material:
     manifest: Path
     catalogues: Path | None
     truth: Path | None
+    after_manifest: tuple[Path, ...] = ()
+    after_closing: tuple[Path, ...] = ()
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Material":
@@ -77,6 +84,7 @@ class Material:
             date.fromisoformat(value["night"]), tuple(Path(f) for f in value["files"]), Path(value["manifest"]),
             Path(value["catalogues"]) if value["catalogues"] else None,
             Path(value["truth"]) if value["truth"] else None,
+            tuple(map(Path, value["after_manifest"])), tuple(map(Path, value["after_closing"])),
         )  # fmt: skip
 
 
@@ -160,8 +168,9 @@ def main(arguments: list[str]) -> int:
     """Make the files that the request (a line of JSON) asks for, and say how far it is."""
     value = json.loads(arguments[0])
     request = MaterialRequest(
-        value["survey"], Path(value["folder"]), value["seed"], value["raw"] and Path(value["raw"]), value["small"]
-    )
+        value["survey"], Path(value["folder"]), value["seed"], value["raw"] and Path(value["raw"]), value["small"],
+        tuple(value["faults"]),
+    )  # fmt: skip
     try:
         material = _simulated(request) if request.raw is None else _real(request)
     except (NightshiftError, SettingsError, ValueError, OSError) as error:
@@ -173,12 +182,14 @@ def main(arguments: list[str]) -> int:
 
 def _simulated(request: MaterialRequest) -> dict[str, Any]:
     from nightshift.simulator import SMALL, simulate_night
+    from nightshift.simulator.faults import read_requests
     from nightshift.simulator.plan import DEFAULT_NIGHT
 
     _say(night=DEFAULT_NIGHT.isoformat())
     made = simulate_night(
         load_survey(request.survey), request.folder,
         seed=request.seed, scale=SMALL if request.small else None, processes=os.cpu_count() or 1,
+        faults=read_requests(request.faults),
         progress=lambda number, of: _say(made=[number, of]),
     )  # fmt: skip
     return {
@@ -187,6 +198,8 @@ def _simulated(request: MaterialRequest) -> dict[str, Any]:
         "manifest": str(made.manifest),
         "catalogues": str(made.catalogues),
         "truth": str(made.truth),
+        "after_manifest": [str(path) for path in made.after_manifest],
+        "after_closing": [str(path) for path in made.after_closing],
     }
 
 
@@ -202,6 +215,8 @@ def _real(request: MaterialRequest) -> dict[str, Any]:
         "manifest": str(made.manifest),
         "catalogues": None,
         "truth": None,
+        "after_manifest": [],
+        "after_closing": [],
     }
 
 

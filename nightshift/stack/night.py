@@ -49,6 +49,7 @@ class NightOptions:
     small: bool = False
     keep: bool = False
     clear: bool = False
+    faults: tuple[str, ...] = ()
     deadline_s: float = 2700.0
 
 
@@ -121,7 +122,8 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
     """Set everything up, play the files into the inbox, and watch until the night has ended."""
     home, survey = machine.home, machine.survey
     view.enter("making the night's files" if options.raw is None else f"reading {options.raw}")
-    request = MaterialRequest(survey.name, home.night, seed=options.seed, raw=options.raw, small=options.small)
+    request = MaterialRequest(survey.name, home.night, seed=options.seed, raw=options.raw, small=options.small,
+                              faults=options.faults)  # fmt: skip
     with start_material(request, home.logs / "material.log") as making:
         night = making.night()
         machine.clock = replay_clock(survey, night, options.deadline_s).to_text()
@@ -131,8 +133,8 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
         shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
     view.files = len(material.files)
     with playing(
-        material.files, material.manifest, home.inbox,
-        ledger_url=machine.ledger_url, survey=survey, night=night,
+        material, home.inbox,
+        ledger_url=machine.ledger_url, survey=survey,
         tell=lambda played: setattr(view, "played", played),
     ) as player:  # fmt: skip
         view.enter("the night is played")
@@ -156,7 +158,7 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
             view.consumed = _consumed(machine.home)
             view.update(glance)
             state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
-            if state in ENDS and mailed and not player.busy:
+            if state in ENDS and mailed and not player.busy and not _late(ledger, machine, night):
                 return NightOutcome(night, state, mailed, view.elapsed_s)
             _tell_phase(view, glance, player)
             if glance.progress != progress:
@@ -164,6 +166,13 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
             if view.elapsed_s > options.deadline_s or time.monotonic() - progress_at > STALLED_S:
                 return NightOutcome(night, state, mailed, view.elapsed_s, _in_the_way(ledger, machine, site, night))
             time.sleep(GLANCE_EVERY_S)
+
+
+def _late(ledger: Ledger, machine: Machine, night: date) -> bool:
+    """Whether something came since the night closed, so that it will open again."""
+    if any(not path.name.startswith(".") for path in machine.home.inbox.iterdir()):
+        return True
+    return not ledger.value("stack", "night_is_over", site=machine.survey.site.name, night=night)
 
 
 def _tell_phase(view: NightView, glance: Glance, player: Player) -> None:

@@ -14,6 +14,7 @@ from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.naming import parse_name
 from nightshift.ledger import Ledger
 from nightshift.settings import Camera, Survey
+from nightshift.stack.material import Material
 from nightshift.vocabulary import Reason
 
 __all__ = ["Player", "begin_exposures", "playing"]
@@ -67,34 +68,31 @@ class Player:
 
 @contextmanager
 def playing(
-    files: tuple[Path, ...],
-    manifest: Path,
+    material: Material,
     inbox: Path,
     *,
     ledger_url: str,
     survey: Survey,
-    night: date,
     tell: Callable[[int], None],
 ) -> Iterator[Player]:
-    """Play the files, then the manifest, beside the block; its end ends the playing.
+    """Play the files, then the manifest, then what is late, beside the block; its end ends the playing.
 
     Parameters
     ----------
-    files : tuple of Path
-        In shutter order.
-    manifest : Path
+    material : Material
+        The night's files.
     inbox : Path
     ledger_url : str
         Asked how much is under way.
     survey : Survey
-    night : date
     tell : callable
         Called with the number of files played.
     """
     from nightshift.simulator import play
 
     ended = threading.Event()
-    beginnings = begin_exposures(files, survey.camera)
+    night = material.night
+    beginnings = begin_exposures(material.files, survey.camera)
     played = 0
 
     def count(number: int, _: Path) -> None:
@@ -109,8 +107,9 @@ def playing(
     def run() -> None:
         with Ledger(ledger_url) as ledger:
             play(
-                files, inbox,
-                manifest=manifest, interval_s=INTERVAL_S, sleep=sleep, tell=count,
+                material.files, inbox,
+                manifest=material.manifest, after_manifest=material.after_manifest,
+                after_closing=material.after_closing, closed=lambda: _is_over(ledger, survey, night), interval_s=INTERVAL_S, sleep=sleep, tell=count,
                 backpressure=lambda: played in beginnings and _too_much(ledger, inbox, survey, night),
             )  # fmt: skip
 
@@ -134,6 +133,13 @@ def begin_exposures(files: tuple[Path, ...], camera: Camera) -> frozenset[int]:
             begin.add(number)
         last = exposure_id
     return frozenset(begin)
+
+
+def _is_over(ledger: Ledger, survey: Survey, night: date) -> bool:
+    try:
+        return bool(ledger.value("stack", "night_is_over", site=survey.site.name, night=night))
+    except Retry:
+        return False
 
 
 def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:

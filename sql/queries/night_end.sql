@@ -47,6 +47,14 @@ from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night
 order by f.instrument, f.exposure_id, f.detector;
 
+-- name: late_frames
+-- Registered frames that came after the night was closed for the first time.
+select f.inbox_name
+from raw_frames f join exposures e using (instrument, exposure_id) join arrivals a using (arrival_key)
+where e.site = :site and e.night = :night and a.arrived_at > (
+    select min(x.at) from events x where x.kind in ('night_closed', 'unbalanced') and x.subject = :subject)
+order by f.inbox_name;
+
 -- name: exposure_types
 select instrument, exposure_id, image_type from exposures where site = :site and night = :night;
 

@@ -108,3 +108,25 @@ select exists (
                 and not exists (select from reference_images r where r.field = g.field and r.filter = g.filter
                     and r.detector = g.detector and r.quadrant = g.quadrant)))
 ) as awaited;
+
+-- name: night_is_over
+-- Whether a night was closed and mailed, and nothing of it has come or changed since.
+select exists (
+    select from nights n join reports r on r.site = n.site and r.night = n.night and r.sent_at is not null
+    where n.site = :site and n.night = :night and n.state in ('closed', 'unbalanced')
+        and not exists (select from arrivals a where a.site = n.site and a.night = n.night
+            and a.arrived_at > n.closed_at)
+) as over;
+
+-- name: arrivals_named
+select disposition::text as disposition, reason from arrivals where inbox_name = :file_name order by arrived_at;
+
+-- name: units_of_file
+select u.unit_key, u.state::text as state, u.reason, u.flags
+from units u join raw_frames r using (instrument, exposure_id, detector)
+where r.inbox_name = :file_name and u.campaign = 'live' order by u.unit_key;
+
+-- name: uses_of_file
+select f.accepted, f.reason
+from calibration_frames f join raw_frames r using (instrument, exposure_id, detector)
+where r.inbox_name = :file_name order by f.calibration_key;

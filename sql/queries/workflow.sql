@@ -422,17 +422,24 @@ from jsonb_to_recordset((:members)::jsonb -> 'rows')
 -- Nights -----------------------------------------------------------------------------------------------------
 
 -- name: nights_to_close
--- Open nights whose manifest is complete, or whose noon has passed while nothing comes any more.
+-- Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed ones of
+-- which something came or was reduced since, once nothing has come for a while.
 select n.site, n.night,
-    case when m.complete then 'manifest' else 'clock' end as signal
+    case when n.state <> 'open' then coalesce(n.signal, 'clock') when m.complete then 'manifest' else 'clock' end as signal
 from nights n
 left join lateral (
     select coalesce(count(*) > 0 and count(*) >= max(x.parts), false) as complete
     from manifests x where x.site = n.site and x.night = n.night) m on true
-where n.site = :site and n.state = 'open'
-    and (m.complete or (n.ends <= :now and not exists (
-        select from arrivals a where a.site = n.site and a.night = n.night
-        and a.arrived_at > now() - make_interval(secs => :quiet_s))))
+left join lateral (
+    select coalesce(max(a.arrived_at) > now() - make_interval(secs => :quiet_s), false) as lately,
+        coalesce(max(a.arrived_at) > n.closed_at, false) as since_closing
+    from arrivals a where a.site = n.site and a.night = n.night) came on true
+where n.site = :site and case n.state
+    when 'open' then m.complete or (n.ends <= :now and not came.lately)
+    when 'closing' then false
+    else not came.lately and (came.since_closing or exists (
+        select from units u join exposures e using (instrument, exposure_id)
+        where e.site = n.site and e.night = n.night and u.ended_at > n.closed_at)) end
 order by n.night;
 
 -- Jobs, submissions, attempts --------------------------------------------------------------------------------

@@ -1,0 +1,154 @@
+"""A simulated night with faults, driven through the whole pipeline in this process: no Airflow, no broker."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightshift.alerts.broker import mock_cluster
+from nightshift.alerts.post import post
+from nightshift.depot import Depot
+from nightshift.ingest import complete_files, ingest_all
+from nightshift.jobs.run import run_task
+from nightshift.ledger import Ledger
+from nightshift.night_end.accounts import account
+from nightshift.night_end.archive import archive, verify
+from nightshift.night_end.close import begin_closing, close, may_close
+from nightshift.night_end.report import write_report
+from nightshift.runners.base import Capacity, TaskReport
+from nightshift.settings import Survey, load_survey
+from nightshift.simulator import NightScale, simulate_night
+from nightshift.simulator.faults import read_requests
+from nightshift.simulator.player import deliver
+from nightshift.simulator.simulate import SimulatedNight
+from nightshift.stack.faults import FaultOutcome, how_faults_ended
+from nightshift.vocabulary import JobKind, JobState, NightState
+from nightshift.workflow.arrays import collect, submit
+from nightshift.workflow.due import RunRequest, due_runs, mark_requested
+from nightshift.workflow.keys import DAG_KINDS, NIGHT_DAG
+from nightshift.workplace import Workplace
+
+
+class InProcessRunner:
+    """Runs every task of an array while it is submitted."""
+
+    name = "in_process"
+
+    def __init__(self):
+        self._tasks: dict[str, int] = {}
+
+    def submit(self, request):
+        for index in range(request.tasks):
+            run_task(request.job_file, index)
+        self._tasks[request.name] = request.tasks
+        return request.name
+
+    def states(self, names=None):
+        return {
+            name: [TaskReport(name, index, JobState.DONE) for index in range(tasks)]
+            for name, tasks in self._tasks.items()
+            if names is None or name in names
+        }
+
+    def cancel(self, name):
+        raise AssertionError(f"nothing cancels {name}")
+
+    def capacity(self):
+        return Capacity(1, 1)
+
+    def log(self, name, index):
+        return ""
+
+
+def without_waiting(survey: Survey) -> Survey:
+    """Return the survey with every wait of seconds cut to nothing."""
+    return survey.model_copy(
+        update={
+            "calibration": survey.calibration.model_copy(update={"quiet_s": 1e-6}),
+            "exposure": survey.exposure.model_copy(update={"stillness_s": 0.0, "detectors_wait_s": 1e-6}),
+            "night": survey.night.model_copy(update={"grace_s": 1e-6}),
+        }
+    )
+
+
+@dataclass
+class FaultNight:
+    """A night and its pipeline."""
+
+    made: SimulatedNight
+    workplace: Workplace
+    runner: InProcessRunner
+    brokers: str
+
+    def bring(self, paths) -> None:
+        """Let files come in, each taken in before the next."""
+        for path in paths:
+            deliver(path, self.workplace.inbox, lambda _: None, 1.0)
+            if not path.name.endswith(".sha256"):
+                ingest_all(self.workplace, complete_files(self.workplace.inbox, {}, self.workplace.survey))
+
+    def work(self) -> None:
+        """Run what is due until nothing is, but the end of the night."""
+        for _ in range(1000):
+            requests = [r for r in due_runs(self.workplace) if r.dag_id != NIGHT_DAG]
+            if not requests:
+                return
+            self.run(requests[0])
+        raise AssertionError(f"there is no end of what is due: {requests}")
+
+    def run(self, request: RunRequest) -> None:
+        """Run one workflow as Airflow would."""
+        kind = DAG_KINDS[request.dag_id]
+        mark_requested(self.workplace, request)
+        submit(self.workplace, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
+        collect(self.workplace, self.runner, JobKind(kind), request.conf, final=False)
+
+    def end(self) -> NightState:
+        """Close the night, as the last workflow does."""
+        begin_closing(self.workplace, self.made.night, signal="manifest")
+        self.work()
+        post(self.workplace, brokers=self.brokers)
+        over, why = may_close(self.workplace, self.made.night)
+        assert over, why
+        account(self.workplace, self.made.night)
+        archive(self.workplace, self.made.night)
+        verify(self.workplace, self.made.night)
+        self.report = write_report(self.workplace, self.made.night)
+        return close(self.workplace, self.made.night)
+
+    def play(self) -> None:
+        """Play the whole night: files, manifest, closing, what came late, and closing again."""
+        self.bring(self.made.files)
+        self.work()
+        self.bring([self.made.manifest])
+        begin_closing(self.workplace, self.made.night, signal="manifest")
+        self.bring(self.made.after_manifest)
+        self.states = [self.end()]
+        if self.made.after_closing:
+            self.bring(self.made.after_closing)
+            assert NIGHT_DAG in {r.dag_id for r in due_runs(self.workplace)}, "the night did not open again"
+            self.states.append(self.end())
+
+    def outcomes(self) -> dict[str, list[FaultOutcome]]:
+        """Return how the faults ended, by fault."""
+        found: dict[str, list[FaultOutcome]] = {}
+        for outcome in how_faults_ended(self.workplace, self.made.night, self.made.truth):
+            found.setdefault(outcome.fault, []).append(outcome)
+        return found
+
+
+def played_night(ledger: Ledger, folder: Path, clock, scale: NightScale, *faults: str, seed: int = 1) -> FaultNight:
+    """Simulate a night with faults and play it to its end."""
+    made = simulate_night(
+        load_survey("demo"), folder / "night", seed=seed, scale=scale, faults=read_requests(faults),
+        processes=os.cpu_count() or 1,
+    )  # fmt: skip
+    depot, inbox = folder / "depot", folder / "inbox"
+    depot.mkdir()
+    inbox.mkdir()
+    shutil.copytree(made.catalogues, depot / "catalogues")
+    survey = without_waiting(made.survey)
+    with mock_cluster() as brokers:
+        night = FaultNight(made, Workplace(survey, ledger, Depot(depot), inbox, clock), InProcessRunner(), brokers)
+        night.play()
+    return night

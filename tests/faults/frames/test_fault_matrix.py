@@ -1,0 +1,28 @@
+"""Every fault of the simulator in one night, which ends as if each were the only one."""
+
+import pytest
+from conftest import NoonClock  # noqa: F401
+from fault_night import played_night
+
+from nightshift.simulator import NightScale
+from nightshift.simulator.faults import FAULTS
+from nightshift.vocabulary import NightState
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
+
+SCALE = NightScale(fields=1, filters=1, visits=26, biases=5, darks=8, flats=6, shape=(256, 272))
+
+
+@pytest.fixture(scope="module")
+def night(module_ledger, tmp_path_factory):
+    return played_night(module_ledger, tmp_path_factory.mktemp("night"), NoonClock(), SCALE, "all")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_fault_leads_to_its_one_reason(night, name):
+    for outcome in night.outcomes()[name]:
+        assert outcome.good, outcome
+
+
+def test_the_night_closes_before_and_after_the_late_file(night):
+    assert night.states == [NightState.CLOSED, NightState.CLOSED]
