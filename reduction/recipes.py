@@ -35,6 +35,7 @@ from reduction.photometry import Photometry, fit_sources, limiting_flux
 from reduction.problems import Unusable
 from reduction.psf import PsfModel, build_psf
 from reduction.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
+from reduction.trails import find_trails, mark_trails
 from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
@@ -45,6 +46,7 @@ SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera'
 FARTHER = 6.0  # times the expected pointing error, for a second search
 SATURATED_AT_MOST = 0.9  # of an image's pixels
 SHAPES_FROM = 8  # bright sources that say how elongated all are
+TRAIL_HALF_WIDTH_PX = 6.0
 SAME_AT_MOST = 0.98  # of the raw pixels with one value
 
 
@@ -137,6 +139,17 @@ def subtract_background(measured: Measured, settings: MeasureSettings) -> Measur
         background_rms=background.rms,
         pattern_noise=pattern_amplitude(image, background.variance, frame.mask),
     )
+
+
+def flag_trails(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Mark the pixels that satellites and aircraft crossed, before they are taken for sources."""
+    frame = measured.frame
+    trails = find_trails(frame.image, (frame.mask & np.uint16(FATAL)) != 0)
+    if not trails:
+        return measured.noting(trails=0)
+    crossed = mark_trails(frame.shape, trails, TRAIL_HALF_WIDTH_PX)
+    mask = np.where(crossed, frame.mask | np.uint16(MaskBit.TRACK), frame.mask)
+    return replace(measured, frame=replace(frame, mask=mask)).noting(trails=len(trails))
 
 
 def detect_sources(measured: Measured, settings: MeasureSettings) -> Measured:
@@ -377,6 +390,7 @@ MEASURE = (
     count_bad_pixels,
     refuse_no_light,
     subtract_background,
+    flag_trails,
     detect_sources,
     model_psf,
     fit_photometry,

@@ -228,6 +228,8 @@ def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
     flags = [Reason(flag) for flag in work.parameters.get("flags", ())]
     if measured.own_catalogue or work.parameters.get("own_catalogue"):
         flags.append(Reason.OWN_CATALOGUE)
+    if measured.metrics.get("trails"):
+        flags.append(Reason.SATELLITE_TRAIL)
     return tuple(dict.fromkeys(flags))
 
 

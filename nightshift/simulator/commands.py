@@ -80,7 +80,8 @@ def _play(arguments: argparse.Namespace) -> int:
         print("say where the inbox is: --inbox or NIGHTSHIFT_INBOX")
         return 2
     survey, folder = load_survey(arguments.survey), arguments.folder
-    manifest, late = None, ()
+    manifest: Path | None = None
+    late: list[Path] = []
     if (folder / "play.json").is_file():
         order = PlayOrder.from_json(json.loads((folder / "play.json").read_text()))
         files, late = ([folder / "raw" / place for place in places] for places in (order.files, order.after_manifest))

@@ -123,7 +123,7 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
     rays = cosmic_rays(random, unit.geometry.shape, exposure.exposure_s + 5.0)
     charge = _arriving(random, expected)
     np.add.at(charge, (rays.rows, rays.columns), rays.electrons)
-    crossed = _satellite_trails(sky, exposure, unit)
+    crossed = _satellite_trails(sky, exposure, unit) if exposure.satellites else np.zeros(1)
     charge += crossed
     full_well = FULL_WELL * quadrant.saturation * quadrant.gain
     bleed(charge, full_well)
@@ -136,7 +136,9 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
         variance = np.where(bad, np.inf, expected + quadrant.read_noise**2)
         _tell(sky, exposure, unit, variance, bad, made)
     if unit.detector in exposure.dead_detectors:
-        return np.zeros(own.bias.shape, np.uint16), None if own.overscan is None else np.zeros_like(own.overscan, "u2")
+        return np.zeros(own.bias.shape, np.uint16), None if own.overscan is None else np.zeros_like(
+            own.overscan, "u2"
+        )
     return _digitised(random, own.bias, own.overscan, charge, exposure, quadrant)
 
 

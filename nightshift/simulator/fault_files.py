@@ -6,6 +6,7 @@ A function that makes another name returns it; the others hit the file that they
 import gzip
 import io
 import json
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from astropy.io import fits
 from nightshift.errors import BadInput
 from nightshift.ingest.verify import SIDECAR
 from nightshift.settings import Survey
+from nightshift.simulator.manifest import manifest_of
 from nightshift.simulator.transfer import AGAIN, Transfer
 from nightshift.vocabulary import Reason
 
@@ -23,6 +25,7 @@ GZIP_MEMBER = 10_000_000  # bytes of zeros in each of the members, all alike, of
 GZIP_MEMBERS = 500
 WHEN = "2000-01-01T00:00:00"  # in the comment of a checksum: the same bytes whenever the night is made
 LONGEST_NAME = 255
+MANIFEST_NAME = "manifest_%Y%m%d.json"
 
 Renamed = str | None
 
@@ -165,14 +168,10 @@ def manifest_mismatch(transfer: Transfer, name: str, survey: Survey) -> None:
 def manifest_of_300(transfer: Transfer, name: str, survey: Survey) -> Renamed:
     """Send a manifest with a name that is too long before the sound one."""
     entry = {"name": "x" * 295 + ".fits", "bytes": 1, "sha256": transfer.other_sha256(name)}
-    table = {"schema": "nightshift.manifest/1", "site": survey.site.name, "night": _night_of(transfer), "files": [entry]}
+    night = datetime.strptime(transfer.manifest_name, MANIFEST_NAME).date()
+    table = manifest_of(survey.site.name, night, [entry], synthetic=False)
     transfer.add(transfer.manifest_name, json.dumps(table).encode())
     return transfer.manifest_name
-
-
-def _night_of(transfer: Transfer) -> str:
-    digits = "".join(c for c in transfer.manifest_name if c.isdigit())
-    return f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}"
 
 
 # --- late -----------------------------------------------------------------------------------------------------

@@ -218,7 +218,7 @@ _ENTRIES = (
     Fault("pipe", "A named pipe lies in the inbox; who opens it waits for ever.", Reason.NOT_A_REGULAR_FILE,
           Ends.QUARANTINED, Hits.NIGHT, spoil=files.pipe, loses=False),
     # pixels of the sky
-    Fault("closed_shutter", "The shutter stayed closed.", Reason.TOO_FEW_STARS,
+    Fault("closed_shutter", "The shutter stayed closed.", Reason.SHUTTER_CLOSED,
           Ends.REJECTED, Hits.EXPOSURE, disturb=_no_light),
     Fault("clouds", "Clouds: sky, and no star.", Reason.TOO_FEW_STARS,
           Ends.REJECTED, Hits.EXPOSURE, disturb=_clouds),

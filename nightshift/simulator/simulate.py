@@ -19,12 +19,13 @@ from nightshift.simulator.catalogue import field_sky, reference_catalogue, write
 from nightshift.simulator.events import movers_of_field, risers_of_field
 from nightshift.simulator.expose import NightSky, expose
 from nightshift.simulator.fault_choice import Hit, choose_hits, disturbed
+from nightshift.simulator.fault_files import MANIFEST_NAME
 from nightshift.simulator.faults import FaultRequest, Hits
 from nightshift.simulator.manifest import manifest_of
 from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure, plan_night, simulated_fields
 from nightshift.simulator.scale import NightScale, resized_survey
 from nightshift.simulator.seeds import generator
-from nightshift.simulator.transfer import PlayOrder, Transfer
+from nightshift.simulator.transfer import Transfer
 
 __all__ = ["SimulatedNight", "night_sky", "simulate_night"]
 
@@ -105,7 +106,7 @@ def simulate_night(
         made.append(result)
         if progress is not None:
             progress(number, len(tasks))
-    manifest = output / f"manifest_{night:%Y%m%d}.json"
+    manifest = output / night.strftime(MANIFEST_NAME)
     transfer = _transfer(output / "raw", manifest.name, made)
     injected = _spoil(transfer, hits, made, survey, seed)
     _write_truth(output / "truth", sky, exposures, made, scale)

@@ -84,7 +84,7 @@ class Material:
             date.fromisoformat(value["night"]), tuple(Path(f) for f in value["files"]), Path(value["manifest"]),
             Path(value["catalogues"]) if value["catalogues"] else None,
             Path(value["truth"]) if value["truth"] else None,
-            tuple(map(Path, value["after_manifest"])), tuple(map(Path, value["after_closing"])),
+            tuple(map(Path, value.get("after_manifest", ()))), tuple(map(Path, value.get("after_closing", ()))),
         )  # fmt: skip
 
 
@@ -215,8 +215,6 @@ def _real(request: MaterialRequest) -> dict[str, Any]:
         "manifest": str(made.manifest),
         "catalogues": None,
         "truth": None,
-        "after_manifest": [],
-        "after_closing": [],
     }
 
 

@@ -109,7 +109,8 @@ def playing(
             play(
                 material.files, inbox,
                 manifest=material.manifest, after_manifest=material.after_manifest,
-                after_closing=material.after_closing, closed=lambda: _is_over(ledger, survey, night), interval_s=INTERVAL_S, sleep=sleep, tell=count,
+                after_closing=material.after_closing, closed=lambda: _is_over(ledger, survey, night),
+                interval_s=INTERVAL_S, sleep=sleep, tell=count,
                 backpressure=lambda: played in beginnings and _too_much(ledger, inbox, survey, night),
             )  # fmt: skip
 

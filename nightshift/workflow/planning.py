@@ -128,7 +128,7 @@ def _master_unit(
             {
                 "key": frame_key,
                 "exposure_id": row["exposure_id"],
-                "filter": row["filter"],
+                "filter": row["meant_filter"],
                 "exposure_s": row["exposure_s"],
                 "shutter_open": row["shutter_open"].isoformat(),
             }

@@ -85,7 +85,19 @@ left join masters m on m.night = s.night and m.instrument = s.instrument
 order by s.night, s.instrument, s.image_type, s.filter;
 
 -- name: frames_of_set
-select r.instrument, r.exposure_id, r.detector, r.path, r.sha256, e.filter, e.exposure_s, e.shutter_open, e.site
+-- With the filter that the frame's sequence was meant to be in: another than its own where it is one of few strays.
+with shares as (
+    select e.sequence, e.filter, count(*) as exposures
+    from exposures e
+    where e.instrument = :instrument and e.night = :night and e.image_type = :kind::image_type
+        and e.sequence is not null
+    group by e.sequence, e.filter
+)
+select r.instrument, r.exposure_id, r.detector, r.path, r.sha256, e.filter, e.exposure_s, e.shutter_open, e.site,
+    coalesce((
+        select other.filter from shares own join shares other using (sequence)
+        where own.sequence = e.sequence and own.filter = e.filter and other.exposures >= 3 * own.exposures
+        order by other.exposures desc, other.filter limit 1), e.filter) as meant_filter
 from exposures e join raw_frames r using (instrument, exposure_id)
 where e.instrument = :instrument and e.night = :night and e.image_type = :kind::image_type
     and e.filter = :filter and r.invalid_reason is null

@@ -2,20 +2,11 @@
 
 import secrets
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from nightshift.ledger import Ledger, migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
-
-
-class NoonClock:
-    """Stands at the noon that ends the simulated night."""
-
-    def now(self) -> datetime:
-        """Return the moment."""
-        return datetime(2025, 11, 21, 19, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nightshift.alerts.broker import mock_cluster
@@ -27,6 +28,14 @@ from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import RunRequest, due_runs, mark_requested
 from nightshift.workflow.keys import DAG_KINDS, NIGHT_DAG
 from nightshift.workplace import Workplace
+
+
+class NoonClock:
+    """Stands at the noon that ends the simulated night."""
+
+    def now(self) -> datetime:
+        """Return the moment."""
+        return datetime(2025, 11, 21, 19, tzinfo=UTC)
 
 
 class InProcessRunner:
@@ -137,7 +146,7 @@ class FaultNight:
         return found
 
 
-def played_night(ledger: Ledger, folder: Path, clock, scale: NightScale, *faults: str, seed: int = 1) -> FaultNight:
+def played_night(ledger: Ledger, folder: Path, scale: NightScale, *faults: str, seed: int = 1) -> FaultNight:
     """Simulate a night with faults and play it to its end."""
     made = simulate_night(
         load_survey("demo"), folder / "night", seed=seed, scale=scale, faults=read_requests(faults),
@@ -149,6 +158,8 @@ def played_night(ledger: Ledger, folder: Path, clock, scale: NightScale, *faults
     shutil.copytree(made.catalogues, depot / "catalogues")
     survey = without_waiting(made.survey)
     with mock_cluster() as brokers:
-        night = FaultNight(made, Workplace(survey, ledger, Depot(depot), inbox, clock), InProcessRunner(), brokers)
+        night = FaultNight(
+            made, Workplace(survey, ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
+        )
         night.play()
     return night

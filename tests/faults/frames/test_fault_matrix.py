@@ -1,7 +1,6 @@
 """Every fault of the simulator in one night, which ends as if each were the only one."""
 
 import pytest
-from conftest import NoonClock  # noqa: F401
 from fault_night import played_night
 
 from nightshift.simulator import NightScale
@@ -15,7 +14,7 @@ SCALE = NightScale(fields=1, filters=1, visits=26, biases=5, darks=8, flats=6, s
 
 @pytest.fixture(scope="module")
 def night(module_ledger, tmp_path_factory):
-    return played_night(module_ledger, tmp_path_factory.mktemp("night"), NoonClock(), SCALE, "all")
+    return played_night(module_ledger, tmp_path_factory.mktemp("night"), SCALE, "all")
 
 
 @pytest.mark.parametrize("name", FAULTS)
