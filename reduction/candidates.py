@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 from reduction.difference import Difference
 from reduction.mask import FATAL
 
-__all__ = ["Candidate", "CandidateSettings", "Photometry", "ReferenceSources", "find_candidates"]
+__all__ = ["Candidate", "CandidateSettings", "Photometry", "ReferenceSources", "find_candidates", "find_peaks"]
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,13 @@ def _peaks(score, bad, threshold, reach):
     return found
 
 
+def find_peaks(difference: Difference, sigma: float) -> list[tuple[int, int, int]]:
+    """Return row, column and sign of each peak of the score beyond `sigma`, none within a PSF's width of a higher."""
+    rows, columns = difference.image.shape
+    fwhm = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
+    return _peaks(difference.score, difference.bad, sigma, max(1, round(fwhm)))
+
+
 def find_candidates(
     difference: Difference,
     photometry: Photometry,
@@ -158,7 +165,7 @@ def find_candidates(
     settings = settings or CandidateSettings()
     rows, columns = difference.image.shape
     fwhm = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
-    peaks = _peaks(difference.score, difference.bad, settings.sigma, max(1, round(fwhm)))
+    peaks = find_peaks(difference, settings.sigma)
     causes = ("bad_pixels", "edge", "dipole", "not_fitted", "not_like_psf", "star_residual", "crowd")
     dropped = {"peaks": len(peaks)} | dict.fromkeys(causes, 0)
     if len(peaks) > at_most:

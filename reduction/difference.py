@@ -7,7 +7,7 @@ the source and astrometric noise terms of Zackay, Ofek & Gal-Yam 2016, ApJ 830, 
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import sep
@@ -182,6 +182,8 @@ def make_difference(
     reference_fwhm: float,
     stars: MatchedStars,
     settings: DifferenceSettings | None = None,
+    *,
+    subtracted: np.ndarray | None = None,
 ) -> Difference:
     """Subtract a reference from a science image.
 
@@ -196,6 +198,9 @@ def make_difference(
     stars : MatchedStars
         Those of the science image that the reference has too.
     settings : DifferenceSettings, optional
+    subtracted : ndarray of float32, optional
+        A difference that another program made of the two, at the science image's PSF and flux scale, to be searched
+        in place of our own.
 
     Raises
     ------
@@ -210,15 +215,17 @@ def make_difference(
     if coverage < settings.at_least_coverage:
         raise Unusable("reference_unusable", f"the reference covers {coverage:.0%} of the image")
     kernel = _kernel(pair, stars.chosen(), settings)
-    subtracted = _subtract(pair, kernel)
+    made = _subtract(pair, kernel)
+    if subtracted is not None:
+        made = replace(made, image=np.where(made.bad, np.float32(0), subtracted))
     difference_psf = DifferencePsf(psf, None if pair.forward else kernel)
-    scored = _score(pair, subtracted, kernel, difference_psf, stars, settings)
+    scored = _score(pair, made, kernel, difference_psf, stars, settings)
     scored.quality["coverage"] = coverage
     return Difference(
-        image=subtracted.image, variance=subtracted.variance,
+        image=made.image, variance=made.variance,
         mask=science.mask | template.mask, bad=scored.bad, score=scored.score,
         filtered=scored.filtered, matched_filter=scored.matched_filter, template=template,
-        matched=subtracted.matched, stars=stars,
+        matched=made.matched, stars=stars,
         psf=difference_psf, kernel=kernel,
         convolved="reference" if pair.forward else "science", scatter=scored.scatter,
         noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,

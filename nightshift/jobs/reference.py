@@ -5,6 +5,7 @@ the flux scale of the first member, and ``reference_sources``. Metrics: ``frames
 ``limiting_magnitude``, ``clipped``, ``members`` with ``unit_key`` and ``weight``.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,19 @@ _AT_LEAST_STARS = 5  # for the flux scale of a member
 _KEPT = ("FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZPRMS", "MAGZPNUM", "SATURATE")
 
 
+class _FramesOnDisk(Sequence[Frame]):
+    """Frames that are read when they are asked for, and not kept."""
+
+    def __init__(self, paths: list[Path]):
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, k):
+        return read_frame(self._paths[k])
+
+
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     """Run one unit; see `nightshift.jobs.run`."""
     watch = Stopwatch()
@@ -51,18 +65,21 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
             Reason.INPUT_LOST, f"{work.unit_key}: {len(images)} calibrated frames and {len(tables)} source tables"
         )
     with watch("read"):
-        frames = [read_frame(Path(item.path)) for item in images]
+        headers = [fits.getheader(item.path, "SCI") for item in images]
         sources = [Table.read(item.path) for item in tables]
     with watch("combine"):
         scales = [1.0] + [_scale(sources[0], table) for table in sources[1:]]
         used = [k for k, scale in enumerate(scales) if np.isfinite(scale) and scale > 0]
-        if len(used) < min(2, len(frames)):
-            return _rejected(work, f"the stars of {len(frames) - len(used)} of {len(frames)} members do not match")
+        if len(used) < min(2, len(images)):
+            return _rejected(work, f"the stars of {len(images) - len(used)} of {len(images)} members do not match")
         coadd = combine(
-            [frames[k] for k in used], [scales[k] for k in used], [float(frames[k].header["FWHM"]) for k in used]
+            _FramesOnDisk([Path(images[k].path) for k in used]),
+            [scales[k] for k in used],
+            [float(headers[k]["FWHM"]) for k in used],
+            scratch=folder,
         )
     with watch("measure"):
-        measured = _measure(coadd, [frames[k] for k in used], survey)
+        measured = _measure(coadd, [headers[k] for k in used], survey)
     assert measured.psf is not None
     extensions = [measured.psf.to_hdu(), fits.ImageHDU(coadd.coverage, name="COVERAGE")]
     table_units = [fits.PrimaryHDU(), fits.table_to_hdu(source_table(measured))]
@@ -126,12 +143,12 @@ def _on_sphere(table: Table) -> np.ndarray:
     return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
-def _measure(coadd: Coadd, frames: list[Frame], survey: Survey) -> Measured:
+def _measure(coadd: Coadd, headers: list[fits.Header], survey: Survey) -> Measured:
     """Find and measure the sources of the combined image."""
-    first = frames[0].header
+    first = headers[0]
     header = {key: first[key] for key in _KEPT if key in first}
-    header["NFRAMES"] = len(frames)
-    header["EXPTIME"] = sum(float(frame.header.get("EXPTIME", 0.0)) for frame in frames)
+    header["NFRAMES"] = len(headers)
+    header["EXPTIME"] = sum(float(one.get("EXPTIME", 0.0)) for one in headers)
     frame = replace(coadd.frame, header=header)
     assert frame.variance is not None
     bad = (frame.mask & np.uint16(FATAL)) != 0
