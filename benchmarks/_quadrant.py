@@ -26,7 +26,7 @@ from nightshift.simulator.simulate import night_sky
 from nightshift.simulator.sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import AttemptState, ImageType, JobKind
 
-__all__ = ["Quadrant", "Run", "master_work", "one_quadrant", "run_job", "science_work", "scratch", "simulate"]
+__all__ = ["Quadrant", "Run", "master_work", "one_quadrant", "run_job", "science_work", "scratch", "simulate", "startup_s"]
 
 DETECTOR, QUADRANT, FILTER = 6, 1, "zr"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -200,6 +200,12 @@ def measured(command: Sequence[str], **options: Any) -> tuple[float, float]:
     if process.returncode:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {process.returncode}")
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
+
+
+def startup_s(kind: str) -> float:
+    """Return the CPU seconds from a process's start to where it could begin to work on a kind of job; the least of 3."""
+    code = f"import nightshift.jobs.__main__, nightshift.jobs.{kind}"
+    return min(measured([sys.executable, "-c", code])[0] for _ in range(3))
 
 
 def build_masters(quadrant: Quadrant) -> list[Path]:

@@ -75,9 +75,9 @@ def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: Detect
     A row's own median follows the electronics' drift; the running mean over 31 rows keeps its noise out.
     """
     section = settings.layout.overscan
-    if section is None:
+    overscan = frame.overscan if section is None else section.of(frame.image)
+    if overscan is None:
         return frame
-    overscan = section.of(frame.image)
     if overscan.shape[1] > 8:
         overscan = overscan[:, 2:]  # the first columns hold what the last pixel left behind
     finite = np.where(np.isfinite(overscan), overscan, np.nan)
@@ -87,16 +87,19 @@ def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: Detect
     with np.errstate(all="ignore"):
         rows = np.nan_to_num(_row_medians(finite), nan=level)
     kernel = np.ones(31) / 31
-    smooth = np.convolve(np.pad(rows, 15, mode="edge"), kernel, mode="valid")
-    image = frame.image.copy()
-    image[slice(*section.rows)] -= smooth[:, None].astype(np.float32)
-    return replace(frame, image=image, header={**frame.header, "OVERSCAN": float(level)})
+    smooth = np.convolve(np.pad(rows, 15, mode="edge"), kernel, mode="valid").astype(np.float32)
+    above, below = (0, len(frame.image)) if section is None else section.rows
+    full = np.zeros((len(frame.image), 1), np.float32)
+    full[above:below, 0] = smooth
+    return replace(frame, image=frame.image - full, header={**frame.header, "OVERSCAN": float(level)}, overscan=None)
 
 
 def _row_medians(values: np.ndarray) -> np.ndarray:
     """Return the median of each row, NaN where a row has no value at all."""
-    medians = np.full(len(values), np.nan)
-    some = np.isfinite(values).any(axis=1)
+    finite = np.isfinite(values)
+    if finite.all():
+        return np.median(values, axis=1)
+    medians, some = np.full(len(values), np.nan), finite.any(axis=1)
     medians[some] = np.nanmedian(values[some], axis=1)
     return medians
 

@@ -8,7 +8,6 @@ from scipy.fft import rfft2
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame
 from reduction.mask import FATAL
-from reduction.raw import Section
 
 __all__ = ["examine_raw", "overscan_noise", "pattern_amplitude", "same_value_fraction"]
 
@@ -32,7 +31,8 @@ def examine_raw(frame: Frame, calibrations: Calibrations, settings: DetectorSett
         "SAMEVAL": same_value_fraction(values),
         "THOUSAND": float((values == SUSPECT).mean()) if values.size else 0.0,
     }
-    noise = overscan_noise(frame.image, layout.overscan)
+    overscan = frame.overscan if layout.overscan is None else layout.overscan.of(frame.image)
+    noise = overscan_noise(overscan) if overscan is not None else None
     if noise is not None:
         header["RNMEAS"] = noise * layout.gain
     return replace(frame, header=header)
@@ -49,15 +49,13 @@ def same_value_fraction(values: np.ndarray) -> float:
     return float(np.unique(finite, return_counts=True)[1].max() / finite.size)
 
 
-def overscan_noise(image: np.ndarray, section: Section | None) -> float | None:
-    """Return the read noise in ADU from neighbouring overscan pixels, outliers clipped; None where there are none.
+def overscan_noise(overscan: np.ndarray) -> float | None:
+    """Return the read noise in ADU from neighbouring overscan pixels, outliers clipped; None where there are too few.
 
     Differences of neighbours along a row leave slow drifts out. The spread of whole numbers is taken as a clipped
     standard deviation, because a median of so few values is too coarse.
     """
-    if section is None:
-        return None
-    columns = section.of(image)[:, 2:]
+    columns = overscan[:, 2:]
     if columns.shape[1] < 4:
         return None
     apart = np.diff(columns, axis=1).ravel()

@@ -37,6 +37,8 @@ class Frame:
         Pixel (0-based) to ICRS degrees.
     header : dict
         Scalars that travel with it and are written as FITS keywords (at most 8 characters, capitals).
+    overscan : ndarray of float32, shape (rows, n), or None
+        Where the camera writes the overscan as an image of its own: each row beside the image's. It is not written.
     """
 
     image: np.ndarray
@@ -44,6 +46,7 @@ class Frame:
     variance: np.ndarray | None = None
     wcs: WCS | None = None
     header: dict[str, Any] = field(default_factory=dict)
+    overscan: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

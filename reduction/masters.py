@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
-from scipy.ndimage import median_filter
 
 from reduction.detector import (
     Calibrations,
@@ -37,6 +36,10 @@ FLOOR = {"bias": 0.0, "dark": 0.0, "flat": 0.01}  # relative differences below t
 LEVEL_APART = 0.5  # of the read noise: a closed shutter's level may wander by so much
 NOISY = 6.0  # times the master's usual scatter
 LOW, HIGH, DEAD = 0.5, 1.5, 0.05  # response against its neighbours'; of the median
+SAMPLE = 4  # levels and likenesses are taken from every fourth row and column of a large frame
+LARGE = 1_000_000  # pixels
+BAND = 64  # rows of all frames that are combined at a time: they stay in the processor's cache
+BLOCK, ALONG = 32, 7  # size of a block of the coarse image; neighbours on each side along a row or column
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class MasterSettings:
         A frame is left out where more than this fraction of its pixels differs by so many sigma.
     gain, read_noise : float
         Electrons per ADU; electrons.
+    dark_current : tuple of float
+        Plausible median dark currents, electrons a second.
     """
 
     kind: str
@@ -64,6 +69,7 @@ class MasterSettings:
     unlike_sigma: float
     gain: float
     read_noise: float
+    dark_current: tuple[float, float] = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -81,20 +87,25 @@ def prepare(frame: Frame, calibrations: Calibrations, settings: DetectorSettings
     return frame
 
 
-def judge_frames(frames: Sequence[Frame], settings: MasterSettings) -> list[FrameVerdict]:
+def judge_frames(
+    frames: Sequence[Frame], settings: MasterSettings, exposures_s: Sequence[float] | None = None
+) -> list[FrameVerdict]:
     """Judge prepared frames: each by itself first, then the remaining against each other.
 
     Parameters
     ----------
     frames : sequence of Frame
         ADU, prepared; all of one kind, filter and quadrant.
+    exposures_s : sequence of float, optional
+        Exposure times; a dark's current is held against its bounds where they are known.
 
     Returns
     -------
     list of FrameVerdict
         One a frame, in order.
     """
-    verdicts = [_by_itself(frame, settings) for frame in frames]
+    times = exposures_s if exposures_s is not None else [0.0] * len(frames)
+    verdicts = [_by_itself(frame, settings, seconds) for frame, seconds in zip(frames, times, strict=True)]
     for _ in range(len(frames)):
         accepted = [i for i, verdict in enumerate(verdicts) if verdict.reason is None]
         if len(accepted) < 3:
@@ -106,17 +117,27 @@ def judge_frames(frames: Sequence[Frame], settings: MasterSettings) -> list[Fram
     return verdicts
 
 
-def _by_itself(frame: Frame, settings: MasterSettings) -> FrameVerdict:
-    usable = (frame.mask & np.uint16(MaskBit.NAN | MaskBit.DEAD)) == 0
+def _by_itself(frame: Frame, settings: MasterSettings, seconds: float) -> FrameVerdict:
+    image, mask = _sample(frame.image), _sample(frame.mask)
+    usable = (mask & np.uint16(MaskBit.NAN | MaskBit.DEAD)) == 0
     if not usable.any():
         return FrameVerdict(0.0, "unreadable_file")
-    level = float(np.median(frame.image[usable]))
-    full = ((frame.mask & np.uint16(MaskBit.SATURATED)) != 0) & usable
+    level = float(np.median(image[usable]))
+    full = ((mask & np.uint16(MaskBit.SATURATED)) != 0) & usable
     if full.sum() > settings.saturated_fraction * usable.sum():
         return FrameVerdict(level, "saturated")
     if settings.kind == "flat" and not settings.level_adu[0] <= level <= settings.level_adu[1]:
         return FrameVerdict(level, "level_out_of_range")
+    if settings.kind == "dark" and seconds > 0:
+        current = level * settings.gain / seconds
+        if not settings.dark_current[0] <= current <= settings.dark_current[1]:
+            return FrameVerdict(level, "level_out_of_range")
     return FrameVerdict(level)
+
+
+def _sample(image: np.ndarray) -> np.ndarray:
+    """Return every fourth row and column of a large image, all of a small one."""
+    return image[::SAMPLE, ::SAMPLE] if image.size > LARGE else image
 
 
 def _scaled(image: np.ndarray, level: float, kind: str) -> np.ndarray:
@@ -125,12 +146,11 @@ def _scaled(image: np.ndarray, level: float, kind: str) -> np.ndarray:
 
 def _most_unlike(frames, verdicts, accepted: list[int], settings: MasterSettings) -> int | None:
     """Return the accepted frame that differs most from the median of its fellows, None where none does."""
-    sample = np.s_[::2, ::2] if frames[accepted[0]].image.size > 1_000_000 else np.s_[:, :]
-    pile = np.stack([_scaled(frames[i].image[sample], verdicts[i].level, settings.kind) for i in accepted])
+    pile = np.stack([_scaled(_sample(frames[i].image), verdicts[i].level, settings.kind) for i in accepted])
     middle = median_pile(pile)
     bad = np.zeros(middle.shape, dtype=bool)
     for i in accepted:
-        bad |= frames[i].mask[sample] != 0
+        bad |= _sample(frames[i].mask) != 0
     if bad.all():
         return None
     worst, most = None, settings.unlike_fraction
@@ -178,40 +198,101 @@ def median_pile(pile):
 
 
 @njit(cache=True)
-def _clipped_mean(pile, bad, least_sigma, clip):
-    """Return mean, variance of the mean and number of values used, clipped by 1.4826 MAD about the median."""
+def _clipped_mean(pile, bad, noise, clip, mean, variance, used):
+    """Fill mean, variance of the mean and number of values used.
+
+    Where no value lies farther from the mean than `clip` times the noise, nothing is rejected; elsewhere what lies
+    farther from the median than that, or than `clip` times 1.4826 MAD where this is more.
+
+    Parameters
+    ----------
+    pile, bad : ndarray of float32 and uint16, shape (frames, rows, columns)
+    noise : float32
+        What one value usually has.
+    mean, variance, used : ndarray of float32, float32, int16, shape (rows, columns)
+        Filled.
+    """
     frames, rows, columns = pile.shape
-    mean = np.zeros((rows, columns), np.float32)
-    variance = np.zeros((rows, columns), np.float32)
-    used = np.zeros((rows, columns), np.int16)
+    total, squares = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    most, spoilt = np.empty(columns, np.float32), np.empty(columns, np.uint16)
     values, apart = np.empty(frames, np.float32), np.empty(frames, np.float32)
+    limit, share = clip * noise, np.float32(1.0 / frames)
     for i in range(rows):
+        total[:], squares[:], most[:], spoilt[:] = 0, 0, 0, 0
+        for k in range(frames):
+            for j in range(columns):
+                total[j] += pile[k, i, j]
+                spoilt[j] |= bad[k, i, j]
+        for k in range(frames):
+            for j in range(columns):
+                step = pile[k, i, j] - total[j] * share
+                squares[j] += step * step
+                most[j] = max(most[j], abs(step))
         for j in range(columns):
-            count = 0
-            for k in range(frames):
-                if not bad[k, i, j]:
-                    values[count] = pile[k, i, j]
-                    count += 1
-            if count == 0:
-                continue
-            middle = median_of(values, count)
-            for k in range(count):
-                apart[k] = abs(values[k] - middle)
-            limit = clip * max(np.float32(1.4826) * median_of(apart, count), least_sigma[i, j])
-            total, kept = 0.0, 0
-            for k in range(count):
-                if abs(values[k] - middle) <= limit:
-                    total += values[k]
-                    kept += 1
-            centre = total / kept
-            squares = 0.0
-            for k in range(count):
-                if abs(values[k] - middle) <= limit:
-                    squares += (values[k] - centre) ** 2
-            mean[i, j] = centre
-            variance[i, j] = squares / max(kept - 1, 1) / kept
-            used[i, j] = kept
+            if spoilt[j] == 0 and most[j] <= limit:
+                mean[i, j] = total[j] * share
+                variance[i, j] = squares[j] * share / max(frames - 1, 1)
+                used[i, j] = frames
+            else:
+                _clipped_pixel(pile, bad, i, j, limit, clip, values, apart, mean, variance, used)
+
+
+@njit(cache=True)
+def _clipped_pixel(pile, bad, i, j, least, clip, values, apart, mean, variance, used):
+    count = 0
+    for k in range(pile.shape[0]):
+        if bad[k, i, j] == 0:
+            values[count] = pile[k, i, j]
+            count += 1
+    mean[i, j], variance[i, j], used[i, j] = 0, 0, 0
+    if count == 0:
+        return
+    middle = median_of(values, count)
+    for k in range(count):
+        apart[k] = abs(values[k] - middle)
+    limit = max(clip * np.float32(1.4826) * median_of(apart, count), least)
+    total, kept = 0.0, 0
+    for k in range(count):
+        if abs(values[k] - middle) <= limit:
+            total += values[k]
+            kept += 1
+    centre, squares = total / kept, 0.0
+    for k in range(count):
+        if abs(values[k] - middle) <= limit:
+            squares += (values[k] - centre) ** 2
+    mean[i, j], variance[i, j], used[i, j] = centre, squares / max(kept - 1, 1) / kept, kept
+
+
+def _combined(frames: Sequence[Frame], scales: np.ndarray, noise: float):
+    """Return the clipped mean of scaled frames, the variance of that mean and how many values it has, by bands."""
+    rows, columns = frames[0].shape
+    mean, variance = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    used = np.empty((rows, columns), np.int16)
+    pile = np.empty((len(frames), BAND, columns), np.float32)
+    bad = np.empty((len(frames), BAND, columns), np.uint16)
+    for top in range(0, rows, BAND):
+        band = slice(top, min(top + BAND, rows))
+        height = band.stop - top
+        for k, (frame, scale) in enumerate(zip(frames, scales, strict=True)):
+            np.multiply(frame.image[band], scale, out=pile[k, :height])
+            bad[k, :height] = frame.mask[band]
+        _clipped_mean(
+            pile[:, :height], bad[:, :height], np.float32(noise), np.float32(CLIP),
+            mean[band], variance[band], used[band],
+        )  # fmt: skip
     return mean, variance, used
+
+
+def _usual_noise(frames: Sequence[Frame], scales: np.ndarray, expected: float) -> float:
+    """Return the noise of one frame's pixel: what neighbours in time show, or what is expected where there is one."""
+    found = []
+    for k in range(len(frames) - 1):
+        good = (_sample(frames[k].mask) | _sample(frames[k + 1].mask)) == 0
+        if good.any():
+            apart = (_sample(frames[k].image) * scales[k] - _sample(frames[k + 1].image) * scales[k + 1])[good]
+            apart = apart - np.median(apart)
+            found.append(1.4826 * float(np.median(np.abs(apart))) / np.sqrt(2))
+    return max(float(np.median(found)), 0.3 * expected) if found else expected
 
 
 def build_master(frames: Sequence[Frame], exposures_s: Sequence[float], settings: MasterSettings) -> Frame:
@@ -230,22 +311,21 @@ def build_master(frames: Sequence[Frame], exposures_s: Sequence[float], settings
         Bias in ADU, dark in electrons per second, flat relative to its median. ``variance`` is the uncertainty
         squared. ``header``: NFRAMES, LEVEL (ADU) and NOISE (rms of one frame's pixel, in the master's unit).
     """
-    levels = [float(np.median(f.image[f.mask == 0])) if (f.mask == 0).any() else 0.0 for f in frames]
+    levels = [_level(frame) for frame in frames]
     scales = np.array(_scales(levels, exposures_s, settings), dtype=np.float32)
-    pile = np.stack([frame.image * scale for frame, scale in zip(frames, scales, strict=True)])
-    bad = np.stack([frame.mask != 0 for frame in frames])
     typical = float(np.median(scales))
     level = max(float(np.median(levels)), 0.0)
     noise = np.sqrt(level / settings.gain + (settings.read_noise / settings.gain) ** 2) * typical
-    least = np.full(pile.shape[1:], 0.5 * noise, dtype=np.float32)
-    mean, variance, used = _clipped_mean(pile, bad, least, np.float32(CLIP))
+    mean, variance, used = _combined(frames, scales, _usual_noise(frames, scales, float(noise)))
     # A scatter of few frames is itself uncertain: no pixel is known better than half of the usual.
-    usual = float(np.median(variance[used > 1])) if (used > 1).any() else float(noise**2)
+    several = _sample(used) > 1
+    usual = float(np.median(_sample(variance)[several])) if several.any() else float(noise**2)
     variance = np.maximum(variance, np.float32(0.5 * usual))
     mask = np.zeros(mean.shape, dtype=np.uint16)
     mask[used == 0] |= np.uint16(MaskBit.DEAD)
     if settings.kind == "flat":
-        middle = float(np.median(mean[used > 0])) if (used > 0).any() else 1.0
+        some = _sample(used) > 0
+        middle = float(np.median(_sample(mean)[some])) if some.any() else 1.0
         mean, variance = mean / np.float32(middle), variance / np.float32(middle**2)
         mask |= _response_flags(mean, used)
     else:
@@ -262,13 +342,45 @@ def _scales(levels: Sequence[float], exposures_s: Sequence[float], settings: Mas
     return [1.0] * len(levels)
 
 
+def _level(frame: Frame) -> float:
+    good = _sample(frame.mask) == 0
+    return float(np.median(_sample(frame.image)[good])) if good.any() else 0.0
+
+
+def _coarse(image: np.ndarray) -> np.ndarray:
+    """Return the median of each block of 32x32 pixels, repeated to the image's shape."""
+    rows, columns = image.shape
+    high, wide = max(rows // BLOCK, 1), max(columns // BLOCK, 1)
+    edges_y, edges_x = np.linspace(0, rows, high + 1).astype(int), np.linspace(0, columns, wide + 1).astype(int)
+    medians = np.empty((high, wide), np.float32)
+    for i in range(high):
+        for j in range(wide):
+            medians[i, j] = np.median(image[edges_y[i] : edges_y[i + 1] : 2, edges_x[j] : edges_x[j + 1] : 2])
+    return np.repeat(np.repeat(medians, np.diff(edges_y), axis=0), np.diff(edges_x), axis=1)
+
+
+@njit(cache=True)
+def _medians_along(image, rows, columns, down):
+    """Return for each listed pixel the median of fifteen along its row, or along its column where `down`."""
+    out, values = np.empty(len(rows), np.float32), np.empty(2 * ALONG + 1, np.float32)
+    for k in range(len(rows)):
+        centre, size = (rows[k], image.shape[0]) if down else (columns[k], image.shape[1])
+        for step in range(-ALONG, ALONG + 1):
+            place = min(max(centre + step, 0), size - 1)
+            values[step + ALONG] = image[place, columns[k]] if down else image[rows[k], place]
+        out[k] = median_of(values, 2 * ALONG + 1)
+    return out
+
+
 def _response_flags(flat: np.ndarray, used: np.ndarray) -> np.ndarray:
     """Return the flags of pixels that respond unlike their neighbours, or not at all."""
     mask = np.zeros(flat.shape, dtype=np.uint16)
-    around = median_filter(flat, size=(1, 15), mode="nearest")
-    relative = flat / np.maximum(around, np.float32(DEAD))
-    mask[relative < LOW] |= np.uint16(MaskBit.LOW_RESPONSIVITY)
-    mask[relative > HIGH] |= np.uint16(MaskBit.HIGH_RESPONSIVITY)
+    rough = flat / np.maximum(_coarse(flat), np.float32(DEAD))
+    rows, columns = np.nonzero((rough < (1 + LOW) / 2) | (rough > (1 + HIGH) / 2))  # only they may be far off
+    relative = flat[rows, columns] / np.maximum(_medians_along(flat, rows, columns, False), np.float32(DEAD))
+    low, high = relative < LOW, relative > HIGH
+    mask[rows[low], columns[low]] |= np.uint16(MaskBit.LOW_RESPONSIVITY)
+    mask[rows[high], columns[high]] |= np.uint16(MaskBit.HIGH_RESPONSIVITY)
     mask[(flat < DEAD) | (used == 0)] |= np.uint16(MaskBit.DEAD)
     return mask
 
@@ -283,8 +395,11 @@ def _noisy_flags(
     if not hot:
         return mask
     # A column that stands out as a whole is the master's to correct; only what stands out of it is bad.
-    apart = mean - median_filter(mean, size=(15, 1), mode="nearest")
-    spread = 1.4826 * float(np.median(np.abs(apart))) + 1e-12
-    single = np.sqrt(usual * frames)
-    mask[np.abs(apart) > max(20 * spread, 10 * single)] |= np.uint16(MaskBit.NOISY)
+    some = np.arange(0, mean.shape[1], max(mean.shape[1] // 128, 1))
+    row, column = (index.ravel() for index in np.meshgrid(np.arange(mean.shape[0]), some, indexing="ij"))
+    spread = 1.4826 * float(np.median(np.abs(mean[row, column] - _medians_along(mean, row, column, True)))) + 1e-12
+    limit = max(20 * spread, 10 * float(np.sqrt(usual * frames)))
+    row, column = np.nonzero(np.abs(mean - _coarse(mean)) > 0.5 * limit)
+    far = np.abs(mean[row, column] - _medians_along(mean, row, column, True)) > limit
+    mask[row[far], column[far]] |= np.uint16(MaskBit.NOISY)
     return mask

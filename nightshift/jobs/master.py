@@ -38,7 +38,8 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         prepared, verdicts = _prepared(work, survey, layout, calibrations)
     with watch("judge_frames"):
         readable = [i for i, frame in enumerate(prepared) if frame is not None and verdicts[i].reason is None]
-        judged = judge_frames([_chosen(prepared, i) for i in readable], settings)
+        seconds = [float(told["frames"][i].get("exposure_s") or 0.0) for i in readable]
+        judged = judge_frames([_chosen(prepared, i) for i in readable], settings, seconds)
         for i, verdict in zip(readable, judged, strict=True):
             verdicts[i] = verdict
     accepted = [i for i in range(len(verdicts)) if verdicts[i].reason is None]

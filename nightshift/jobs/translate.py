@@ -41,6 +41,7 @@ def master_settings(survey: Survey, kind: str, layout: Layout) -> MasterSettings
         unlike_sigma=policy.unlike_sigma,
         gain=layout.gain,
         read_noise=layout.read_noise,
+        dark_current=policy.dark_current,
     )
 
 
