@@ -1,5 +1,7 @@
-"""Asks Airflow for runs, through its public interface."""
+"""Asks Airflow for runs and after their tasks, through its public interface."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -9,10 +11,32 @@ import httpx
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.vocabulary import Reason
 
-__all__ = ["AirflowApi", "airflow_api"]
+__all__ = ["AirflowApi", "TaskState", "airflow_api", "asked_by_person"]
 
 CONNECTION = "nightshift_api"  # Airflow's connection; AIRFLOW_CONN_NIGHTSHIFT_API in the environment
 TIMEOUT_S = 15.0
+RUNS_A_QUESTION, TASKS_AN_ANSWER = 10, 100  # Airflow gives at most 100 tasks at once; a run has at most eight
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """How a task of a run stands.
+
+    Parameters
+    ----------
+    state : str or None
+        Airflow's word; None where it has not been looked at, or was cleared.
+    try_number, max_tries : int
+    """
+
+    state: str | None
+    try_number: int
+    max_tries: int
+
+    @property
+    def ended_by_hand(self) -> bool:
+        """Whether a person ended it, or an error that only a person can mend: tries were left, or it was skipped."""
+        return self.state == "skipped" or (self.state == "failed" and self.try_number <= self.max_tries)
 
 
 class AirflowApi:
@@ -82,6 +106,26 @@ class AirflowApi:
             raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for {run_id}")
         return str(answer.json()["state"])
 
+    def tasks_of_runs(self, run_ids: Iterable[str]) -> dict[str, dict[str, TaskState]]:
+        """Return the tasks of some runs, by run and task; a run that is gone has no entry.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If Airflow does not answer, or not as it should.
+        """
+        found: dict[str, dict[str, TaskState]] = {}
+        wanted = sorted(run_ids)
+        for first in range(0, len(wanted), RUNS_A_QUESTION):
+            body = {"dag_run_ids": wanted[first : first + RUNS_A_QUESTION], "page_limit": TASKS_AN_ANSWER}
+            answer = self._authorised("POST", "/api/v2/dags/~/dagRuns/~/taskInstances/list", body)
+            if not answer.is_success:
+                raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for tasks")
+            for row in answer.json()["task_instances"]:
+                tasks = found.setdefault(row["dag_run_id"], {})
+                tasks[row["task_id"]] = TaskState(row["state"], row["try_number"], row["max_tries"])
+        return found
+
     def _authorised(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         answer = self._send(method, path, body, self._token or self._new_token())
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # the token's time was over
@@ -105,6 +149,14 @@ class AirflowApi:
             return self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Retry(Reason.INTERNAL_ERROR, f"Airflow does not answer: {error!r}") from error
+
+
+def asked_by_person(run: Any) -> bool:
+    """Whether a person, and not Nightshift itself, asked for a run."""
+    from airflow.sdk import BaseHook
+
+    asker = getattr(run, "triggering_user_name", None)
+    return asker is not None and asker != BaseHook.get_connection(CONNECTION).login
 
 
 @cache

@@ -30,10 +30,16 @@ class SubmitArray(BaseOperator):
 
     def execute(self, context: Any) -> str | None:
         """Submit."""
-        from operators.steps import submit_array
+        from operators.airflow_api import asked_by_person
+        from operators.array_steps import submit_array
+        from operators.outcomes import no_retry_where_a_human_must_act
 
-        run = context["dag_run"]
-        return submit_array(self.kind, run.conf or {}, run_id=run.run_id, try_number=context["ti"].try_number)
+        run, instance = context["dag_run"], context["ti"]
+        with no_retry_where_a_human_must_act():
+            return submit_array(
+                self.kind, run.conf or {}, run_id=run.run_id, try_number=instance.try_number,
+                cleared_after=max(0, instance.max_tries - self.retries), by_person=asked_by_person(run),
+            )  # fmt: skip
 
 
 class CollectArray(BaseOperator):
@@ -58,9 +64,11 @@ class CollectArray(BaseOperator):
 
     def execute(self, context: Any) -> str:
         """Collect."""
-        from operators.steps import collect_array
+        from operators.array_steps import collect_array
+        from operators.outcomes import no_retry_where_a_human_must_act
 
-        return collect_array(self.kind, context["dag_run"].conf or {}, self.array)
+        with no_retry_where_a_human_must_act():
+            return collect_array(self.kind, context["dag_run"].conf or {}, self.array)
 
 
 class JobArray(TaskGroup):

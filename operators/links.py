@@ -5,16 +5,16 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
-__all__ = ["JobLogLink"]
+__all__ = ["JOB_LOGS", "JobLogLink"]
+
+JOB_LOGS = "/nightshift/jobs"  # below Airflow's own address; served by `operators.job_logs`
 
 
 class JobLogLink(BaseOperatorLink):
-    """From a task of a job array to the page where the jobs' own logs are: the log of its `collect`."""
+    """From a task of a job array to the page with the logs of the run's jobs."""
 
     name = "Logs of the jobs"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the path within Airflow's page."""
-        group = operator.task_id.rpartition(".")[0]
-        collect = f"{group}.collect" if group else "collect"
-        return f"/dags/{quote(ti_key.dag_id)}/runs/{quote(ti_key.run_id, safe='')}/tasks/{quote(collect)}"
+        """Return the path below Airflow's own address."""
+        return f"{JOB_LOGS}/{quote(ti_key.dag_id, safe='')}/{quote(ti_key.run_id, safe='')}"

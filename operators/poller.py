@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from functools import cache
 
 from nightshift.errors import NightshiftError
@@ -15,6 +16,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_S = {"local": 0.5}  # files on this machine; everything else is a cluster that others use too
 USUAL_INTERVAL_S = 2.0
+JITTER = 0.1  # of the interval, so that several triggerers do not ask in step
 
 Answer = dict[str, list[TaskReport]] | None
 
@@ -26,7 +28,7 @@ class ArrayPoller:
     ----------
     runner : Runner
     interval_s : float
-        From the end of one question to the next.
+        From the end of one question to the next, a tenth more or less.
     """
 
     def __init__(self, runner: Runner, interval_s: float):
@@ -36,7 +38,7 @@ class ArrayPoller:
         self._next: asyncio.Future[Answer] | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def watch(self, name: str) -> AsyncIterator[tuple[bool, Sequence[TaskReport]]]:
+    async def watch(self, name: str) -> AsyncGenerator[tuple[bool, Sequence[TaskReport]], None]:
         """Yield, an interval apart, whether the runner answered and what it knows of an array."""
         self._watched[name] += 1
         try:
@@ -63,7 +65,7 @@ class ArrayPoller:
             answer = await self._states(frozenset(self._watched))
             if self._next and not self._next.done():
                 self._next.set_result(answer)
-            await asyncio.sleep(self.interval_s)
+            await asyncio.sleep(self.interval_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 
     async def _states(self, names: frozenset[str]) -> Answer:
         try:

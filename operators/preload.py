@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 WORKFLOWS = (
     "operators.forms",
     "operators.job_array",
+    "operators.array_steps",
     "operators.steps",
     "operators.timetables",
     "operators.waiting",
@@ -22,12 +23,14 @@ WORKFLOWS = (
 )
 TASKS = (
     "operators.airflow_api",
+    "operators.outcomes",
     "nightshift.alerts.post",
     "nightshift.ingest.inbox",
     "nightshift.ingest.ingest",
     "nightshift.runners.local",
     "nightshift.workflow.arrays",
     "nightshift.workflow.due",
+    "nightshift.workflow.reaper",
     "nightshift.workflow.regenerate",
     "nightshift.workplace",
 )

@@ -15,10 +15,8 @@ __all__ = [
     "InboxWatch",
     "account_for_night",
     "archive_night",
-    "array_of",
     "begin_night_end",
     "close_night",
-    "collect_array",
     "how_run_of_night_ended",
     "ingest_and_request",
     "mail_report",
@@ -27,7 +25,6 @@ __all__ = [
     "regenerate_references",
     "request_moving_objects",
     "settle_night",
-    "submit_array",
     "verify_archive",
     "why_night_may_close",
 ]
@@ -41,69 +38,6 @@ AT_MOST_S = 300.0  # of one task of ingest, however busy the night
 LATELY_S = 300.0  # a run that was asked for longer ago keeps nobody waiting
 SWEEP_EVERY_S = 20.0
 PAUSE_S = 0.25
-LOG_LINES = 40  # of a job that did not end well
-
-
-# --- arrays of jobs -----------------------------------------------------------------------------------------
-
-
-def submit_array(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int) -> str | None:
-    """Hand the array of a run to the runner, and return its name."""
-    from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
-    from nightshift.workflow.arrays import submit
-    from nightshift.workplace import open_workplace
-
-    with open_workplace() as workplace:
-        name = submit(
-            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number
-        )
-    log.info("array %s", name or "not needed: nothing is to be done")
-    return name
-
-
-def array_of(kind: str, conf: Mapping[str, Any]) -> str | None:
-    """Return the name of the array that works for what a run's `conf` names, or None where there is none."""
-    from nightshift.vocabulary import JobKind
-    from nightshift.workflow.keys import subject_of
-    from nightshift.workplace import open_workplace
-
-    with open_workplace() as workplace:
-        job_key = subject_of(JobKind(kind), conf).job_key
-        waiting = workplace.ledger.rows("workflow", "open_submissions", job_key=job_key)
-    return waiting[-1]["name"] if waiting else None
-
-
-def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
-    """Take an array's results into the ledger, print the logs of what did not end well, and return a summary."""
-    from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
-    from nightshift.workflow.arrays import collect
-    from nightshift.workplace import open_workplace
-
-    runner = runner_from_environment()
-    with open_workplace() as workplace:
-        summary = collect(workplace, runner, JobKind(kind), conf, final=False)
-    _print_logs(runner, array)
-    words = ("succeeded", "rejected", "failed", "retried", "running")
-    text = ", ".join(f"{getattr(summary, word)} {word}" for word in words if getattr(summary, word))
-    log.info("%s: %s", summary.job_key, text or "nothing new")
-    return text
-
-
-def _print_logs(runner: Any, array: str) -> None:
-    from nightshift.errors import Retry
-    from nightshift.vocabulary import JobState
-
-    try:
-        reports = runner.states(frozenset({array})).get(array, [])
-    except Retry as error:
-        log.warning("the logs of the jobs cannot be had: %s", error)
-        return
-    for report in reports:
-        if report.state is not JobState.DONE:
-            lines = runner.log(array, report.index).splitlines()[-LOG_LINES:]
-            log.warning("task %d is %s: %s\n%s", report.index, report.state, report.detail, "\n".join(lines))
 
 
 # --- alerts -------------------------------------------------------------------------------------------------

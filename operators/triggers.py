@@ -9,17 +9,17 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from nightshift.runners.watch import Watch
+from nightshift.vocabulary import JobState
 from nightshift.workplace import survey_from_environment
 from operators.poller import shared_poller
 
 __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]
-
-KILL_PATIENCE_S = 5.0  # a cleared wait's successor attaches within this
 
 
 def ended(why: str) -> TaskSuccessEvent:
@@ -30,8 +30,10 @@ def ended(why: str) -> TaskSuccessEvent:
 class ArrayTrigger(BaseTrigger):
     """Waits until every task of a subject's array has ended, or the exposure's soft deadline has passed.
 
-    The ledger says which array that is. All arrays that wait in one triggerer share one question to the runner an
-    interval. It decides nothing about results, and a restart of the triggerer begins it again and harms nothing.
+    The ledger says which array that is; where it was cancelled and begun anew meanwhile, the new one is waited for.
+    All arrays that wait in one triggerer share one question to the runner an interval. It decides nothing about
+    results, and a restart of the triggerer begins it again and harms nothing. What happens when a person ends the
+    wait is said in `nightshift.workflow.cancelling`.
 
     Parameters
     ----------
@@ -53,26 +55,47 @@ class ArrayTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the array."""
-        from operators.steps import array_of
+        soft_deadline_s = survey_from_environment().exposure.soft_deadline_s
+        why, seen = "nothing to wait for", set[str]()
+        while (array := await self._ask_for_array()) is not None and array not in seen:
+            self._array = array
+            seen.add(array)
+            why, cancelled = await _watch(array, Watch(soft_deadline_s))
+            if not cancelled:
+                break
+        yield ended(why)
 
-        self._array = await asyncio.to_thread(array_of, self.kind, json.loads(self.keys) or {})
-        if self._array is None:
-            yield ended("nothing to wait for")
-            return
-        watch = Watch(survey_from_environment().exposure.soft_deadline_s)
-        async for asked, reports in shared_poller().watch(self._array):
-            if why := watch.over(reports, asked=asked, now=time.time()):
-                yield ended(why)
-                return
+    async def _ask_for_array(self) -> str | None:
+        from operators.array_steps import array_of
+
+        instance = self.task_instance  # none where a test of Airflow's runs the trigger inline
+        run_id, try_number = (instance.run_id, instance.try_number) if instance else ("", 1)
+        return await asyncio.to_thread(array_of, self.kind, self._conf, run_id=run_id, try_number=try_number)
+
+    @property
+    def _conf(self) -> dict[str, Any]:
+        return json.loads(self.keys) or {}
 
     async def on_kill(self) -> None:
-        """Cancel the array where a person ended the wait, unless another wait has adopted it since."""
-        if self._array is None:
+        """Do with the array what the person meant who ended the wait."""
+        from operators.array_steps import end_wait
+
+        instance = self.task_instance
+        if self._array is None or instance is None:
             return
-        poller = shared_poller()
-        await asyncio.sleep(KILL_PATIENCE_S)
-        if not poller.watchers(self._array):
-            await asyncio.to_thread(poller.runner.cancel, self._array)
+        done = await asyncio.to_thread(
+            end_wait, self.kind, self._conf, run_id=instance.run_id, task_id=instance.task_id, array=self._array
+        )
+        self.log.info("%s", done)
+
+
+async def _watch(array: str, watch: Watch) -> tuple[str, bool]:
+    """Return why the wait for an array is over, and whether somebody cancelled a task of it."""
+    async with aclosing(shared_poller().watch(array)) as answers:
+        async for asked, reports in answers:
+            if why := watch.over(reports, asked=asked, now=time.time()):
+                return why, any(report.state is JobState.CANCELLED for report in reports)
+    raise AssertionError("the poller answers for as long as it is asked")
 
 
 class Asking(BaseTrigger):

@@ -4,15 +4,25 @@ import sys
 
 from airflow.plugins_manager import AirflowPlugin
 
-from operators.links import JobLogLink
+from operators.links import JOB_LOGS, JobLogLink
 from operators.preload import preload
 from operators.timetables import NightTimetable
 
 
+def pages() -> list[dict]:
+    """Return the pages that Airflow's own server takes in; no other process needs what they import."""
+    if sys.argv[1:2] != ["api-server"]:
+        return []
+    from operators.job_logs import app
+
+    return [{"app": app, "url_prefix": JOB_LOGS, "name": "Logs of jobs"}]
+
+
 class NightshiftPlugin(AirflowPlugin):
-    """Registers the nights' timetable and the links of job arrays."""
+    """Registers the nights' timetable, the links of job arrays, and the pages that they lead to."""
 
     name = "nightshift"
+    fastapi_apps = pages()
     timetables = (NightTimetable,)
     operator_extra_links = (JobLogLink(),)
 

@@ -17,6 +17,7 @@ __all__ = [
     "RESULT_NAME",
     "Input",
     "JobFile",
+    "NotWhole",
     "Product",
     "UnitResult",
     "UnitWork",
@@ -30,6 +31,10 @@ __all__ = [
 JOB_SCHEMA = "nightshift.job/1"
 RESULT_SCHEMA = "nightshift.result/1"
 RESULT_NAME = "result.json"
+
+
+class NotWhole(Retry):
+    """A result file that is not JSON, or not all of it yet: whoever writes it may still be at it."""
 
 
 @dataclass(frozen=True)
@@ -243,8 +248,10 @@ def read_result(folder: Path, token: str) -> UnitResult | None:
 
     Raises
     ------
+    NotWhole
+        If it does not read as JSON.
     Retry
-        If it does not read, is of another schema, or is another attempt's.
+        If it is of another schema, or another attempt's.
     """
     path = folder / RESULT_NAME
     try:
@@ -252,7 +259,7 @@ def read_result(folder: Path, token: str) -> UnitResult | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise Retry(Reason.RESULT_INVALID, f"{path} does not read: {error}") from error
+        raise NotWhole(Reason.RESULT_INVALID, f"{path} does not read: {error}") from error
     try:
         if table["schema"] != RESULT_SCHEMA or table["token"] != token:
             raise ValueError(f"schema {table['schema']!r} and token {table['token']!r} are not this attempt's")

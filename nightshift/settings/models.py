@@ -312,7 +312,7 @@ class Profile(Table):
     memory_mb: Positive = 1500.0
     time_s: Positive = 600.0
     cores: Annotated[int, Key(ge=1)] = 1
-    priority: int = 0  # higher goes first
+    priority: int = 0  # added to what the rules say (nightshift/workflow/priorities.py); higher goes first
     partition: str | None = None
     qos: str | None = None
     account: str | None = None

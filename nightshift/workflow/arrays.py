@@ -1,83 +1,35 @@
-"""Arrays of jobs: submit them safely, and take their results into the ledger.
+"""Arrays of jobs: submit them safely, and have their results taken into the ledger.
 
 The ledger holds the intent before the runner is asked, so a crash between any two steps is mended by running the
-same step again. A result is believed only with the token of the attempt that the ledger waits for.
+same step again. A result is believed only with the token of the attempt that the ledger waits for. Whose an array is,
+and who may cancel it, is said in `nightshift.workflow.cancelling`.
 """
 
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nightshift.errors import NeedsOperator, Retry
-from nightshift.jobs.contract import (
-    RESULT_NAME,
-    JobFile,
-    UnitResult,
-    UnitWork,
-    new_token,
-    read_job_file,
-    read_result,
-    write_job_file,
-)
-from nightshift.runners.base import ArrayRequest, Runner, TaskReport
+from nightshift.errors import NeedsOperator, NightshiftError, Retry
+from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
+from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings import settings_hash
-from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, JobState, Reason, reason_entries
-from nightshift.workflow.gather import gather
+from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
+from nightshift.workflow.cancelling import forget_cancelled, supersede, was_cancelled
+from nightshift.workflow.collecting import CollectSummary, subject_of_job, take_in
 from nightshift.workflow.keys import Subject, subject_of
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
-from nightshift.workflow.recording import Outcome, end_subject, record
+from nightshift.workflow.priorities import priority_of
+from nightshift.workflow.recording import end_subject
+from nightshift.workflow.verdicts import ENDED_WELL
 from nightshift.workplace import Workplace
 
-__all__ = ["CollectSummary", "collect", "give_up", "submit", "sweep"]
+__all__ = ["CollectSummary", "array_to_wait_for", "collect", "give_up", "submit", "sweep"]
 
 GROWTH = 1.5  # of memory or time, for each earlier attempt that ran out of it
-ENDED_WELL = (AttemptState.SUCCEEDED, AttemptState.REJECTED)
 OPEN = (AttemptState.INTENDED, AttemptState.SUBMITTED)
 RETRIED = (ErrorClass.RETRY, ErrorClass.RESOURCES)
-_CLASS_OF = {entry.code: entry.error_class for entry in reason_entries()}
-
-# what a runner's verdict means where the attempt left no result
-_VERDICTS = {
-    JobState.DONE: Reason.NO_RESULT,
-    JobState.FAILED: Reason.NO_RESULT,
-    JobState.CANCELLED: Reason.CANCELLED,
-    JobState.TIMEOUT: Reason.TIMEOUT,
-    JobState.OUT_OF_MEMORY: Reason.OUT_OF_MEMORY,
-    JobState.NODE_FAILED: Reason.WORKER_LOST,
-    JobState.LOST: Reason.WORKER_LOST,
-}
-
-
-@dataclass(frozen=True)
-class CollectSummary:
-    """What one call of `collect` found.
-
-    Parameters
-    ----------
-    job_key : str
-    succeeded, rejected, failed, retried : int
-        Units whose attempt ended in this call; `retried` ones are due again.
-    running : int
-        Units whose attempt is still open.
-    ended : bool
-        Whether no attempt of the job is open any more.
-    """
-
-    job_key: str
-    succeeded: int = 0
-    rejected: int = 0
-    failed: int = 0
-    retried: int = 0
-    running: int = 0
-
-    @property
-    def ended(self) -> bool:
-        """Whether no attempt of the job is open any more."""
-        return self.running == 0
 
 
 # --- submit -------------------------------------------------------------------------------------------------
@@ -91,6 +43,8 @@ def submit(
     *,
     airflow_run: str,
     airflow_try: int,
+    cleared_after: int = 0,
+    wanted_anew: bool = False,
 ) -> str | None:
     """Give the runner an array of all that a subject needs now, or adopt the one that is there.
 
@@ -102,7 +56,12 @@ def submit(
     conf : mapping of str to str
         The run's natural keys.
     airflow_run, airflow_try : str, int
-        Recorded with the array.
+        Recorded with the array as its owner; 0 where a wait, and no `submit`, asks.
+    cleared_after : int
+        The last try before a person cleared the task, 0 where nobody did. What the tries up to it handed in is
+        superseded; what later ones did is adopted.
+    wanted_anew : bool
+        Whether a person wants what was cancelled before; a clear says so too.
 
     Returns
     -------
@@ -117,21 +76,33 @@ def submit(
         If the runner refuses it.
     """
     subject, ledger = subject_of(kind, conf), workplace.ledger
+    for old in ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
+        if cleared_after and old["airflow_run"] == airflow_run and old["airflow_try"] <= cleared_after:
+            supersede(workplace, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
     with ledger.transaction():
         ledger.rows("workflow", "lock_subject", subject=subject.job_key)
         ledger.run(
             "workflow", "put_run",
             run_id=airflow_run, dag_id=subject.dag_id, subject=subject.job_key, conf=dict(conf),
         )  # fmt: skip
+        if cleared_after or wanted_anew:
+            ledger.run("workflow", "resume_run", run_id=airflow_run)
+            forget_cancelled(workplace, subject)
         _intend(workplace, runner, subject, airflow_run, airflow_try)
         waiting = ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
         if not waiting:
             end_subject(workplace, subject)
             ledger.run("workflow", "end_runs", subject=subject.job_key)
             return None
+        for submission in waiting:
+            ledger.run(
+                "workflow", "own_submission",
+                job_key=subject.job_key, submission=submission["submission"], airflow_run=airflow_run,
+                airflow_try=airflow_try,
+            )  # fmt: skip
     for submission in waiting:
         if submission["runner_job_id"] is None:
-            _hand_over(workplace, runner, kind, submission)
+            _hand_over(workplace, runner, subject, submission)
     return waiting[-1]["name"]
 
 
@@ -152,9 +123,10 @@ def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run:
     job = _job_file(workplace, subject, plan, numbers, submission, folder)
     path = folder / f"job_{submission}.json"
     write_job_file(path, job)
+    name = f"{job_key.replace('/', '__')}__s{submission}t{airflow_try}"
     ledger.run(
         "workflow", "put_submission",
-        job_key=job_key, submission=submission, array_name=f"{job_key.replace('/', '__')}__s{submission}",
+        job_key=job_key, submission=submission, array_name=name,
         runner=runner.name, airflow_run=airflow_run, airflow_try=airflow_try,
         job_file=workplace.depot.relative(path), tasks=len(job.tasks),
     )  # fmt: skip
@@ -178,13 +150,18 @@ def _next_attempts(workplace: Workplace, job_key: str, plan: Plan) -> dict[str, 
         unit.unit_key: len(past[unit.unit_key]) + 1
         for unit in plan.units
         if not any(_is_final(row) for row in past[unit.unit_key])
-        and len(past[unit.unit_key]) < workplace.survey.exposure.attempts
+        and sum(row["reason"] != Reason.CANCELLED for row in past[unit.unit_key]) < workplace.survey.exposure.attempts
     }
 
 
 def _is_final(attempt: Mapping[str, Any]) -> bool:
-    """Whether an attempt is open, ended well, or failed in a way that the same input would again."""
+    """Whether an attempt is open, ended well, or failed in a way that the same input would again.
+
+    What a person cancelled is not: it is planned again only after a person has taken that back.
+    """
     state = AttemptState(attempt["state"])
+    if attempt["reason"] == Reason.CANCELLED:
+        return False
     if state in OPEN or state in ENDED_WELL:
         return True
     return attempt["error_class"] is not None and ErrorClass(attempt["error_class"]) not in RETRIED
@@ -216,40 +193,56 @@ def _work(unit: PlannedUnit, attempt: int, folder: Path) -> UnitWork:
     return UnitWork(unit.unit_key, attempt, new_token(), str(own), unit.inputs, unit.parameters)
 
 
-def _hand_over(workplace: Workplace, runner: Runner, kind: JobKind, submission: dict[str, Any]) -> None:
+def _hand_over(workplace: Workplace, runner: Runner, subject: Subject, submission: dict[str, Any]) -> None:
     """Ask the runner to take an array whose intent is written. Asking again adopts what it has."""
     key = {"job_key": submission["job_key"], "submission": submission["submission"]}
     try:
-        runner_job_id = runner.submit(_request(workplace, kind, submission))
+        runner_job_id = runner.submit(_request(workplace, subject, submission))
     except NeedsOperator as error:
-        workplace.ledger.event(
-            EventLevel.PAGE, "array_refused", f"The runner refuses the array: {error}",
-            subject=submission["name"], night_time=workplace.clock.now(),
-        )  # fmt: skip
+        _say_once(workplace, "array_refused", submission["name"], f"The runner refuses the array: {error}")
         raise
     with workplace.ledger.transaction():
         workplace.ledger.run("workflow", "set_submitted", runner_job_id=runner_job_id, **key)
         workplace.ledger.run("workflow", "set_attempts_submitted", **key)
 
 
-def _request(workplace: Workplace, kind: JobKind, submission: dict[str, Any]) -> ArrayRequest:
-    profile = workplace.survey.profile(kind)
+def _request(workplace: Workplace, subject: Subject, submission: dict[str, Any]) -> ArrayRequest:
+    profile = workplace.survey.profile(subject.kind)
     failures = workplace.ledger.row(
         "workflow", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
     ) or {"memory": 0, "time": 0}
     options = {"partition": profile.partition, "qos": profile.qos, "account": profile.account}
     return ArrayRequest(
         name=submission["name"],
-        kind=kind,
+        kind=subject.kind,
         job_file=workplace.depot.absolute(submission["job_file"]),
         tasks=submission["tasks"],
         memory_mb=profile.memory_mb * GROWTH ** failures["memory"],
         time_s=profile.time_s * GROWTH ** failures["time"],
         cores=profile.cores,
-        priority=profile.priority,
+        priority=profile.priority + priority_of(workplace, subject),
         options={key: value for key, value in options.items() if value is not None},
         environment=profile.environment,
     )
+
+
+# --- wait ---------------------------------------------------------------------------------------------------
+
+
+def array_to_wait_for(
+    workplace: Workplace, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, airflow_run: str, wait_try: int
+) -> str | None:
+    """Return the name of the array that works for a subject, or None where there is none.
+
+    A wait that was stopped and then cleared by itself, without its `submit`, has its array handed in anew here.
+    """
+    subject = subject_of(kind, conf)
+    waiting = workplace.ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
+    if waiting:
+        return waiting[-1]["name"]
+    if wait_try > 1 and was_cancelled(workplace, subject):
+        return submit(workplace, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
+    return None
 
 
 # --- collect ------------------------------------------------------------------------------------------------
@@ -271,7 +264,7 @@ def collect(
     CollectSummary
     """
     subject = subject_of(kind, conf)
-    summary = _collect(workplace, runner, subject, final=final)
+    summary = take_in(workplace, runner, subject, final=final)
     workplace.ledger.run("workflow", "end_runs", subject=subject.job_key)
     return summary
 
@@ -279,27 +272,26 @@ def collect(
 def sweep(workplace: Workplace, runner: Runner) -> list[CollectSummary]:
     """Collect the stragglers: jobs whose arrays are open although no run waits for them.
 
-    An attempt is given up where the hard deadline has passed and the runner does not say that it waits or runs.
+    An attempt is given up where the hard deadline has passed and the runner, asked and answering, does not say that
+    it waits or runs. A job that cannot be collected is said once and holds up no other.
     """
     deadline_s = workplace.survey.exposure.hard_deadline_s
-    rows = workplace.ledger.rows("workflow", "stragglers", deadline_s=deadline_s)
     summaries = []
-    for row in rows:
-        subject = _subject_of_job(row)
-        _hand_over_again(workplace, runner, subject)
-        late = row["age_s"] > deadline_s
-        summaries.append(_collect(workplace, runner, subject, final=late, spare_live=True))
+    for row in workplace.ledger.rows("workflow", "stragglers", deadline_s=deadline_s):
+        subject = subject_of_job(row)
+        try:
+            _hand_over_again(workplace, runner, subject)
+            late = row["age_s"] > deadline_s
+            summaries.append(take_in(workplace, runner, subject, final=late, spare_live=True))
+        except NightshiftError as error:
+            _say_once(workplace, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
     return summaries
 
 
 def give_up(workplace: Workplace, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
     """Collect everything of a night that is open, and give up what has no result: the night's hard deadline."""
     rows = workplace.ledger.rows("workflow", "open_jobs_of_night", site=site, night=night)
-    return [_collect(workplace, runner, _subject_of_job(row), final=True) for row in rows]
-
-
-def _subject_of_job(row: Mapping[str, Any]) -> Subject:
-    return Subject.parse(JobKind(row["kind"]), row["subject"], row["campaign"])
+    return [take_in(workplace, runner, subject_of_job(row), final=True) for row in rows]
 
 
 def _hand_over_again(workplace: Workplace, runner: Runner, subject: Subject) -> None:
@@ -307,115 +299,9 @@ def _hand_over_again(workplace: Workplace, runner: Runner, subject: Subject) -> 
     for submission in workplace.ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
         if submission["runner_job_id"] is None:
             with contextlib.suppress(Retry, NeedsOperator):
-                _hand_over(workplace, runner, subject.kind, submission)
+                _hand_over(workplace, runner, subject, submission)
 
 
-def _collect(
-    workplace: Workplace, runner: Runner, subject: Subject, *, final: bool, spare_live: bool = False
-) -> CollectSummary:
-    ledger = workplace.ledger
-    attempts = ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
-    reports = _reports(runner, frozenset(row["name"] for row in attempts))
-    read_job = cache(lambda place: read_job_file(workplace.depot.absolute(place)))
-    counts: dict[str, int] = defaultdict(int)
-    for attempt in attempts:
-        report = reports.get((attempt["name"], attempt["task_index"]))
-        outcome = _outcome(workplace, attempt, report, final=final and not (spare_live and _is_live(report)))
-        if outcome is None:
-            counts["running"] += 1
-            continue
-        job = read_job(attempt["job_file"])
-        counts[record(workplace, subject, attempt, job, outcome)] += 1
-    _cancel_given_up(workplace, runner, attempts, reports, final=final and not spare_live)
-    with ledger.transaction():
-        ledger.run("workflow", "end_submissions", job_key=subject.job_key)
-        ledger.run("workflow", "end_job", job_key=subject.job_key)
-        end_subject(workplace, subject)
-    gather(workplace, subject)
-    counts.pop("known", None)
-    return CollectSummary(subject.job_key, **counts)
-
-
-def _reports(runner: Runner, names: frozenset[str]) -> dict[tuple[str, int], TaskReport]:
-    """Ask the runner once about all arrays. A question that fails leaves every task unknown."""
-    if not names:
-        return {}
-    try:
-        answer = runner.states(names)
-    except Retry:
-        return {}
-    return {(name, report.index): report for name, reports in answer.items() for report in reports}
-
-
-def _is_live(report: TaskReport | None) -> bool:
-    return report is not None and report.state in (JobState.PENDING, JobState.RUNNING)
-
-
-def _outcome(
-    workplace: Workplace, attempt: dict[str, Any], report: TaskReport | None, *, final: bool
-) -> Outcome | None:
-    """Return how an attempt ended, or None while it has not: its own result first, then the runner's verdict."""
-    folder = workplace.depot.absolute(attempt["folder"])
-    invalid = ""
-    try:
-        result = read_result(folder, attempt["token"])
-    except Retry as error:
-        result, invalid = None, str(error)
-        _set_aside(workplace, folder, attempt, invalid)
-    if result is not None:
-        return _outcome_of_result(result, report)
-    if report is not None and report.state in _VERDICTS:
-        reason = Reason.RESULT_INVALID if invalid else _VERDICTS[report.state]
-        return _failure(reason, invalid or report.detail or f"the runner says: {report.state}", report)
-    if final:
-        return _failure(Reason.WORKER_LOST, "no result by the hard deadline", report, state=AttemptState.LOST)
-    return None
-
-
-def _set_aside(workplace: Workplace, folder: Path, attempt: dict[str, Any], why: str) -> None:
-    """Keep a result that is not believed, out of the way of the attempt's own."""
-    with contextlib.suppress(FileNotFoundError):
-        (folder / RESULT_NAME).replace(folder / f"not_believed_{new_token()[:8]}.json")
-    workplace.ledger.event(
-        EventLevel.WARNING, "result_not_believed", why,
-        subject=attempt["unit_key"], night_time=workplace.clock.now(),
-    )  # fmt: skip
-
-
-def _outcome_of_result(result: UnitResult, report: TaskReport | None) -> Outcome:
-    restarts = report.restarts if report else 0
-    if result.state in ENDED_WELL:
-        return Outcome(result.state, result=result, reason=result.reason, detail=result.detail, restarts=restarts)
-    reason = result.reason or Reason.INTERNAL_ERROR
-    return Outcome(
-        AttemptState.FAILED,
-        result=result,
-        reason=reason,
-        error_class=result.error_class or _CLASS_OF[reason],
-        detail=result.detail,
-        restarts=restarts,
-    )
-
-
-def _failure(
-    reason: Reason, detail: str, report: TaskReport | None, *, state: AttemptState = AttemptState.FAILED
-) -> Outcome:
-    outcome = Outcome(state, reason=reason, error_class=_CLASS_OF[reason], detail=detail)
-    return outcome if report is None else replace(outcome, restarts=report.restarts, host=report.host)
-
-
-def _cancel_given_up(
-    workplace: Workplace,
-    runner: Runner,
-    attempts: list[dict[str, Any]],
-    reports: dict[tuple[str, int], TaskReport],
-    *,
-    final: bool,
-) -> None:
-    """Stop arrays whose tasks were given up while they live: their output would not be believed any more."""
-    if not final:
-        return
-    live = {row["name"] for row in attempts if _is_live(reports.get((row["name"], row["task_index"])))}
-    for name in sorted(live):
-        with contextlib.suppress(Retry):
-            runner.cancel(name)
+def _say_once(workplace: Workplace, kind: str, subject: str, text: str) -> None:
+    if workplace.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
+        workplace.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=workplace.clock.now())

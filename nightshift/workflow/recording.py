@@ -93,13 +93,17 @@ class Ending:
         return self.outcome.state is AttemptState.SUCCEEDED
 
 
-def record(workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], job: JobFile, outcome: Outcome) -> str:
+def record(
+    workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], job: JobFile, outcome: Outcome
+) -> tuple[str, Outcome]:
     """Write how an attempt ended, with its products and rows, in one transaction.
 
     Returns
     -------
     str
         ``succeeded``, ``rejected``, ``failed``, ``retried``, or ``known`` where somebody else wrote it before.
+    Outcome
+        As it was written: a result whose products are not what it says is a failure after all.
     """
     work = next(unit for unit in job.units if unit.token == attempt["token"])
     if outcome.result is not None and any(row for row in outcome.result.rows.get("candidates", [])):
@@ -108,7 +112,7 @@ def record(workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], j
         )
     with workplace.ledger.transaction():
         if workplace.ledger.row("workflow", "lock_attempt", token=attempt["token"]) is None:
-            return "known"
+            return "known", outcome
         try:
             products = _keep_products(workplace, subject, attempt, job, work, outcome)
         except Retry as error:
@@ -121,12 +125,12 @@ def record(workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], j
         if _tries_again(workplace, attempt, outcome):
             _say_retried(workplace, attempt, outcome)
             workplace.ledger.run("workflow", "return_unit", unit_key=attempt["unit_key"])
-            return "retried"
+            return "retried", outcome
         RECORDERS[subject.kind](workplace, Ending(subject, attempt, job, work, outcome, products))
         if outcome.state in (AttemptState.FAILED, AttemptState.LOST):
             _say_failed(workplace, attempt, outcome)
-            return "failed"
-        return outcome.state.value
+            return "failed", outcome
+        return outcome.state.value, outcome
 
 
 def end_subject(workplace: Workplace, subject: Subject) -> None:
@@ -161,7 +165,7 @@ def _end_attempt(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outc
 def _tries_again(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> bool:
     return (
         outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES)
-        and attempt["attempt"] < workplace.survey.exposure.attempts
+        and attempt["tries"] < workplace.survey.exposure.attempts
     )
 
 

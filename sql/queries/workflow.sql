@@ -477,8 +477,90 @@ insert into attempts (job_key, unit_key, attempt, submission, task_index, token,
 values (:job_key, :unit_key, :attempt, :submission, :task_index, :token, :folder);
 
 -- name: open_submissions
-select job_key, submission, name, runner, job_file, tasks, runner_job_id
+select job_key, submission, name, runner, job_file, tasks, runner_job_id, airflow_run, airflow_try
 from submissions where job_key = :job_key and ended_at is null order by submission;
+
+-- name: own_submission!
+-- The run that asked last, and its try, own the array from now on.
+update submissions set airflow_run = :airflow_run, airflow_try = :airflow_try
+where job_key = :job_key and submission = :submission;
+
+-- name: resume_run!
+update runs set ended_at = null, requested_at = now() where run_id = :run_id and ended_at is not null;
+
+-- name: submission_by_name
+select s.job_key, s.submission, s.name, s.tasks, s.airflow_run, s.airflow_try, s.ended_at, s.runner,
+    extract(epoch from now() - s.ended_at)::double precision as ended_s, j.kind::text as kind, j.subject, j.campaign
+from submissions s join jobs j using (job_key)
+where s.name = :array_name;
+
+-- name: arrays_of_run
+select s.name, s.tasks, s.airflow_try, s.intended_at
+from submissions s join runs r on r.run_id = s.airflow_run
+where r.dag_id = :dag_id and r.run_id = :run_id order by s.submission;
+
+-- name: array_of_dag
+select s.name, s.tasks from submissions s join runs r on r.run_id = s.airflow_run
+where r.dag_id = :dag_id and s.name = :array_name;
+
+-- name: owned_up_to
+-- The array of that name and what is open of the ones before it, as far as that run owns them.
+select s.job_key, s.name, s.ended_at
+from submissions s join submissions own using (job_key)
+where own.name = :array_name and s.submission <= own.submission and s.airflow_run = :airflow_run
+    and (s.ended_at is null or s.name = own.name)
+order by s.submission;
+
+-- name: all_open_submissions
+select job_key, submission, name, airflow_run, runner_job_id from submissions
+where ended_at is null and intended_at < now() - make_interval(secs => :settled_s) order by name;
+
+-- name: supersede_attempts
+-- Take back what is open of an array; a late result of it is not believed.
+update attempts set state = 'superseded', reason = 'cancelled', detail = :detail, ended_at = now()
+where job_key = :job_key and submission = :submission and state in ('intended', 'submitted')
+returning unit_key;
+
+-- name: was_cancelled
+-- Whether the last word on some unit of a job is that a person cancelled it.
+select 1 from attempts a
+where a.job_key = :job_key and a.reason = 'cancelled' and a.state <> 'superseded'
+    and not exists (select from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
+        and b.attempt > a.attempt)
+limit 1;
+
+-- name: forget_cancelled_units!
+update units set state = 'pending', reason = null, detail = '', ended_at = null
+where state = 'failed' and reason = 'cancelled'
+    and unit_key in (select unit_key from attempts where job_key = :job_key);
+
+-- name: forget_cancelled_calibration_frames!
+delete from calibration_frames where calibration_key in (
+    select calibration_key from calibrations where state = 'rejected' and reason = 'cancelled'
+        and calibration_key in (select unit_key from attempts where job_key = :job_key));
+
+-- name: forget_cancelled_calibrations!
+delete from calibrations where state = 'rejected' and reason = 'cancelled'
+    and calibration_key in (select unit_key from attempts where job_key = :job_key);
+
+-- name: forget_cancelled_references!
+delete from reference_images where state = 'rejected' and reason = 'cancelled'
+    and reference_key in (select unit_key from attempts where job_key = :job_key);
+
+-- name: forget_cancelled_differences!
+delete from differences where state = 'failed' and reason = 'cancelled'
+    and unit_key in (select unit_key from attempts where job_key = :job_key);
+
+-- name: reopen_exposures_of_job!
+-- Exposures of which a unit, or a frame of a calibration set, is to be worked on again.
+update exposures e set state = 'running', ended_at = null
+where e.state = 'ended' and (
+    exists (select from units u join attempts a using (unit_key) where a.job_key = :job_key
+        and u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.state = 'pending')
+    or exists (select from calibrations c join calibration_frames f using (calibration_key)
+        join attempts a on a.unit_key = c.calibration_key
+        where a.job_key = :job_key and c.state = 'rejected' and c.reason = 'cancelled'
+            and f.instrument = e.instrument and f.exposure_id = e.exposure_id));
 
 -- name: earlier_failures
 -- How often the units of a submission ran out of memory or time before.
@@ -499,8 +581,12 @@ update attempts set state = 'submitted'
 where job_key = :job_key and submission = :submission and state = 'intended';
 
 -- name: open_attempts
-select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.folder, s.name, s.job_file,
-    extract(epoch from now() - coalesce(s.submitted_at, s.intended_at))::double precision as age_s
+-- What is not known to have ended, with how many tries it makes: what a person took back does not count.
+select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.folder, a.state::text as state,
+    s.name, s.runner, s.job_file,
+    extract(epoch from now() - coalesce(s.submitted_at, s.intended_at))::double precision as age_s,
+    (select count(*) from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
+        and b.attempt <= a.attempt and b.reason is distinct from 'cancelled')::integer as tries
 from attempts a join submissions s using (job_key, submission)
 where a.job_key = :job_key and a.state in ('intended', 'submitted')
 order by a.unit_key, a.attempt;

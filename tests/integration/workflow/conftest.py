@@ -30,6 +30,8 @@ class FakeRunner:
         self.cancelled = []
         self.said = {}
         self.silent = None
+        self.deaf = False  # to cancels
+        self.forgotten = set()
 
     def submit(self, request):
         self.submitted.append(request.name)
@@ -47,11 +49,15 @@ class FakeRunner:
                 for index in range(request.tasks)
             ]
             for name, request in self.requests.items()
-            if names is None or name in names
+            if (names is None or name in names) and name not in self.forgotten
         }
 
     def cancel(self, name):
         self.cancelled.append(name)
+        if name in self.requests and not self.deaf:
+            for index in range(self.requests[name].tasks):
+                if not self.said.get((name, index), JobState.RUNNING).ended:
+                    self.said[name, index] = JobState.CANCELLED
 
     def capacity(self):
         return Capacity(2, 2)
@@ -200,10 +206,10 @@ class Night:
         mark_requested(self.workplace, request)
         return self.submit(request)
 
-    def submit(self, request, *, airflow_try=1):
+    def submit(self, request, *, airflow_try=1, cleared_after=0):
         return submit(
             self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf,
-            airflow_run=request.run_id, airflow_try=airflow_try,
+            airflow_run=request.run_id, airflow_try=airflow_try, cleared_after=cleared_after,
         )  # fmt: skip
 
     def collect(self, request, *, final=False):

@@ -194,7 +194,7 @@ def test_what_still_runs_or_is_unknown_is_left_alone_until_the_hard_deadline(nig
     assert set(night.unit_states().values()) == {"running"}
     assert night.collect(exposure, final=True).retried == 4
     assert {(row["state"], row["reason"]) for row in attempts(night)} == {("lost", "worker_lost")}
-    assert set(night.runner.cancelled) == ({name} if state is not JobState.UNKNOWN else set())
+    assert set(night.runner.cancelled) == {name}
 
 
 def test_a_runner_that_does_not_answer_loses_nothing(night, exposure):
@@ -248,14 +248,79 @@ def test_the_sweeper_takes_in_stragglers_after_their_run_has_ended(night, exposu
     assert sweep(night.workplace, night.runner) == []
 
 
-def test_the_sweeper_gives_up_the_lost_after_the_deadline_and_never_the_waiting(night, exposure):
-    name = night.start(exposure)
-    night.runner.says(name, JobState.PENDING, task=0)
-    night.runner.says(name, JobState.UNKNOWN, task=1)
+@pytest.mark.parametrize("state", [JobState.PENDING, JobState.RUNNING, JobState.UNKNOWN])
+def test_the_sweeper_never_gives_up_what_waits_runs_or_cannot_be_asked_about(night, exposure, state):
+    night.runner.says(night.start(exposure), state)
     night.collect(exposure)
     night.later(seconds=night.workplace.survey.exposure.hard_deadline_s + 1)
+    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+    night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
+    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+
+
+def test_an_array_that_its_runner_does_not_know_any_more_is_made_again_within_a_minute(night, exposure):
+    name = night.start(exposure)
+    night.runner.forgotten.add(name)
+    assert night.collect(exposure).running == 4  # it may not have shown up yet
+    night.later(seconds=60)
     (summary,) = sweep(night.workplace, night.runner)
-    assert (summary.running, summary.retried) == (2, 2)
+    assert (summary.running, summary.retried) == (0, 4)
+    (again,) = night.due()
+    assert night.start(again) != name
+
+
+def test_a_job_that_cannot_be_collected_is_said_once_and_holds_up_no_other(night, exposure):
+    name = night.start(exposure)
+    night.collect(exposure)
+    night.runner.finish(name)
+    night.runner.requests[name].job_file.unlink()
+    assert sweep(night.workplace, night.runner) == sweep(night.workplace, night.runner) == []
+    (event,) = [row for row in night.rows("events") if row["kind"] == "job_not_collected"]
+    assert str(night.runner.requests[name].job_file) in event["message"]
+
+
+@pytest.mark.parametrize("content", ["", '{"schema": "nightshift.resu', "not JSON", "[1, 2]", "{}"])
+def test_a_result_that_is_no_result_is_an_error_that_names_the_file_and_never_a_wait(night, exposure, content):
+    name = night.start(exposure)
+    unit = night.runner.units(name)[0]
+    night.runner.finish(name)
+    (Path(unit.folder) / "result.json").write_text(content)
+    night.runner.says(name, JobState.DONE)
+    summary = night.collect(exposure)
+    assert (summary.succeeded, summary.retried, summary.running) == (3, 1, 0)
+    (problem,) = summary.problems
+    assert problem.reason is Reason.RESULT_INVALID
+    assert f"{unit.folder}/result.json" in problem.detail
+
+
+def test_half_a_result_of_a_task_that_still_runs_is_left_to_it(night, exposure):
+    name = night.start(exposure)
+    unit = night.runner.units(name)[0]
+    night.runner.finish(name)
+    path = Path(unit.folder) / "result.json"
+    whole = path.read_text()
+    path.write_text(whole[:50])
+    assert night.collect(exposure).running == 1
+    path.write_text(whole)
+    assert night.collect(exposure).succeeded == 1
+
+
+def test_a_job_without_a_result_says_where_it_was_looked_for_and_what_to_do(night, exposure):
+    name = night.start(exposure)
+    night.runner.says(name, JobState.FAILED)
+    problems = night.collect(exposure).problems
+    assert {problem.reason for problem in problems} == {Reason.NO_RESULT}
+    for problem, unit in zip(problems, night.runner.units(name), strict=True):
+        assert f"no {unit.folder}/result.json" in problem.detail
+        assert "log" in problem.detail
+
+
+def test_a_refused_array_is_said_once_however_often_it_is_handed_in_again(night, exposure):
+    night.runner.silent = NeedsOperator(Reason.INTERNAL_ERROR, "no such partition")
+    for airflow_try in (1, 2, 3):
+        with pytest.raises(NeedsOperator):
+            night.submit(exposure, airflow_try=airflow_try)
+    assert len([row for row in night.rows("events") if row["kind"] == "array_refused"]) == 1
 
 
 def test_at_the_nights_hard_deadline_everything_open_is_given_up(night, exposure):

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from nightshift.errors import Retry
 from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import JobState, Reason
@@ -80,68 +82,77 @@ def test_a_question_that_fails_is_passed_on_as_not_answered_and_asked_again():
     assert asyncio.run(first_end(ArrayPoller(runner, 0.01), "a")) == [False, False, True]
 
 
-def run_trigger(monkeypatch, runner, array):
-    poller = ArrayPoller(runner, 0.01)
-    monkeypatch.setattr("operators.steps.array_of", lambda kind, conf: array)
+class Task:
+    """The instance of a wait's task, as far as its trigger looks at it."""
+
+    task_id, run_id, try_number = "science.wait", "exposure__1", 1
+
+
+@pytest.fixture
+def waiting(monkeypatch):
+    """Return a function that makes a trigger that waits for the arrays of a list, one after the other."""
     monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
-    monkeypatch.setattr("operators.triggers.shared_poller", lambda: poller)
-    trigger = ArrayTrigger("science", "{}")
 
-    async def only_event():
-        return [event async for event in trigger.run()]
+    def make(runner, *arrays):
+        poller, left = ArrayPoller(runner, 0.01), list(arrays)
+        monkeypatch.setattr("operators.triggers.shared_poller", lambda: poller)
+        monkeypatch.setattr(
+            "operators.array_steps.array_of", lambda kind, conf, **_: left.pop(0) if len(left) > 1 else left[0]
+        )
+        trigger = ArrayTrigger("science", "{}")
+        trigger.task_instance = Task()
+        return trigger, poller
 
-    return asyncio.run(only_event())
+    return make
 
 
-def test_the_trigger_ends_its_task_as_a_success_however_the_jobs_ended(monkeypatch):
-    (event,) = run_trigger(monkeypatch, CountingRunner({"a": JobState.FAILED}), "a")
+async def events_of(trigger):
+    return [event async for event in trigger.run()]
+
+
+def test_the_trigger_ends_its_task_as_a_success_however_the_jobs_ended(waiting):
+    trigger, _ = waiting(CountingRunner({"a": JobState.FAILED}), "a")
+    (event,) = asyncio.run(events_of(trigger))
     assert event.task_instance_state == "success"
     assert event.xcoms == {"return_value": "1 failed"}
 
 
-def test_where_nothing_was_submitted_there_is_nothing_to_wait_for(monkeypatch):
+def test_where_nothing_was_submitted_there_is_nothing_to_wait_for(waiting):
     runner = CountingRunner({})
-    (event,) = run_trigger(monkeypatch, runner, None)
+    trigger, _ = waiting(runner, None)
+    (event,) = asyncio.run(events_of(trigger))
     assert event.task_instance_state == "success"
     assert not runner.asked
 
 
-def killed_while_waiting(monkeypatch, runner, *, others: int) -> None:
-    """Let a person end a wait while `others` wait for the same array."""
-    poller = ArrayPoller(runner, 0.01)
-    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
-    monkeypatch.setattr("operators.triggers.shared_poller", lambda: poller)
-    monkeypatch.setattr("operators.triggers.KILL_PATIENCE_S", 0.05)
-    monkeypatch.setattr("operators.steps.array_of", lambda kind, conf: "a")
+def test_a_wait_follows_the_array_that_took_the_place_of_its_own(waiting):
+    runner = CountingRunner({"a": JobState.CANCELLED, "b": JobState.DONE})
+    trigger, _ = waiting(runner, "a", "b")
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.xcoms == {"return_value": "1 done"}
 
-    async def wait(trigger):
-        async for _ in trigger.run():
-            pass
+
+def test_an_array_that_was_cancelled_and_has_no_successor_ends_the_wait(waiting):
+    trigger, _ = waiting(CountingRunner({"a": JobState.CANCELLED}), "a")
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.xcoms == {"return_value": "1 cancelled"}
+
+
+def test_only_a_persons_deed_and_no_restart_of_the_triggerer_touches_the_jobs(waiting, monkeypatch):
+    runner, ended = CountingRunner({"a": JobState.RUNNING}), []
+    trigger, poller = waiting(runner, "a")
+    monkeypatch.setattr("operators.array_steps.end_wait", lambda kind, conf, **what: ended.append(what))
 
     async def scenario():
-        triggers = [ArrayTrigger("science", "{}") for _ in range(1 + others)]
-        tasks = [asyncio.create_task(wait(trigger)) for trigger in triggers]
-        while poller.watchers("a") < len(tasks):
+        task = asyncio.create_task(events_of(trigger))
+        while not poller.watchers("a"):
             await asyncio.sleep(0.01)
-        tasks[0].cancel()
-        await asyncio.gather(tasks[0], return_exceptions=True)
-        await triggers[0].cleanup()
-        assert not runner.cancelled  # a restart of the triggerer goes this way too
-        await triggers[0].on_kill()
-        for task in tasks[1:]:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await trigger.cleanup()  # a restart of the triggerer goes this way
+        assert not ended
+        await trigger.on_kill()
 
     asyncio.run(scenario())
-
-
-def test_a_wait_that_a_person_ended_takes_its_jobs_along(monkeypatch):
-    runner = CountingRunner({"a": JobState.RUNNING})
-    killed_while_waiting(monkeypatch, runner, others=0)
-    assert runner.cancelled == ["a"]
-
-
-def test_jobs_that_another_wait_has_adopted_are_left_alone(monkeypatch):
-    runner = CountingRunner({"a": JobState.RUNNING})
-    killed_while_waiting(monkeypatch, runner, others=1)
     assert runner.cancelled == []
+    assert ended == [{"run_id": "exposure__1", "task_id": "science.wait", "array": "a"}]

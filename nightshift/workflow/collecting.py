@@ -1,0 +1,146 @@
+"""Results into the ledger: whatever of a job's arrays has ended, one transaction a unit."""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from nightshift.errors import Retry
+from nightshift.jobs.contract import read_job_file
+from nightshift.runners.base import Runner
+from nightshift.vocabulary import ErrorClass, JobKind, Reason
+from nightshift.workflow.gather import gather
+from nightshift.workflow.keys import Subject
+from nightshift.workflow.recording import Outcome, end_subject, record
+from nightshift.workflow.verdicts import Answer, ask, outcome_of
+from nightshift.workplace import Workplace
+
+__all__ = ["CollectSummary", "Problem", "settle", "subject_of_job", "take_in"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One unit whose attempt did not end well.
+
+    Parameters
+    ----------
+    unit_key : str
+    attempt : int
+    reason, error_class : Reason, ErrorClass
+    detail : str
+        What was found, and what to do.
+    again : bool
+        Whether it is made again by itself.
+    """
+
+    unit_key: str
+    attempt: int
+    reason: Reason | None
+    error_class: ErrorClass | None
+    detail: str
+    again: bool
+
+    def __str__(self) -> str:
+        became = "is made again" if self.again else "failed"
+        return f"{self.unit_key}, attempt {self.attempt}, {became}: {self.reason}. {self.detail}"
+
+
+@dataclass(frozen=True)
+class CollectSummary:
+    """What one look at a job's arrays found.
+
+    Parameters
+    ----------
+    job_key : str
+    succeeded, rejected, failed, retried : int
+        Units whose attempt ended now; `retried` ones are due again.
+    running : int
+        Units whose attempt is still open.
+    problems : tuple of Problem
+        Of those that failed or are retried.
+    """
+
+    job_key: str
+    succeeded: int = 0
+    rejected: int = 0
+    failed: int = 0
+    retried: int = 0
+    running: int = 0
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether no attempt of the job is open any more."""
+        return self.running == 0
+
+    @property
+    def nothing_but_trouble(self) -> bool:
+        """Whether every unit failed for good, and not because of what the camera delivered."""
+        others = self.succeeded + self.rejected + self.retried + self.running
+        causes = {problem.error_class for problem in self.problems if not problem.again}
+        return self.failed > 0 and others == 0 and ErrorClass.BAD_INPUT not in causes
+
+
+def take_in(
+    workplace: Workplace, runner: Runner, subject: Subject, *, final: bool = False, spare_live: bool = False
+) -> CollectSummary:
+    """Take what has ended into the ledger.
+
+    Parameters
+    ----------
+    final : bool
+        Whether attempts without a result are given up as lost, and what lives of them is cancelled.
+    spare_live : bool
+        Then too not those that wait or run, or of which the runner says nothing.
+    """
+    attempts = workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
+    answer = ask(runner, frozenset(row["name"] for row in attempts))
+    read_job = cache(lambda place: read_job_file(workplace.depot.absolute(place)))
+    counts: dict[str, int] = defaultdict(int)
+    problems = []
+    for attempt in attempts:
+        outcome = outcome_of(
+            workplace, attempt, answer, final=final and not (spare_live and answer.may_live(attempt))
+        )
+        if outcome is None:
+            counts["running"] += 1
+            continue
+        became, outcome = record(workplace, subject, attempt, read_job(attempt["job_file"]), outcome)
+        counts[became] += 1
+        if became in ("failed", "retried"):
+            problems.append(_problem(attempt, outcome, again=became == "retried"))
+    if final and not spare_live:
+        _cancel_what_lives(runner, attempts, answer)
+    settle(workplace, subject)
+    gather(workplace, subject)
+    counts.pop("known", None)
+    return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
+
+
+def settle(workplace: Workplace, subject: Subject) -> None:
+    """End the submissions, the job and the exposures of a subject of which nothing is open any more."""
+    with workplace.ledger.transaction():
+        workplace.ledger.run("workflow", "end_submissions", job_key=subject.job_key)
+        workplace.ledger.run("workflow", "end_job", job_key=subject.job_key)
+        end_subject(workplace, subject)
+
+
+def subject_of_job(row: Mapping[str, Any]) -> Subject:
+    """Return the subject of a row that has a job's kind, subject and campaign."""
+    return Subject.parse(JobKind(row["kind"]), row["subject"], row["campaign"])
+
+
+def _problem(attempt: Mapping[str, Any], outcome: Outcome, *, again: bool) -> Problem:
+    return Problem(
+        attempt["unit_key"], attempt["attempt"], outcome.reason, outcome.error_class, outcome.detail, again
+    )
+
+
+def _cancel_what_lives(runner: Runner, attempts: Iterable[Mapping[str, Any]], answer: Answer) -> None:
+    """Stop arrays whose tasks were given up while they live: their output would not be believed any more."""
+    live = {row["name"] for row in attempts if (report := answer.of(row)) and not report.state.ended}
+    for name in sorted(live):
+        with contextlib.suppress(Retry):
+            runner.cancel(name)

@@ -1,0 +1,78 @@
+"""Which array goes first: by rule, from what the work is for.
+
+Calibrations go before science, because science waits for them; the newest exposure before the older ones, because its
+alerts are worth most; whatever nobody waits for at the telescope (references, differences against a reference that
+came later, frames of nights before) below that; reprocessing campaigns last. A survey may shift a kind of job by the
+`priority` of its profile, in the same units.
+
+The numbers stay small enough for the `nice` of a cluster's scheduler.
+"""
+
+from datetime import datetime
+from enum import IntEnum
+
+from nightshift.keys import LIVE
+from nightshift.nights import night_bounds, night_of
+from nightshift.vocabulary import JobKind
+from nightshift.workflow.keys import Subject
+from nightshift.workplace import Workplace
+
+__all__ = ["HIGHEST", "Rank", "priority_of"]
+
+STEP = 10_000  # between ranks; within one, newer work counts up to 8,640: tens of seconds since the night's noon
+HIGHEST = 5 * STEP  # no priority by rule is as high
+
+
+class Rank(IntEnum):
+    """The order of kinds of work."""
+
+    REPROCESSING = 0  # a campaign other than the live one
+    BACKLOG = 1  # live work that no alert waits for
+    REAL_TIME = 2  # an exposure of the night that is under way
+    MORNING = 3  # what the end of the night waits for
+    CALIBRATION = 4  # what exposures wait for
+
+
+def priority_of(workplace: Workplace, subject: Subject) -> int:
+    """Return the priority of a subject's arrays; the higher goes first.
+
+    Parameters
+    ----------
+    workplace : Workplace
+        Its clock says which night is under way.
+    subject : Subject
+
+    Returns
+    -------
+    int
+        From 0 to `HIGHEST` - 1.
+    """
+    site, shutter_open = workplace.survey.site, _shutter_open(workplace, subject)
+    tonight = shutter_open is not None and night_of(site, shutter_open) == night_of(site, workplace.clock.now())
+    newness = 0
+    if shutter_open is not None:
+        begins, _ = night_bounds(site, night_of(site, shutter_open))
+        newness = int((shutter_open - begins).total_seconds() // 10)
+    return rank_of(subject, tonight=tonight) * STEP + min(max(newness, 0), STEP - 1)
+
+
+def rank_of(subject: Subject, *, tonight: bool) -> Rank:
+    """Return the rank of a subject; `tonight` says whether its exposure is of the night that is under way."""
+    if subject.campaign != LIVE:
+        return Rank.REPROCESSING
+    if subject.kind is JobKind.MASTER:
+        return Rank.CALIBRATION
+    if subject.kind is JobKind.MOVING_OBJECTS:
+        return Rank.MORNING
+    if subject.kind is JobKind.SCIENCE and tonight:
+        return Rank.REAL_TIME
+    return Rank.BACKLOG
+
+
+def _shutter_open(workplace: Workplace, subject: Subject) -> datetime | None:
+    if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
+        return None
+    row = workplace.ledger.row(
+        "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    )
+    return row["shutter_open"] if row else None

@@ -1,0 +1,113 @@
+"""The reaper: what lives on the cluster against what the ledger and the workflows want.
+
+Everything that it finds would be found and mended by others in the usual course; it is for what happened while they
+were away. Each thing that it does is an event of the night:
+
+- an array that lives although the ledger has ended its submission (its cancel was lost) is cancelled;
+- an array whose run a person stopped while nobody was there to hear it is stopped;
+- an array whose run is gone from Airflow is cancelled, and its work is due again;
+- an array that the ledger waits for and the runner does not know is handed in again or its units are made again (or
+  fail, when their tries are used up);
+- an array that the ledger has never heard of is left alone and told of once: it may be somebody else's.
+
+A question that is not answered, by the runner or by Airflow, is no finding.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from nightshift.errors import NightshiftError, Retry
+from nightshift.runners.base import Runner
+from nightshift.vocabulary import EventLevel
+from nightshift.workflow.arrays import sweep
+from nightshift.workflow.cancelling import cancel_and_verify, stop, supersede
+from nightshift.workplace import Workplace
+
+__all__ = ["RunStanding", "reap"]
+
+SETTLED_AFTER_S = 20.0  # what changed less long ago is still on its way
+
+
+class RunStanding(StrEnum):
+    """Whether a run still wants its arrays."""
+
+    WANTED = "wanted"  # it is under way, or ended by itself: its jobs go on
+    STOPPED = "stopped"  # a person marked it, or its submit or wait, as failed
+    GONE = "gone"  # Airflow does not have it
+
+
+Standings = Callable[[frozenset[str]], dict[str, RunStanding]]
+
+
+def reap(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -> list[str]:
+    """Look once, put right what differs, and return what was done.
+
+    Parameters
+    ----------
+    how_runs_stand : callable
+        Takes run ids and says how each stands; raises `nightshift.errors.Retry` where Airflow does not answer.
+    """
+    actions: list[str] = []
+    try:
+        alive = {
+            name for name, reports in runner.states(None).items() if any(not report.state.ended for report in reports)
+        }
+    except Retry:
+        return actions
+    for name in sorted(alive):
+        actions += _orphan(workplace, runner, name)
+    actions += _unwanted(workplace, runner, how_runs_stand)
+    for summary in sweep(workplace, runner):
+        actions += map(str, summary.problems)
+    return actions
+
+
+def _orphan(workplace: Workplace, runner: Runner, name: str) -> list[str]:
+    """Cancel a live array that no open submission wants."""
+    row = workplace.ledger.row("workflow", "submission_by_name", array_name=name)
+    if row is None:
+        if workplace.ledger.row("workflow", "event_said", kind="array_unknown", subject=name) is None:
+            _say(workplace, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
+        return []
+    if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
+        return []
+    gone = cancel_and_verify(workplace, runner, name)
+    return [_say(workplace, "orphan_cancelled", name, f"An orphan {'is' if gone else 'is being'} cancelled.")]
+
+
+def _unwanted(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -> list[str]:
+    """Stop or supersede the open arrays whose run was stopped or is gone."""
+    rows = workplace.ledger.rows("workflow", "all_open_submissions", settled_s=SETTLED_AFTER_S)
+    runs = frozenset(row["airflow_run"] for row in rows if row["airflow_run"])
+    if not runs:
+        return []
+    try:
+        standing = how_runs_stand(runs)
+    except Retry:
+        return []
+    actions = []
+    for row in rows:
+        how = standing.get(row["airflow_run"], RunStanding.WANTED)
+        try:
+            actions += _end_unwanted(workplace, runner, row, how)
+        except NightshiftError as error:
+            actions.append(_say(workplace, "array_not_reaped", row["name"], f"{how}, and cannot be ended: {error}"))
+    return actions
+
+
+def _end_unwanted(workplace: Workplace, runner: Runner, row: dict[str, Any], how: RunStanding) -> list[str]:
+    name, run = row["name"], row["airflow_run"]
+    if how is RunStanding.STOPPED and row["runner_job_id"] is not None:  # else it is not known to be there: swept
+        stop(workplace, runner, name, f"{run} was stopped by a person")
+        return [_say(workplace, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
+    if how is RunStanding.GONE:
+        supersede(workplace, runner, name, f"{run} is gone from Airflow")
+        workplace.ledger.run("workflow", "end_runs", subject=row["job_key"])
+        return [_say(workplace, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
+    return []
+
+
+def _say(workplace: Workplace, kind: str, name: str, text: str) -> str:
+    workplace.ledger.event(EventLevel.WARNING, kind, text, subject=name, night_time=workplace.clock.now())
+    return f"{name}: {text}"

@@ -1,0 +1,197 @@
+"""What the tasks of a job array do, and what happens to the array when a person ends its wait.
+
+Whose an array is, and who may cancel it, is said in `nightshift.workflow.cancelling`; here is only what Airflow knows
+of it: which try this is, which came before a person's clear, and how the tasks of a run stand.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["array_of", "collect_array", "end_wait", "reap_arrays", "submit_array"]
+
+log = logging.getLogger(__name__)
+
+LOG_LINES = 40  # of a job that did not end well
+MOST_LOGS = 8  # in one task's log; all of them are a link away
+ASK_AIRFLOW_S = 20.0  # for so long it is asked again what a person did; then the reaper finds out
+ENDED_BY_HAND = ("failed", "upstream_failed", "skipped", "removed")
+
+
+def submit_array(
+    kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int, cleared_after: int, by_person: bool = False
+) -> str | None:
+    """Hand the array of a run to the runner, and return its name.
+
+    Parameters
+    ----------
+    cleared_after : int
+        The last try of the task before a person cleared it, 0 where nobody did.
+    by_person : bool
+        Whether a person asked for the run.
+    """
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import submit
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        name = submit(
+            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number,
+            cleared_after=cleared_after, wanted_anew=by_person,
+        )  # fmt: skip
+    log.info("array %s", name or "not needed: nothing is to be done")
+    return name
+
+
+def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int) -> str | None:
+    """Return the name of the array that works for what a run's `conf` names, or None where there is none."""
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import array_to_wait_for
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        return array_to_wait_for(
+            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, wait_try=try_number
+        )
+
+
+def end_wait(kind: str, conf: Mapping[str, Any], *, run_id: str, task_id: str, array: str) -> str:
+    """Do with the arrays of a run what a person meant who ended its wait, and return what that was.
+
+    Parameters
+    ----------
+    task_id : str
+        The wait's.
+    array : str
+        The one that it waited for: what was handed in after it belongs to later tries and is left alone.
+    """
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import submit
+    from nightshift.workflow.cancelling import stop, supersede
+    from nightshift.workplace import open_workplace
+
+    tasks = _tasks_of_run(run_id)
+    wait = (tasks or {}).get(task_id)
+    if wait is not None and wait.state == "success":
+        return f"the wait was marked as a success: {array} goes on"
+    runner = runner_from_environment()
+    with open_workplace() as workplace:
+        rows = workplace.ledger.rows("workflow", "owned_up_to", array_name=array, airflow_run=run_id)
+        names = [row["name"] for row in rows]
+        if wait is not None and wait.state in ENDED_BY_HAND:
+            gone = [stop(workplace, runner, name, f"a person ended its wait in {run_id}") for name in names]
+            return f"stopped {_told(names, gone)}"
+        gone = [supersede(workplace, runner, name, f"a person cleared its wait in {run_id}") for name in names]
+        if tasks is None:
+            workplace.ledger.run("workflow", "end_runs", subject=rows[0]["job_key"] if rows else "")
+        elif any(row["ended_at"] is None for row in rows) and _will_not_run_again(tasks, task_id):
+            submit(workplace, runner, JobKind(kind), conf, airflow_run=run_id, airflow_try=0, wanted_anew=True)
+        return f"superseded {_told(names, gone)}"
+
+
+def _will_not_run_again(tasks: Mapping[str, Any], wait_id: str) -> bool:
+    """Whether the `submit` beside a wait has ended: only the wait was cleared."""
+    submit = tasks.get(f"{wait_id.rpartition('.')[0]}.submit")
+    return submit is not None and submit.state == "success"
+
+
+def _told(names: list[str], gone: list[bool]) -> str:
+    lives = {name for name, is_gone in zip(names, gone, strict=True) if not is_gone}
+    told = [f"{name}{' (not known to be gone)' if name in lives else ''}" for name in names]
+    return ", ".join(told) or "nothing: another run owns the array by now"
+
+
+def _tasks_of_run(run_id: str) -> dict[str, Any] | None:
+    """Return how the tasks of a run stand, None where the run is gone; ask for a while where Airflow is silent."""
+    from nightshift.errors import Retry
+    from operators.airflow_api import airflow_api
+
+    deadline = time.monotonic() + ASK_AIRFLOW_S
+    while True:
+        try:
+            return airflow_api().tasks_of_runs([run_id]).get(run_id)
+        except Retry:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1)
+
+
+def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
+    """Take an array's results into the ledger, print what did not end well, and return a summary.
+
+    Raises
+    ------
+    airflow.sdk.exceptions.AirflowFailException
+        If nothing succeeded, for causes other than what the camera delivered: a human must look.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from nightshift.runners import runner_from_environment
+    from nightshift.vocabulary import JobKind
+    from nightshift.workflow.arrays import collect
+    from nightshift.workplace import open_workplace
+
+    runner = runner_from_environment()
+    with open_workplace() as workplace:
+        summary = collect(workplace, runner, JobKind(kind), conf, final=False)
+    for problem in summary.problems:
+        log.error("%s", problem)
+    _print_logs(runner, array)
+    words = ("succeeded", "rejected", "failed", "retried", "running")
+    text = ", ".join(f"{getattr(summary, word)} {word}" for word in words if getattr(summary, word))
+    log.info("%s: %s", summary.job_key, text or "nothing new")
+    if summary.nothing_but_trouble:
+        problem = summary.problems[0]
+        raise AirflowFailException(
+            f"all {summary.failed} units failed; the first: {problem.reason}. {problem.detail}"
+        )
+    return text
+
+
+def _print_logs(runner: Any, array: str) -> None:
+    from nightshift.errors import Retry
+    from nightshift.vocabulary import JobState
+
+    try:
+        reports = runner.states(frozenset({array})).get(array, [])
+    except Retry as error:
+        log.warning("the logs of the jobs cannot be had: %s", error)
+        return
+    bad = [report for report in reports if report.state is not JobState.DONE]
+    for report in bad[:MOST_LOGS]:
+        lines = runner.log(array, report.index).splitlines()[-LOG_LINES:]
+        log.warning("task %d is %s: %s\n%s", report.index, report.state, report.detail, "\n".join(lines))
+    if len(bad) > MOST_LOGS:
+        log.warning("%d more tasks did not end well: see the link to the jobs' logs", len(bad) - MOST_LOGS)
+
+
+def reap_arrays() -> str:
+    """Compare what lives on the cluster with the ledger and with Airflow's runs, and put right what differs."""
+    from nightshift.runners import runner_from_environment
+    from nightshift.workflow.reaper import reap
+    from nightshift.workplace import open_workplace
+
+    with open_workplace() as workplace:
+        actions = reap(workplace, runner_from_environment(), how_runs_stand)
+    for action in actions:
+        log.warning("%s", action)
+    return f"{len(actions)} actions" if actions else "nothing was wrong"
+
+
+def how_runs_stand(run_ids: frozenset[str]) -> dict[str, Any]:
+    """Return whether each run still wants its arrays, as far as Airflow says."""
+    from nightshift.workflow.reaper import RunStanding
+    from operators.airflow_api import airflow_api
+
+    tasks = airflow_api().tasks_of_runs(run_ids)
+    standing = dict.fromkeys(run_ids, RunStanding.WANTED)
+    for run_id in run_ids:
+        if run_id not in tasks:
+            standing[run_id] = RunStanding.GONE
+        elif any(task.ended_by_hand for name, task in tasks[run_id].items() if name.endswith((".submit", ".wait"))):
+            standing[run_id] = RunStanding.STOPPED
+    return standing

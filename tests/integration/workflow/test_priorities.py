@@ -1,0 +1,70 @@
+"""Which work goes first."""
+
+from datetime import timedelta
+
+import pytest
+
+from nightshift.runners.pool import Array, Pool
+from nightshift.runners.spool import Spool, TaskRecord
+from nightshift.vocabulary import JobKind
+from nightshift.workflow.keys import subject_of
+from nightshift.workflow.priorities import HIGHEST, Rank, priority_of, rank_of
+
+pytestmark = pytest.mark.integration
+
+SET = {"instrument": "democam", "night": "2026-01-15", "kind": "bias"}
+
+
+def exposure(number, night, **more):
+    return subject_of(
+        JobKind.SCIENCE, {"instrument": "democam", "exposure_id": night.frames.exposure_id(number), **more}
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "conf", "tonight", "rank"),
+    [
+        (JobKind.MASTER, SET, False, Rank.CALIBRATION),
+        (JobKind.MOVING_OBJECTS, {"site": "demo", "night": "2026-01-15"}, False, Rank.MORNING),
+        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1"}, True, Rank.REAL_TIME),
+        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1"}, False, Rank.BACKLOG),
+        (JobKind.DIFFERENCE, {"instrument": "democam", "exposure_id": "1"}, True, Rank.BACKLOG),
+        (JobKind.REFERENCE, {"instrument": "democam", "field": "1", "filter": "g"}, True, Rank.BACKLOG),
+        (JobKind.MASTER, {**SET, "campaign": "again"}, False, Rank.REPROCESSING),
+        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1", "campaign": "again"}, True,
+         Rank.REPROCESSING),
+    ],
+)  # fmt: skip
+def test_each_kind_of_work_has_its_rank(kind, conf, tonight, rank):
+    assert rank_of(subject_of(kind, conf), tonight=tonight) is rank
+
+
+def test_the_newest_exposure_goes_first_and_calibrations_before_any(night):
+    night.bring(0, 5, 300)
+    place = night.workplace
+    old, newer, newest = (priority_of(place, exposure(n, night)) for n in (0, 5, 300))
+    assert 0 < old < newer < newest < priority_of(place, subject_of(JobKind.MASTER, SET)) < HIGHEST
+
+
+def test_the_frames_of_an_earlier_night_and_reprocessing_go_below_the_night_that_is_under_way(night):
+    night.bring(0)
+    tonight = priority_of(night.workplace, exposure(0, night))
+    night.clock.moment += timedelta(days=1)
+    backlog = priority_of(night.workplace, exposure(0, night))
+    again = priority_of(night.workplace, exposure(0, night, campaign="again"))
+    assert tonight > backlog > again >= 0
+
+
+def test_the_priority_reaches_the_runner_and_the_pool_takes_the_highest_first(night, tmp_path):
+    night.calibrate()
+    night.bring(0, 5)
+    for request in night.due("exposure"):
+        night.start(request)
+    requests = list(night.runner.requests.values())
+    pool = Pool(Spool(tmp_path), workers=1, warm=False)
+    for place, request in enumerate(requests):
+        array = pool._arrays[request.name] = Array(request.name, request, place, [TaskRecord()])
+        pool._enqueue(array, 0)
+    order = [pool._next()[0].request.name for _ in requests]
+    assert [name.split("__")[0] for name in order] == ["master"] * 3 + ["science"] * 2
+    assert [name.split("__")[2] for name in order[3:]] == [night.frames.exposure_id(5), night.frames.exposure_id(0)]
