@@ -316,6 +316,8 @@ class Profile(Table):
     partition: str | None = None
     qos: str | None = None
     account: str | None = None
+    backlog_partition: str | None = None  # where work goes that real-time work may displace; it is requeued then
+    backlog_qos: str | None = None
     environment: dict[str, str] = {}
 
 

@@ -15,12 +15,13 @@ from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
 from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings import settings_hash
+from nightshift.settings.models import Profile
 from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_cancelled
 from nightshift.workflow.collecting import CollectSummary, subject_of_job, take_in
 from nightshift.workflow.keys import Subject, subject_of
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
-from nightshift.workflow.priorities import priority_of
+from nightshift.workflow.priorities import is_backlog, priority_of
 from nightshift.workflow.recording import end_subject
 from nightshift.workflow.verdicts import ENDED_WELL
 from nightshift.workplace import Workplace
@@ -211,7 +212,7 @@ def _request(workplace: Workplace, subject: Subject, submission: dict[str, Any])
     failures = workplace.ledger.row(
         "workflow", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
     ) or {"memory": 0, "time": 0}
-    options = {"partition": profile.partition, "qos": profile.qos, "account": profile.account}
+    priority = priority_of(workplace, subject)
     return ArrayRequest(
         name=submission["name"],
         kind=subject.kind,
@@ -220,10 +221,20 @@ def _request(workplace: Workplace, subject: Subject, submission: dict[str, Any])
         memory_mb=profile.memory_mb * GROWTH ** failures["memory"],
         time_s=profile.time_s * GROWTH ** failures["time"],
         cores=profile.cores,
-        priority=profile.priority + priority_of(workplace, subject),
-        options={key: value for key, value in options.items() if value is not None},
+        priority=profile.priority + priority,
+        options=_options(profile, backlog=is_backlog(priority)),
         environment=profile.environment,
     )
+
+
+def _options(profile: Profile, *, backlog: bool) -> dict[str, str]:
+    """Return where a cluster runs an array; work that real-time work may displace goes where it can be displaced."""
+    options = {"partition": profile.partition, "qos": profile.qos, "account": profile.account}
+    if backlog and (profile.backlog_partition or profile.backlog_qos):
+        options["partition"] = profile.backlog_partition or profile.partition
+        options["qos"] = profile.backlog_qos or profile.qos
+        options["preemptible"] = "yes"
+    return {key: value for key, value in options.items() if value is not None}
 
 
 # --- wait ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from nightshift.vocabulary import JobKind
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
 
-__all__ = ["HIGHEST", "Rank", "priority_of"]
+__all__ = ["HIGHEST", "Rank", "is_backlog", "priority_of", "rank_of"]
 
 STEP = 10_000  # between ranks; within one, newer work counts up to 8,640: tens of seconds since the night's noon
 HIGHEST = 5 * STEP  # no priority by rule is as high
@@ -54,6 +54,11 @@ def priority_of(workplace: Workplace, subject: Subject) -> int:
         begins, _ = night_bounds(site, night_of(site, shutter_open))
         newness = int((shutter_open - begins).total_seconds() // 10)
     return rank_of(subject, tonight=tonight) * STEP + min(max(newness, 0), STEP - 1)
+
+
+def is_backlog(priority: int) -> bool:
+    """Whether work of that priority may be displaced by work of the night that is under way."""
+    return priority < Rank.REAL_TIME * STEP
 
 
 def rank_of(subject: Subject, *, tonight: bool) -> Rank:

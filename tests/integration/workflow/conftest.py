@@ -62,6 +62,9 @@ class FakeRunner:
     def capacity(self):
         return Capacity(2, 2)
 
+    def log(self, name, index):
+        return "the last words of the job"
+
     def job(self, name):
         return read_job_file(self.requests[name].job_file)
 

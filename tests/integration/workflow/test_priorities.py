@@ -6,6 +6,7 @@ import pytest
 
 from nightshift.runners.pool import Array, Pool
 from nightshift.runners.spool import Spool, TaskRecord
+from nightshift.settings.models import Profile
 from nightshift.vocabulary import JobKind
 from nightshift.workflow.keys import subject_of
 from nightshift.workflow.priorities import HIGHEST, Rank, priority_of, rank_of
@@ -68,3 +69,16 @@ def test_the_priority_reaches_the_runner_and_the_pool_takes_the_highest_first(ni
     order = [pool._next()[0].request.name for _ in requests]
     assert [name.split("__")[0] for name in order] == ["master"] * 3 + ["science"] * 2
     assert [name.split("__")[2] for name in order[3:]] == [night.frames.exposure_id(5), night.frames.exposure_id(0)]
+
+
+def test_only_backlog_goes_where_it_may_be_displaced(night, monkeypatch):
+    profile = Profile(partition="night", qos="first", backlog_partition="backlog")
+    monkeypatch.setattr(type(night.workplace.survey), "profile", lambda survey, kind: profile)
+    night.calibrate()
+    night.bring(0)
+    tonight = night.runner.requests[night.start(night.due("exposure")[0])]
+    assert tonight.options == {"partition": "night", "qos": "first"}
+    night.bring(1)
+    night.clock.moment += timedelta(days=1)
+    backlog = night.runner.requests[night.start(night.due("exposure")[0])]
+    assert backlog.options == {"partition": "backlog", "qos": "first", "preemptible": "yes"}

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from nightshift.errors import NeedsOperator, Retry
-from operators.airflow_api import AirflowApi
+from operators.airflow_api import AirflowApi, TaskState
 
 RUN = ("exposure", "exposure__demo__1", {"instrument": "demo", "exposure_id": "1"})
 
@@ -69,3 +69,34 @@ def test_what_will_not_pass_needs_somebody(code):
 def test_an_account_that_is_refused_needs_somebody_and_says_which_connection():
     with pytest.raises(NeedsOperator, match="nightshift_api"):
         Airflow(tokens=401).client().create_run(*RUN)
+
+
+def tasks(*rows):
+    """Answer every question for tasks with these."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/auth/token":
+            return httpx.Response(200, json={"access_token": "token"})
+        wanted = json.loads(request.content)["dag_run_ids"]
+        return httpx.Response(200, json={"task_instances": [row for row in rows if row["dag_run_id"] in wanted]})
+
+    return AirflowApi("http://airflow", "nightshift", "secret", transport=httpx.MockTransport(answer))
+
+
+def test_the_tasks_of_many_runs_are_a_few_questions_and_a_run_that_is_gone_has_none():
+    rows = [
+        {"dag_run_id": f"run{n}", "task_id": "science.wait", "state": "deferred", "try_number": 1, "max_tries": 3}
+        for n in range(25)
+    ]
+    found = tasks(*rows).tasks_of_runs([f"run{n}" for n in range(26)])
+    assert len(found) == 25
+    assert found["run7"] == {"science.wait": TaskState("deferred", 1, 3)}
+    assert "run25" not in found
+
+
+@pytest.mark.parametrize(
+    ("state", "try_number", "by_hand"),
+    [("failed", 1, True), ("failed", 4, False), ("skipped", 0, True), ("success", 1, False), (None, 0, False)],
+)
+def test_a_task_that_failed_with_tries_left_was_ended_by_hand(state, try_number, by_hand):
+    assert TaskState(state, try_number, 3).ended_by_hand is by_hand

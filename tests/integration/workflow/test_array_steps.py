@@ -3,13 +3,15 @@
 from contextlib import contextmanager
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
-from nightshift.errors import Retry
-from nightshift.vocabulary import EventLevel, Reason
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.vocabulary import EventLevel, JobState, Reason
 from nightshift.workflow import cancelling, reaper
 from nightshift.workflow.reaper import RunStanding, reap
 from operators import array_steps
 from operators.airflow_api import TaskState
+from operators.outcomes import no_retry_where_a_human_must_act
 
 pytestmark = pytest.mark.integration
 
@@ -118,6 +120,41 @@ def test_the_jobs_of_a_run_that_another_has_adopted_are_left_alone(night, exposu
     airflow.tasks[WAIT] = TaskState("failed", 1, 3)
     assert "another run" in end_wait(exposure, array)
     assert night.runner.cancelled == []
+
+
+# --- errors on the task -------------------------------------------------------------------------------------
+
+
+def test_what_only_a_human_can_mend_fails_the_task_at_once_with_its_text(night, exposure, airflow):
+    night.runner.silent = NeedsOperator(Reason.INTERNAL_ERROR, "invalid partition 'nite': the partitions are night")
+    with pytest.raises(AirflowFailException, match="the partitions are night"), no_retry_where_a_human_must_act():
+        array_steps.submit_array("science", exposure.conf, run_id=exposure.run_id, try_number=1, cleared_after=0)
+
+
+def test_what_may_pass_is_left_to_airflows_retries(night, exposure, airflow):
+    night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
+    with pytest.raises(Retry), no_retry_where_a_human_must_act():
+        array_steps.submit_array("science", exposure.conf, run_id=exposure.run_id, try_number=1, cleared_after=0)
+
+
+def test_a_run_of_which_nothing_succeeds_is_red_once_its_tries_are_used_up(night, exposure, airflow, caplog):
+    for _ in range(night.workplace.survey.exposure.attempts - 1):
+        (due,) = night.due()
+        name = night.start(due)
+        night.runner.says(name, JobState.FAILED)
+        assert array_steps.collect_array("science", due.conf, name) == "4 retried"
+    (due,) = night.due()
+    name = night.start(due)
+    night.runner.says(name, JobState.FAILED)
+    with pytest.raises(AirflowFailException, match=r"all 4 units failed.*no /.*result\.json.*log"):
+        array_steps.collect_array("science", due.conf, name)
+    assert "the last words of the job" in caplog.text
+
+
+def test_frames_that_are_no_good_make_no_run_red(night, exposure, airflow):
+    name = night.start(exposure)
+    night.runner.finish(name, fails=Reason.UNREADABLE_FILE)
+    assert array_steps.collect_array("science", exposure.conf, name) == "4 failed"
 
 
 # --- the reaper ---------------------------------------------------------------------------------------------
