@@ -29,7 +29,7 @@ SETTLED_S = 2.0  # between two answers of the controller that agree
 CANCELLED_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.5
 KEEP_S = 2 * 86400.0
-HIGHEST = 1_000_000  # priority that becomes `--nice=0`
+HIGHEST = 50_000  # priority that becomes `--nice=0`: none by rule is as high (nightshift/workflow/priorities.py)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 RESERVED = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "LD_")  # variables that would change SLURM, not the job
 
