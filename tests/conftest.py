@@ -162,7 +162,7 @@ def slurm_cluster() -> Iterator[Cluster]:
         )
     folder = Path(tempfile.mkdtemp(prefix="nightshift-cluster-"))
     pair = "PartitionName=pair Nodes=n0 PriorityTier=100 PreemptMode=off MaxTime=1-00:00:00 State=UP"
-    cluster = Cluster(folder, ClusterPlan((2, 4, 4, 4), more=(pair,)))
+    cluster = Cluster(folder, ClusterPlan((2, 4, 4, 4), answer_within_s=3, node_away_s=5, more=(pair,)))
     try:
         cluster.up()
         yield cluster

@@ -3,6 +3,7 @@
 import contextlib
 import getpass
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 import psutil
 
 from nightshift.cluster.daemon import Daemon
-from nightshift.cluster.plan import LOOPBACK, ClusterPlan, cluster_name, slurm_conf, slurmdbd_conf
+from nightshift.cluster.plan import ACCOUNT, LOOPBACK, ClusterPlan, cluster_name, slurm_conf, slurmdbd_conf
 from nightshift.errors import NeedsOperator
 from nightshift.files import write_json, write_whole
 from nightshift.vocabulary import Reason
@@ -25,6 +26,7 @@ from nightshift.vocabulary import Reason
 __all__ = ["Cluster", "missing_programs"]
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+STACK = "NIGHTSHIFT_STACK"  # the variable by which a stack knows its processes
 PROGRAMS = {
     "slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client", "scontrol": "slurm-client",
 }  # fmt: skip
@@ -100,6 +102,7 @@ class Cluster:
     def daemons(self) -> dict[str, Daemon]:
         """Return the daemons by name, in the order in which they start: database first, nodes last."""
         environment = {**self.environment, "PATH": PATH, "HOME": str(self.folder), "LANG": "C.UTF-8", "TZ": "UTC"}
+        environment |= {name: os.environ[name] for name in (STACK,) if name in os.environ}
         commands: dict[str, tuple[str, ...]] = {}
         if self.plan.accounting:
             commands["mariadb"] = self._database_command
@@ -141,12 +144,27 @@ class Cluster:
             self._wait("mariadb", lambda: _listens(self._made["ports"]["mariadb"]))
             daemons["slurmdbd"].start()
             self._wait("slurmdbd", lambda: self._done("sacctmgr", "-n", "-i", "show", "cluster"))
-            self._done("sacctmgr", "-i", "add", "cluster", cluster_name(self.folder))
+            if not self._ask("sacctmgr", "-n", "show", "account", ACCOUNT):
+                self._register()
         daemons["slurmctld"].start()
         self._wait("slurmctld", lambda: self._done("scontrol", "ping"))
         for node in self.plan.names:
             daemons[node].start()
+        self._wait("slurmctld", lambda: bool(self.node_states()))
+        down = [name for name, state in self.node_states().items() if state.startswith(("down", "drain"))]
+        if down:  # since before the cluster went down
+            self.run("scontrol", "update", f"NodeName={','.join(down)}", "State=RESUME")
         self.wait_until_nodes_take_jobs()
+
+    def _register(self) -> None:
+        """Let the accounting know the cluster, an account and this user: nobody else may submit."""
+        name, user = cluster_name(self.folder), getpass.getuser()
+        for words in (
+            ("cluster", name),
+            ("account", ACCOUNT, f"cluster={name}", "Description=nightshift", "Organization=nightshift"),
+            ("user", user, f"account={ACCOUNT}", f"DefaultAccount={ACCOUNT}"),
+        ):
+            self._done("sacctmgr", "-i", "add", *words)
 
     def _make(self) -> None:
         if " " in str(self.folder):

@@ -7,8 +7,9 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BACKLOG", "NIGHT", "ClusterPlan", "cluster_name", "slurm_conf", "slurmdbd_conf"]
+__all__ = ["ACCOUNT", "BACKLOG", "NIGHT", "ClusterPlan", "cluster_name", "slurm_conf", "slurmdbd_conf"]
 
+ACCOUNT = "nightshift"  # the default account of whoever starts the cluster
 NIGHT, BACKLOG = "night", "backlog"  # partitions over the same nodes; the first preempts the second
 LOOPBACK = "127.0.0.1"
 
@@ -39,6 +40,9 @@ class ClusterPlan:
     accounting : bool
         Whether a database keeps what ended (slurmdbd and MariaDB); without one a job is forgotten some minutes
         after its end.
+    answer_within_s, node_away_s, remember_s : int
+        After how long a command gives up waiting for the controller, a node that says nothing is taken for lost,
+        and the controller forgets a job that ended.
     more : tuple of str
         Further lines of slurm.conf, such as partitions.
     """
@@ -46,6 +50,9 @@ class ClusterPlan:
     nodes: tuple[int, ...] = (2, 2)
     memory_mb: int = 8000
     accounting: bool = True
+    answer_within_s: int = 10
+    node_away_s: int = 10
+    remember_s: int = 300
     more: tuple[str, ...] = ()
 
     @property
@@ -77,6 +84,7 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost={address()}
 AccountingStoragePort={ports["slurmdbd"]}
 AccountingStoreFlags=job_comment
+AccountingStorageEnforce=associations
 """
         if plan.accounting
         else ""
@@ -95,6 +103,7 @@ SlurmctldHost={host}({address()})
 SlurmctldPort={ports["slurmctld"]}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/none
+AuthInfo=cred_expire=5
 CredType=cred/none
 SlurmUser={user}
 SlurmdUser={user}
@@ -113,10 +122,10 @@ MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
 SlurmctldTimeout=10
-SlurmdTimeout=10
-MessageTimeout=10
+SlurmdTimeout={plan.node_away_s}
+MessageTimeout={plan.answer_within_s}
 KillWait=5
-MinJobAge=300
+MinJobAge={plan.remember_s}
 MaxArraySize=1001
 SchedulerType=sched/backfill
 SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0
@@ -124,6 +133,7 @@ PriorityType=priority/basic
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=0
+EnforcePartLimits=ALL
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=2
 JobAcctGatherParams=OverMemoryKill

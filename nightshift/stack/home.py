@@ -80,6 +80,11 @@ class Home:
         return self.root / "spool"
 
     @property
+    def cluster(self) -> Path:
+        """The embedded SLURM cluster, where the runner is ``slurm``."""
+        return self.root / "cluster"
+
+    @property
     def postgres(self) -> Path:
         """The embedded PostgreSQL."""
         return self.root / "postgres"

@@ -30,6 +30,7 @@ AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is behind no proxy
 LOOK_EVERY_S = 0.4
 UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
+CLUSTER_NODES = 2
 BEFORE_THE_REST = ("postgres", "broker", "mail")
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
@@ -48,16 +49,24 @@ class Outside:
         Bootstrap servers of a Kafka (``NIGHTSHIFT_BROKERS``).
     smtp : str, optional
         ``host:port`` of a mail relay (``NIGHTSHIFT_SMTP``).
+    runner : str
+        What runs jobs, ``local`` or ``slurm`` (``NIGHTSHIFT_RUNNER``).
+    slurm : str, optional
+        The configuration file of a SLURM cluster (``SLURM_CONF``, where the runner is ``slurm``).
     """
 
     ledger: str | None = None
     brokers: str | None = None
     smtp: str | None = None
+    runner: str = "local"
+    slurm: str | None = None
 
     @classmethod
     def from_environment(cls) -> "Outside":
         """Return what the environment names."""
-        return cls(*(os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP")))
+        services = (os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP"))
+        runner = os.environ.get("NIGHTSHIFT_RUNNER") or "local"
+        return cls(*services, runner, os.environ.get("SLURM_CONF") if runner == "slurm" else None)
 
 
 @dataclass
@@ -100,6 +109,11 @@ class Machine:
         return self.outside.ledger or self.postgres.url("nightshift")
 
     @property
+    def slurm_conf(self) -> str:
+        """The cluster's configuration file, where the runner is ``slurm``."""
+        return self.outside.slurm or str(self.home.cluster / "slurm.conf")
+
+    @property
     def passwords(self) -> Path:
         """The file of the accounts of Airflow's page."""
         return self.home.run / "accounts.json"
@@ -118,7 +132,7 @@ class Machine:
             )
         )
         own = [
-            Part("pool", self._module("nightshift.runners.pool"), priority=40),
+            *self._runner_parts(),
             Part(
                 "consumer",
                 self._module("nightshift.alerts.consumer", "--folder", str(self.home.received)),
@@ -153,6 +167,21 @@ class Machine:
         )  # fmt: skip
         return tuple(sorted((database, *own, *airflow), key=lambda part: part.priority))
 
+    def _runner_parts(self) -> tuple[Part, ...]:
+        """Return what runs the jobs: the pool, or a cluster of as many slots, or nothing where one is there."""
+        if self.outside.runner == "local":
+            return (Part("pool", self._module("nightshift.runners.pool"), priority=40),)
+        if self.outside.slurm:
+            return ()
+        slots = int(os.environ.get("NIGHTSHIFT_WORKERS") or os.cpu_count() or 1)
+        nodes = min(slots, CLUSTER_NODES)
+        command = self._module(
+            "nightshift.command_line", "cluster", "run", "--folder", str(self.home.cluster),
+            "--nodes", str(nodes), "--slots", str(-(-slots // nodes)),
+        )  # fmt: skip
+        # its daemons live in sessions of their own; the part takes them down, which takes some seconds
+        return (Part("cluster", command, priority=40, stop_group=False, stop_wait_s=60),)
+
     def _module(self, module: str, *arguments: str) -> tuple[str, ...]:
         return (PYTHON, "-m", module, *arguments)
 
@@ -164,7 +193,7 @@ class Machine:
             "NIGHTSHIFT_DEPOT": str(self.home.depot),
             "NIGHTSHIFT_INBOX": str(self.home.inbox),
             "NIGHTSHIFT_SPOOL": str(self.home.spool),
-            "NIGHTSHIFT_RUNNER": os.environ.get("NIGHTSHIFT_RUNNER", "local"),
+            "NIGHTSHIFT_RUNNER": self.outside.runner,
             "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
             "NIGHTSHIFT_BROKERS": self.outside.brokers or f"file:{self.home.broker_address}",
             "NIGHTSHIFT_CLOCK": self.clock,
@@ -177,6 +206,7 @@ class Machine:
                     "password": self.home.secret(SERVICE),
                 }
             ),
+            **({"SLURM_CONF": self.slurm_conf} if self.outside.runner == "slurm" else {}),
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             "OMP_NUM_THREADS": "1",
@@ -203,15 +233,27 @@ class Machine:
         self.check_can_start()
         self._write_accounts()
         self.home.broker_address.unlink(missing_ok=True)
+        (self.home.cluster / "run" / "ready").unlink(missing_ok=True)
         self.postgres.initialise()
         parts = self.parts()
         self.supervisor.start(parts, self.environment())
         self.home.remember(
             survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside), clock=self.clock
         )
+        compiling = self._compile_kernels() if self.outside.runner == "slurm" else None
         self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=UP_WITHIN_S)
         self._migrate()
         self._bring_up([part for part in parts if part.name not in BEFORE_THE_REST], limit_s=UP_WITHIN_S)
+        if compiling is not None:
+            compiling.wait(UP_WITHIN_S)
+
+    def _compile_kernels(self) -> subprocess.Popen:
+        """Fill the cache of compiled kernels: each job is a process of its own, and the first would compile alone."""
+        with (self.home.logs / "kernels.log").open("wb") as output:
+            return subprocess.Popen(
+                [PYTHON, "-c", "from nightshift.jobs.warm import warm_up; warm_up()"],
+                env=self.environment(), cwd=self.home.root, stdout=output, stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
     def check_can_start(self) -> None:
         """Raise if a stack of this home runs already, or a port is taken; nothing is changed."""
@@ -280,6 +322,8 @@ class Machine:
             return self.postgres.answers()
         if name == "broker":
             return self.home.broker_address.exists()
+        if name == "cluster":
+            return (self.home.cluster / "run" / "ready").exists()
         if name == "mail":
             return _listens(self.ports.smtp)
         if name in AIRFLOW_PARTS:

@@ -14,6 +14,7 @@ from nightshift.runners.base import ArrayRequest, Capacity, TaskReport
 from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Note, Notes
+from nightshift.runners.slurm.states import SlurmState
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, NoAccounting, Order, Queued, Transport
 from nightshift.runners.slurm.verdict import Grace, Sources, judge, needs_accounting
 from nightshift.vocabulary import JobState, Reason
@@ -346,8 +347,12 @@ class SlurmRunner:
 
 
 def _is_of(row: Queued | Accounted, note: Note) -> bool:
-    """Whether a row is of this array: by its key and by when it was submitted, never by a bare job id."""
-    return row.key == note.key and row.submitted >= note.intended - CLOCKS_APART_S
+    """Whether a row is of this array: by its key and by when it was submitted, never by a bare job id.
+
+    SLURM keeps a record also of a submit that it refused: as failed, without a node. That is no job.
+    """
+    refused = row.state is SlurmState.FAILED and not row.node
+    return row.key == note.key and row.submitted >= note.intended - CLOCKS_APART_S and not refused
 
 
 def _is_preemptible(request: ArrayRequest) -> bool:
