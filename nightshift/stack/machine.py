@@ -64,9 +64,12 @@ class Outside:
     @classmethod
     def from_environment(cls) -> "Outside":
         """Return what the environment names."""
-        services = (os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP"))
+        ledger, brokers, smtp = (
+            os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP")
+        )
         runner = os.environ.get("NIGHTSHIFT_RUNNER") or "local"
-        return cls(*services, runner, os.environ.get("SLURM_CONF") if runner == "slurm" else None)
+        slurm = os.environ.get("SLURM_CONF") if runner == "slurm" else None
+        return cls(ledger, brokers, smtp, runner, slurm)
 
 
 @dataclass
