@@ -6,7 +6,7 @@ of it: which try this is, which came before a person's clear, and how the tasks 
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["array_of", "collect_array", "end_wait", "reap_arrays", "submit_array"]
@@ -120,7 +120,7 @@ def _tasks_of_run(run_id: str) -> dict[str, Any] | None:
             time.sleep(1)
 
 
-def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
+def collect_array(kind: str, conf: Mapping[str, Any]) -> str:
     """Take an array's results into the ledger, print what did not end well, and return a summary.
 
     Raises
@@ -140,7 +140,7 @@ def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
         summary = collect(workplace, runner, JobKind(kind), conf, final=False)
     for problem in summary.problems:
         log.error("%s", problem)
-    _print_logs(runner, array)
+    _print_logs(runner, summary.problems)
     words = ("succeeded", "rejected", "failed", "retried", "running")
     text = ", ".join(f"{getattr(summary, word)} {word}" for word in words if getattr(summary, word))
     log.info("%s: %s", summary.job_key, text or "nothing new")
@@ -152,21 +152,14 @@ def collect_array(kind: str, conf: Mapping[str, Any], array: str) -> str:
     return text
 
 
-def _print_logs(runner: Any, array: str) -> None:
-    from nightshift.errors import Retry
-    from nightshift.vocabulary import JobState
-
-    try:
-        reports = runner.states(frozenset({array})).get(array, [])
-    except Retry as error:
-        log.warning("the logs of the jobs cannot be had: %s", error)
-        return
-    bad = [report for report in reports if report.state is not JobState.DONE]
-    for report in bad[:MOST_LOGS]:
-        lines = runner.log(array, report.index).splitlines()[-LOG_LINES:]
-        log.warning("task %d is %s: %s\n%s", report.index, report.state, report.detail, "\n".join(lines))
-    if len(bad) > MOST_LOGS:
-        log.warning("%d more tasks did not end well: see the link to the jobs' logs", len(bad) - MOST_LOGS)
+def _print_logs(runner: Any, problems: Iterable[Any]) -> None:
+    """Print the end of the logs of the tasks in which units did not end well."""
+    tasks = sorted({(problem.array, problem.task) for problem in problems})
+    for array, task in tasks[:MOST_LOGS]:
+        lines = runner.log(array, task).splitlines()[-LOG_LINES:]
+        log.warning("the end of the log of task %d of %s:\n%s", task, array, "\n".join(lines) or "(nothing)")
+    if len(tasks) > MOST_LOGS:
+        log.warning("%d more tasks did not end well: see the link to the jobs' logs", len(tasks) - MOST_LOGS)
 
 
 def reap_arrays() -> str:

@@ -49,18 +49,14 @@ class CollectArray(BaseOperator):
     ----------
     kind : str
         The kind of job.
-    array : str
-        The array's name; a template.
     """
 
     ui_color = "#d7ecd9"
-    template_fields = ("array",)
     operator_extra_links = (JobLogLink(),)
 
-    def __init__(self, *, kind: str, array: str, **kwargs: Any):
+    def __init__(self, *, kind: str, **kwargs: Any):
         super().__init__(**kwargs)
         self.kind = kind
-        self.array = array
 
     def execute(self, context: Any) -> str:
         """Collect."""
@@ -68,7 +64,7 @@ class CollectArray(BaseOperator):
         from operators.outcomes import no_retry_where_a_human_must_act
 
         with no_retry_where_a_human_must_act():
-            return collect_array(self.kind, context["dag_run"].conf or {}, self.array)
+            return collect_array(self.kind, context["dag_run"].conf or {})
 
 
 class JobArray(TaskGroup):
@@ -82,10 +78,9 @@ class JobArray(TaskGroup):
 
     def __init__(self, kind: str):
         super().__init__(group_id=kind)
-        array = f"{{{{ ti.xcom_pull(task_ids='{kind}.submit') }}}}"
         with self:
             (
                 SubmitArray(task_id="submit", kind=kind)
                 >> WaitForArray(task_id="wait", kind=kind)
-                >> CollectArray(task_id="collect", kind=kind, array=array)
+                >> CollectArray(task_id="collect", kind=kind)
             )

@@ -33,6 +33,8 @@ class Problem:
         What was found, and what to do.
     again : bool
         Whether it is made again by itself.
+    array, task : str, int
+        Where it ran: its log is the runner's under this name and index.
     """
 
     unit_key: str
@@ -41,6 +43,8 @@ class Problem:
     error_class: ErrorClass | None
     detail: str
     again: bool
+    array: str
+    task: int
 
     def __str__(self) -> str:
         became = "is made again" if self.again else "failed"
@@ -134,8 +138,9 @@ def subject_of_job(row: Mapping[str, Any]) -> Subject:
 
 def _problem(attempt: Mapping[str, Any], outcome: Outcome, *, again: bool) -> Problem:
     return Problem(
-        attempt["unit_key"], attempt["attempt"], outcome.reason, outcome.error_class, outcome.detail, again
-    )
+        attempt["unit_key"], attempt["attempt"], outcome.reason, outcome.error_class, outcome.detail, again,
+        attempt["name"], attempt["task_index"],
+    )  # fmt: skip
 
 
 def _cancel_what_lives(runner: Runner, attempts: Iterable[Mapping[str, Any]], answer: Answer) -> None:

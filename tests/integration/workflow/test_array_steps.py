@@ -142,19 +142,20 @@ def test_a_run_of_which_nothing_succeeds_is_red_once_its_tries_are_used_up(night
         (due,) = night.due()
         name = night.start(due)
         night.runner.says(name, JobState.FAILED)
-        assert array_steps.collect_array("science", due.conf, name) == "4 retried"
+        assert array_steps.collect_array("science", due.conf) == "4 retried"
     (due,) = night.due()
     name = night.start(due)
     night.runner.says(name, JobState.FAILED)
     with pytest.raises(AirflowFailException, match=r"all 4 units failed.*no /.*result\.json.*log"):
-        array_steps.collect_array("science", due.conf, name)
+        array_steps.collect_array("science", due.conf)
     assert "the last words of the job" in caplog.text
 
 
-def test_frames_that_are_no_good_make_no_run_red(night, exposure, airflow):
+def test_frames_that_are_no_good_make_no_run_red_and_the_job_has_its_say(night, exposure, airflow, caplog):
     name = night.start(exposure)
     night.runner.finish(name, fails=Reason.UNREADABLE_FILE)
-    assert array_steps.collect_array("science", exposure.conf, name) == "4 failed"
+    assert array_steps.collect_array("science", exposure.conf) == "4 failed"
+    assert "the last words of the job" in caplog.text
 
 
 # --- the reaper ---------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +22,13 @@ from astropy.io import fits
 
 from nightshift.clock import ReplayClock
 from nightshift.ledger import Ledger
+from nightshift.runners import Runner
 from nightshift.runners.local import LocalRunner
+from nightshift.runners.slurm import SlurmRunner
+from nightshift.runners.slurm.cli import CliTransport
 from nightshift.settings import load_survey
 from nightshift.stack.home import Home, Kind
-from nightshift.stack.machine import Machine
+from nightshift.stack.machine import Machine, Outside
 from nightshift.stack.ports import ports_from_environment
 
 __all__ = ["Calibration", "Cluster", "running_cluster", "wait_for"]
@@ -50,7 +55,7 @@ QUICK = {
 
 
 class StubMachine(Machine):
-    """A machine whose pool runs `array_stub`, with short patience, and without mail and consumer."""
+    """A machine whose jobs are `array_stub`, with short patience, and without mail and consumer."""
 
     def parts(self):
         """Return the parts that these tests need."""
@@ -60,13 +65,38 @@ class StubMachine(Machine):
 
     def environment(self):
         """Return the environment of the parts."""
+        node = {"NIGHTSHIFT_NODE_PYTHON": str(self.control / "stub")}  # what a node of a cluster runs as its Python
+        return super().environment() | QUICK | node | self.jobs_environment
+
+    def make_control(self) -> None:
+        """Make the folder by which tests hold jobs, and the stub for the nodes of a cluster."""
+        self.control.mkdir()
+        variables = " ".join(f"{name}='{value}'" for name, value in self.jobs_environment.items())
+        stub = self.control / "stub"
+        # called as Python is: -m nightshift.jobs <kind> <job-file> --unit <index>
+        stub.write_text(f'#!/bin/sh\nexec env {variables} {sys.executable} {HERE}/array_stub.py "$4" "$6"\n')
+        stub.chmod(0o755)
+
+    def make_runner(self) -> Runner:
+        """Return a runner as the parts have it."""
+        if self.outside.runner == "local":
+            return LocalRunner(self.home.spool)
+        transport = CliTransport({**os.environ, "SLURM_CONF": self.slurm_conf})
+        return SlurmRunner(self.home.spool / "slurm", transport)
+
+    @property
+    def jobs_environment(self) -> dict[str, str]:
+        """What a stub job needs."""
         here = os.pathsep.join([str(HERE), str(HERE.parents[2])])
-        return super().environment() | QUICK | {"PYTHONPATH": here, "ARRAY_STUB_CONTROL": str(self.control)}
+        return {"PYTHONPATH": here, "ARRAY_STUB_CONTROL": str(self.control)}
 
     @property
     def control(self) -> Path:
         """The folder by which tests hold jobs."""
         return self.home.root / "control"
+
+    def _compile_kernels(self):
+        return subprocess.Popen(["true"])  # the stub has none
 
 
 class Cluster:
@@ -74,7 +104,7 @@ class Cluster:
 
     def __init__(self, machine: StubMachine):
         self.machine = machine
-        self.runner = LocalRunner(machine.home.spool)
+        self.runner = machine.make_runner()
         self.api = machine.airflow_client()
         self.ledger = Ledger(machine.ledger_url)
         self._nights = 0
@@ -285,18 +315,18 @@ def wait_for(what: Callable[[], Any], told: str, within_s: float = PATIENCE_S) -
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Bring an Airflow, a ledger and a pool up, and end them."""
+def running_cluster(runner: str) -> Iterator[Cluster]:
+    """Bring an Airflow, a ledger and what runs jobs up, and end them."""
     folder = Path(tempfile.mkdtemp(prefix="nightshift-arrays-"))
     folder.chmod(0o755)  # where root runs this, the database is another user's
     before = dict(os.environ)
     os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
-    os.environ["NIGHTSHIFT_VAR"] = str(folder)
+    os.environ |= {"NIGHTSHIFT_VAR": str(folder), "NIGHTSHIFT_WORKERS": "16"}
     clock = ReplayClock(datetime.now(UTC), MIDNIGHT).to_text()
     home = Home.of("demo")
     home.make(Kind.REPLAY)
-    machine = StubMachine(load_survey("demo"), home, ports_from_environment(), clock=clock)
-    machine.control.mkdir()
+    machine = StubMachine(load_survey("demo"), home, ports_from_environment(), Outside(runner=runner), clock=clock)
+    machine.make_control()
     try:
         machine.start()
         wait_for(lambda: machine.airflow_client().get("/api/v2/dags/watch_inbox").is_success, "the DAGs are read")

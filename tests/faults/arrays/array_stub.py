@@ -1,6 +1,10 @@
-"""What the pool runs in place of reduction work: each task waits until its array may go on, then leaves results."""
+"""What runs in place of reduction work: each task waits until its array may go on, then leaves results.
+
+The pool calls `run`; a node of a cluster runs this file with the job file and the task's index.
+"""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -40,3 +44,7 @@ def master(unit: UnitWork) -> UnitResult:
         unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(made,), rows={"frames": rows},
         metrics={"frames": len(rows), "level": 100.0, "noise": 3.0},
     )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(run(Path(sys.argv[1]), int(sys.argv[2])))
