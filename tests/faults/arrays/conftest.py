@@ -12,7 +12,9 @@ from nightshift.cluster import missing_programs
 @pytest.fixture(scope="module", params=["local", pytest.param("slurm", marks=pytest.mark.faults)])
 def cluster(request) -> Iterator[Cluster]:
     """An Airflow and a ledger of one module alone, with the local pool or a SLURM cluster."""
-    if request.param == "slurm" and (missing := missing_programs()) and not os.environ.get("CI"):
-        pytest.skip(f"no SLURM cluster: {', '.join(missing)} not installed")
+    if request.param == "slurm" and (packages := missing_programs()):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(
+            f"no SLURM cluster: not installed are {', '.join(packages)}"
+        )
     with running_cluster(request.param) as made:
         yield made
