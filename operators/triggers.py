@@ -9,17 +9,24 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from nightshift.errors import Retry
 from nightshift.runners.watch import Watch
 from nightshift.vocabulary import JobState
 from nightshift.workplace import survey_from_environment
 from operators.poller import shared_poller
 
 __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]
+
+ASK_AGAIN_S = 2.0
+# threads of their own: many waits that a person ends at once hold up no other wait's questions
+ENDINGS = ThreadPoolExecutor(8, thread_name_prefix="end-wait")
 
 
 def ended(why: str) -> TaskSuccessEvent:
@@ -70,7 +77,12 @@ class ArrayTrigger(BaseTrigger):
 
         instance = self.task_instance  # none where a test of Airflow's runs the trigger inline
         run_id, try_number = (instance.run_id, instance.try_number) if instance else ("", 1)
-        return await asyncio.to_thread(array_of, self.kind, self._conf, run_id=run_id, try_number=try_number)
+        while True:
+            try:
+                return await asyncio.to_thread(array_of, self.kind, self._conf, run_id=run_id, try_number=try_number)
+            except Retry as error:
+                self.log.warning("which array it is cannot be said yet: %s", error)
+                await asyncio.sleep(ASK_AGAIN_S)
 
     @property
     def _conf(self) -> dict[str, Any]:
@@ -83,10 +95,9 @@ class ArrayTrigger(BaseTrigger):
         instance = self.task_instance
         if self._array is None or instance is None:
             return
-        done = await asyncio.to_thread(
-            end_wait, self.kind, self._conf, run_id=instance.run_id, task_id=instance.task_id, array=self._array
-        )
-        self.log.info("%s", done)
+        what = {"run_id": instance.run_id, "task_id": instance.task_id, "array": self._array}
+        ending = partial(end_wait, self.kind, self._conf, **what)
+        self.log.info("%s", await asyncio.get_running_loop().run_in_executor(ENDINGS, ending))
 
 
 async def _watch(array: str, watch: Watch) -> tuple[str, bool]:

@@ -98,7 +98,7 @@ def _unwanted(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -
 
 def _end_unwanted(workplace: Workplace, runner: Runner, row: dict[str, Any], how: RunStanding) -> list[str]:
     name, run = row["name"], row["airflow_run"]
-    if how is RunStanding.STOPPED and row["runner_job_id"] is not None:  # else it is not known to be there: swept
+    if how is RunStanding.STOPPED and not _was_refused(workplace, row):
         stop(workplace, runner, name, f"{run} was stopped by a person")
         return [_say(workplace, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
     if how is RunStanding.GONE:
@@ -106,6 +106,12 @@ def _end_unwanted(workplace: Workplace, runner: Runner, row: dict[str, Any], how
         workplace.ledger.run("workflow", "end_runs", subject=row["job_key"])
         return [_say(workplace, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
     return []
+
+
+def _was_refused(workplace: Workplace, row: dict[str, Any]) -> bool:
+    """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
+    said = workplace.ledger.row("workflow", "event_said", kind="array_refused", subject=row["name"])
+    return row["runner_job_id"] is None and said is not None
 
 
 def _say(workplace: Workplace, kind: str, name: str, text: str) -> str:

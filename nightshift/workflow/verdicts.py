@@ -125,7 +125,9 @@ def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer,
     if answer.is_lost(attempt):
         return _failure(Reason.WORKER_LOST, "the runner does not know the array any more", None, AttemptState.LOST)
     if final:
-        return _failure(Reason.WORKER_LOST, "no result by the hard deadline", report, AttemptState.LOST)
+        taken = attempt["state"] != AttemptState.INTENDED
+        why = "no result by the hard deadline" if taken else "the runner has not taken the array by the hard deadline"
+        return _failure(Reason.WORKER_LOST, why, report, AttemptState.LOST)
     return None
 
 

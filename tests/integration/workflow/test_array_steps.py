@@ -205,6 +205,20 @@ def test_the_reaper_stops_what_a_person_stopped_while_nobody_heard_it(night, exp
     assert night.due() == []
 
 
+@pytest.mark.parametrize(("error", "reaped"), [(Retry, True), (NeedsOperator, False)])
+def test_an_array_that_was_never_taken_is_stopped_by_a_person_but_not_by_the_clusters_refusal(
+    night, exposure, airflow, error, reaped
+):
+    night.runner.silent = error(Reason.INTERNAL_ERROR, "as the test says")
+    with pytest.raises(error):
+        night.start(exposure)
+    night.runner.silent = None
+    settled(night)
+    airflow.tasks = {SUBMIT: TaskState("failed", 1, 3)}
+    reap(night.workplace, night.runner, array_steps.how_runs_stand)
+    assert ("stopped_run_reaped" in kinds(night)) is reaped
+
+
 def test_the_reaper_leaves_the_jobs_of_a_run_that_airflow_itself_failed(night, exposure, airflow):
     night.start(exposure)
     settled(night)

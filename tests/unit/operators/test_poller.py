@@ -125,6 +125,22 @@ def test_where_nothing_was_submitted_there_is_nothing_to_wait_for(waiting):
     assert not runner.asked
 
 
+def test_a_ledger_that_is_away_for_a_moment_ends_no_wait(waiting, monkeypatch):
+    trigger, _ = waiting(CountingRunner({"a": JobState.DONE}), "a")
+    answers = [Retry(Reason.INTERNAL_ERROR, "away"), Retry(Reason.INTERNAL_ERROR, "away"), "a"]
+
+    def array_of(kind, conf, **_):
+        answer = answers.pop(0)
+        if isinstance(answer, Retry):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("operators.array_steps.array_of", array_of)
+    monkeypatch.setattr("operators.triggers.ASK_AGAIN_S", 0.01)
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.xcoms == {"return_value": "1 done"}
+
+
 def test_a_wait_follows_the_array_that_took_the_place_of_its_own(waiting):
     runner = CountingRunner({"a": JobState.CANCELLED, "b": JobState.DONE})
     trigger, _ = waiting(runner, "a", "b")
