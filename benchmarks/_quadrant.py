@@ -1,6 +1,5 @@
 """One quadrant of survey size (3080x3072 pixels, the `ztf` camera's) on disk, with its truth."""
 
-import json
 import os
 import subprocess
 import sys
@@ -26,7 +25,18 @@ from nightshift.simulator.simulate import night_sky
 from nightshift.simulator.sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import AttemptState, ImageType, JobKind
 
-__all__ = ["Quadrant", "Run", "master_work", "one_quadrant", "run_job", "science_work", "scratch", "simulate", "startup_s"]
+__all__ = [
+    "Quadrant",
+    "Run",
+    "master_work",
+    "one_quadrant",
+    "run_job",
+    "run_twice",
+    "science_work",
+    "scratch",
+    "simulate",
+    "startup_s",
+]
 
 DETECTOR, QUADRANT, FILTER = 6, 1, "zr"
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
@@ -192,6 +202,21 @@ def run_job(quadrant: Quadrant, kind: JobKind, work: UnitWork) -> Run:
     return Run(result, cpu, peak)
 
 
+def run_twice(quadrant: Quadrant, work: UnitWork) -> tuple[UnitResult, UnitResult]:
+    """Run the science unit twice in one fresh process; return both results: the second is a warm worker's."""
+    units = tuple(
+        replace(work, unit_key=f"{work.unit_key}-{turn}", folder=f"{work.folder}-{turn}") for turn in (1, 2)
+    )
+    settings = quadrant.survey.model_dump(mode="json")
+    job = JobFile(JobKind.SCIENCE, "twice", 1, quadrant.survey.name, "hash", settings, ((0, 1),), units)
+    write_job_file(quadrant.folder / "job-twice.json", job)
+    measured([sys.executable, "-m", "nightshift.jobs", "science", str(quadrant.folder / "job-twice.json")])
+    first, second = (read_result(Path(unit.folder), unit.token) for unit in units)
+    assert first is not None
+    assert second is not None
+    return first, second
+
+
 def measured(command: Sequence[str], **options: Any) -> tuple[float, float]:
     """Run a command with one thread; return its CPU seconds and its peak memory in 10^9 bytes."""
     with subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, **options) as process:
@@ -203,7 +228,7 @@ def measured(command: Sequence[str], **options: Any) -> tuple[float, float]:
 
 
 def startup_s(kind: str) -> float:
-    """Return the CPU seconds from a process's start to where it could begin to work on a kind of job; the least of 3."""
+    """Return the CPU seconds from a process's start to where it could begin a kind of job; the least of three."""
     code = f"import nightshift.jobs.__main__, nightshift.jobs.{kind}"
     return min(measured([sys.executable, "-c", code])[0] for _ in range(3))
 
@@ -228,8 +253,3 @@ def scratch() -> Iterator[Path]:
 def sources_of(run: Run, quadrant: Quadrant, name: str = "science") -> Table:
     """Return the table of sources that a run left."""
     return Table.read(quadrant.folder / name / "sources.fits")
-
-
-def show(figures: dict[str, Any]) -> str:
-    """Return figures as JSON, for a look while developing."""
-    return json.dumps(figures, indent=1)
