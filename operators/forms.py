@@ -6,7 +6,7 @@ from airflow.sdk import Param
 
 from nightshift.workplace import survey_from_environment
 
-__all__ = ["regeneration_form"]
+__all__ = ["disposal_form", "regeneration_form"]
 
 
 def regeneration_form() -> dict[str, Any]:
@@ -37,5 +37,23 @@ def regeneration_form() -> dict[str, Any]:
         "dry_run": Param(
             True, type="boolean", title="Dry run", section="Why and when",
             description="Only say which frames it would be made of.",
+        ),
+    }  # fmt: skip
+
+
+def disposal_form() -> dict[str, Any]:
+    """Return the form by which a person accepts or rejects a frame."""
+    return {
+        "frame": Param(
+            None, type="string", minLength=1, maxLength=500, title="Frame",
+            description="A file's name, or the key of a frame, a unit or an arrival.",
+        ),
+        "verdict": Param(
+            None, type="string", enum=["accept", "reject"], title="Verdict",
+            values_display={"accept": "accept: use it whatever the checks say", "reject": "reject: do not use it"},
+        ),
+        "explanation": Param(
+            None, type="string", minLength=1, maxLength=500, title="Why",
+            description="Kept with your name in the overrides and in the audit.",
         ),
     }  # fmt: skip

@@ -17,6 +17,7 @@ __all__ = [
     "archive_night",
     "begin_night_end",
     "close_night",
+    "dispose_frame",
     "how_run_of_night_ended",
     "ingest_and_request",
     "mail_report",
@@ -193,6 +194,26 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
         if wanted:
             airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
             mark_requested(workplace, wanted)
+    return text
+
+
+def dispose_frame(asked: Mapping[str, Any], run: Any) -> str:
+    """Accept or reject a frame as a person asks, under their name.
+
+    Parameters
+    ----------
+    asked : mapping
+        The form's values.
+    run : DagRun
+        Its `conf` shows keys that the form does not have.
+    """
+    from nightshift.workflow.overrides import dispose, read_disposal
+    from nightshift.workplace import open_workplace
+
+    request = read_disposal({**asked, **(run.conf or {})})
+    with open_workplace() as workplace:
+        text = dispose(workplace, request, operator=run.triggering_user_name or "unknown", request_id=run.run_id)
+    log.info("%s", text)
     return text
 
 

@@ -70,12 +70,15 @@ class PhysicalFile:
         None for what is no regular file, and for one that is too large to be one of ours.
     refused : str
         Why it may not be read, where that is so.
+    known_key : str
+        Its arrival's key, where it has arrived before and lies elsewhere now.
     """
 
     path: Path
     status: os.stat_result
     content: bytes | None
     refused: str = ""
+    known_key: str = ""
 
     @property
     def name(self) -> str:
@@ -95,6 +98,8 @@ class PhysicalFile:
     @property
     def key(self) -> str:
         """Name, inode, time of change and content: one physical file, once."""
+        if self.known_key:
+            return self.known_key
         said = (os.fsencode(self.path.name), self.status.st_ino, self.status.st_ctime_ns, self.sha256)
         return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 

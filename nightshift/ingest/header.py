@@ -82,7 +82,9 @@ def merged(headers: tuple[Mapping[str, Any], ...]) -> dict[str, Any]:
     return whole
 
 
-def read_header(header: Mapping[str, Any], keys: HeaderKeys, image_type: ImageType) -> FrameHeader:
+def read_header(
+    header: Mapping[str, Any], keys: HeaderKeys, image_type: ImageType, *, lenient: bool = False
+) -> FrameHeader:
     """Read the roles of a merged header.
 
     What a frame of this type is not reduced by (the pointing of a bias, the airmass of a flat) is dropped where it
@@ -95,13 +97,15 @@ def read_header(header: Mapping[str, Any], keys: HeaderKeys, image_type: ImageTy
     keys : HeaderKeys
         The camera's spelling of each role, most wanted first.
     image_type : ImageType
+    lenient : bool
+        Drop it from a science frame too.
 
     Raises
     ------
     BadInput
         HEADER_INCOMPLETE with the keywords that were looked for, or HEADER_IMPOSSIBLE with keyword and value.
     """
-    science = image_type is ImageType.SCIENCE
+    science = image_type is ImageType.SCIENCE and not lenient
     roles = _Roles(header)
     exposure_s = roles.read(keys.exposure_time, _exposure_time)
     if exposure_s is None and image_type is ImageType.BIAS:

@@ -19,7 +19,7 @@ SIDECAR = ".sha256"
 _SHA256 = re.compile(r"([0-9a-fA-F]{64})(?:\s+\*?\S.*)?\s*")
 
 
-def check_whole(content: bytes, camera: Camera) -> tuple[Extension, ...]:
+def check_whole(content: bytes, camera: Camera, *, checksums: bool = True) -> tuple[Extension, ...]:
     """Return the extensions of a file that is whole by its own account.
 
     Parameters
@@ -27,6 +27,8 @@ def check_whole(content: bytes, camera: Camera) -> tuple[Extension, ...]:
     content : bytes
         Of the file.
     camera : Camera
+    checksums : bool
+        Whether the file's own must hold.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def check_whole(content: bytes, camera: Camera) -> tuple[Extension, ...]:
     if size > most:
         raise BadInput(Reason.TOO_LARGE, f"it unpacks to {size} bytes, where {most} are the most")
     for extension in extensions:
-        if extension.checksum_ok is False:
+        if checksums and extension.checksum_ok is False:
             raise BadInput(Reason.CHECKSUM_MISMATCH, f"extension {extension.number}: CHECKSUM or DATASUM")
     unproven = [e.number for e in extensions if e.compressed and e.checksum_ok is None]
     if unproven:

@@ -2,8 +2,8 @@
 
 Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, ``dark`` (optional) for flats,
 ``last_master`` (optional). Parameters: `calibration_kind`, `detector`, `quadrant`, `filter`, `frames` (`key`,
-`exposure_id`, `filter`, `exposure_s`, `shutter_open`). Product: the master, of the kind's name. Metrics: `frames`,
-`level`, `noise`, `unlike_last_fraction`. Rows: ``frames`` (`key`, `accepted`, `reason`, `level`).
+`exposure_id`, `filter`, `exposure_s`, `shutter_open`, `overruled`). Product: the master, of the kind's name. Metrics:
+`frames`, `level`, `noise`, `unlike_last_fraction`. Rows: ``frames`` (`key`, `accepted`, `reason`, `level`).
 """
 
 from dataclasses import replace
@@ -41,7 +41,8 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         seconds = [float(told["frames"][i].get("exposure_s") or 0.0) for i in readable]
         judged = judge_frames([_chosen(prepared, i) for i in readable], settings, seconds)
         for i, verdict in zip(readable, judged, strict=True):
-            verdicts[i] = verdict
+            accepted_by_hand = told["frames"][i].get("overruled", False)
+            verdicts[i] = replace(verdict, reason=None) if accepted_by_hand else verdict
     accepted = [i for i in range(len(verdicts)) if verdicts[i].reason is None]
     rows = {"frames": [_row(frame, verdicts[i]) for i, frame in enumerate(told["frames"])]}
     result = UnitResult(

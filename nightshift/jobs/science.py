@@ -3,9 +3,9 @@
 Inputs: ``raw`` (the detector's file), ``bias``, ``dark``, ``flat`` (those that exist), ``catalogue`` (optional),
 ``reference`` and ``reference_sources`` (optional). Parameters: `instrument`, `exposure_id`, `detector`,
 `quadrant`, `filter`, `field`, `exposure_s`, `shutter_open`, `ra_deg`, `dec_deg`, `airmass`, `flags`,
-`own_catalogue`, `reference_key`. Products: ``calibrated`` (background subtracted, electrons; the PSF is its
-extension ``PSF``), ``sources``, and those of a difference. Metrics: the columns of ``image_quality``, and under
-``difference`` those of ``differences``.
+`own_catalogue`, `reference_key`, `overruled` (a person accepted it: what the checks say is a flag). Products:
+``calibrated`` (background subtracted, electrons; the PSF is its extension ``PSF``), ``sources``, and those of a
+difference. Metrics: the columns of ``image_quality``, and under ``difference`` those of ``differences``.
 """
 
 import math
@@ -83,7 +83,10 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         flags=flags, products=products, metrics=metrics, seconds=watch.seconds,
     )  # fmt: skip
     if not good:
-        return _rejected(result, *_why(judgement, outcome.problem))
+        reason, detail = _why(judgement, outcome.problem)
+        if outcome.problem is not None or not work.parameters.get("overruled"):
+            return _rejected(result, reason, detail)
+        result = replace(result, flags=(*result.flags, reason), detail=detail)
     if work.input("reference") is None or sources is None:
         return result
     return _with_difference(work, survey, folder, result, measured, sources, watch)
@@ -228,6 +231,8 @@ def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
     flags = [Reason(flag) for flag in work.parameters.get("flags", ())]
     if measured.own_catalogue or work.parameters.get("own_catalogue"):
         flags.append(Reason.OWN_CATALOGUE)
+    if work.parameters.get("overruled"):
+        flags.append(Reason.OPERATOR_ACCEPTED)
     if measured.metrics.get("trails"):
         flags.append(Reason.SATELLITE_TRAIL)
     return tuple(dict.fromkeys(flags))

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightshift.night_end.close import Verdict, verdict
 from nightshift.night_end.nights import night_row
-from nightshift.vocabulary import AlertState, ErrorClass
+from nightshift.vocabulary import AlertState, ErrorClass, UnitState
 from nightshift.workplace import Workplace
 
 __all__ = ["NightFacts", "OpenTime", "collect_facts"]
@@ -61,6 +61,7 @@ class NightFacts:
     kept_out: list[Row]  # calibration frames in no master, with their reason
     quality: list[Row]
     rejected: list[Row]  # science units that did not end as processed
+    flagged: list[Row]  # processed units with flags
     quarantine: list[Row]
     differences: list[Row]
     references: list[Row]
@@ -132,6 +133,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         kept_out=_kept_out(ask("frames_of_night"), ask("calibration_uses")),
         quality=ask("image_quality_by_filter"),
         rejected=[*(u for u in units if u["reason"]), *_unheld(outcome, units)],
+        flagged=[u for u in units if u["flags"] and u["state"] == UnitState.PROCESSED],
         quarantine=quarantine,
         differences=ask("differences_by_state"),
         references=ask("references_built", instrument=survey.camera.instrument),

@@ -72,7 +72,7 @@ def write_report(workplace: Workplace, night: date) -> Report:
 
 
 def send_report(workplace: Workplace, night: date, *, resend: bool = False, server: MailServer | None = None) -> Path:
-    """Write the night's report and send it, once for each night.
+    """Write the night's report and send it: once, and once more whenever the night has changed since.
 
     The ledger remembers the mail when the server has accepted it. A crash in between leads to a second mail with
     the same Message-ID, which mail programs show once.
@@ -82,7 +82,7 @@ def send_report(workplace: Workplace, night: date, *, resend: bool = False, serv
     workplace : Workplace
     night : date
     resend : bool
-        Send although it was sent, as a mail of its own: a correction.
+        Send although it was sent and nothing has changed, as a mail of its own: a correction.
     server : MailServer, optional
         By default the one that the environment names. Where there is none the report is written and not sent,
         and an event says so.
@@ -99,6 +99,8 @@ def send_report(workplace: Workplace, night: date, *, resend: bool = False, serv
     """
     report = write_report(workplace, night)
     server = server or MailServer.from_environment()
+    of_night = {"site": report.facts.site, "night": night}
+    resend = resend or bool(workplace.ledger.value("night_end", "changed_since_mail", kind=KIND, **of_night))
     if server is None:
         _say(workplace, night, EventLevel.WARNING, "mail_not_sent", _no_server(report.page))
         return report.page

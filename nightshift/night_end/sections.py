@@ -1,17 +1,19 @@
 """The tables of the morning's report, once for its text and its page."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from nightshift.night_end.facts import NightFacts, unit_name
+from nightshift.night_end.identities import Member
 from nightshift.vocabulary import AlertState, UnitState
 
 __all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", "text_table"]
 
 MOST_ROWS = 40  # of one table in a mail; how many more there are is said
+MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
 MINUS = "−"
 
 
@@ -91,7 +93,8 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _calibrations(facts),
         _kept_out(facts),
         _rejected(facts),
-        _quarantine(facts),
+        _flagged(facts),
+        _files(facts),
         _references(facts),
         _archive(facts),
     ]
@@ -148,12 +151,12 @@ def _clock(moment: datetime | None) -> str:
     return "—" if moment is None else f"{moment:%H:%M:%S}"
 
 
-def _shortened(rows: Iterable[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+def _shortened(rows: Iterable[tuple[str, ...]], width: int, most: int = MOST_ROWS) -> list[tuple[str, ...]]:
     """Cut a table where it would be longer than anybody reads, and say so."""
     listed = list(rows)
-    if len(listed) <= MOST_ROWS:
+    if len(listed) <= most:
         return listed
-    return [*listed[:MOST_ROWS], (f"… and {len(listed) - MOST_ROWS} more", *[""] * (width - 1))]
+    return [*listed[:most], (f"… and {len(listed) - most} more", *[""] * (width - 1))]
 
 
 def _exposures(facts: NightFacts) -> Section:
@@ -284,24 +287,51 @@ def _some(names: list[str], most: int = 4) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _quarantine(facts: NightFacts) -> Section:
+def _flagged(facts: NightFacts) -> Section:
+    """Give each exposure and reason a row: a flag on all units of a night is as many rows as it has exposures."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for unit in facts.flagged:
+        exposure, _, quadrant = unit_name(unit["unit_key"]).partition("/")
+        for reason in unit["flags"]:
+            groups.setdefault((reason, exposure), []).append(quadrant)
+    by_reason: dict[str, list[tuple[str, list[str]]]] = {}
+    for (reason, exposure), units in sorted(groups.items()):
+        by_reason.setdefault(reason, []).append((exposure, units))
     rows = [
-        (plain(r["inbox_name"], 60), size(r["bytes"]), r["disposition"], facts.sentence(r["reason"]), r["detail"])
+        (
+            facts.sentence(reason), str(sum(len(units) for _, units in exposures)),
+            _some([f"{exposure} ({_some(units)})" for exposure, units in exposures], 3),
+        )
+        for reason, exposures in by_reason.items()
+    ]  # fmt: skip
+    titles = columns("Flag", ">Units", "Exposures")
+    return Section("Units processed with a flag", titles, rows, "" if rows else "No processed unit carries a flag.")
+
+
+def _files(facts: NightFacts) -> Section:
+    """List what was not simply registered: a few of each kind, so that a thousand of one do not hide another."""
+    books = facts.verdict.accounts
+    kept = [
+        (plain(r["inbox_name"], 60), size(r["bytes"]), _disposition(r), facts.sentence(r["reason"]), r["detail"])
         for r in facts.quarantine
     ]
+    named = [
+        (books.sent.parts["missing"], "missing"),
+        (books.unlisted, "registered"),
+        (books.late, "registered"),
+        ([Member(name, "The same content was here already.") for name in books.duplicates], "duplicate"),
+    ]
     titles = columns("File", ">Size", "Disposition", "Reason", "Detail")
-    absent = list(_absent(facts))
-    note = f"Never arrived: {', '.join(absent)}." if absent else ""
-    if not rows:
-        note = f"No file is in quarantine. {note}".strip()
-    return Section("Quarantine and conflicts", titles, _shortened(rows, len(titles)), note)
+    rows = _shortened(kept, len(titles))
+    for members, disposition in named:
+        of_kind = [(plain(m.subject, 60), "—", disposition, facts.sentence(m.reason), "") for m in members]
+        rows += _shortened(of_kind, len(titles), MOST_OF_A_KIND)
+    note = "" if rows else "Every file was registered, once, as the manifest says."
+    return Section("Files out of the ordinary", titles, rows, note)
 
 
-def _absent(facts: NightFacts) -> Iterator[str]:
-    missing = facts.verdict.accounts.sent.parts["missing"]
-    yield from (plain(m.subject, 60) for m in missing[:8])
-    if len(missing) > 8:
-        yield f"and {len(missing) - 8} more"
+def _disposition(row: Mapping[str, Any]) -> str:
+    return f"{row['disposition']}, {row['disposed_as']}" if row["disposed_as"] else row["disposition"]
 
 
 def _references(facts: NightFacts) -> Section:

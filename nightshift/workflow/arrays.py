@@ -145,10 +145,13 @@ def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run:
 def _next_attempts(workplace: Workplace, job_key: str, plan: Plan) -> dict[str, int]:
     """Return the number of the next attempt of every planned unit that may have one."""
     past = defaultdict(list)
+    numbers: dict[str, int] = defaultdict(int)
     for row in workplace.ledger.rows("workflow", "attempts_of_job", job_key=job_key):
-        past[row["unit_key"]].append(row)
+        numbers[row["unit_key"]] += 1
+        if not row["overruled"] or AttemptState(row["state"]) in OPEN:
+            past[row["unit_key"]].append(row)
     return {
-        unit.unit_key: len(past[unit.unit_key]) + 1
+        unit.unit_key: numbers[unit.unit_key] + 1
         for unit in plan.units
         if not any(_is_final(row) for row in past[unit.unit_key])
         and sum(row["reason"] != Reason.CANCELLED for row in past[unit.unit_key]) < workplace.survey.exposure.attempts

@@ -1,4 +1,4 @@
-"""The commands ``nightshift due`` and ``nightshift explain``."""
+"""The commands ``nightshift due``, ``explain``, ``accept`` and ``reject``."""
 
 import argparse
 from typing import Any
@@ -13,6 +13,15 @@ def register(subparsers: Any) -> None:
     explain = subparsers.add_parser("explain", help="tell the whole story of one file, exposure or unit")
     explain.add_argument("thing", help="a file's name, an exposure's id, or a unit's key")
     explain.set_defaults(run=_explain)
+    for verdict, text in (
+        ("accept", "use a frame whatever the checks say of it: a rejected unit, or a whole file in quarantine"),
+        ("reject", "do not use a frame or unit any more, whatever the checks say of it"),
+    ):
+        parser = subparsers.add_parser(verdict, help=text)
+        parser.add_argument("thing", help="a file's name, or the key of a frame, a unit or an arrival")
+        parser.add_argument("--reason", required=True, help="why; kept with your name")
+        parser.add_argument("--operator", required=True, help="who you are")
+        parser.set_defaults(run=_dispose, verdict=verdict)
 
 
 def _due(options: argparse.Namespace) -> int:
@@ -35,3 +44,13 @@ def _explain(options: argparse.Namespace) -> int:
         lines = explain(workplace, options.thing)
     print("\n".join(lines) or f"The ledger knows nothing of {options.thing!r}.")
     return 0 if lines else 1
+
+
+def _dispose(options: argparse.Namespace) -> int:
+    from nightshift.workflow.overrides import dispose, read_disposal
+    from nightshift.workplace import open_workplace
+
+    request = read_disposal({"frame": options.thing, "verdict": options.verdict, "explanation": options.reason})
+    with open_workplace() as workplace:
+        print(dispose(workplace, request, operator=options.operator))
+    return 0

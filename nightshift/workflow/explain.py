@@ -1,12 +1,17 @@
 """The whole story of one frame, as the ledger has it: when it came, what was done, with what, and why it ended so."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
+from nightshift.vocabulary import Reason
 from nightshift.workplace import Workplace
 
 __all__ = ["explain"]
+
+_FRAME = re.compile(r"([^/]+/[^/]+)/d\d+")
 
 
 def explain(workplace: Workplace, thing: str) -> list[str]:
@@ -15,54 +20,96 @@ def explain(workplace: Workplace, thing: str) -> list[str]:
     Parameters
     ----------
     thing : str
-        A file's name, an exposure's id (with or without its instrument) or a unit's key.
+        A file's name, also one that is only on a manifest; an exposure's id (with or without its instrument); a
+        frame's, a unit's or an arrival's key.
 
     Returns
     -------
     list of str
         Empty where the ledger knows nothing of it.
     """
-    exposures = workplace.ledger.rows("workflow", "exposures_like", thing=thing)
-    lines = list(_arrivals(workplace, thing, exposures))
+    thing = shown(thing)
+    frame = _FRAME.fullmatch(thing)
+    exposures = workplace.ledger.rows("workflow", "exposures_like", thing=frame[1] if frame else thing)
+    arrivals = _arrivals_of(workplace, thing, exposures)
+    lines = [*_manifests(workplace, thing, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:
         lines += _exposure(workplace, exposure, thing)
     if not exposures:
+        lines += _overrides(workplace, [thing, *(f"arrival/{row['arrival_key']}" for row in arrivals)])
         lines += _events(workplace, [thing])
     return lines
 
 
-def _arrivals(workplace: Workplace, thing: str, exposures: list[dict[str, Any]]) -> Iterator[str]:
+def _arrivals_of(workplace: Workplace, thing: str, exposures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     things = {thing, *(exposure["exposure_id"] for exposure in exposures)}
-    for name in sorted(things):
-        for row in workplace.ledger.rows("workflow", "arrivals_like", thing=name):
-            why = f": {row['reason']}, {row['detail']}" if row["reason"] else ""
-            kept = f"; kept as {row['kept_path']}" if row["kept_path"] else ""
-            came = f"{_time(row['arrived_at'])} {row['inbox_name']} arrived ({row['bytes']} bytes)"
-            yield f"{came}, {row['disposition']}{why}{kept}"
+    rows = [row for name in things for row in workplace.ledger.rows("workflow", "arrivals_like", thing=name)]
+    known = {row["arrival_key"]: row for row in rows}
+    return sorted(known.values(), key=lambda row: (row["arrived_at"], row["arrival_key"]))
+
+
+def _manifests(workplace: Workplace, thing: str, arrivals: list[dict[str, Any]]) -> Iterator[str]:
+    """Tell what the mountain says that it sent under these names."""
+    for name in sorted({thing, *(row["inbox_name"] for row in arrivals)}):
+        for row in workplace.ledger.rows("workflow", "on_manifests", thing=name):
+            never = "" if any(a["inbox_name"] == name for a in arrivals) else "; it never arrived"
+            yield (
+                f"{_time(row['received_at'])} the manifest of {row['site']}, {row['night']}, lists {name}: "
+                f"{row['bytes']} bytes, sha256 {row['sha256'][:12]}{never}"
+            )
+
+
+def _arrival(row: dict[str, Any]) -> str:
+    why = f": {row['reason']}, {row['detail']}" if row["reason"] else ""
+    content = f", sha256 {row['sha256'][:12]}" if row["sha256"] else ""
+    kept = f"; kept as {row['kept_path']}" if row["kept_path"] else ""
+    disposed = (
+        f"; {row['disposed_as']} by {row['disposed_by']} at {_time(row['disposed_at'])}" if row["disposed_at"] else ""
+    )
+    came = f"{_time(row['arrived_at'])} {row['inbox_name']} arrived ({row['bytes']} bytes{content})"
+    return f"{came}, {row['disposition']}{why}{kept}{disposed}"
 
 
 def _exposure(workplace: Workplace, exposure: dict[str, Any], thing: str) -> Iterator[str]:
     key = {"instrument": exposure["instrument"], "exposure_id": exposure["exposure_id"]}
     name = f"{key['instrument']}/{key['exposure_id']}"
-    whole = "" if thing in (key["exposure_id"], name) else thing
+    whole = "" if thing in (key["exposure_id"], name) or _FRAME.fullmatch(thing) else thing
     subjects = [name]
     yield (
         f"exposure {name}: {exposure['image_type']} of night {exposure['night']}, opened "
         f"{_time(exposure['shutter_open'])} for {exposure['exposure_s']:g} s, filter {exposure['filter'] or 'none'}, "
         f"field {exposure['field'] or 'none'}; {exposure['state']}{_by_run(exposure['run_id'])}"
     )
+    notes = {row["detector"]: row for row in workplace.ledger.rows("workflow", "frame_notes", **key)}
     frames = workplace.ledger.rows("workflow", "frames_like", thing="" if "/" in whole else whole, **key)
     for row in frames:
         subjects.append(str(FrameKey(**key, detector=row["detector"])))
         bad = f"; not valid: {row['invalid_reason']}" if row["invalid_reason"] else ""
-        yield f"  frame of detector {row['detector']}: {row['path']}, sha256 {row['sha256'][:12]}{bad}"
+        yield (
+            f"  frame of detector {row['detector']}: {row['path']}, sha256 {row['sha256'][:12]}{bad}"
+            f"{_notes(notes[row['detector']])}"
+        )
     for row in workplace.ledger.rows("workflow", "uses_in_masters", **key):
         verdict = "accepted" if row["accepted"] else f"left out: {row['reason']}"
         yield f"  detector {row['detector']} in master {row['calibration_key']}: {verdict}"
     for row in workplace.ledger.rows("workflow", "units_like", thing=whole, **key):
         subjects.append(row["unit_key"])
         yield from _unit(workplace, row)
+    yield from _overrides(workplace, subjects)
     yield from _events(workplace, subjects)
+
+
+def _notes(row: dict[str, Any]) -> str:
+    late = f"; {Reason.CAME_LATE}: its night had closed" if row["late"] else ""
+    return late + (f"; {Reason.NOT_ON_MANIFEST}" if row["unlisted"] else "")
+
+
+def _overrides(workplace: Workplace, subjects: list[str]) -> Iterator[str]:
+    for row in workplace.ledger.rows("overrides", "overrides_about", subjects=subjects):
+        yield (
+            f"  {_time(row['made_at'])} {row['operator']} said {row['verdict']} of {row['subject']}: "
+            f"{row['explanation']}"
+        )
 
 
 def _unit(workplace: Workplace, unit: dict[str, Any]) -> Iterator[str]:

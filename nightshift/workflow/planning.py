@@ -129,6 +129,7 @@ def _master_unit(
                 "key": frame_key,
                 "exposure_id": row["exposure_id"],
                 "filter": row["meant_filter"],
+                "overruled": row["accepted"],
                 "exposure_s": row["exposure_s"],
                 "shutter_open": row["shutter_open"].isoformat(),
             }
@@ -174,6 +175,7 @@ def plan_science(workplace: Workplace, subject: Subject) -> Plan:
             "own_catalogue": catalogues.own,
             "reference_key": reference["reference_key"] if reference else None,
             "in_reference": False,
+            "overruled": row["accepted"],
         }
         units.append(PlannedUnit(row["unit_key"], tasks[place], inputs, parameters))
     return Plan(exposure["site"], exposure["night"], tuple(units))

@@ -34,7 +34,8 @@ on conflict (site, night) do nothing;
 
 -- name: put_frame!
 -- A raw frame with its night, exposure and units, in one statement. The first file of an exposure says what it is; one
--- that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all.
+-- that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all. Only a
+-- file that a person takes out of quarantine has an arrival already.
 with new_night as (
     insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
     on conflict (site, night) do nothing
@@ -56,6 +57,9 @@ with new_night as (
         detector, kept_path)
     values (:arrival_key, :inbox_name, :bytes, :sha256, 'registered', :site, :night, :instrument, :exposure_id,
         :detector, :path)
+    on conflict (arrival_key) do update set disposition = 'registered', reason = null, detail = '',
+        night = excluded.night, exposure_id = excluded.exposure_id, detector = excluded.detector,
+        kept_path = excluded.kept_path
 ), new_frame as (
     insert into raw_frames (instrument, exposure_id, detector, arrival_key, inbox_name, path, sha256, bytes,
         second_copy, header)

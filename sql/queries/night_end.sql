@@ -74,11 +74,14 @@ where e.site = :site and e.night = :night
 group by c.instrument, c.exposure_id, c.detector;
 
 -- name: mark_mismatches!
--- The registered content is not what the mountain sent.
+-- The registered content is not what the mountain sent, and no person has accepted it all the same.
 update raw_frames f set invalid_reason = 'manifest_mismatch'
 from manifest_entries m
 where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 <> f.sha256
-    and f.invalid_reason is null;
+    and f.invalid_reason is null
+    and coalesce((select o.verdict <> 'accept' from overrides o
+        where o.subject = f.instrument || '/' || f.exposure_id || '/d' || lpad(f.detector::text, 2, '0')
+        order by o.override_id desc limit 1), true);
 
 -- name: unmark_mismatches!
 -- A corrected manifest agrees with what is here.
@@ -132,7 +135,8 @@ update nights set summary = :summary where site = :site and night = :night and s
 -- Archive ----------------------------------------------------------------------------------------------------
 
 -- name: files_to_archive
--- In the order of their path; every one carries its sha256 from the moment of writing.
+-- In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too
+-- large to be read, only the ledger's row is kept.
 select 'raw' as kind, f.path as source, f.sha256, f.bytes
 from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night
@@ -142,6 +146,10 @@ from products p where p.site = :site and p.night = :night and p.deleted_at is nu
 union all
 select 'manifest', m.path, m.sha256, null
 from manifests m where m.site = :site and m.night = :night
+union all
+select 'quarantine', q.path, a.sha256, a.bytes
+from quarantine q join arrivals a using (arrival_key)
+where a.site = :site and a.night = :night and a.sha256 is not null and q.disposed_at is null
 order by source;
 
 -- name: packet_tars
@@ -363,6 +371,15 @@ select reason, error_class, sentence from reasons;
 
 -- name: report
 select path, sent_at, message_id from reports where site = :site and night = :night and kind = :kind;
+
+-- name: changed_since_mail
+-- Whether something of the night came or was reduced after its report was sent.
+select exists (
+    select from reports r where r.site = :site and r.night = :night and r.kind = :kind and (
+        exists (select from arrivals a where a.site = r.site and a.night = r.night and a.arrived_at > r.sent_at)
+        or exists (select from units u join exposures e using (instrument, exposure_id)
+            where e.site = r.site and e.night = r.night and u.ended_at > r.sent_at))
+) as changed;
 
 -- name: put_report!
 insert into reports (site, night, kind, path) values (:site, :night, :kind, :path)

@@ -97,7 +97,10 @@ select r.instrument, r.exposure_id, r.detector, r.path, r.sha256, e.filter, e.ex
     coalesce((
         select other.filter from shares own join shares other using (sequence)
         where own.sequence = e.sequence and own.filter = e.filter and other.exposures >= 3 * own.exposures
-        order by other.exposures desc, other.filter limit 1), e.filter) as meant_filter
+        order by other.exposures desc, other.filter limit 1), e.filter) as meant_filter,
+    coalesce((select o.verdict = 'accept' from overrides o
+        where o.subject = r.instrument || '/' || r.exposure_id || '/d' || lpad(r.detector::text, 2, '0')
+        order by o.override_id desc limit 1), false) as accepted
 from exposures e join raw_frames r using (instrument, exposure_id)
 where e.instrument = :instrument and e.night = :night and e.image_type = :kind::image_type
     and e.filter = :filter and r.invalid_reason is null
@@ -208,7 +211,11 @@ select e.*, e.image_type::text as image_type, e.state::text as state
 from exposures e where e.instrument = :instrument and e.exposure_id = :exposure_id;
 
 -- name: units_to_do
-select u.unit_key, u.detector, u.quadrant, r.path, r.sha256
+-- With whether a person accepted the unit or its frame, whatever the checks say.
+select u.unit_key, u.detector, u.quadrant, r.path, r.sha256,
+    coalesce((select o.verdict = 'accept' from overrides o
+        where o.subject in (u.unit_key, substring(u.unit_key from '^[^/]+/[^/]+/[^/]+'))
+        order by o.override_id desc limit 1), false) as accepted
 from units u
 join raw_frames r using (instrument, exposure_id, detector)
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
@@ -384,7 +391,7 @@ returning unit_key;
 select d.unit_key, d.candidates
 from differences d join units u using (unit_key)
 where u.instrument = :instrument and u.exposure_id = :exposure_id and d.campaign = :campaign
-    and d.state = 'processed' and d.candidates > 0
+    and d.state = 'processed' and d.candidates > 0 and u.state = 'processed'
 order by d.unit_key;
 
 -- name: campaign_number
@@ -412,7 +419,7 @@ select c.candid, c.ra_deg, c.dec_deg, c.magnitude, c.signal_to_noise, c.unit_key
 from candidates c
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
-where c.site = :site and c.night = :night and c.campaign = :campaign and c.positive
+where c.site = :site and c.night = :night and c.campaign = :campaign and c.positive and u.state = 'processed'
     and c.signal_to_noise >= :signal_to_noise
 order by c.shutter_open, c.candid;
 
@@ -462,8 +469,12 @@ values (:job_key, :kind::job_kind, :subject, :campaign, :site, :night)
 on conflict (job_key) do nothing;
 
 -- name: attempts_of_job
-select unit_key, attempt, state::text as state, reason, error_class::text as error_class
-from attempts where job_key = :job_key order by unit_key, attempt;
+-- With whether a person has accepted the unit or its frame since: then what was before says nothing any more.
+select a.unit_key, a.attempt, a.state::text as state, a.reason, a.error_class::text as error_class,
+    exists (select from overrides o
+        where o.subject in (a.unit_key, substring(a.unit_key from '^[^/]+/[^/]+/[^/]+'))
+            and o.verdict = 'accept' and o.made_at > a.created_at) as overruled
+from attempts a where a.job_key = :job_key order by a.unit_key, a.attempt;
 
 -- name: next_submission
 select (coalesce(max(submission), 0) + 1)::integer as submission from submissions where job_key = :job_key;
@@ -661,10 +672,30 @@ select conf from runs where subject = :subject order by requested_at desc limit 
 
 -- name: arrivals_like
 -- Arrivals of a file name, of an exposure, or by their own key.
-select arrived_at, inbox_name, bytes, disposition::text as disposition, reason, detail, kept_path
-from arrivals
-where inbox_name = :thing or exposure_id = :thing or arrival_key = :thing
-order by arrived_at, arrival_key;
+select a.arrival_key, a.arrived_at, a.inbox_name, a.bytes, a.sha256, a.disposition::text as disposition,
+    coalesce(a.reason, q.reason) as reason, coalesce(nullif(a.detail, ''), q.detail, '') as detail, a.kept_path,
+    q.disposed_at, q.disposed_by, q.disposed_as
+from arrivals a left join quarantine q using (arrival_key)
+where a.inbox_name = :thing or a.exposure_id = :thing or a.arrival_key = :thing
+order by a.arrived_at, a.arrival_key;
+
+-- name: on_manifests
+-- What the mountain says of a file name.
+select e.site, e.night, e.part, e.bytes, e.sha256, m.received_at
+from manifest_entries e join manifests m using (site, night, part) where e.file_name = :thing
+order by e.night, e.part;
+
+-- name: frame_notes
+-- Whether a frame came after its night had closed, and whether a manifest of its night names it.
+select r.inbox_name, r.detector, a.arrived_at > (
+        select min(x.at) from events x where x.kind in ('night_closed', 'unbalanced')
+            and x.subject = e.site || '/' || to_char(e.night, 'YYYYMMDD')) as late,
+    exists (select from manifests m where m.site = e.site and m.night = e.night) and not exists (
+        select from manifest_entries m where m.site = e.site and m.night = e.night
+            and m.file_name = r.inbox_name) as unlisted
+from raw_frames r join exposures e using (instrument, exposure_id) join arrivals a using (arrival_key)
+where r.instrument = :instrument and r.exposure_id = :exposure_id
+order by r.detector;
 
 -- name: exposures_like
 select e.instrument, e.exposure_id, e.site, e.night, e.image_type::text as image_type, e.field, e.filter,

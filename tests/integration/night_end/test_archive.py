@@ -37,6 +37,20 @@ def test_every_file_of_the_night_is_archived_with_a_checksum_that_sha256sum_acce
     assert filled.query("select count(*) as n from archive_files where verified_at is null")[0]["n"] == 0
 
 
+def test_what_lies_in_quarantine_is_archived_too_and_what_a_person_took_out_is_not(workplace, filled):
+    for name in ("bad.fits", "other.fits", "good after all.fits"):
+        key = filled.arrival(name, name.encode(), "quarantined", reason="truncated_file")
+    filled.query(
+        "update quarantine set disposed_at = now(), disposed_by = 'mira', disposed_as = 'accepted' "
+        f"where arrival_key = '{key}'"
+    )
+    done = archive(workplace, NIGHT)
+    assert verify(workplace, NIGHT).good
+    kept = [r["path"] for r in filled.query("select path from archive_files where kind = 'quarantine'")]
+    contents = {(done.folder.parents[1] / path).read_bytes() for path in kept}
+    assert contents == {b"bad.fits", b"other.fits"}
+
+
 def test_the_nightly_tar_holds_each_alert_once_in_the_order_of_its_number(workplace, filled):
     done = archive(workplace, NIGHT)
     with tarfile.open(done.folder / "demo_20260115_alerts.tar") as tar:

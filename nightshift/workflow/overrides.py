@@ -1,0 +1,215 @@
+"""An operator disposes of a frame by hand: accepts it against the checks, or rejects it in spite of them.
+
+An override is a row that nobody changes; the newest for a subject holds. It is asked where decisions are made: by
+the planning of masters, references and reductions, and by the accounts of the night.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from nightshift.errors import BadInput, NeedsOperator
+from nightshift.ingest.arrival import Known, PhysicalFile
+from nightshift.ingest.register import examine, register
+from nightshift.keys import FrameKey
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["ACCEPTABLE", "Disposal", "Verdict", "dispose", "read_disposal"]
+
+ACCEPTABLE = frozenset(
+    {Reason.CHECKSUM_MISMATCH, Reason.MANIFEST_MISMATCH, Reason.WRONG_CAMERA, Reason.HEADER_IMPOSSIBLE}
+)
+"""Why a file may be in quarantine and still be accepted: it is whole, and says enough to be reduced."""
+
+KEYS = frozenset({"frame", "verdict", "explanation"})
+LONGEST = 500
+
+
+class Verdict(StrEnum):
+    """What a person says of a frame."""
+
+    ACCEPT = "accept"  # use it, whatever the checks say
+    REJECT = "reject"  # do not use it, whatever the checks say
+
+
+@dataclass(frozen=True)
+class Disposal:
+    """What was asked for, checked.
+
+    Parameters
+    ----------
+    thing : str
+        A file's name, a frame's or unit's key, or the arrival key of a file in quarantine.
+    verdict : Verdict
+    explanation : str
+        Why; kept with the override and in the audit.
+    """
+
+    thing: str
+    verdict: Verdict
+    explanation: str
+
+
+def read_disposal(asked: Mapping[str, Any]) -> Disposal:
+    """Check what a form or a command line asks for.
+
+    Raises
+    ------
+    BadInput
+        Naming every key that is unknown, missing or has a value that is not allowed.
+    """
+    faults = [f"{key!r} is not a key of this form" for key in sorted(asked.keys() - KEYS)]
+    thing, explanation = (str(asked.get(key) or "").strip() for key in ("frame", "explanation"))
+    if not 0 < len(thing) <= LONGEST:
+        faults.append("frame is empty or too long: name a file, or the key of a frame or unit")
+    if asked.get("verdict") not in set(Verdict):
+        faults.append(f"verdict is {asked.get('verdict')!r}; allowed are {', '.join(Verdict)}")
+    if not 0 < len(explanation) <= LONGEST:
+        faults.append(f"explanation must have 1 to {LONGEST} characters: say why, for whoever asks later")
+    if faults:
+        raise BadInput(Reason.INTERNAL_ERROR, "the request is not accepted: " + "; ".join(faults))
+    return Disposal(thing, Verdict(asked["verdict"]), explanation)
+
+
+def dispose(workplace: Workplace, request: Disposal, *, operator: str, request_id: str = "") -> str:
+    """Accept or reject a frame, a unit or a file in quarantine, and return in words what follows.
+
+    Parameters
+    ----------
+    operator : str
+        Who says so.
+    request_id : str
+        Names this request: asking again with the same changes nothing.
+
+    Raises
+    ------
+    BadInput
+        If the ledger knows no such thing, or it cannot be accepted; the message says why and what to do.
+    """
+    ledger, action = workplace.ledger, f"{request.verdict}_frame"
+    if not operator.strip():
+        raise BadInput(Reason.INTERNAL_ERROR, "say who you are: an override has a name")
+    with ledger.transaction():
+        ledger.rows("overrides", "lock_disposal", subject=request.thing)
+        known = ledger.row("overrides", "request_known", action=action, request_id=request_id) if request_id else None
+        if known is not None:
+            return known["text"]
+        subject, text = _apply(workplace, request, operator)
+        ledger.run(
+            "overrides", "put_override",
+            subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator,
+        )  # fmt: skip
+        detail = {"explanation": request.explanation, "asked": request.thing, "text": text, "request_id": request_id}
+        ledger.run("overrides", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
+        ledger.event(
+            EventLevel.INFO, f"operator_{request.verdict}s", f"{operator} {request.verdict}s it: "
+            f"{request.explanation}. {text}"[:1000], subject=subject, night_time=workplace.clock.now(),
+        )  # fmt: skip
+    return text
+
+
+def _apply(workplace: Workplace, request: Disposal, operator: str) -> tuple[str, str]:
+    """Do it, and return the override's subject and what was done."""
+    ledger, thing = workplace.ledger, request.thing
+    if (unit := ledger.row("overrides", "unit_called", thing=thing)) is not None:
+        key, subject = _place(unit, unit["quadrant"]), unit["unit_key"]
+    elif (frame := ledger.row("overrides", "frame_called", thing=thing)) is not None:
+        key, subject = _place(frame, None), str(_frame_key(frame))
+        unit = frame
+    elif (file := ledger.row("overrides", "quarantined_called", thing=thing)) is not None:
+        return _dispose_of_file(workplace, request, operator, file)
+    else:
+        raise BadInput(
+            Reason.INTERNAL_ERROR,
+            f"the ledger knows no frame, unit or quarantined file {thing!r}. What never came cannot be disposed of; "
+            "`nightshift explain` says what is known.",
+        )
+    if request.verdict is Verdict.REJECT:
+        return subject, _reject(workplace, key, request.explanation)
+    return subject, _accept(workplace, key, unit)
+
+
+def _place(row: Mapping[str, Any], quadrant: int | None) -> dict[str, Any]:
+    return {**{name: row[name] for name in ("instrument", "exposure_id", "detector")}, "quadrant": quadrant}
+
+
+def _frame_key(row: Mapping[str, Any]) -> FrameKey:
+    return FrameKey(row["instrument"], row["exposure_id"], row["detector"])
+
+
+def _reject(workplace: Workplace, key: dict[str, Any], explanation: str) -> str:
+    ledger, frame = workplace.ledger, _frame_key(key)
+    if key["quadrant"] is None:
+        ledger.run("overrides", "invalidate_frame", **frame._asdict())
+    units = [row["unit_key"] for row in ledger.rows("overrides", "reject_units", explanation=explanation, **key)]
+    withheld = ledger.run("overrides", "withhold_alerts", unit_keys=units)
+    ledger.run("workflow", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
+    said = [f"{len(units)} units are rejected"]
+    if withheld:
+        said.append(f"{withheld} messages that were not sent yet are withheld")
+    if used := [row["unit_key"] for row in ledger.rows("overrides", "made_with", frame_key=str(frame))]:
+        said.append(f"{len(used)} masters or references were made with it before and stay, the first: {used[0]}")
+    return "; ".join(said) + "."
+
+
+def _accept(workplace: Workplace, key: dict[str, Any], row: Mapping[str, Any]) -> str:
+    ledger, frame = workplace.ledger, _frame_key(key)
+    if row.get("inbox_name") is None:
+        raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
+    ledger.run("overrides", "validate_frame", **frame._asdict())
+    restored = ledger.rows("overrides", "restore_units", **key)
+    due = ledger.rows("overrides", "reopen_units", **key)
+    ledger.run("overrides", "reopen_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
+    if row.get("image_type") not in (None, ImageType.SCIENCE):
+        return "It counts as good for the masters that are built from now on."
+    if not due and not restored:
+        return "Nothing changes now: no unit of it was rejected. It is reduced without the checks from now on."
+    said = [f"{len(restored)} units stand again as they were"] if restored else []
+    said += [f"{len(due)} units are reduced again, and what the checks say of them is a flag"] if due else []
+    return "; ".join(said) + "."
+
+
+# --- files in quarantine --------------------------------------------------------------------------------------
+
+
+def _dispose_of_file(
+    workplace: Workplace, request: Disposal, operator: str, file: Mapping[str, Any]
+) -> tuple[str, str]:
+    disposed = {"arrival_key": file["arrival_key"], "operator": operator}
+    if request.verdict is Verdict.REJECT:
+        workplace.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
+        return f"arrival/{file['arrival_key']}", "It stays in quarantine, and nobody needs to look at it again."
+    if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
+        raise BadInput(Reason(file["reason"]), _why_not(file))
+    kept = _kept_file(workplace, file)
+    frame = examine(kept, workplace.survey, Known(), overruled=True)
+    arrival = register(workplace, kept, frame, overruled=True)
+    if arrival.disposition is not Disposition.REGISTERED:
+        raise BadInput(Reason.NAME_CONFLICT, f"{frame.key} is registered already, with another file")
+    workplace.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
+    workplace.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None)
+    return str(frame.key), f"It is registered as {frame.key}; what the checks say of it is a flag."
+
+
+def _why_not(file: Mapping[str, Any]) -> str:
+    allowed = ", ".join(sorted(ACCEPTABLE))
+    return (
+        f"{file['inbox_name']} cannot be accepted: {file['reason']} ({file['detail']}). Only a whole file that says "
+        f"what it is can be reduced; what may be overruled is {allowed}. Ask the mountain to send it again."
+    )
+
+
+def _kept_file(workplace: Workplace, file: Mapping[str, Any]) -> PhysicalFile:
+    """Return a quarantined file as it came, by its name in the inbox and its arrival's key."""
+    place = workplace.depot.absolute(file["path"])
+    try:
+        content, status = place.read_bytes(), place.lstat()
+    except OSError as error:
+        raise NeedsOperator(Reason.INPUT_LOST, f"{file['path']} is not where the ledger says: {error}") from error
+    kept = PhysicalFile(Path(file["inbox_name"]), status, content, known_key=file["arrival_key"])
+    if kept.sha256 != file["sha256"]:
+        raise NeedsOperator(Reason.INPUT_LOST, f"{file['path']} has changed since it came")
+    return kept

@@ -1,0 +1,98 @@
+-- A person accepts or rejects a frame: what the word means, and what follows from it.
+
+-- name: lock_disposal
+-- One at a time; released with the transaction.
+select pg_advisory_xact_lock(hashtextextended('override/' || :subject, 0));
+
+-- name: request_known
+select detail ->> 'text' as text from audit where action = :action and detail ->> 'request_id' = :request_id limit 1;
+
+-- name: frame_called
+-- A registered frame by its file's name or by its key.
+select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type::text as image_type
+from raw_frames r join exposures e using (instrument, exposure_id)
+where r.inbox_name = :thing
+    or r.instrument || '/' || r.exposure_id || '/d' || lpad(r.detector::text, 2, '0') = :thing;
+
+-- name: unit_called
+select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state::text as state, u.reason,
+    r.inbox_name, r.invalid_reason
+from units u left join raw_frames r using (instrument, exposure_id, detector) where u.unit_key = :thing;
+
+-- name: quarantined_called
+-- The newest file in quarantine of that name or arrival key of which nobody has disposed.
+select a.arrival_key, a.inbox_name, a.disposition::text as disposition, a.bytes, a.sha256, q.path, q.reason, q.detail
+from quarantine q join arrivals a using (arrival_key)
+where (a.inbox_name = :thing or a.arrival_key = :thing) and q.disposed_at is null
+order by a.arrived_at desc limit 1;
+
+-- name: put_override!
+insert into overrides (subject, verdict, explanation, operator)
+values (:subject, :verdict, :explanation, :operator);
+
+-- name: put_audit!
+insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);
+
+-- name: dispose!
+update quarantine set disposed_at = now(), disposed_by = :operator, disposed_as = :disposed_as
+where arrival_key = :arrival_key;
+
+-- name: invalidate_frame!
+update raw_frames set invalid_reason = 'operator_rejected'
+where instrument = :instrument and exposure_id = :exposure_id and detector = :detector and invalid_reason is null;
+
+-- name: validate_frame!
+update raw_frames set invalid_reason = null
+where instrument = :instrument and exposure_id = :exposure_id and detector = :detector;
+
+-- name: reject_units
+-- Of a frame, or one of them. A result that is still under way will change them no more.
+update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
+where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and (state, reason) is distinct from ('rejected'::unit_state, 'operator_rejected')
+returning unit_key;
+
+-- name: withhold_alerts!
+-- What was not sent yet stays here.
+with kept as (
+    update alerts set state = 'withheld', reason = 'operator_rejected'
+    where unit_key = any (:unit_keys::text[]) and state in ('held', 'released') returning candid)
+update outbox set state = 'withheld' where state in ('held', 'queued') and candid in (select candid from kept);
+
+-- name: restore_units
+-- What had succeeded before somebody rejected it stands again.
+update units u set state = 'processed', reason = null, detail = '', ended_at = now()
+where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
+    and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = 'live'
+    and u.state = 'rejected' and u.reason = 'operator_rejected'
+    and (select a.state from attempts a join jobs j using (job_key)
+         where a.unit_key = u.unit_key and j.kind = 'science' order by a.created_at desc, a.attempt desc limit 1)
+        = 'succeeded'
+returning unit_key;
+
+-- name: reopen_units
+-- They are due once more.
+update units set state = 'pending', reason = null, detail = '', ended_at = null
+where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and state in ('rejected', 'failed', 'missing')
+returning unit_key;
+
+-- name: reopen_exposure!
+update exposures e set state = 'arriving', ended_at = null
+where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state = 'ended'
+    and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.state = 'pending');
+
+-- name: made_with
+-- Masters and references that were made with a frame or with its units before.
+select distinct p.unit_key
+from product_inputs i join products p using (product_key)
+where p.kind in ('bias', 'dark', 'flat', 'reference')
+    and (i.input_key = :frame_key or starts_with(i.input_key, :frame_key || '/'))
+order by p.unit_key;
+
+-- name: overrides_about
+select made_at, subject, verdict, explanation, operator
+from overrides where subject = any (:subjects::text[]) order by override_id;
