@@ -30,6 +30,8 @@ class FaultOutcome:
     fault : str
     files : tuple of str
         As the ledger shows them.
+    exposure_id : str
+        Empty where no frame was hit.
     ends : Ends
     reason : str or None
         What it must lead to.
@@ -39,6 +41,7 @@ class FaultOutcome:
 
     fault: str
     files: tuple[str, ...]
+    exposure_id: str
     ends: Ends
     reason: str | None
     found: tuple[str, ...]
@@ -76,7 +79,7 @@ def how_faults_ended(workplace: Workplace, night: date, truth: Path) -> list[Fau
 def _outcome(workplace: Workplace, books: Accounts, row: dict[str, Any]) -> FaultOutcome:
     ends, files = Ends(row["ends"]), tuple(shown(name) for name in row["files"])
     found = tuple(said for name in files for said in _found(workplace, books, row, ends, name))
-    return FaultOutcome(row["fault"], files, ends, row["reason"], found)
+    return FaultOutcome(row["fault"], files, row["exposure_id"] or "", ends, row["reason"], found)
 
 
 def _found(workplace: Workplace, books: Accounts, row: dict[str, Any], ends: Ends, name: str) -> list[str]:

@@ -210,6 +210,7 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
         with suppress(NightshiftError):
             console.print(night_table(workplace, outcome.night))
         score = _score(ledger, machine, outcome.night)
+        faults_good = _tell_faults(workplace, machine.home.night / "truth", outcome.night, console)
     if score is not None:
         from nightshift.stack.score import score_table
 
@@ -227,7 +228,24 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
                   f"user {ADMIN}, password in {home.run / (ADMIN + '.secret')}", soft_wrap=True)  # fmt: skip
     if outcome.state not in ENDS:
         console.print(f"[red]The night did not end: it is {outcome.state or 'without a row in the ledger'}.[/red]")
-    return outcome.good
+    return outcome.good and faults_good
+
+
+def _tell_faults(workplace: Workplace, truth: Path, night: date, console: Console) -> bool:
+    """Print how the night's faults ended, where it has some, and return whether each ended as it must."""
+    if not (truth / "faults.json").is_file():
+        return True
+    from nightshift.stack.faults import how_faults_ended
+
+    outcomes = how_faults_ended(workplace, night, truth)
+    if outcomes:
+        console.print(f"\nFaults: {sum(o.good for o in outcomes)} of {len(outcomes)} ended as they must.")
+    for outcome in outcomes:
+        found = ", ".join(sorted(set(outcome.found))) or "nothing"
+        if not outcome.good:
+            console.print(f"  {outcome.fault} ({', '.join(outcome.files)[:80]}) must be {outcome.wanted}; "
+                          f"found: {found}", style="red", markup=False)  # fmt: skip
+    return all(outcome.good for outcome in outcomes)
 
 
 def _write_outcome(home: Home, outcome: NightOutcome, score: "NightScore | None") -> None:

@@ -16,10 +16,12 @@ from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
+from nightshift.night_end.sections import plain, sections_of, text_table
 from nightshift.runners.base import Capacity, TaskReport
 from nightshift.settings import Survey, load_survey
 from nightshift.simulator import NightScale, simulate_night
-from nightshift.simulator.faults import read_requests
+from nightshift.simulator.fault_table import mail_line
+from nightshift.simulator.faults import FAULTS, Ends, read_requests
 from nightshift.simulator.player import deliver
 from nightshift.simulator.simulate import SimulatedNight
 from nightshift.stack.faults import FaultOutcome, how_faults_ended
@@ -163,3 +165,17 @@ def played_night(ledger: Ledger, folder: Path, scale: NightScale, *faults: str, 
         )
         night.play()
     return night
+
+
+def line_of(night: FaultNight, outcome: FaultOutcome) -> bool:
+    """Say whether the mail names everything that a fault hit, in its section, with the reason's sentence."""
+    fault = FAULTS[outcome.fault]
+    title, sentence = mail_line(fault)
+    if not title:
+        return all(name not in night.report.text for name in outcome.files)
+    section = next(s for s in sections_of(night.report.facts) if s.title == title)
+    assert text_table(section) in night.report.text
+    rows = [" ".join(row) for row in section.rows if sentence in row]
+    by_exposure = fault.ends in (Ends.REJECTED, Ends.FLAGGED)
+    names = [outcome.exposure_id] if by_exposure else [plain(name, 60) for name in outcome.files]
+    return all(any(name in row for row in rows) for name in names)

@@ -1,7 +1,7 @@
 """Every fault of the simulator in one night, which ends as if each were the only one."""
 
 import pytest
-from fault_night import played_night
+from fault_night import line_of, played_night
 
 from nightshift.simulator import NightScale
 from nightshift.simulator.faults import FAULTS
@@ -18,9 +18,10 @@ def night(module_ledger, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_fault_leads_to_its_one_reason(night, name):
+def test_the_fault_leads_to_its_one_reason_and_to_a_line_in_the_mail(night, name):
     for outcome in night.outcomes()[name]:
         assert outcome.good, outcome
+        assert line_of(night, outcome), night.report.text
 
 
 def test_the_night_closes_before_and_after_the_late_file(night):
