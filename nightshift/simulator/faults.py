@@ -181,7 +181,7 @@ _ENTRIES = (
           Ends.QUARANTINED, Hits.FILE, spoil=files.exposure_time_negative),
     Fault("other_camera", "The frame is of another camera and has this one's name.", Reason.WRONG_CAMERA,
           Ends.QUARANTINED, Hits.FILE, spoil=files.other_camera),
-    Fault("gzip_bomb", "A gzip file of 5 MB that unpacks to 5 GB: gzip packs a thousandfold at most.", Reason.TOO_LARGE,
+    Fault("gzip_bomb", "A gzip file of 5 MB that unpacks to 5 GB; gzip packs no denser.", Reason.TOO_LARGE,
           Ends.QUARANTINED, Hits.FILE, spoil=files.gzip_bomb),
     Fault("rice_bomb", "A tile-compressed image of 1.3 MB that unpacks to 51 GB.", Reason.TOO_LARGE,
           Ends.QUARANTINED, Hits.FILE, spoil=files.rice_bomb),
