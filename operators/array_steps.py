@@ -58,7 +58,7 @@ def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int
         )
 
 
-def end_wait(kind: str, conf: Mapping[str, Any], *, run_id: str, task_id: str, array: str) -> str:
+def end_wait(*, run_id: str, task_id: str, array: str) -> str:
     """Do with the arrays of a run what a person meant who ended its wait, and return what that was.
 
     Parameters
@@ -69,8 +69,6 @@ def end_wait(kind: str, conf: Mapping[str, Any], *, run_id: str, task_id: str, a
         The one that it waited for: what was handed in after it belongs to later tries and is left alone.
     """
     from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
-    from nightshift.workflow.arrays import submit
     from nightshift.workflow.cancelling import stop, supersede
     from nightshift.workplace import open_workplace
 
@@ -88,15 +86,7 @@ def end_wait(kind: str, conf: Mapping[str, Any], *, run_id: str, task_id: str, a
         gone = [supersede(workplace, runner, name, f"a person cleared its wait in {run_id}") for name in names]
         if tasks is None:
             workplace.ledger.run("workflow", "end_runs", subject=rows[0]["job_key"] if rows else "")
-        elif any(row["ended_at"] is None for row in rows) and _will_not_run_again(tasks, task_id):
-            submit(workplace, runner, JobKind(kind), conf, airflow_run=run_id, airflow_try=0, wanted_anew=True)
         return f"superseded {_told(names, gone)}"
-
-
-def _will_not_run_again(tasks: Mapping[str, Any], wait_id: str) -> bool:
-    """Whether the `submit` beside a wait has ended: only the wait was cleared."""
-    submit = tasks.get(f"{wait_id.rpartition('.')[0]}.submit")
-    return submit is not None and submit.state == "success"
 
 
 def _told(names: list[str], gone: list[bool]) -> str:

@@ -67,8 +67,8 @@ class ArrayTrigger(BaseTrigger):
         while (array := await self._ask_for_array()) is not None and array not in seen:
             self._array = array
             seen.add(array)
-            why, cancelled = await _watch(array, Watch(soft_deadline_s))
-            if not cancelled:
+            why, may_have_successor = await _watch(array, Watch(soft_deadline_s))
+            if not may_have_successor:
                 break
         yield ended(why)
 
@@ -95,17 +95,16 @@ class ArrayTrigger(BaseTrigger):
         instance = self.task_instance
         if self._array is None or instance is None:
             return
-        what = {"run_id": instance.run_id, "task_id": instance.task_id, "array": self._array}
-        ending = partial(end_wait, self.kind, self._conf, **what)
+        ending = partial(end_wait, run_id=instance.run_id, task_id=instance.task_id, array=self._array)
         self.log.info("%s", await asyncio.get_running_loop().run_in_executor(ENDINGS, ending))
 
 
 async def _watch(array: str, watch: Watch) -> tuple[str, bool]:
-    """Return why the wait for an array is over, and whether somebody cancelled a task of it."""
+    """Return why the wait for an array is over, and whether it was cancelled or is gone."""
     async with aclosing(shared_poller().watch(array)) as answers:
         async for asked, reports in answers:
             if why := watch.over(reports, asked=asked, now=time.time()):
-                return why, any(report.state is JobState.CANCELLED for report in reports)
+                return why, not reports or any(report.state is JobState.CANCELLED for report in reports)
     raise AssertionError("the poller answers for as long as it is asked")
 
 

@@ -17,7 +17,7 @@ from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings import settings_hash
 from nightshift.settings.models import Profile
 from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
-from nightshift.workflow.cancelling import forget_cancelled, supersede, was_cancelled
+from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
 from nightshift.workflow.collecting import CollectSummary, subject_of_job, take_in
 from nightshift.workflow.keys import Subject, subject_of
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
@@ -248,13 +248,13 @@ def array_to_wait_for(
 ) -> str | None:
     """Return the name of the array that works for a subject, or None where there is none.
 
-    A wait that was stopped and then cleared by itself, without its `submit`, has its array handed in anew here.
+    A wait that was cleared by itself, without its `submit`, has the work that was taken back handed in anew here.
     """
     subject = subject_of(kind, conf)
     waiting = workplace.ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
     if waiting:
         return waiting[-1]["name"]
-    if wait_try > 1 and was_cancelled(workplace, subject):
+    if wait_try > 1 and was_taken_back(workplace, subject):
         return submit(workplace, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
     return None
 

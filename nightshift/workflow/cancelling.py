@@ -14,6 +14,8 @@ From this follows who may do what to it:
   failed: the array is *stopped*, its units fail with the reason `cancelled`, and only a person's clear (or a run that
   a person asks for) takes that back. Cleared: it is superseded. Marked as a success: the night goes on without the
   stragglers, which the sweeper takes in.
+- A wait that was cleared without its `submit`, and finds that nothing is open and the work was taken back, hands it
+  in anew itself.
 - Nothing else cancels. A triggerer, scheduler or worker that ends, by whatever signal, leaves the jobs alone; what a
   person did while the triggerer was away is found by the reaper (`nightshift.workflow.reaper`).
 
@@ -34,7 +36,7 @@ from nightshift.workflow.keys import Subject
 from nightshift.workflow.recording import Outcome, record
 from nightshift.workplace import Workplace
 
-__all__ = ["cancel_and_verify", "forget_cancelled", "stop", "supersede", "was_cancelled"]
+__all__ = ["cancel_and_verify", "forget_cancelled", "stop", "supersede", "was_taken_back"]
 
 VERIFIED_WITHIN_S = 8.0  # real seconds that the jobs may take to go
 LOOK_EVERY_S = 0.5
@@ -113,15 +115,15 @@ def cancel_and_verify(
     return False
 
 
-def was_cancelled(workplace: Workplace, subject: Subject) -> bool:
-    """Whether the last word on some unit of a subject is that it was cancelled."""
-    return workplace.ledger.row("workflow", "was_cancelled", job_key=subject.job_key) is not None
+def was_taken_back(workplace: Workplace, subject: Subject) -> bool:
+    """Whether the last word on some unit of a subject is that it was stopped or superseded."""
+    return workplace.ledger.row("workflow", "was_taken_back", job_key=subject.job_key) is not None
 
 
 def forget_cancelled(workplace: Workplace, subject: Subject) -> None:
     """Take back the failures that a cancel left, so that a person's new wish finds the work due."""
     ledger, job = workplace.ledger, {"job_key": subject.job_key}
-    if not was_cancelled(workplace, subject):
+    if not was_taken_back(workplace, subject):
         return
     with ledger.transaction():
         if subject.kind is JobKind.SCIENCE:

@@ -532,10 +532,10 @@ update attempts set state = 'superseded', reason = 'cancelled', detail = :detail
 where job_key = :job_key and submission = :submission and state in ('intended', 'submitted')
 returning unit_key;
 
--- name: was_cancelled
--- Whether the last word on some unit of a job is that a person cancelled it.
+-- name: was_taken_back
+-- Whether the last word on some unit of a job is that it was stopped or superseded.
 select 1 from attempts a
-where a.job_key = :job_key and a.reason = 'cancelled' and a.state <> 'superseded'
+where a.job_key = :job_key and a.reason = 'cancelled'
     and not exists (select from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
         and b.attempt > a.attempt)
 limit 1;

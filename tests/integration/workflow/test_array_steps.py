@@ -57,7 +57,7 @@ def exposure(night):
 
 
 def end_wait(exposure, array):
-    return array_steps.end_wait("science", exposure.conf, run_id=exposure.run_id, task_id=WAIT, array=array)
+    return array_steps.end_wait(run_id=exposure.run_id, task_id=WAIT, array=array)
 
 
 def test_marked_failed_the_jobs_go_and_the_units_say_why(night, exposure, airflow):
@@ -97,13 +97,16 @@ def test_a_late_kill_leaves_the_array_of_the_new_try_alone(night, exposure, airf
     assert night.collect(exposure).succeeded == 4
 
 
-def test_cleared_alone_the_wait_has_a_new_array_handed_in(night, exposure, airflow):
+def test_cleared_alone_the_wait_hands_the_new_array_in_itself(night, exposure, airflow):
     array = night.start(exposure)
     airflow.tasks[WAIT] = TaskState("deferred", 2, 4)
     end_wait(exposure, array)
     assert night.runner.cancelled == [array]
-    (new,) = [n for n in night.runner.requests if n.startswith("science") and n != array]
-    assert array_steps.array_of("science", exposure.conf, run_id=exposure.run_id, try_number=2) == new
+    new = array_steps.array_of("science", exposure.conf, run_id=exposure.run_id, try_number=2)
+    assert new not in (None, array)
+    assert array_steps.array_of("science", exposure.conf, run_id=exposure.run_id, try_number=3) == new
+    night.runner.finish(new)
+    assert night.collect(exposure).succeeded == 4
 
 
 def test_a_run_that_was_deleted_takes_its_jobs_along_and_its_work_is_due_again(night, exposure, airflow):

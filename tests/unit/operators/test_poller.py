@@ -157,7 +157,7 @@ def test_an_array_that_was_cancelled_and_has_no_successor_ends_the_wait(waiting)
 def test_only_a_persons_deed_and_no_restart_of_the_triggerer_touches_the_jobs(waiting, monkeypatch):
     runner, ended = CountingRunner({"a": JobState.RUNNING}), []
     trigger, poller = waiting(runner, "a")
-    monkeypatch.setattr("operators.array_steps.end_wait", lambda kind, conf, **what: ended.append(what))
+    monkeypatch.setattr("operators.array_steps.end_wait", lambda **what: ended.append(what))
 
     async def scenario():
         task = asyncio.create_task(events_of(trigger))
