@@ -36,7 +36,7 @@ def key_of(name: str) -> str:
     if PLAIN.fullmatch(name):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-    return f"{re.sub(r'[^A-Za-z0-9_.=+@-]', '_', name).lstrip('.-')[:150]}.{digest}"
+    return f"a_{re.sub(r'[^A-Za-z0-9_.=+@-]', '_', name)[:150]}.{digest}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ __all__ = ["refusal"]
 
 # part of SLURM's message (strerror texts of releases 22.05 to 25.11) -> what to do
 _ADVICE = {
+    "violates accounting/qos policy": "A limit of the account or QOS stands in the way; "
+    "`sacctmgr show assoc user=$USER` shows them.",
     "invalid partition": "Set `partition` of this kind of job in config/<survey>/jobs.toml; `sinfo -s` lists them.",
     "invalid account": "Set `account` in config/<survey>/jobs.toml; `sacctmgr show assoc user=$USER` lists yours.",
     "invalid qos": "Set `qos` in config/<survey>/jobs.toml; `sacctmgr show qos` lists them.",
@@ -19,8 +21,6 @@ _ADVICE = {
     "another `partition`.",
     "access/permission denied": "This user may not use that partition or account: ask the cluster's administrators.",
     "user's group not permitted": "This user may not use that partition: ask the cluster's administrators.",
-    "violates accounting/qos policy": "A limit of the account or QOS stands in the way; "
-    "`sacctmgr show assoc user=$USER` shows them.",
     "invalid user id": "The cluster does not know this user: the same users must exist on every machine.",
     "invalid node name": "A node that was to be left out does not exist any more.",
     "job dependency": "A defect: Nightshift asks for no dependencies.",

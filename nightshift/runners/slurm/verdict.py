@@ -33,12 +33,12 @@ class Grace:
     doubtful_s : float
         Of an end in the accounting that does not hold together.
     cause_s : float
-        For the accounting to say why a task failed, after the controller said that it did.
+        For an accounting that answers to say why a task failed, after the controller said that it did.
     """
 
     lost_s: float = 60.0
     doubtful_s: float = 60.0
-    cause_s: float = 30.0
+    cause_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ def judge(note: Note, index: int, sources: Sources, grace: Grace, absent_for: Ca
     if queued is not None:
         report = replace(report, host=queued.node, started=queued.started, detail=queued.why)
         if queued.state is SlurmState.FAILED:
+            if starts is None:
+                return replace(report, detail="failed; the accounting, which knows how, does not answer")
             return _failed(report, note, last, grace, absent_for)
         return replace(report, state=job_state(queued.state))
     if starts is None:

@@ -9,9 +9,16 @@ from cluster_faults import go
 from runner_site import all_ended, begun, states_of, wait_for
 
 from nightshift.errors import Retry
+from nightshift.runners.slurm.verdict import Grace
 from nightshift.vocabulary import JobState
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def patience_with_the_accounting(site):
+    """After an outage the controller takes up to half a minute to tell the accounting what it missed."""
+    site.runner.grace = Grace()
 
 
 @contextlib.contextmanager
@@ -59,7 +66,7 @@ def test_what_the_accounting_says_after_an_outage_is_believed_only_when_it_is_tr
         seen, deadline = [], time.monotonic() + 60
         while time.monotonic() < deadline and (not seen or seen[-1] != wanted):
             with contextlib.suppress(Retry):
-                seen.append(states_of(site.another_runner().runner.states()[request.name]))
+                seen.append(states_of(site.runner.states()[request.name]))
             time.sleep(0.1)
         assert seen[-1] == wanted
         for states in seen:  # on the way there nothing but "not known" and the truth

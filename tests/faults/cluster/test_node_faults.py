@@ -20,7 +20,7 @@ def test_a_node_that_dies_takes_only_its_own_tasks_with_it_although_their_proces
     assert there != set(range(6)), "the tasks are on one node"
     orphans = site.kill_node(victim)
     wait_for(site, request.name, lambda r: all((x.state is JobState.NODE_FAILED) == (x.index in there) for x in r))
-    assert any(orphan.is_running() for orphan in orphans)
+    assert any(orphan.is_running() for orphan in orphans), orphans
     go(request)
     reports = wait_for(site, request.name, all_ended)
     assert {r.index for r in reports if r.state is JobState.NODE_FAILED} == there

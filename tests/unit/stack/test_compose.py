@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nightshift.cluster.plan import BACKLOG, NIGHT
 from nightshift.settings import load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
@@ -38,6 +39,16 @@ def test_the_containers_know_all_that_the_parts_of_one_machine_know(compose, tmp
     wanted = {key for key in Machine(load_survey("demo"), home, Ports(), Outside()).environment()
               if key.startswith("NIGHTSHIFT_")}  # fmt: skip
     assert wanted - {"NIGHTSHIFT_CLOCK"} <= set(compose["x-environment"])
+
+
+def test_the_cluster_has_the_nodes_and_partitions_that_one_machines_cluster_has(compose):
+    text = (FILE.parent / "deploy" / "slurm" / "slurm.conf").read_text()
+    nodes = re.search(r"^NodeName=node-\[1-(\d)\]", text, re.MULTILINE)
+    assert {f"node-{number + 1}" for number in range(int(nodes[1]))} <= set(compose["services"])
+    assert set(re.findall(r"^PartitionName=(\w+)", text, re.MULTILINE)) == {NIGHT, BACKLOG}
+    for name in ("Prolog", "TaskProlog", "Epilog"):
+        script = Path(re.search(rf"^{name}=(.*)$", text, re.MULTILINE)[1])
+        assert (FILE.parent / "deploy" / "slurm" / script.name).exists()
 
 
 def test_no_secret_is_written_down(compose):
