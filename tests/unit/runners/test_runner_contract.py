@@ -68,10 +68,10 @@ def test_an_exit_code_other_than_zero_and_an_exception_are_failed_tasks_of_their
 
 
 def test_a_task_that_outlives_its_time_is_ended_and_its_slot_works_on(site, array):
-    request = array("late", {"until": "never"}, time_s=0.5)
+    request = array("overdue", {"until": "never"}, time_s=0.5)
     site.runner.submit(request)
     assert states_of(wait_for(site, request.name, all_ended)) == [JobState.TIMEOUT]
-    after = array("after_late", {}, {}, {})
+    after = array("after_overdue", {}, {}, {})
     site.runner.submit(after)
     assert states_of(wait_for(site, after.name, all_ended)) == [JobState.DONE] * 3
 
@@ -123,7 +123,7 @@ def test_the_higher_priority_goes_first_and_among_equals_the_earlier(site, array
     for request in (low, early, late):
         wait_for(site, request.name, all_ended)
     started = [site.runner.states()[name][0].started for name in ("early", "late", "low")]
-    assert started == sorted(started), site.runner.states()
+    assert started == sorted(started)
 
 
 def test_the_environment_of_an_array_reaches_its_tasks_and_stays_there(site, array):
