@@ -13,21 +13,25 @@ __all__ = ["Catalogue", "read_catalogue"]
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Stars in order of magnitude; degrees and magnitudes, NaN where the filter has none."""
+    """Stars in order of magnitude; degrees and magnitudes, NaN where the filter has none.
+
+    `colour` is None where it was not asked for or the catalogue lacks its filters.
+    """
 
     ra: np.ndarray
     dec: np.ndarray
     magnitude: np.ndarray
+    colour: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ra)
 
 
-def read_catalogue(path: Path, filter_name: str) -> Catalogue:
+def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None = None) -> Catalogue:
     """Read a catalogue.
 
     Columns `ra`, `dec` (degrees) and `mag_<filter>` or `mag`. The sources table of another frame serves too:
-    of it, the stars without a flag are taken.
+    of it, the stars without a flag are taken. `colour` names two filters whose difference is the colour.
 
     Raises
     ------
@@ -45,4 +49,8 @@ def read_catalogue(path: Path, filter_name: str) -> Catalogue:
         good &= np.asarray(table["star"], dtype=bool) & (np.asarray(table["flags"]) == 0)
     order = np.flatnonzero(good)
     order = order[np.argsort(np.where(np.isfinite(magnitude), magnitude, 99.0)[order], kind="stable")]
-    return Catalogue(ra[order], dec[order], magnitude[order])
+    shades = None
+    if colour is not None and all(f"mag_{name}" in table.colnames for name in colour):
+        blue, red = (np.asarray(table[f"mag_{name}"], dtype=float) for name in colour)
+        shades = (blue - red)[order]
+    return Catalogue(ra[order], dec[order], magnitude[order], shades)

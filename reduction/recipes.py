@@ -62,6 +62,8 @@ class MeasureSettings:
         None: the frame is the field's first and becomes the catalogue.
     first_guess : WCS or None
         Where the pointing says the frame lies; it serves where the header has no WCS.
+    colour_reference : float
+        Colour for which the zero point holds.
     """
 
     background_mesh_px: int = 64
@@ -71,6 +73,7 @@ class MeasureSettings:
     pointing_error_arcsec: float = 60.0
     catalogue: Catalogue | None = None
     first_guess: WCS | None = None
+    colour_reference: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Measured:
     photometry: Photometry | None = None
     astrometry: Astrometry | None = None
     zero_point: ZeroPoint | None = None
+    residuals: np.ndarray | None = None
     own_catalogue: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
 
@@ -293,10 +297,37 @@ def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measu
     assert catalogue is not None
     star = is_star(measured)[astrometry.stars]
     stars, entries = astrometry.stars[star], astrometry.entries[star]
-    zero_point = fit_zero_point(photometry.flux[stars], photometry.flux_err[stars], catalogue.magnitude[entries])
-    return replace(measured, zero_point=zero_point).noting(
-        zero_point=zero_point.value, zero_point_rms=zero_point.rms, zero_point_stars=zero_point.stars
+    colour = None if catalogue.colour is None else catalogue.colour[entries] - settings.colour_reference
+    zero_point = fit_zero_point(
+        photometry.flux[stars], photometry.flux_err[stars], catalogue.magnitude[entries], colour=colour,
+        places=(photometry.x[stars], photometry.y[stars]), shape=measured.frame.shape,
+    )  # fmt: skip
+    residuals = _residuals(measured, catalogue, zero_point)
+    return replace(measured, zero_point=zero_point, residuals=residuals).noting(
+        zero_point=zero_point.value,
+        zero_point_rms=zero_point.rms,
+        zero_point_stars=zero_point.stars,
+        colour_term=zero_point.colour_term,
     )
+
+
+def _residuals(measured: Measured, catalogue: Catalogue, zero_point: ZeroPoint) -> np.ndarray:
+    """Return measured less catalogue, east and north in arcseconds and in magnitudes, shape (3, sources)."""
+    photometry, astrometry, wcs = measured.photometry, measured.astrometry, measured.frame.wcs
+    assert photometry is not None
+    assert astrometry is not None
+    assert wcs is not None
+    residuals = np.full((3, len(photometry.x)), np.nan)
+    stars, entries = astrometry.stars, astrometry.entries
+    x, y = photometry.x[stars], photometry.y[stars]
+    ra, dec = wcs.all_pix2world(x, y, 0)
+    east = (ra - catalogue.ra[entries] + 180) % 360 - 180
+    residuals[0, stars] = east * np.cos(np.radians(catalogue.dec[entries])) * 3600
+    residuals[1, stars] = (dec - catalogue.dec[entries]) * 3600
+    value = zero_point.at(x, y, measured.frame.shape)
+    residuals[2, stars] = magnitudes(photometry.flux[stars], photometry.flux_err[stars], value)[0]
+    residuals[2, stars] -= catalogue.magnitude[entries]
+    return residuals
 
 
 def measure_depth(measured: Measured, settings: MeasureSettings) -> Measured:
@@ -317,6 +348,8 @@ def measure_depth(measured: Measured, settings: MeasureSettings) -> Measured:
         "MAGZPRMS": zero_point.rms,
         "MAGZPUNC": zero_point.uncertainty,
         "MAGZPNUM": zero_point.stars,
+        "CLRCOEFF": zero_point.colour_term,
+        **{f"MAGZP_{i}": float(value) for i, value in enumerate(zero_point.spatial, start=1)},
         "MAGLIM": float(limit),
         "PIXSCALE": pixel_scale_arcsec(frame.wcs, frame.shape),
     }
@@ -340,8 +373,10 @@ def is_star(measured: Measured) -> np.ndarray:
 def source_table(measured: Measured) -> Table:
     """Return the table of sources, brightest first.
 
-    Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; magnitudes are NaN where the
-    flux is not positive. `flags` holds bits of `reduction.sources.SourceFlag`.
+    Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; magnitudes (the zero point's
+    spatial term in them, its colour term not) are NaN where the flux is not positive. `east_off`, `north_off`
+    (arcseconds) and `mag_off` are measured less catalogue, NaN where there is no match.
+    `flags` holds bits of `reduction.sources.SourceFlag`.
     """
     photometry, sources = measured.photometry, measured.sources
     assert photometry is not None
@@ -350,7 +385,7 @@ def source_table(measured: Measured) -> Table:
     wcs, zero_point = measured.frame.wcs, measured.zero_point
     nothing = np.full(len(sources), np.nan)
     ra, dec = wcs.all_pix2world(photometry.x, photometry.y, 0) if wcs is not None else (nothing, nothing)
-    value = zero_point.value if zero_point is not None else np.nan
+    value = zero_point.at(photometry.x, photometry.y, measured.frame.shape) if zero_point is not None else np.nan
     mag, mag_err = magnitudes(photometry.flux, photometry.flux_err, value)
     log_width = measured.psf.shape_at(photometry.x, photometry.y)[0]
     fwhm = (
@@ -366,6 +401,9 @@ def source_table(measured: Measured) -> Table:
         "psf_chi2": photometry.chi2, "growth": photometry.growth, "growth_err": photometry.growth_err,
     }  # fmt: skip
     table = Table({name: np.asarray(column, dtype=np.float64) for name, column in columns.items()})
+    residuals = measured.residuals if measured.residuals is not None else (nothing,) * 3
+    for name, residual in zip(("east_off", "north_off", "mag_off"), residuals, strict=True):
+        table[name] = np.asarray(residual, dtype=np.float32)
     table["flags"] = flags.astype(np.int32)
     table["star"] = is_star(measured)
     order = np.argsort(-np.nan_to_num(photometry.flux, nan=-np.inf), kind="stable")

@@ -13,6 +13,7 @@ CROWDED = 0.15  # with more cells than this above it there is no telling a line 
 COVERED = 0.75  # of a line's length within the image must be above
 BESIDE = 0.5  # of that at most on either side: else it is the edge of something broad
 CLEAR_OF_IT = 6.0  # cells: where "beside" begins
+SEEN = 0.7  # of the line's length: how much of both its sides must lie within the image
 SHORTEST = 0.25  # of the longer side: shorter chords cut a corner
 STRIP = 2.0  # cells: the width of a line in the search
 MOST = 10
@@ -138,7 +139,12 @@ def _refined(above: np.ndarray, angle: float, distance: float, step: float) -> t
 
 def _is_line(above: np.ndarray, angle: float, distance: float) -> bool:
     own = _coverage(above, angle, distance)
-    beside = max(_coverage(above, angle, distance + side) for side in (-CLEAR_OF_IT, CLEAR_OF_IT))
+    sides = distance + np.array([-CLEAR_OF_IT, CLEAR_OF_IT])
+    # A line along the image's edge has nothing on its other side: the border of a vignette, not a trail.
+    lengths = _chord(np.full(3, angle), np.array([distance, *sides]), above.shape)
+    if (lengths[1:] < SEEN * lengths[0]).any():
+        return False
+    beside = max(_coverage(above, angle, side) for side in sides)
     return own >= COVERED and beside <= BESIDE * own
 
 

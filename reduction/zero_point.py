@@ -1,6 +1,10 @@
-"""The photometric zero point: what magnitude one electron of the exposure has."""
+"""The photometric zero point: what magnitude one electron of the exposure has, by colour and place.
 
-from dataclasses import dataclass
+``catalogue = zero point + colour term (colour - reference) + polynomial(place) - 2.5 log10(electrons)``. The
+polynomial has no mean over the image: it holds what the flat field left, thin clouds and the camera's illumination.
+"""
+
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -9,24 +13,60 @@ from reduction.problems import Unusable
 __all__ = ["NOMINAL", "ZeroPoint", "fit_zero_point", "magnitudes"]
 
 NOMINAL = 25.0  # where a field has no catalogue: the magnitudes are instrumental
+COLOUR_FROM, LINEAR_FROM, QUADRATIC_FROM = 40, 60, 200  # stars that a term needs
+CATALOGUE_ERROR = 0.01  # magnitudes; no catalogue holds to better
 
 
 @dataclass(frozen=True)
 class ZeroPoint:
-    """Magnitude of one electron in the exposure, the scatter of the stars about it, and their number."""
+    """A zero point.
+
+    Parameters
+    ----------
+    value : float
+        Magnitude of one electron in the exposure: at the reference colour, averaged over the image.
+    rms : float
+        Of the stars about it, all terms taken off.
+    stars : int
+        That it was made from.
+    colour_term : float
+        Magnitudes a magnitude of colour; 0 where it was not fitted.
+    spatial : ndarray of float, shape (terms,)
+        Coefficients of u, v, u^2 - 1/3, uv, v^2 - 1/3 in the scaled place (-1 .. 1); empty where not fitted.
+    """
 
     value: float
     rms: float
     stars: int
+    colour_term: float = 0.0
+    spatial: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def uncertainty(self) -> float:
         """Of the value, from the scatter."""
         return self.rms / max(self.stars, 1) ** 0.5
 
+    def at(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return the zero point at 0-based pixel positions of an image of this shape, at the reference colour."""
+        return self.value + self.spatial @ _places(x, y, shape)[: len(self.spatial)]
 
-def fit_zero_point(flux: np.ndarray, flux_err: np.ndarray, magnitude: np.ndarray) -> ZeroPoint:
-    """Fit the zero point to matched stars by a weighted mean about the median, outliers clipped.
+
+def _places(x, y, shape: tuple[int, int]) -> np.ndarray:
+    u = 2 * np.asarray(x, dtype=float) / max(shape[1] - 1, 1) - 1
+    v = 2 * np.asarray(y, dtype=float) / max(shape[0] - 1, 1) - 1
+    return np.stack([u, v, u * u - 1 / 3, u * v, v * v - 1 / 3])
+
+
+def fit_zero_point(
+    flux: np.ndarray,
+    flux_err: np.ndarray,
+    magnitude: np.ndarray,
+    *,
+    colour: np.ndarray | None = None,
+    places: tuple[np.ndarray, np.ndarray] | None = None,
+    shape: tuple[int, int] = (1, 1),
+) -> ZeroPoint:
+    """Fit the zero point to matched stars, outliers clipped.
 
     Parameters
     ----------
@@ -34,6 +74,12 @@ def fit_zero_point(flux: np.ndarray, flux_err: np.ndarray, magnitude: np.ndarray
         Electrons.
     magnitude : ndarray of float
         The catalogue's.
+    colour : ndarray of float, optional
+        The catalogue's, less the reference; stars without one do not take part in its term.
+    places : tuple of ndarray, optional
+        0-based x and y: a linear or quadratic term in the place is fitted where there are stars enough.
+    shape : tuple of int
+        Rows and columns of the image.
 
     Raises
     ------
@@ -46,22 +92,48 @@ def fit_zero_point(flux: np.ndarray, flux_err: np.ndarray, magnitude: np.ndarray
     good = np.isfinite(value) & np.isfinite(error) & (error < 0.2)
     if good.sum() < 3:
         raise Unusable("photometry_failed", f"{int(good.sum())} stars with magnitudes; 3 are needed")
-    value, error = value[good], np.hypot(error[good], 0.01)  # no catalogue holds to better than 1%
+    value, error = value[good], np.hypot(error[good], CATALOGUE_ERROR)
+    coloured = colour is not None and np.isfinite(colour[good]).sum() >= COLOUR_FROM
+    terms = [np.ones(len(value))]
+    if coloured:
+        assert colour is not None
+        known = colour[good]
+        terms.append(np.where(np.isfinite(known), known, np.nanmedian(known)))
+    number = 0 if places is None else 5 if len(value) >= QUADRATIC_FROM else 2 if len(value) >= LINEAR_FROM else 0
+    if number:
+        assert places is not None
+        terms.extend(_places(places[0][good], places[1][good], shape)[:number])
+    basis = np.stack(terms)
+    coefficients = np.zeros(len(basis))
+    coefficients[0] = np.median(value)
     kept = np.ones(len(value), dtype=bool)
-    for _ in range(5):
-        centre = float(np.median(value[kept]))
-        scale = 1.4826 * float(np.median(np.abs(value[kept] - centre))) + 1e-3
-        new = np.abs(value - centre) < 3 * np.hypot(scale, error)
-        if (new == kept).all() or new.sum() < 3:
+    for turn in range(6):
+        apart = value - coefficients @ basis
+        centre = float(np.median(apart[kept]))
+        scale = 1.4826 * float(np.median(np.abs(apart[kept] - centre))) + 1e-3
+        new = np.abs(apart - centre) < 3 * np.hypot(scale, error)
+        if new.sum() < max(3, len(basis)):
+            new = kept
+        coefficients = _weighted(basis[:, new], value[new], error[new])
+        if (new == kept).all() and turn > 0:
             break
         kept = new
     weight = 1 / error[kept] ** 2
-    mean = float((weight * value[kept]).sum() / weight.sum())
-    rms = float(np.sqrt((weight * (value[kept] - mean) ** 2).sum() / weight.sum()))
-    return ZeroPoint(mean, rms, int(kept.sum()))
+    apart = (value - coefficients @ basis)[kept]
+    rms = float(np.sqrt((weight * apart**2).sum() / weight.sum()))
+    return ZeroPoint(
+        float(coefficients[0]), rms, int(kept.sum()),
+        float(coefficients[1]) if coloured else 0.0, coefficients[len(basis) - number :] if number else np.empty(0),
+    )  # fmt: skip
 
 
-def magnitudes(flux: np.ndarray, flux_err: np.ndarray, zero_point: float) -> tuple[np.ndarray, np.ndarray]:
+def _weighted(basis: np.ndarray, value: np.ndarray, error: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq((basis / error).T, value / error, rcond=None)[0]
+
+
+def magnitudes(
+    flux: np.ndarray, flux_err: np.ndarray, zero_point: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return magnitudes and their errors; NaN where the flux is not positive."""
     with np.errstate(all="ignore"):
         magnitude = np.where(flux > 0, zero_point - 2.5 * np.log10(flux), np.nan)

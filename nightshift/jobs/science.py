@@ -188,7 +188,8 @@ def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) ->
             aperture_radius_px=numbers.aperture_radius_px,
             match_radius_arcsec=numbers.match_radius_arcsec,
             pointing_error_arcsec=numbers.pointing_error_arcsec,
-            catalogue=_catalogue(work),
+            catalogue=_catalogue(work, survey),
+            colour_reference=_colour(work, survey)[1],
             first_guess=pointing_wcs(
                 survey, int(told["detector"]), int(told["quadrant"]), frame.shape,
                 told.get("ra_deg"), told.get("dec_deg"),
@@ -214,9 +215,17 @@ def _above_the_air(work: UnitWork, survey: Survey, measured: Measured) -> Measur
     return measured.noting(zero_point_zenith=zenith)
 
 
-def _catalogue(work: UnitWork) -> Catalogue | None:
+def _catalogue(work: UnitWork, survey: Survey) -> Catalogue | None:
     item = work.input("catalogue")
-    return read_catalogue(Path(item.path), str(work.parameters.get("filter"))) if item is not None else None
+    if item is None:
+        return None
+    return read_catalogue(Path(item.path), str(work.parameters.get("filter")), _colour(work, survey)[0])
+
+
+def _colour(work: UnitWork, survey: Survey) -> tuple[tuple[str, str] | None, float]:
+    """Return the filters whose difference is the colour of the exposure's filter, and the reference colour."""
+    known = next((f for f in survey.sky.filters if f.name == work.parameters.get("filter")), None)
+    return (None, 0.0) if known is None else (known.colour, known.colour_reference)
 
 
 def _bounds(work: UnitWork, survey: Survey) -> tuple[Bounds, ...]:

@@ -179,6 +179,8 @@ class Filter(Table):
     name: str
     header_values: tuple[str, ...]  # how headers and file names spell it
     number: Annotated[int, Key(ge=0)]  # `fid` of an alert
+    colour: tuple[str, str] | None = None  # catalogue filters whose difference the colour term is of
+    colour_reference: float = 0.0  # colour for which the zero point holds
     extinction: Annotated[float, Key(ge=0)] = 0.0  # magnitudes an airmass, for the zero point above the atmosphere
 
 

@@ -245,6 +245,22 @@ def test_variable_stars_do_not_move_the_zero_point():
     assert fitted.stars <= 42
 
 
+def test_the_zero_point_follows_colour_and_place():
+    random = np.random.default_rng(4)
+    flux, colour = 10 ** random.uniform(4, 5.5, 600), random.normal(0.7, 0.4, 600)
+    x, y = random.uniform(0, 999, (2, 600))
+    shade = 0.02 * (x / 500 - 1) - 0.015 * ((y / 500 - 1) ** 2 - 1 / 3)
+    magnitude = 24.5 + 0.08 * (colour - 0.7) + shade - 2.5 * np.log10(flux) + random.normal(0, 0.005, 600)
+    magnitude[::30] += 0.7
+    fitted = fit_zero_point(
+        flux, np.sqrt(flux), magnitude, colour=colour - 0.7, places=(x, y), shape=(1000, 1000)
+    )  # fmt: skip
+    assert fitted.value == pytest.approx(24.5, abs=0.002)
+    assert fitted.colour_term == pytest.approx(0.08, abs=0.005)
+    assert np.abs(fitted.at(x, y, (1000, 1000)) - 24.5 - shade).max() < 0.005
+    assert fitted.rms < 0.015
+
+
 @pytest.mark.parametrize("magnitude", [[np.nan] * 5, [20.0, 21.0]])
 def test_a_zero_point_of_too_few_stars_is_a_named_failure(magnitude):
     flux = np.full(len(magnitude), 1e4)
