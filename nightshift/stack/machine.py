@@ -31,6 +31,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopbac
 LOOK_EVERY_S = 0.4
 UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
 CLUSTER_NODES = 2
+MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
 BEFORE_THE_REST = ("postgres", "broker", "mail")
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
@@ -181,6 +182,7 @@ class Machine:
         command = self._module(
             "nightshift.command_line", "cluster", "run", "--folder", str(self.home.cluster),
             "--nodes", str(nodes), "--slots", str(-(-slots // nodes)),
+            "--memory-mb", str(MEMORY_A_SLOT_MB * -(-slots // nodes)),
         )  # fmt: skip
         # its daemons live in sessions of their own; the part takes them down, which takes some seconds
         return (Part("cluster", command, priority=40, stop_group=False, stop_wait_s=60),)

@@ -197,7 +197,11 @@ class SlurmRunner:
 
     def states(self, names: frozenset[str] | None = None) -> dict[str, list[TaskReport]]:
         """Return the tasks of all live and lately ended arrays (or of those named), by array name."""
-        notes = self.notes.all() if names is None else [n for n in map(self.notes.get, sorted(names)) if n]
+        if names is None:
+            self.notes.forget(KEEP_S)
+            notes = self.notes.all()
+        else:
+            notes = [note for note in map(self.notes.get, sorted(names)) if note is not None]
         answer = {note.name: reports for note in notes if (reports := self._ended(note)) is not None}
         open_notes = [note for note in notes if note.name not in answer]
         if not open_notes:
@@ -340,10 +344,6 @@ class SlurmRunner:
             return self.notes.log(name, index).read_text(errors="replace")
         except OSError:
             return ""
-
-    def forget(self) -> None:
-        """Remove notes and logs of arrays that ended long ago."""
-        self.notes.forget(KEEP_S)
 
 
 def _is_of(row: Queued | Accounted, note: Note) -> bool:

@@ -75,7 +75,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Queued:
-    """What the controller says of one task. Times in seconds since 1970."""
+    """What the controller says of one task. Times in seconds since 1970; `restarts` where the transport knows it."""
 
     key: str
     job_id: int
@@ -85,6 +85,7 @@ class Queued:
     started: float | None = None
     node: str = ""
     why: str = ""
+    restarts: int = 0
 
 
 @dataclass(frozen=True)

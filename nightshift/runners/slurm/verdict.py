@@ -80,7 +80,8 @@ def judge(note: Note, index: int, sources: Sources, grace: Grace, absent_for: Ca
     last = starts[-1] if starts else None
     report = TaskReport(note.name, index, JobState.UNKNOWN, restarts=max(0, len(starts or ()) - 1))
     if queued is not None:
-        report = replace(report, host=queued.node, started=queued.started, detail=queued.why)
+        restarts = max(report.restarts, queued.restarts)
+        report = replace(report, host=queued.node, started=queued.started, detail=queued.why, restarts=restarts)
         if queued.state is SlurmState.FAILED:
             if starts is None:
                 return replace(report, detail="failed; the accounting, which knows how, does not answer")

@@ -25,6 +25,7 @@ def test_a_submit_whose_answer_is_lost_is_found_again_and_runs_once(site, array)
     assert site.jobs_of(request.name) == {job_id}
 
 
+@pytest.mark.faults
 def test_a_submit_that_the_controller_reads_later_is_adopted_by_the_next_process(site, array, monkeypatch):
     monkeypatch.setattr("nightshift.runners.slurm.runner.FOUND_WITHIN_S", 1.0)
     request = array("later", {}, {})
@@ -39,6 +40,7 @@ def test_a_submit_that_the_controller_reads_later_is_adopted_by_the_next_process
     assert site.jobs_of(request.name) == {job_id}
 
 
+@pytest.mark.faults
 def test_what_was_cancelled_while_its_submit_hung_does_not_run_on(site, array, monkeypatch):
     monkeypatch.setattr("nightshift.runners.slurm.runner.FOUND_WITHIN_S", 1.0)
     request = array("unwanted", {"until": "never"})
@@ -50,7 +52,7 @@ def test_what_was_cancelled_while_its_submit_hung_does_not_run_on(site, array, m
     assert states_of(wait_for(site, request.name, all_ended)) == [JobState.CANCELLED]
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(120, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("seconds", [2, pytest.param(120, marks=pytest.mark.faults)])
 def test_while_the_controller_is_away_nothing_fails_and_nothing_is_lost(site, array, seconds):
     request = array(f"away_{seconds}", {"until": "go"}, {"until": "go", "code": 3}, {"until": "never"})
     site.runner.submit(request)

@@ -1,0 +1,32 @@
+"""The workflow of the benchmark: submit, wait and collect as they are, of arrays whose tasks need no frames."""
+
+import os
+
+from airflow.sdk import DAG
+
+from nightshift.vocabulary import JobKind
+from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
+from nightshift.workflow.recording import RECORDERS
+from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
+from operators.job_array import JobArray
+
+TASKS = int(os.environ["BENCH_TASKS"])
+
+
+def plan(workplace, subject):
+    """Return one unit a task, without inputs."""
+    units = (PlannedUnit(f"bench/{subject['version']}/{task:02d}", task, (), {}) for task in range(TASKS))
+    return Plan(workplace.survey.site.name, subject.night, tuple(units))
+
+
+PLANNERS[JobKind.MASTER] = plan
+RECORDERS[JobKind.MASTER] = lambda workplace, ending: None
+
+with DAG(
+    "calibrations",
+    schedule=None,
+    start_date=BEFORE_ANY_NIGHT,
+    max_active_runs=16,
+    default_args=task_defaults(),
+):
+    JobArray("master")

@@ -1,0 +1,119 @@
+"""What SLURM's answers mean: no verdict without evidence, and the true one as soon as there is some."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightshift.errors import Retry
+from nightshift.runners.slurm import SlurmRunner
+from nightshift.runners.slurm.nodes import NodeFailures
+from nightshift.runners.slurm.notes import Note, Notes
+from nightshift.runners.slurm.states import SlurmState, job_state
+from nightshift.runners.slurm.transport import Accounted, Queued
+from nightshift.runners.slurm.verdict import Grace, Sources, judge
+from nightshift.vocabulary import JobState
+
+NOTE = Note("a", "a", 1, 1000.0, 100.0, job_id=7)
+LIVE = [state for state in SlurmState if not state.ended]
+ENDED = [state for state in SlurmState if state.ended]
+
+
+def queued(state, **more):
+    return Queued("a", 7, 0, state, 100.0, **more)
+
+
+def start(state, **more):
+    return Accounted("a", 7, 0, state, 100.0, **more)
+
+
+def verdict(row, starts, lasted=0.0):
+    return judge(NOTE, 0, Sources(row, starts), Grace(60, 60, 60), lambda: lasted)
+
+
+@given(st.sampled_from(LIVE), st.sampled_from([None, *SlurmState]), st.floats(0, 1e6))
+def test_while_the_controller_says_that_it_lives_nothing_ends_it(live, accounted, lasted):
+    starts = None if accounted is None else [start(accounted)]
+    assert not verdict(queued(live), starts, lasted).state.ended
+
+
+@given(st.sampled_from([None, SlurmState.FAILED]), st.floats(0, 1e6))
+def test_while_the_accounting_does_not_answer_nothing_that_it_must_explain_ends(state, lasted):
+    assert verdict(queued(state) if state else None, None, lasted).state is JobState.UNKNOWN
+
+
+@pytest.mark.parametrize("state", [s for s in ENDED if s is not SlurmState.FAILED])
+def test_an_end_that_the_controller_names_is_believed_at_once(state):
+    assert verdict(queued(state), ()).state is job_state(state)
+
+
+@pytest.mark.parametrize("stale", [(), [start(SlurmState.RUNNING)], [start(SlurmState.PENDING)]])
+def test_a_task_is_lost_only_when_both_have_denied_it_for_long_enough(stale):
+    assert verdict(None, stale, 59).state is JobState.UNKNOWN
+    assert verdict(None, stale, 61).state is JobState.LOST
+
+
+def test_a_failure_with_exit_code_zero_is_believed_only_when_it_lasts():
+    wrong = [start(SlurmState.FAILED)]
+    assert verdict(None, wrong, 59).state is JobState.UNKNOWN
+    assert verdict(None, wrong, 61).state is JobState.FAILED
+    assert verdict(None, [start(SlurmState.FAILED, exit_signal=9)], 0).state is JobState.NODE_FAILED
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        ({"exit_signal": 9, "memory_mb": 900.0}, JobState.OUT_OF_MEMORY),
+        ({"exit_signal": 9, "memory_mb": 100.0}, JobState.NODE_FAILED),
+        ({"exit_signal": 125}, JobState.OUT_OF_MEMORY),
+        ({"exit_signal": 53}, JobState.NODE_FAILED),
+        ({"exit_signal": 11}, JobState.FAILED),
+        ({"exit_code": 124}, JobState.TIMEOUT),
+        ({"exit_code": 137}, JobState.TIMEOUT),
+        ({"exit_code": 1}, JobState.FAILED),
+    ],
+)
+def test_the_cause_of_a_failure_is_told(end, state):
+    assert verdict(queued(SlurmState.FAILED), [start(SlurmState.FAILED, **end)]).state is state
+
+
+def test_the_last_start_counts_and_those_before_it_are_restarts():
+    report = verdict(None, [start(SlurmState.PREEMPTED), start(SlurmState.COMPLETED, node="n1")])
+    assert (report.state, report.restarts, report.host) == (JobState.DONE, 1, "n1")
+
+
+def test_two_looks_far_apart_are_no_evidence_of_what_was_between(tmp_path):
+    notes = Notes(tmp_path)
+    notes.write(NOTE)
+    looks = [notes.absent_for(NOTE, 0, now, gap_s=60) for now in (1000.0, 1030.0, 1080.0, 2000.0, 2010.0)]
+    assert looks == [0, 30, 80, 0, 10]
+    notes.seen(NOTE)
+    assert notes.absent_for(NOTE, 0, 2020.0, gap_s=60) == 0
+
+
+def test_a_note_that_does_not_read_is_no_unknown_array(tmp_path):
+    notes = Notes(tmp_path)
+    notes.write(NOTE)
+    (notes.folder("a") / "array.json").write_text("{")
+    with pytest.raises(Retry):
+        SlurmRunner(tmp_path).states(frozenset({"a"}))
+
+
+def test_a_node_is_left_out_after_three_losses_and_comes_back(tmp_path):
+    nodes = NodeFailures(tmp_path, failures=3, window_s=100, most=2)
+    for index in (0, 0, 0, 1):
+        nodes.add("n1", "a", index)
+    assert nodes.excluded() == ()
+    nodes.add("n1", "a", 2)
+    assert nodes.excluded() == ("n1",)
+    assert nodes.excluded(time.time() + 101) == ()
+
+
+def test_only_so_many_nodes_are_left_out_the_worst_first(tmp_path):
+    nodes = NodeFailures(tmp_path / "nodes", failures=1, most=2)
+    for node, losses in {"n1": 1, "n2": 3, "n3": 2, "../n4": 1}.items():
+        for index in range(losses):
+            nodes.add(node, "a", index)
+    assert nodes.excluded() == ("n2", "n3")
+    assert [path.name for path in tmp_path.iterdir()] == ["nodes"]
