@@ -14,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 
+from nightshift import __version__
 from nightshift.jobs.contract import Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import bounds_of, layout_of, pointing_wcs
@@ -54,6 +56,8 @@ REASONS_OF = {
     "zero_point_rms": (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED),
     "limiting_magnitude": (Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED),
 }
+PROVENANCE = {"raw": "RAWKEY", "bias": "BIASKEY", "dark": "DARKKEY", "flat": "FLATKEY", "catalogue": "CATKEY"}
+SKY_PX = 96  # pixels along the longer side of the sky that is kept beside the image
 CAUSES = tuple(REASONS_OF)[: tuple(REASONS_OF).index("sources")]  # explain why later steps could not go on
 
 
@@ -138,7 +142,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> Frame:
     for step in CALIBRATE:
         with watch(step.__name__):
             frame = step(frame, Calibrations(**masters), settings)
-    return replace(frame, header={**frame.header, **_told_header(told, seconds)})
+    return replace(frame, header={**frame.header, **_told_header(told, seconds), **_made_from(work)})
 
 
 def _master(work: UnitWork, role: str) -> Frame | None:
@@ -164,6 +168,17 @@ def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:
         header["MJD-OBS"] = float(Time(opened).mjd)
         header["MJD-MID"] = float(Time(opened + timedelta(seconds=seconds / 2)).mjd)
     return {key: value for key, value in header.items() if value is not None and _writable(value)}
+
+
+def _made_from(work: UnitWork) -> dict[str, Any]:
+    """Return the keywords that say what the image was made from, and by which version."""
+    made: dict[str, Any] = {"UNITKEY": work.unit_key, "NSVERS": __version__}
+    for role in ("raw", "bias", "dark", "flat", "catalogue"):
+        item = work.input(role)
+        if item is not None:
+            made[PROVENANCE[role]] = item.key[:68]
+            made[f"{PROVENANCE[role][:3]}SHA"] = item.sha256
+    return made
 
 
 def _writable(value: Any) -> bool:
@@ -264,6 +279,12 @@ def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table |
 
 def _write_calibrated(stream: BinaryIO, measured: Measured) -> None:
     extensions = [measured.psf.to_hdu()] if measured.psf is not None else []
+    if measured.background is not None:
+        level = measured.background.level
+        step = max(1, max(level.shape) // SKY_PX)
+        extensions.append(
+            fits.ImageHDU(np.ascontiguousarray(level[step // 2 :: step, step // 2 :: step]), name="BACKGROUND")
+        )
     write_frame(stream, measured.frame, extensions)
 
 

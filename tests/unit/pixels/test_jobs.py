@@ -1,6 +1,8 @@
 """Jobs: whatever happens to a unit, it leaves a result that says so."""
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 from star_fields import ZERO_POINT, star_field
 
+from nightshift.command_line import main as nightshift
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.__main__ import main
@@ -146,6 +149,34 @@ def test_a_frame_that_breaks_a_bound_is_rejected_with_its_measurements_and_produ
     assert result.metrics["fwhm_px"] > 2.0
     assert not result.metrics["good"]
     assert len(result.products) == 2
+
+
+def test_products_are_fits_that_its_own_verifier_has_nothing_to_say_of(survey, night, tmp_path):
+    folder, _ = night
+    science(survey, tmp_path, [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")])
+    with fits.open(tmp_path / "unit" / "calibrated.fits") as units:
+        header = units["SCI"].header
+        assert (header["CTYPE1"], header["RAWSHA"]) == ("RA---TAN-SIP", sha256_of(folder / "raw.fits"))
+        assert [unit.name for unit in units] == ["PRIMARY", "SCI", "MASK", "VAR", "PSF", "BACKGROUND"]
+    for name in ("calibrated.fits", "sources.fits"):
+        with fits.open(tmp_path / "unit" / name) as units:
+            units.verify("exception")
+        if shutil.which("fitsverify"):
+            said = subprocess.run(["fitsverify", "-q", tmp_path / "unit" / name], capture_output=True, text=True)
+            assert said.stdout.startswith("verification OK"), said.stdout
+
+
+def test_a_page_of_pictures_is_made_of_an_attempts_folder(survey, night, tmp_path, capsys):
+    folder, _ = night
+    unit = unit_of(
+        tmp_path, [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")], told()
+    )
+    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    run_task(tmp_path / "job.json")
+    assert nightshift(["inspect", str(tmp_path / "unit"), "--output", str(tmp_path / "page.html")]) == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("data:image/png;base64,") == 6
+    assert "zero point" in page
 
 
 def noisy(level: float) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""One page of pictures of a reduced quadrant: ``nightshift inspect``."""

@@ -1,0 +1,36 @@
+"""The command ``nightshift inspect``."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+__all__ = ["register"]
+
+
+def register(subparsers: Any) -> None:
+    """Add ``inspect`` to the command line's subparsers."""
+    parser = subparsers.add_parser(
+        "inspect", help="make one page of a reduced quadrant: image, mask, sky, residuals, PSF, quality"
+    )
+    parser.add_argument("unit", help="the unit's key as the ledger has it, or the folder of an attempt")
+    parser.add_argument("--output", type=Path, help="the page (default: inspect-<unit>.html here)")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from nightshift.inspect.gather import from_folder, from_ledger
+    from nightshift.inspect.page import page_of
+
+    folder = Path(options.unit)
+    if (folder / "result.json").is_file():
+        unit = from_folder(folder)
+    else:
+        from nightshift.workplace import open_workplace
+
+        with open_workplace() as workplace:
+            unit = from_ledger(workplace, options.unit)
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in unit.key).strip("-.")
+    target = options.output or Path(f"inspect-{name}.html")
+    target.write_text(page_of(unit), encoding="utf-8")
+    print(target)
+    return 0

@@ -1,0 +1,94 @@
+"""What there is to show of a unit: from the ledger, or from an attempt's folder alone."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nightshift.errors import BadInput
+from nightshift.vocabulary import Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["Inspected", "from_folder", "from_ledger"]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A reduced quadrant.
+
+    Parameters
+    ----------
+    key, state, reason, detail : str
+    files : dict of str to Path
+        Its products by kind; ``calibrated`` and ``sources`` are shown.
+    measurements : dict
+        By name, in the order in which they are shown.
+    warnings, flags : tuple of str
+    seconds : dict of str to float
+        By step, where they are known.
+    """
+
+    key: str
+    state: str
+    reason: str
+    detail: str
+    files: dict[str, Path]
+    measurements: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def from_folder(folder: Path) -> Inspected:
+    """Return what an attempt left in its folder.
+
+    Raises
+    ------
+    BadInput
+        If the result does not read, or has no calibrated image.
+    """
+    try:
+        told = json.loads((folder / "result.json").read_text())
+        files = {p["kind"]: folder / Path(p["name"]).name for p in told["products"]}
+        metrics = dict(told["metrics"])
+        key, state = str(told["unit_key"]), str(told["state"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(Reason.RESULT_INVALID, f"{folder / 'result.json'}: {error}") from error
+    warnings = tuple(map(str, metrics.pop("warnings", ())))
+    numbers = {k: v for k, v in metrics.items() if not isinstance(v, list | dict)}
+    return _with_image(
+        Inspected(
+            key, state, str(told.get("reason") or ""), str(told.get("detail") or ""), files, numbers, warnings,
+            tuple(map(str, told.get("flags", ()))), dict(told.get("seconds", {})),
+        )
+    )  # fmt: skip
+
+
+def from_ledger(workplace: Workplace, unit_key: str) -> Inspected:
+    """Return what the ledger knows of a unit.
+
+    Raises
+    ------
+    BadInput
+        If it knows no such unit, or the unit has no calibrated image on disk.
+    """
+    row = workplace.ledger.row("inspect", "unit", unit_key=unit_key)
+    if row is None:
+        raise BadInput(Reason.INPUT_LOST, f"the ledger knows no unit {unit_key!r}")
+    products = workplace.ledger.rows("inspect", "products", unit_key=unit_key)
+    quality = workplace.ledger.row("inspect", "quality", unit_key=unit_key) or {}
+    warnings = tuple(quality.pop("warnings", ()))
+    files = {p["kind"]: workplace.depot.absolute(p["path"]) for p in products}
+    return _with_image(
+        Inspected(
+            unit_key, row["state"], row["reason"] or "", row["detail"] or "", files, dict(quality), warnings,
+            tuple(map(str, row["flags"] or ())),
+        )
+    )  # fmt: skip
+
+
+def _with_image(unit: Inspected) -> Inspected:
+    path = unit.files.get("calibrated")
+    if path is None or not path.is_file():
+        raise BadInput(Reason.INPUT_LOST, f"{unit.key} has no calibrated image to show")
+    return unit

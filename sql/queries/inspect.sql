@@ -1,0 +1,13 @@
+-- What `nightshift inspect` shows of one quadrant.
+
+-- name: unit
+select unit_key, state::text as state, reason, detail, flags from units where unit_key = :unit_key;
+
+-- name: products
+select kind, path from products where unit_key = :unit_key and deleted_at is null;
+
+-- name: quality
+select fwhm_px, elongation, background, background_rms, zero_point, zero_point_rms, stars_matched,
+    astrometry_rms_arcsec, pointing_offset_arcsec, limiting_magnitude, sources, saturated_fraction, masked_fraction,
+    cosmic_ray_pixels, good, warnings
+from image_quality where unit_key = :unit_key;
