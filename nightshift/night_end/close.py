@@ -9,6 +9,7 @@ from nightshift.night_end.archive import not_archived
 from nightshift.night_end.nights import night_text, put_night
 from nightshift.vocabulary import EventLevel, ImageType, NightState
 from nightshift.workflow.due import due_runs
+from nightshift.workflow.keys import NIGHT_DAG, subject_of_run
 from nightshift.workplace import Workplace
 
 __all__ = [
@@ -160,6 +161,8 @@ def close(workplace: Workplace, night: date) -> NightState:
         CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
     """
     account(workplace, night)
+    of_night = {"site": workplace.survey.site.name, "night": night.isoformat()}
+    workplace.ledger.run("workflow", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(workplace, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
     changed = workplace.ledger.run(

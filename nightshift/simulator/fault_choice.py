@@ -52,8 +52,7 @@ def choose_hits(
     # what needs a whole exposure chooses first
     for request in sorted(requests, key=lambda r: r.fault.hits is not Hits.EXPOSURE):
         random = generator(seed, "fault", request.fault.name, request.selector)
-        for index in range(request.fault.frames):
-            hits.append(draft.choose(request, random, from_end=index))
+        hits.append(draft.choose(request, random))
     return tuple(hits)
 
 
@@ -66,7 +65,7 @@ class _Draft:
         self.taken: set[tuple[int, int]] = set()  # exposure's number, detector
         self.lost: Counter[tuple[int, str, int]] = Counter()  # field, filter, detector
 
-    def choose(self, request: FaultRequest, random: np.random.Generator, *, from_end: int) -> Hit:
+    def choose(self, request: FaultRequest, random: np.random.Generator) -> Hit:
         fault = request.fault
         choices = [
             (exposure, group)
@@ -77,7 +76,7 @@ class _Draft:
         ]
         if not choices:
             raise NeedsOperator(Reason.INTERNAL_ERROR, _none_left(request))
-        if fault.frames > 1:  # a warming camera: the last of the sequence
+        if fault.last:
             exposure, group = choices[-1]
         else:
             least = min(self._cost(*choice) for choice in choices)

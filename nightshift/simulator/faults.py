@@ -65,8 +65,8 @@ class Fault:
     spoil : callable, optional
         ``(transfer, file name, survey) -> None``, for what happens to files. It may rename what is hit, and then
         returns the new name.
-    frames : int
-        How many exposures it hits.
+    last : bool
+        Whether it hits the last exposure of its type, and not one that is drawn.
     loses : bool
         Whether the frame is lost for references.
     """
@@ -79,7 +79,7 @@ class Fault:
     image_type: ImageType = ImageType.SCIENCE
     disturb: Callable[[Exposure, int, Survey], Exposure] | None = None
     spoil: Callable[[Transfer, str, Survey], str | None] | None = None
-    frames: int = 1
+    last: bool = False
     loses: bool = True
 
 
@@ -130,7 +130,8 @@ def _saturated(exposure: Exposure, detector: int, survey: Survey) -> Exposure:
 
 
 def _trailed(exposure: Exposure, detector: int, survey: Survey) -> Exposure:
-    return replace(exposure, ellipticity=(0.5, 0.0))
+    # almost five times as long as wide, and so much light on so many more pixels
+    return replace(exposure, seeing_arcsec=1.4 * exposure.seeing_arcsec, ellipticity=(0.65, 0.0))
 
 
 def _half_a_degree_off(exposure: Exposure, detector: int, survey: Survey) -> Exposure:
@@ -233,8 +234,8 @@ _ENTRIES = (
     Fault("satellite_trails", "Three satellites cross every detector.", Reason.SATELLITE_TRAIL,
           Ends.FLAGGED, Hits.EXPOSURE, disturb=_satellites, loses=False),
     # pixels of calibrations
-    Fault("warm_darks", "The camera warmed while the last two darks were taken.", Reason.UNLIKE_ITS_FELLOWS,
-          Ends.KEPT_OUT, Hits.EXPOSURE, ImageType.DARK, disturb=_warm, frames=2, loses=False),
+    Fault("warm_darks", "The camera warmed while the last dark was taken.", Reason.UNLIKE_ITS_FELLOWS,
+          Ends.KEPT_OUT, Hits.EXPOSURE, ImageType.DARK, disturb=_warm, last=True, loses=False),
     Fault("flat_in_another_filter", "One flat of a sequence was taken in another filter.", Reason.FILTER_MISMATCH,
           Ends.KEPT_OUT, Hits.EXPOSURE, ImageType.FLAT, disturb=_other_filter, loses=False),
 )  # fmt: skip

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,9 +116,14 @@ class FaultNight:
         submit(self.workplace, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
         collect(self.workplace, self.runner, JobKind(kind), request.conf, final=False)
 
+    def begin(self) -> None:
+        """Begin to close the night, as the workflow does that is due."""
+        (request,) = [r for r in due_runs(self.workplace) if r.dag_id == NIGHT_DAG]
+        mark_requested(self.workplace, request)
+        begin_closing(self.workplace, self.made.night, signal=request.conf["signal"])
+
     def end(self) -> NightState:
-        """Close the night, as the last workflow does."""
-        begin_closing(self.workplace, self.made.night, signal="manifest")
+        """Close the night, as the workflow does."""
         self.work()
         post(self.workplace, brokers=self.brokers)
         over, why = may_close(self.workplace, self.made.night)
@@ -132,12 +139,13 @@ class FaultNight:
         self.bring(self.made.files)
         self.work()
         self.bring([self.made.manifest])
-        begin_closing(self.workplace, self.made.night, signal="manifest")
+        self.begin()
         self.bring(self.made.after_manifest)
         self.states = [self.end()]
         if self.made.after_closing:
             self.bring(self.made.after_closing)
-            assert NIGHT_DAG in {r.dag_id for r in due_runs(self.workplace)}, "the night did not open again"
+            self.work()
+            self.begin()
             self.states.append(self.end())
 
     def outcomes(self) -> dict[str, list[FaultOutcome]]:
@@ -148,8 +156,11 @@ class FaultNight:
         return found
 
 
-def played_night(ledger: Ledger, folder: Path, scale: NightScale, *faults: str, seed: int = 1) -> FaultNight:
-    """Simulate a night with faults and play it to its end."""
+@contextmanager
+def played_night(
+    ledger: Ledger, folder: Path, scale: NightScale, *faults: str, seed: int = 1
+) -> Iterator[FaultNight]:
+    """Simulate a night with faults and play it to its end; its broker stays for the block."""
     made = simulate_night(
         load_survey("demo"), folder / "night", seed=seed, scale=scale, faults=read_requests(faults),
         processes=os.cpu_count() or 1,
@@ -164,7 +175,7 @@ def played_night(ledger: Ledger, folder: Path, scale: NightScale, *faults: str, 
             made, Workplace(survey, ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
         )
         night.play()
-    return night
+        yield night
 
 
 def line_of(night: FaultNight, outcome: FaultOutcome) -> bool:

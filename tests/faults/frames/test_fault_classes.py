@@ -1,4 +1,7 @@
-"""One fault of each class in a small night, in every `make test`; the whole matrix is in `test_fault_matrix`."""
+"""One fault of each class in a small night, in every `make test`; the whole matrix is in `test_fault_matrix`.
+
+The tests follow one another: the last ones dispose of what the night left.
+"""
 
 import pytest
 from fault_night import line_of, played_night
@@ -6,7 +9,9 @@ from fault_night import line_of, played_night
 from nightshift.simulator import NightScale
 from nightshift.simulator.fault_table import IN_MAKE_TEST
 from nightshift.simulator.faults import FAULTS, Ends
-from nightshift.vocabulary import NightState
+from nightshift.vocabulary import NightState, Reason
+from nightshift.workflow.explain import explain
+from nightshift.workflow.overrides import dispose, read_disposal
 
 pytestmark = pytest.mark.integration
 
@@ -15,7 +20,8 @@ SCALE = NightScale(fields=1, filters=1, visits=8, biases=5, darks=7, flats=5, sh
 
 @pytest.fixture(scope="module")
 def night(module_ledger, tmp_path_factory):
-    return played_night(module_ledger, tmp_path_factory.mktemp("night"), SCALE, *IN_MAKE_TEST, seed=2)
+    with played_night(module_ledger, tmp_path_factory.mktemp("night"), SCALE, *IN_MAKE_TEST, seed=2) as night:
+        yield night
 
 
 def test_every_place_where_faults_end_has_a_case_here():
@@ -37,3 +43,35 @@ def test_the_night_closes_before_and_after_the_late_file(night):
 def test_nothing_is_left_in_the_inbox_and_nothing_was_written_outside(night):
     assert [path.name for path in night.workplace.inbox.iterdir()] == []
     assert not list(night.workplace.inbox.parent.rglob("pwned"))
+
+
+def say(night, verdict, thing):
+    request = read_disposal({"frame": thing, "verdict": verdict, "explanation": "looked at by eye"})
+    return dispose(night.workplace, request, operator="mira")
+
+
+def units_of(night, name):
+    return night.workplace.ledger.rows("stack", "units_of_file", file_name=name)
+
+
+def test_a_file_that_an_operator_takes_out_of_quarantine_is_reduced_and_the_night_closes_once_more(night):
+    (name,) = night.outcomes()["flipped_bit"][0].files
+    assert units_of(night, name) == []
+    say(night, "accept", name)
+    night.work()
+    units = units_of(night, name)
+    assert {unit["state"] for unit in units} == {"processed"}
+    assert all(Reason.OPERATOR_ACCEPTED in unit["flags"] for unit in units)
+    night.begin()
+    assert night.end() is NightState.CLOSED
+    story = "\n".join(explain(night.workplace, name))
+    assert "accepted by mira" in story and "looked at by eye" in story and "attempt 1 of science/" in story
+
+
+def test_a_frame_that_an_operator_rejects_is_rejected_in_the_mail_and_the_night_closes_once_more(night):
+    (name,) = night.outcomes()["unlisted"][0].files
+    say(night, "reject", name)
+    assert {(unit["state"], unit["reason"]) for unit in units_of(night, name)} == {("rejected", "operator_rejected")}
+    night.begin()
+    assert night.end() is NightState.CLOSED
+    assert "An operator rejected it." in night.report.text

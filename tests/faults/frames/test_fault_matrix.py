@@ -14,7 +14,8 @@ SCALE = NightScale(fields=1, filters=1, visits=26, biases=5, darks=8, flats=6, s
 
 @pytest.fixture(scope="module")
 def night(module_ledger, tmp_path_factory):
-    return played_night(module_ledger, tmp_path_factory.mktemp("night"), SCALE, "all")
+    with played_night(module_ledger, tmp_path_factory.mktemp("night"), SCALE, "all") as night:
+        yield night
 
 
 @pytest.mark.parametrize("name", FAULTS)

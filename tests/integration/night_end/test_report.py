@@ -93,6 +93,15 @@ def test_a_correction_is_a_mail_of_its_own_that_answers_the_first(workplace, fil
     assert second["Subject"].startswith("Corrected: ")
 
 
+def test_a_night_that_changed_since_its_mail_is_mailed_again_as_a_correction(workplace, filled, sink):
+    server, folder = sink
+    send_report(workplace, NIGHT, server=server)
+    filled.query("update units set ended_at = now() where quadrant = 2")
+    for _ in range(2):
+        send_report(workplace, NIGHT, server=server)
+    assert [mail["Subject"].startswith("Corrected: ") for mail in mails(folder)] == [False, True]
+
+
 def test_a_mail_server_that_is_away_leaves_the_report_and_the_mail_goes_later(workplace, filled, sink):
     server, folder = sink
     with pytest.raises(Retry, match="did not take the mail"):

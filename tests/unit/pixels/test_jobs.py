@@ -179,6 +179,16 @@ def test_a_page_of_pictures_is_made_of_an_attempts_folder(survey, night, tmp_pat
     assert "zero point" in page
 
 
+def test_what_the_checks_say_of_a_frame_that_a_person_accepted_is_a_flag(survey, night, tmp_path):
+    folder, _ = night
+    strict = survey.model_copy(update={"thresholds": (Thresholds(name="fwhm_px", fail=(0.5, 2.0)),)})
+    inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    result = science(strict, tmp_path, inputs, overruled=True)
+    assert (result.state, result.reason) == (AttemptState.SUCCEEDED, None)
+    assert set(result.flags) == {Reason.OPERATOR_ACCEPTED, Reason.SEEING_TOO_POOR}
+    assert not result.metrics["good"]  # so that it is in no reference
+
+
 def noisy(level: float) -> np.ndarray:
     return np.full(SHAPE, level) + np.random.default_rng(3).normal(0, 14, SHAPE)
 
@@ -258,7 +268,7 @@ def test_what_was_known_before_stays_flagged(survey, night, tmp_path):
 # --- masters -------------------------------------------------------------------------------------------------
 
 
-def master(survey, tmp_path, kind, frames, extra=(), **changes):
+def master(survey, tmp_path, kind, frames, extra=(), overruled=None, **changes):
     inputs = [given("raw", path, path.name) for path, _ in frames]
     listed = [
         {
@@ -267,6 +277,7 @@ def master(survey, tmp_path, kind, frames, extra=(), **changes):
             "filter": name,
             "exposure_s": 5.0,
             "shutter_open": "2026-01-16T00:00:00",
+            "overruled": path.name == overruled,
         }
         for path, name in frames
     ]
@@ -295,6 +306,12 @@ def test_a_flat_of_another_filter_and_an_unreadable_one_are_named_and_left_out(s
     flat = read_frame(tmp_path / "unit" / "flat.fits")
     assert float(np.median(flat.image)) == pytest.approx(1.0)
     assert result.products[0].kind == "flat"
+
+
+def test_a_calibration_frame_that_a_person_accepted_is_in_the_master(survey, tmp_path):
+    frames = calibration_frames(tmp_path, [40000.0] * 5 + [100.0], ["r"] * 6)
+    result = master(survey, tmp_path, "flat", frames, overruled=frames[5][0].name)
+    assert [row["accepted"] for row in result.rows["frames"]] == [True] * 6
 
 
 def test_too_few_good_frames_are_no_master(survey, tmp_path):
