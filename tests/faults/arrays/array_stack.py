@@ -35,7 +35,7 @@ __all__ = ["Calibration", "Cluster", "running_cluster", "wait_for"]
 
 HERE = Path(__file__).parent
 MIDNIGHT = datetime(2026, 1, 16, 8, tzinfo=UTC)  # local midnight at the demo site, in the first night
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 FRAMES = 2  # of a calibration set
 FIRST_NIGHT = date(2026, 1, 15)
 ANSWER_LOST = """
@@ -135,9 +135,10 @@ class Cluster:
         return self.machine.supervisor.states()[part][1]
 
     def kill_tasks(self) -> int:
-        """End every process that works on a task of Airflow; return how many."""
-        workers = psutil.Process(self.part_pid("scheduler")).children(recursive=True)
-        tasks = [process for process in workers if "task" in " ".join(_title(process)).lower()]
+        """End every process that works on a task of Airflow, with whoever watches it; return how many."""
+        below = psutil.Process(self.part_pid("scheduler")).children(recursive=True)
+        titles = {process: " ".join(_title(process)) for process in below}
+        tasks = [process for process, title in titles.items() if "airflow worker" in title and "<idle>" not in title]
         for process in tasks:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)

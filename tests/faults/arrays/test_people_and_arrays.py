@@ -99,7 +99,7 @@ def test_what_was_marked_failed_while_the_triggerer_was_dead_is_found_by_the_rea
     cluster.api.post(
         "/api/v2/dags/reap_arrays/dagRuns", json={"dag_run_id": f"by_hand_{array}", "logical_date": None}
     ).raise_for_status()
-    biases.wait_gone(array, 30)
+    biases.wait_gone(array, 60)
     wait_for(lambda: {row["reason"] for row in biases.attempts} == {"cancelled"}, "the ledger says why")
     kinds = {row["kind"] for row in cluster.rows("select kind from events where subject = %s", array)}
     assert "stopped_run_reaped" in kinds
