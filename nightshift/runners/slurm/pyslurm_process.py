@@ -44,7 +44,7 @@ def _submit(pyslurm: Any, order: dict[str, Any]) -> int:
     description = pyslurm.JobSubmitDescription(
         name=order["key"], comment=order["key"], script=order["script"], script_args=order["arguments"],
         array=f"0-{order['tasks'] - 1}", ntasks=1, cpus_per_task=order["cores"], nice=order["nice"],
-        memory_per_node=f"{order['memory_mb']}M", time_limit=str(order["minutes"]),
+        memory_per_node=f"{order['memory_mb']}M", time_limit=order["minutes"],
         working_directory=order["folder"], standard_output=order["output"], environment=order["environment"],
         is_requeueable=order["requeue"], log_files_open_mode="append", kill_on_invalid_dependency=True,
         **{name: order[name] for name in ("partitions", "qos", "account", "excluded_nodes") if order.get(name)},
@@ -60,7 +60,7 @@ def _queue(pyslurm: Any) -> Iterator[dict[str, Any]]:
             yield {
                 "key": job.name, "job_id": job.array_id, "index": index, "state": str(job.state),
                 "submitted": job.submit_time or 0, "started": job.start_time, "node": job.batch_host or "",
-                "why": job.state_reason or "", "restarts": job.requeue_count or 0,
+                "why": (job.state_reason or "").replace("None", ""), "restarts": job.requeue_count or 0,
             }  # fmt: skip
 
 

@@ -86,6 +86,9 @@ def judge(note: Note, index: int, sources: Sources, grace: Grace, absent_for: Ca
             if starts is None:
                 return replace(report, detail="failed; the accounting, which knows how, does not answer")
             return _failed(report, note, last, grace, absent_for)
+        lags = note.requeue and queued.state.ended and starts is not None and not _is_same_start(queued, last)
+        if lags and absent_for() < grace.cause_s:
+            return replace(report, detail="ended; the accounting does not say yet how often it was begun")
         return replace(report, state=job_state(queued.state))
     if starts is None:
         return replace(report, detail="the controller does not know it, and the accounting does not answer")
@@ -119,6 +122,10 @@ def _absent(
     if lasted < grace.lost_s:
         return replace(report, detail="neither the controller nor the accounting knows it")
     return replace(report, state=JobState.LOST, detail=f"known to nobody for {lasted:.0f} s")
+
+
+def _is_same_start(queued: Queued, last: Accounted | None) -> bool:
+    return last is not None and last.state is queued.state and last.started == queued.started
 
 
 def _is_doubtful(start: Accounted) -> bool:

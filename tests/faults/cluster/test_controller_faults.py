@@ -52,7 +52,8 @@ def test_what_was_cancelled_while_its_submit_hung_does_not_run_on(site, array, m
     assert states_of(wait_for(site, request.name, all_ended)) == [JobState.CANCELLED]
 
 
-@pytest.mark.parametrize("seconds", [2, pytest.param(120, marks=pytest.mark.faults)])
+@pytest.mark.faults
+@pytest.mark.parametrize("seconds", [5, 120])
 def test_while_the_controller_is_away_nothing_fails_and_nothing_is_lost(site, array, seconds):
     request = array(f"away_{seconds}", {"until": "go"}, {"until": "go", "code": 3}, {"until": "never"})
     site.runner.submit(request)

@@ -7,6 +7,7 @@ from pathlib import Path
 from nightshift.cluster import Cluster
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm.cli import CliTransport
+from nightshift.runners.slurm.transport import Transport
 from nightshift.runners.slurm.verdict import Grace
 
 STUB = Path(__file__).with_name("runner_stub.py")
@@ -16,9 +17,9 @@ PARTITION = "pair"
 class SlurmSite:
     """Node n0 of a cluster, which lives longer than the test."""
 
-    def __init__(self, folder: Path, cluster: Cluster):
+    def __init__(self, folder: Path, cluster: Cluster, transport: Transport | None = None):
         self.cluster = cluster
-        self.transport = CliTransport({**os.environ, **cluster.environment})
+        self.transport = transport or CliTransport({**os.environ, **cluster.environment})
         self.runner = SlurmRunner(
             folder / "spool", self.transport, command=(sys.executable, "-S", str(STUB)), partition=PARTITION,
             grace=Grace(lost_s=5, doubtful_s=15, cause_s=10),

@@ -71,7 +71,7 @@ def test_a_submit_says_all_that_sbatch_is_told(transport, record, order):
     assert (fields["name"], fields["comment"], fields["array"]) == ("key", "key", "0-2")
     assert fields["script_args"][1:] == ["61", "python", "job.json"]
     assert Path(fields["script"]).read_text().startswith("#!")
-    assert (fields["memory_per_node"], fields["time_limit"], fields["cpus_per_task"]) == ("500M", "3", 2)
+    assert (fields["memory_per_node"], fields["time_limit"], fields["cpus_per_task"]) == ("500M", 3, 2)
     assert (fields["is_requeueable"], fields["log_files_open_mode"]) == (False, "append")
     assert (fields["partitions"], fields["excluded_nodes"]) == (["night"], ["n1", "n2"])
     assert fields["standard_output"].endswith("100%%/%a.log")

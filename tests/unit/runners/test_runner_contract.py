@@ -11,17 +11,43 @@ import pytest
 from runner_site import LocalSite, all_ended, begun, gone, request_maker, states_of, wait_for
 from slurm_site import SlurmSite
 
+from nightshift.errors import NeedsOperator
 from nightshift.runners.base import ArrayRequest
+from nightshift.runners.slurm.pyslurm_transport import PyslurmTransport
 from nightshift.vocabulary import JobState
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.integration)])
-def site(request, tmp_path) -> Iterator[LocalSite | SlurmSite]:
+@pytest.fixture
+def local_site(tmp_path) -> LocalSite:
+    """The pool of one machine."""
+    return LocalSite(tmp_path)
+
+
+@pytest.fixture
+def slurm_site(tmp_path, slurm_cluster) -> SlurmSite:
+    """SLURM by its own commands."""
+    return SlurmSite(tmp_path, slurm_cluster)
+
+
+@pytest.fixture
+def pyslurm_site(tmp_path, slurm_cluster, monkeypatch) -> Iterator[SlurmSite]:
+    """SLURM by pyslurm, which few machines have: `test_pyslurm_transport` holds its contract everywhere."""
+    monkeypatch.setenv("SLURM_CONF", str(slurm_cluster.conf))
+    transport = PyslurmTransport()
+    try:
+        transport.queue()
+    except NeedsOperator as error:
+        pytest.skip(str(error))
+    yield SlurmSite(tmp_path, slurm_cluster, transport)
+    transport.close()
+
+
+@pytest.fixture(
+    params=["local", *(pytest.param(kind, marks=pytest.mark.integration) for kind in ("slurm", "pyslurm"))]
+)
+def site(request) -> Iterator[LocalSite | SlurmSite]:
     """Machinery that runs, and goes away after the test."""
-    if request.param == "slurm":
-        made = SlurmSite(tmp_path, request.getfixturevalue("slurm_cluster"))
-    else:
-        made = LocalSite(tmp_path)
+    made = request.getfixturevalue(f"{request.param}_site")
     made.start()
     yield made
     made.stop()

@@ -1,6 +1,7 @@
 """What SLURM's answers mean: no verdict without evidence, and the true one as soon as there is some."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,19 @@ def test_the_cause_of_a_failure_is_told(end, state):
 def test_the_last_start_counts_and_those_before_it_are_restarts():
     report = verdict(None, [start(SlurmState.PREEMPTED), start(SlurmState.COMPLETED, node="n1")])
     assert (report.state, report.restarts, report.host) == (JobState.DONE, 1, "n1")
+
+
+def test_work_that_may_be_displaced_ends_when_it_is_known_how_often_it_was_begun():
+    note, row = replace(NOTE, requeue=True), queued(SlurmState.COMPLETED, started=120.0)
+    displaced = start(SlurmState.PREEMPTED, started=110.0)
+
+    def ask(starts, lasted):
+        return judge(note, 0, Sources(row, starts), Grace(60, 60, 60), lambda: lasted)
+
+    assert ask([displaced], 0).state is JobState.UNKNOWN
+    report = ask([displaced, start(SlurmState.COMPLETED, started=120.0)], 0)
+    assert (report.state, report.restarts) == (JobState.DONE, 1)
+    assert ask([displaced], 61).state is ask(None, 0).state is JobState.DONE
 
 
 def test_two_looks_far_apart_are_no_evidence_of_what_was_between(tmp_path):
