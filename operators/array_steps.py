@@ -58,12 +58,15 @@ def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int
         )
 
 
-def end_wait(*, run_id: str, task_id: str, array: str) -> str:
+def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
     """Do with the arrays of a run what a person meant who ended its wait, and return what that was.
+
+    A triggerer that was thought dead is told to end its triggers too, once another has taken them over: then the
+    same try of the wait is still deferred, and nobody meant anything.
 
     Parameters
     ----------
-    task_id : str
+    task_id, try_number : str, int
         The wait's.
     array : str
         The one that it waited for: what was handed in after it belongs to later tries and is left alone.
@@ -76,6 +79,8 @@ def end_wait(*, run_id: str, task_id: str, array: str) -> str:
     wait = (tasks or {}).get(task_id)
     if wait is not None and wait.state == "success":
         return f"the wait was marked as a success: {array} goes on"
+    if wait is not None and (wait.state, wait.try_number) == ("deferred", try_number):
+        return f"another triggerer has taken the wait over: {array} goes on"
     runner = runner_from_environment()
     with open_workplace() as workplace:
         rows = workplace.ledger.rows("workflow", "owned_up_to", array_name=array, airflow_run=run_id)

@@ -95,7 +95,10 @@ class ArrayTrigger(BaseTrigger):
         instance = self.task_instance
         if self._array is None or instance is None:
             return
-        ending = partial(end_wait, run_id=instance.run_id, task_id=instance.task_id, array=self._array)
+        ending = partial(
+            end_wait, run_id=instance.run_id, task_id=instance.task_id, try_number=instance.try_number,
+            array=self._array,
+        )  # fmt: skip
         self.log.info("%s", await asyncio.get_running_loop().run_in_executor(ENDINGS, ending))
 
 

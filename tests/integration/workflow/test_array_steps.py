@@ -57,7 +57,7 @@ def exposure(night):
 
 
 def end_wait(exposure, array):
-    return array_steps.end_wait(run_id=exposure.run_id, task_id=WAIT, array=array)
+    return array_steps.end_wait(run_id=exposure.run_id, task_id=WAIT, try_number=1, array=array)
 
 
 def test_marked_failed_the_jobs_go_and_the_units_say_why(night, exposure, airflow):
@@ -72,6 +72,13 @@ def test_marked_failed_the_jobs_go_and_the_units_say_why(night, exposure, airflo
 def test_marked_a_success_the_jobs_go_on(night, exposure, airflow):
     array = night.start(exposure)
     airflow.tasks[WAIT] = TaskState("success", 1, 3)
+    assert "goes on" in end_wait(exposure, array)
+    assert night.runner.cancelled == []
+
+
+def test_a_wait_that_only_moved_to_another_triggerer_takes_nothing_along(night, exposure, airflow):
+    array = night.start(exposure)
+    airflow.tasks[WAIT] = TaskState("deferred", 1, 3)
     assert "goes on" in end_wait(exposure, array)
     assert night.runner.cancelled == []
 

@@ -171,4 +171,4 @@ def test_only_a_persons_deed_and_no_restart_of_the_triggerer_touches_the_jobs(wa
 
     asyncio.run(scenario())
     assert runner.cancelled == []
-    assert ended == [{"run_id": "exposure__1", "task_id": "science.wait", "array": "a"}]
+    assert ended == [{"run_id": "exposure__1", "task_id": "science.wait", "try_number": 1, "array": "a"}]
