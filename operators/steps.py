@@ -160,11 +160,13 @@ def request_due(workplace: Any) -> int:
 
 
 def _sweep(workplace: Any) -> None:
+    from nightshift.alerts.turns import release_all_in_turn
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import sweep
 
     for summary in sweep(workplace, runner_from_environment()):
         log.info("swept up %s", summary)
+    release_all_in_turn(workplace)
     _post(workplace)
 
 
@@ -283,6 +285,7 @@ def why_night_may_close(night: date) -> str | None:
 
 def settle_night(night: str) -> str:
     """Post what is released, take in what has a result, and give up what has none and the deadline allows."""
+    from nightshift.alerts.turns import release_all_in_turn
     from nightshift.night_end.close import fail_stragglers, in_flight
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import give_up
@@ -294,6 +297,7 @@ def settle_night(night: str) -> str:
         if in_flight(workplace, day):
             give_up(workplace, runner_from_environment(), workplace.survey.site.name, day)
             given_up = fail_stragglers(workplace, day)
+        release_all_in_turn(workplace, at_once=True)
         return f"{given_up} units given up; alerts: {_post(workplace)}"
 
 

@@ -1,7 +1,7 @@
 """What was seen before at the place of a detection, and how often it was looked at.
 
 The history follows the sky's time, not the order of processing: it holds what has its shutter opened before the
-alert's own, as far as the ledger knows it when the alert is made.
+alert's own and has had its turn before it (`nightshift.alerts.turns`), so that it is the same at any pace.
 """
 
 from collections import defaultdict
@@ -88,6 +88,7 @@ def _past_searches(ledger: Ledger, one: Search, since) -> list[Search]:
     rows = ledger.rows(
         "alerts", "searches_of_field",
         instrument=one.instrument, field=one.field, campaign=one.campaign, since=since, before=one.shutter_open,
+        turn=one.turn,
     )  # fmt: skip
     return [Search(**row) for row in rows]
 
@@ -97,7 +98,7 @@ def _earlier_detections(ledger: Ledger, survey: Survey, one: Search, since, rows
     radius = survey.alerts.match_radius_arcsec
     near = ledger.rows(
         "alerts", "detections_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open,
+        **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open, turn=one.turn,
     )  # fmt: skip
     return _within(rows, near, radius)
 
@@ -115,12 +116,12 @@ def _counts(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: S
     one, radius = searches[rows[0]["unit_key"]], survey.alerts.match_radius_arcsec
     near = ledger.rows(
         "alerts", "detection_times_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, until=one.shutter_open,
+        **windows_of(_places(rows), radius), campaign=one.campaign, until=one.shutter_open, turn=one.turn,
     )  # fmt: skip
     looked = {
         (row["detector"], row["quadrant"]): row["searches"]
         for row in ledger.rows("alerts", "searches_so_far", instrument=one.instrument, field=one.field,
-                               campaign=one.campaign, until=one.shutter_open)
+                               campaign=one.campaign, until=one.shutter_open, turn=one.turn)
     }  # fmt: skip
     detections = _within(rows, near, radius)
     counts = {}

@@ -11,6 +11,7 @@ __all__ = ["SCHEMA_VERSION", "alert_schema", "nullable", "record_fields"]
 SCHEMA_VERSION = "4.02"
 FOLDER = Path(__file__).with_name("schemas")
 ORDER = ("cutout", "fp_hist", "prv_candidate", "candidate", "alert")  # what is named comes before who names it
+KEYS = ("type", "name", "namespace", "fields", "doc")  # of a schema, in the order in which every process writes them
 
 
 @cache
@@ -40,4 +41,12 @@ def _types(record: str) -> list[tuple[str, Any]]:
 
 def _load(records: tuple[str, ...]) -> dict[str, Any]:
     parsed = load_schema_ordered([str(FOLDER / f"{name}.avsc") for name in records])
-    return cast(dict[str, Any], parsed)
+    return cast(dict[str, Any], _in_order(parsed))
+
+
+def _in_order(value: Any) -> Any:
+    """Return a schema with its keys in one order: the parser leaves them in that of a set, another in each process."""
+    if isinstance(value, dict):
+        places = {key: (KEYS.index(key) if key in KEYS else len(KEYS), key) for key in value}
+        return {key: _in_order(value[key]) for key in sorted(value, key=places.__getitem__)}
+    return [_in_order(item) for item in value] if isinstance(value, list) else value

@@ -39,6 +39,7 @@ class Search:
     reference_version: int
     reference_frames: int
     difference_path: str | None
+    turn: datetime  # its place in the order of its field's alerts
 
 
 def searches_of(ledger: Ledger, unit_keys: list[str]) -> dict[str, Search]:

@@ -13,6 +13,7 @@ __all__ = ["Column", "Table", "page", "read_tables"]
 
 SECTION = re.compile(r"^-- (.+?) -{10,}$")
 TABLE = re.compile(r"^create table (\w+) \((.*)$")
+ADDED = re.compile(r"^alter table (\w+) add column (\w+) (.+?);(?: -- (.*))?$")
 COLUMN = re.compile(r"^    (\w+) (.+?),?(?: -- (.*))?$")
 NOT_COLUMNS = ("primary", "unique", "foreign", "check", "constraint", "exclude")
 INTRODUCTION = """\
@@ -55,7 +56,7 @@ class Table:
 
 
 def read_tables(sql: str) -> list[Table]:
-    """Return the tables that a migration creates, in its order."""
+    """Return the tables that the migrations create, in their order, with the columns that later ones add."""
     tables: list[Table] = []
     comment: list[str] = []
     section, inside = "Basics", False
@@ -66,6 +67,9 @@ def read_tables(sql: str) -> list[Table]:
             said = match[2].partition("--")[2].strip()
             tables.append(Table(match[1], section, _sentence([*comment, said] if said else comment)))
             comment, inside = [], True
+        elif match := ADDED.match(line):
+            table = next(table for table in tables if table.name == match[1])
+            table.columns.append(Column(match[2], match[3], match[4] or ""))
         elif inside and line.startswith(")"):
             inside = False
         elif inside:

@@ -32,7 +32,7 @@ Signal = Literal["manifest", "clock", "operator"]
 class InFlight:
     """Something of the night that is still under way."""
 
-    kind: str  # exposure, unit, attempt, alert
+    kind: str  # exposure, unit, attempt, difference, alert
     subject: str
     state: str
 
@@ -79,6 +79,7 @@ def in_flight(workplace: Workplace, night: date) -> list[InFlight]:
         ("unit", "units_in_flight", {}),
         ("run", "runs_in_flight", {"stale_s": policy.soft_deadline_s + policy.hard_deadline_s}),
         ("attempt", "attempts_in_flight", {}),
+        ("difference", "turns_in_flight", {}),
         ("alert", "outbox_in_flight", {}),
     )
     found = [

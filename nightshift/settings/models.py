@@ -251,6 +251,7 @@ class AlertPolicy(Table):
     history_days: Positive = 30.0
     signal_to_noise: Positive = 5.0
     at_most_per_unit: Annotated[int, Key(ge=1, le=999)] = 200  # more is a flood
+    turn_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of turn
     topic: str = "{survey}_{night}_programid{program_id}"
     program_id: int = 1
     missing: Literal["sentinels", "nulls"] = "sentinels"

@@ -1,6 +1,6 @@
-"""What is done once the quadrants of an exposure are in: their alerts are released, behind the flood guard."""
+"""What is done once quadrants of an exposure are in: the alerts of its field that have their turn are released."""
 
-from nightshift.alerts import release
+from nightshift.alerts.turns import release_in_turn
 from nightshift.vocabulary import JobKind
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
@@ -9,16 +9,15 @@ __all__ = ["gather"]
 
 
 def gather(workplace: Workplace, subject: Subject) -> None:
-    """Release the candidates of an exposure's quadrants that ended. May run again; quadrants that come later follow.
+    """Release what has its turn in the field of an exposure. May run again; quadrants that come later follow.
 
-    `release` guards against floods: a quadrant with more alerts than the sky can have is withheld, and a human is
+    The release guards against floods: a quadrant with more alerts than the sky can have is withheld, and a human is
     called.
     """
     if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
         return
-    rows = workplace.ledger.rows(
-        "workflow", "units_to_release",
-        instrument=subject["instrument"], exposure_id=subject["exposure_id"], campaign=subject.campaign,
-    )  # fmt: skip
-    if rows:
-        release(workplace, [row["unit_key"] for row in rows])
+    exposure = workplace.ledger.row(
+        "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    )
+    if exposure is not None:
+        release_in_turn(workplace, exposure["instrument"], exposure["field"], subject.campaign)

@@ -50,18 +50,86 @@ set object_id = n.object_id
 from unnest(:candids::bigint[], :times::timestamptz[], :names::text[]) as n (candid, shutter_open, object_id)
 where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is null;
 
+-- name: lock_field
+select pg_advisory_lock(hashtext('nightshift.turns'), hashtext(:field_of));
+
+-- name: unlock_field
+select pg_advisory_unlock(hashtext('nightshift.turns'), hashtext(:field_of));
+
+-- name: fields_awaiting_turns
+-- Where something waits for its turn.
+select distinct e.instrument, e.field, d.campaign
+from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+where d.released_at is null and d.state = 'processed' and u.state = 'processed'
+order by e.instrument, e.field, d.campaign;
+
+-- name: next_turn
+-- The differences of the exposure whose turn in its field is next, and whether something that comes before it in the
+-- order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is there or
+-- for which enough good frames are there.
+with visits as (
+    select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
+    from exposures e join nights n using (site, night) join units u using (instrument, exposure_id)
+    where e.instrument = :instrument and e.field = :field and e.image_type = 'science' and u.campaign = :campaign
+        and n.state in ('open', 'closing')
+), coming as (
+    select g.filter, g.detector, g.quadrant, g.shutter_open as last_member
+    from (
+        select e.filter, u.detector, u.quadrant, e.shutter_open,
+            row_number() over (partition by e.filter, u.detector, u.quadrant
+                order by e.shutter_open, e.exposure_id) as place
+        from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
+        where :serves_now and e.instrument = :instrument and e.field = :field and u.campaign = 'live'
+            and u.tier = 'processed' and u.state = 'processed' and q.good
+            and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
+                and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter)) g
+    where g.place = :at_least
+), undifferenced as (
+    select v.* from visits v
+    where v.state = 'processed'
+        and not exists (select from differences d where d.unit_key = v.unit_key and d.campaign = :campaign)
+), still_open as (
+    select v.shutter_open as turn, v.shutter_open, v.exposure_id from visits v where v.state in ('pending', 'running')
+    union all
+    select turn_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
+    from undifferenced v join reference_images r on r.instrument = :instrument and r.field = :field
+        and r.detector = v.detector and r.quadrant = v.quadrant and r.filter = v.filter and r.state = 'in_service'
+        and r.valid_from <= v.shutter_open and (r.valid_to is null or r.valid_to > v.shutter_open)
+    union all
+    select greatest(v.shutter_open, c.last_member), v.shutter_open, v.exposure_id
+    from undifferenced v join coming c using (filter, detector, quadrant)
+), waiting as (
+    select d.unit_key, coalesce(d.turn, e.shutter_open) as turn, e.shutter_open, e.exposure_id,
+        steady_age_s(d.ended_at) as waited_s
+    from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+    where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
+        and u.state = 'processed' and d.released_at is null
+), first as (
+    select turn, shutter_open, exposure_id from waiting order by turn, shutter_open, exposure_id limit 1
+)
+select w.unit_key, w.exposure_id, w.waited_s, (
+    select o.exposure_id from still_open o
+    where (o.turn, o.shutter_open, o.exposure_id) < (w.turn, w.shutter_open, w.exposure_id)
+    order by o.turn, o.shutter_open, o.exposure_id limit 1) as waits_for
+from waiting w join first f using (turn, shutter_open, exposure_id) order by w.unit_key;
+
+-- name: set_released!
+update differences set released_at = clock_timestamp()
+where unit_key = any(:unit_keys::text[]) and campaign = :campaign and released_at is null;
+
 -- name: searches_of_units
 select * from searches where unit_key = any(:unit_keys::text[]) order by unit_key;
 
 -- name: searches_of_field
 select * from searches
 where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
-  and shutter_open >= :since and shutter_open < :before
+  and shutter_open >= :since and shutter_open < :before and turn <= :turn
 order by shutter_open, unit_key;
 
 -- name: searches_so_far
 select detector, quadrant, count(*) as searches from searches
 where instrument = :instrument and field = :field and campaign = :campaign and shutter_open <= :until
+  and turn <= :turn
 group by detector, quadrant;
 
 -- name: candidates_of_units
@@ -77,14 +145,17 @@ select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, 
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.record
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
+join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign
 where c.campaign = :campaign and c.shutter_open >= :since and c.shutter_open < :before
+  and coalesce(d.turn, c.shutter_open) <= :turn
 order by w.item, c.shutter_open, c.candid;
 
 -- name: detection_times_in_windows
 select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
-where c.campaign = :campaign and c.shutter_open <= :until
+join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign
+where c.campaign = :campaign and c.shutter_open <= :until and coalesce(d.turn, c.shutter_open) <= :turn
 order by w.item, c.shutter_open, c.candid;
 
 -- name: reference_spans

@@ -431,6 +431,14 @@ where r.ended_at is null and r.dag_id in ('calibrations', 'exposure', 'reference
         else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text end
 order by r.run_id;
 
+-- name: turns_in_flight
+-- Searched differences whose alerts await their turn.
+select d.unit_key as subject, 'awaiting its turn' as state
+from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+where e.site = :site and e.night = :night and d.state = 'processed' and u.state = 'processed'
+    and d.released_at is null
+order by d.unit_key;
+
 -- name: outbox_in_flight
 select o.candid::text || ' ' || o.topic as subject, o.state::text as state
 from outbox o join alerts a using (candid)

@@ -379,20 +379,14 @@ order by u.detector, u.quadrant;
 select 1 from reference_members where reference_key = :reference_key and unit_key = :unit_key;
 
 -- name: put_difference
+-- One without candidates has nothing that awaits its turn.
 insert into differences (unit_key, reference_key, campaign, state, reason, detail, product_key, candidates,
-    noise_ratio, limiting_magnitude, quality, ended_at)
+    noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
 values (:unit_key, :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,
-    :noise_ratio, :limiting_magnitude, :quality, now())
+    :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
+    case when :candidates = 0 or :state <> 'processed' then now() end)
 on conflict do nothing
 returning unit_key;
-
--- name: units_to_release
--- Differenced quadrants of an exposure whose candidates may leave.
-select d.unit_key, d.candidates
-from differences d join units u using (unit_key)
-where u.instrument = :instrument and u.exposure_id = :exposure_id and d.campaign = :campaign
-    and d.state = 'processed' and d.candidates > 0 and u.state = 'processed'
-order by d.unit_key;
 
 -- name: campaign_number
 select number from campaigns where campaign = :campaign;

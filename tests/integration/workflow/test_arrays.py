@@ -357,6 +357,7 @@ def test_candidates_are_numbered_and_named_by_the_surveys_rule(night):
     night.bring(*range(6))
     night.run_due("exposure")
     night.run_due("references")
+    night.run_due("difference")
     night.bring(6)
     night.run_due("exposure", candidates=2)
     rows = night.rows("candidates", "candid")

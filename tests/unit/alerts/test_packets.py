@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import fastavro
@@ -103,3 +105,10 @@ def test_whatever_the_pixels_say_the_record_can_be_encoded(measured):
     assert list(record) == list(record_fields("candidate"))
     assert all(record[name] is not None for name in set(record) - nullable("candidate"))
     encode(build_packet(publisher="p", object_id="o", candidate=record, history=(), stamps={}))
+
+
+def test_every_process_writes_the_same_bytes_for_the_same_packet():
+    code = "from nightshift.alerts.packets import container_header; print(container_header().hex())"
+    seeds = ({**os.environ, "PYTHONHASHSEED": str(seed)} for seed in (1, 2, 3))
+    headers = {subprocess.check_output([sys.executable, "-c", code], env=environment) for environment in seeds}
+    assert len(headers) == 1

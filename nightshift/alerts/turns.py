@@ -1,0 +1,92 @@
+"""The order in which the alerts of a field are released: the sky's, not the machine's.
+
+An object is named by its first alert, and an alert tells what was seen before at its place. Both depend on the order
+in which alerts are made, and an alert that was sent stays. So that the same night gives the same alerts on any
+machine, whatever breaks, the alerts of a field are made in one order:
+
+- The *turn* of a difference is the moment at which it could first have been made: its own shutter, or where that is
+  later, the shutter of its reference's last member. Frames that were taken before there was a reference have the
+  turn of the frame that completed it.
+- Differences of a field have their turns in the order (turn, shutter, exposure). One waits while something that comes
+  before it is open: a frame that came and is not reduced, or one that will be differenced with a reference that
+  is there or can be built. What failed, was rejected or never came holds nobody up.
+- It waits for a bounded time, ``alerts.turn_wait_s``. Then it goes out of turn, and an event says so.
+
+Frames that come after their turn (a late transfer) take the next one. Fields do not wait for each other; where two
+overlap, an object in both is named by whichever came first.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from nightshift.alerts.release import release
+from nightshift.ledger import Ledger
+from nightshift.vocabulary import EventLevel
+from nightshift.workplace import Workplace
+
+__all__ = ["release_all_in_turn", "release_in_turn"]
+
+Row = dict[str, Any]
+
+
+def release_all_in_turn(workplace: Workplace, *, at_once: bool = False) -> int:
+    """Release what has its turn in any field, and return of how many quadrants. May run again, and beside itself.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    at_once : bool
+        Whether nothing is waited for any more: the night's deadline has passed.
+    """
+    fields = workplace.ledger.rows("alerts", "fields_awaiting_turns")
+    return sum(release_in_turn(workplace, **field, at_once=at_once) for field in fields)
+
+
+def release_in_turn(
+    workplace: Workplace, instrument: str, field: int | None, campaign: str, *, at_once: bool = False
+) -> int:
+    """Release what has its turn in one field, and return of how many quadrants."""
+    if field is None:
+        return 0  # no field, no reference, no difference
+    released = 0
+    with _alone(workplace.ledger, f"{instrument}/{field}/{campaign}"):
+        while rows := _next_turn(workplace, instrument, field, campaign):
+            patience_s = 0.0 if at_once else workplace.survey.alerts.turn_wait_s
+            late = min(row["waited_s"] for row in rows) > patience_s
+            if (open_before := rows[0]["waits_for"]) is not None:
+                if not late:
+                    break
+                _say_out_of_turn(workplace, f"{instrument}/{rows[0]['exposure_id']}", open_before)
+            unit_keys = [row["unit_key"] for row in rows]
+            release(workplace, unit_keys)
+            workplace.ledger.run("alerts", "set_released", unit_keys=unit_keys, campaign=campaign)
+            released += len(rows)
+    return released
+
+
+@contextmanager
+def _alone(ledger: Ledger, field_of: str) -> Iterator[None]:
+    """Let nobody else release alerts of the same field meanwhile."""
+    ledger.row("alerts", "lock_field", field_of=field_of)
+    try:
+        yield
+    finally:
+        ledger.row("alerts", "unlock_field", field_of=field_of)
+
+
+def _next_turn(workplace: Workplace, instrument: str, field: int, campaign: str) -> list[Row]:
+    policy = workplace.survey.reference
+    return workplace.ledger.rows(
+        "alerts", "next_turn",
+        instrument=instrument, field=field, campaign=campaign, at_least=policy.at_least_frames,
+        serves_now=policy.first_serves == "now",
+    )  # fmt: skip
+
+
+def _say_out_of_turn(workplace: Workplace, subject: str, open_before: str) -> None:
+    workplace.ledger.event(
+        EventLevel.WARNING, "released_out_of_turn",
+        f"Its alerts are released although {open_before}, which comes before it in its field, has not ended.",
+        subject=subject, night_time=workplace.clock.now(),
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The alerts of a field are the same at any pace of the machine."""
+
+import dataclasses
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from nightshift.alerts.turns import release_all_in_turn
+from nightshift.depot import Depot
+from nightshift.digest import compare, take_digest
+from nightshift.ledger import migrate, open_ledger
+from nightshift.vocabulary import Reason
+
+pytestmark = pytest.mark.integration
+
+
+def alerts(night):
+    return {row["candid"]: (row["object_id"], row["packet_sha256"]) for row in night.rows("alerts")}
+
+
+def exposures_with_alerts(night):
+    return {row["unit_key"].split("/")[1] for row in night.rows("alerts")}
+
+
+def until_a_reference_serves(night):
+    night.calibrate()
+    night.bring(*range(6))
+    night.run_due("exposure")
+    night.run_due("references")
+
+
+def test_an_exposure_waits_for_those_before_it_in_its_field(night, frames):
+    until_a_reference_serves(night)
+    night.bring(6)
+    night.run_due("exposure", candidates=1)
+    assert exposures_with_alerts(night) == set()
+    night.run_due("difference", candidates=1)
+    assert len(exposures_with_alerts(night)) == 7
+    first = min(night.rows("alerts"), key=lambda row: row["shutter_open"])
+    assert {row["first_candid"] for row in night.rows("objects")} == {first["candid"]}
+
+
+def test_a_field_does_not_wait_for_another(night):
+    until_a_reference_serves(night)
+    night.run_due("difference", candidates=1)
+    night.bring(6, 7, FIELDID=102, RA=0.02, DEC=-1.5)  # comes, and is not reduced
+    night.bring(8)
+    request = next(r for r in night.due("exposure") if r.conf["exposure_id"].endswith("0800"))
+    night.run(request, candidates=1)
+    assert len(exposures_with_alerts(night)) == 7
+
+
+def test_what_failed_holds_nobody_up(night):
+    until_a_reference_serves(night)
+    night.run_due("difference")
+    night.bring(6, 7)
+    first, second = night.due("exposure")
+    night.run(second, candidates=1)
+    assert exposures_with_alerts(night) == set()
+    night.run(first, fails=Reason.INTERNAL_ERROR)
+    assert exposures_with_alerts(night) == {second.conf["exposure_id"]}
+
+
+def test_the_wait_is_bounded_and_its_end_is_said(night):
+    until_a_reference_serves(night)
+    night.run_due("difference")
+    night.bring(6, 7)
+    first, second = night.due("exposure")
+    night.run(second, candidates=1)
+    with night.workplace.ledger.connection.cursor() as cursor:
+        cursor.execute("update differences set ended_at = ended_at - interval '1 day' where released_at is null")
+    assert release_all_in_turn(night.workplace) == 4
+    assert exposures_with_alerts(night) == {second.conf["exposure_id"]}
+    (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_turn")
+    assert first.conf["exposure_id"] in event["message"]
+
+
+@contextmanager
+def another_night(night, postgres_server, tmp_path) -> Iterator:
+    """A second night of the same survey, with a ledger, a depot and a runner of its own."""
+    name = f"test_{secrets.token_hex(6)}"
+    postgres_server.create_database(name)
+    migrate(postgres_server.url(name))
+    depot, inbox = tmp_path / "depot2", tmp_path / "inbox2"
+    inbox.mkdir()
+    for catalogue in (night.workplace.depot.root / "catalogues").iterdir():
+        (depot / "catalogues").mkdir(parents=True, exist_ok=True)
+        (depot / "catalogues" / catalogue.name).write_bytes(catalogue.read_bytes())
+    with open_ledger(postgres_server.url(name)) as ledger:
+        workplace = dataclasses.replace(night.workplace, ledger=ledger, depot=Depot(depot), inbox=inbox)
+        frames = type(night.frames)(inbox)
+        yield type(night)(workplace, type(night.runner)(), frames, night.clock)
+
+
+def quick(night):
+    """Everything comes before anything is reduced; the newest frame is reduced first."""
+    night.bring(*range(8))
+    for request in reversed(night.due("exposure")):
+        night.run(request, candidates=1)
+    night.run_due("references")
+    for request in reversed(night.due("difference")):
+        night.run(request, candidates=1)
+
+
+def slow(night):
+    """Frame by frame, each with all that is due."""
+    for number in range(8):
+        night.bring(number)
+        for workflow in ("exposure", "references", "difference"):
+            night.run_due(workflow, candidates=1) if workflow != "references" else night.run_due(workflow)
+
+
+def test_the_pace_of_the_machine_changes_nothing_of_the_outcome(night, workplace, postgres_server, tmp_path):
+    night.calibrate()
+    quick(night)
+    first = take_digest(workplace.ledger, workplace.depot.root)
+    with another_night(night, postgres_server, tmp_path) as other:
+        other.calibrate()
+        slow(other)
+        second = take_digest(other.workplace.ledger, other.workplace.depot.root)
+    assert len(first.classes["table alerts"]) == 32
+    assert "\n".join(map(str, compare(first, second))) == ""
