@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from nightshift.errors import NeedsOperator
 from nightshift.jobs.contract import UnitResult, UnitWork
-from nightshift.jobs.differencing import difference_unit
+from nightshift.jobs.differencing import DifferenceOutcome, difference_unit
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, UnitState
 from reduction.frame import read_frame
@@ -21,15 +21,7 @@ __all__ = ["run"]
 
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     """Run one unit; see `nightshift.jobs.run`."""
-    calibrated, sources = work.input("calibrated"), work.input("sources")
-    if calibrated is None or sources is None:
-        raise NeedsOperator(
-            Reason.INPUT_LOST, f"{work.unit_key}: a difference needs a calibrated frame and its sources"
-        )
-    path = Path(calibrated.path)
-    with fits.open(path, memmap=False) as units:
-        psf = PsfModel.from_hdu(units["PSF"])
-    outcome = difference_unit(work, survey, folder, read_frame(path), Table.read(sources.path), psf)
+    outcome = difference_of_products(work, survey, folder)
     done = outcome.state == UnitState.PROCESSED
     return UnitResult(
         work.unit_key,
@@ -38,9 +30,21 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         reason=outcome.reason,
         error_class=None if done else ErrorClass.BAD_INPUT,
         detail=outcome.detail,
-        flags=outcome.flags if done else (),
         products=outcome.products,
         metrics=outcome.metrics,
         rows=outcome.rows,
         seconds=outcome.seconds,
     )
+
+
+def difference_of_products(work: UnitWork, survey: Survey, folder: Path) -> DifferenceOutcome:
+    """Difference a calibrated quadrant as it was written, with its sources and PSF."""
+    calibrated, sources = work.input("calibrated"), work.input("sources")
+    if calibrated is None or sources is None:
+        raise NeedsOperator(
+            Reason.INPUT_LOST, f"{work.unit_key}: a difference needs a calibrated frame and its sources"
+        )
+    path = Path(calibrated.path)
+    with fits.open(path, memmap=False) as units:
+        psf = PsfModel.from_hdu(units["PSF"])
+    return difference_unit(work, survey, folder, read_frame(path), Table.read(sources.path), psf)

@@ -50,7 +50,6 @@ class DifferenceOutcome:
         ``candidates``.
     metrics : dict
         ``difference``: the columns of the ledger's table of differences.
-    flags : tuple of Reason
     seconds : dict of str to float
         CPU seconds by step.
     """
@@ -61,7 +60,6 @@ class DifferenceOutcome:
     products: tuple[Product, ...] = ()
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    flags: tuple[Reason, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
 

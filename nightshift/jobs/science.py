@@ -20,7 +20,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from nightshift import __version__
-from nightshift.jobs.contract import Product, UnitResult, UnitWork
+from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import bounds_of, layout_of, pointing_wcs
 from nightshift.settings import Survey
@@ -93,29 +93,23 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         result = replace(result, flags=(*result.flags, reason), detail=detail)
     if work.input("reference") is None or sources is None:
         return result
-    return _with_difference(work, survey, folder, result, measured, sources, watch)
+    return _with_difference(work, survey, folder, result, watch)
 
 
 def _with_difference(
-    work: UnitWork,
-    survey: Survey,
-    folder: Path,
-    result: UnitResult,
-    measured: Measured,
-    sources: Table,
-    watch: Stopwatch,
+    work: UnitWork, survey: Survey, folder: Path, result: UnitResult, watch: Stopwatch
 ) -> UnitResult:
-    from nightshift.jobs.differencing import difference_unit
+    """Difference what was just written, so that it is the same whether the reference came before or after it."""
+    from nightshift.jobs.difference import difference_of_products
 
-    assert measured.psf is not None
+    made = tuple(Input(p.kind, str(folder / p.name), p.sha256, f"{work.unit_key}/{p.kind}") for p in result.products)
     with watch("difference"):
-        outcome = difference_unit(work, survey, folder, measured.frame, sources, measured.psf)
+        outcome = difference_of_products(replace(work, inputs=work.inputs + made), survey, folder)
     return replace(
         result,
         products=result.products + tuple(outcome.products),
         rows={**result.rows, **outcome.rows},
         metrics={**result.metrics, **outcome.metrics},
-        flags=tuple(dict.fromkeys(result.flags + tuple(outcome.flags))),
         seconds={**watch.seconds, **outcome.seconds},
     )
 

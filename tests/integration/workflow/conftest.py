@@ -93,9 +93,15 @@ def failed(unit, reason):
     )
 
 
-def product(unit, kind, name, content):
+DIFFERENCE = {
+    "state": "processed", "reason": None, "noise_ratio": 1.0, "limiting_magnitude": 20.5, "quality": {"stamps": 12}
+}  # fmt: skip
+
+
+def product(unit, kind, name, content, *, made_of=()):
     path = Path(unit.folder) / name
-    return Product(kind, name, write_whole(path, content), len(content))
+    inputs = tuple(item for item in unit.inputs if item.role in made_of)
+    return Product(kind, name, write_whole(path, content), len(content), inputs)
 
 
 def master(unit, *, rejects=None, bad_frames=None):
@@ -127,8 +133,8 @@ def candidate(number, unit, *, positive=True):
 
 
 def science(unit, *, rejects=None, candidates=0):
-    made = tuple(product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode()) for kind in
-                 ("calibrated", "sources"))  # fmt: skip
+    made = tuple(product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode(),
+                         made_of=("raw", "bias", "dark", "flat")) for kind in ("calibrated", "sources"))  # fmt: skip
     if rejects:
         return UnitResult(
             unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(rejects), products=made,
@@ -137,7 +143,8 @@ def science(unit, *, rejects=None, candidates=0):
     metrics, rows = dict(QUALITY), {}
     if unit.input("reference"):
         found = [candidate(n, unit) for n in range(1, candidates + 1)]
-        metrics["difference"] = {"state": "processed", "reason": None, "noise_ratio": 1.0, "limiting_magnitude": 20.5}
+        metrics["difference"] = DIFFERENCE
+        made += (differenced(unit),)
         rows["candidates"] = found
     flags = (Reason.OWN_CATALOGUE,) if unit.parameters["own_catalogue"] else ()
     return UnitResult(
@@ -147,11 +154,15 @@ def science(unit, *, rejects=None, candidates=0):
 
 def difference(unit, *, candidates=0):
     found = [candidate(n, unit) for n in range(1, candidates + 1)]
-    made = product(unit, "difference", "difference.fits", unit.unit_key.encode())
     return UnitResult(
-        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(made,), rows={"candidates": found},
-        metrics={"difference": {"state": "processed", "reason": None, "quality": {"stamps": 12}}},
+        unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(differenced(unit),), rows={"candidates": found},
+        metrics={"difference": DIFFERENCE},
     )  # fmt: skip
+
+
+def differenced(unit):
+    content = f"difference {unit.unit_key}".encode()
+    return product(unit, "difference", "difference.fits", content, made_of=("reference", "reference_sources"))
 
 
 def reference(unit):
