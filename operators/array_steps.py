@@ -31,12 +31,14 @@ def submit_array(
     by_person : bool
         Whether a person asked for the run.
     """
+    from nightshift.guard import wait_for_storage
     from nightshift.runners import runner_from_environment
     from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import submit
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        wait_for_storage(workplace)
         name = submit(
             workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number,
             cleared_after=cleared_after, wanted_anew=by_person,
@@ -125,6 +127,7 @@ def collect_array(kind: str, conf: Mapping[str, Any]) -> str:
     """
     from airflow.sdk.exceptions import AirflowFailException
 
+    from nightshift.guard import wait_for_storage
     from nightshift.runners import runner_from_environment
     from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import collect
@@ -132,6 +135,7 @@ def collect_array(kind: str, conf: Mapping[str, Any]) -> str:
 
     runner = runner_from_environment()
     with open_workplace() as workplace:
+        wait_for_storage(workplace)
         summary = collect(workplace, runner, JobKind(kind), conf, final=False)
     for problem in summary.problems:
         log.error("%s", problem)

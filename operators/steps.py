@@ -77,17 +77,20 @@ class InboxWatch:
     def __init__(self, at_most_s: float):
         self._until = time.monotonic() + at_most_s
         self._ask_ledger_at = 0.0
+        self._waits = False  # for storage
         self._memory: dict = {}
 
     def news(self) -> str | None:
         """Return what there is to do, or None."""
-        if files := self._complete_files():
-            return f"{len(files)} files"
         now = time.monotonic()
         if now >= self._ask_ledger_at:
             self._ask_ledger_at = now + LEDGER_EVERY_S
             if due := self._due():
                 return due
+        if self._waits:
+            return None
+        if files := self._complete_files():
+            return f"{len(files)} files"
         return "time to sweep" if now > self._until else None
 
     def _complete_files(self) -> list:
@@ -102,12 +105,15 @@ class InboxWatch:
 
     def _due(self) -> str | None:
         from nightshift.errors import Retry
+        from nightshift.guard import look, storage_trouble
         from nightshift.workflow.due import due_runs
         from nightshift.workplace import open_workplace
 
         try:
             with open_workplace() as workplace:
-                due = due_runs(workplace)
+                look(workplace)
+                self._waits = bool(storage_trouble(workplace))
+                due = [] if self._waits else due_runs(workplace)
         except Retry as error:
             log.warning("the ledger does not answer: %s", error)
             return None
@@ -116,6 +122,7 @@ class InboxWatch:
 
 def ingest_and_request() -> str:
     """Take in what came, ask for the runs that are due, sweep up stragglers; go on while the night is busy."""
+    from nightshift.guard import look, storage_trouble
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.workplace import open_workplace
@@ -126,6 +133,10 @@ def ingest_and_request() -> str:
     memory: dict = {}
     with open_workplace() as workplace:
         while True:
+            if time.monotonic() >= ask_at:
+                look(workplace)
+                if trouble := storage_trouble(workplace):
+                    return f"the night waits: {'; '.join(trouble)}"
             came = complete_files(workplace.inbox, memory, workplace.survey)
             files += len(ingest_all(workplace, came)) if came else 0
             now = time.monotonic()
@@ -267,12 +278,16 @@ def night_state(workplace: Any, night: date) -> Any:
 def why_night_may_close(night: date) -> str | None:
     """Return why a night may close, or None while something of it is under way or due."""
     from nightshift.errors import Retry
+    from nightshift.guard import storage_trouble
     from nightshift.night_end.close import may_close
     from nightshift.workflow.due import due_runs
     from nightshift.workplace import open_workplace
 
     try:
         with open_workplace() as workplace:
+            if trouble := storage_trouble(workplace):
+                log.info("the night waits: %s", "; ".join(trouble))
+                return None
             over, why = may_close(workplace, night)
             if over and "deadline" not in why and (due := due_runs(workplace)):
                 over, why = False, f"{len(due)} runs are due, the first: {due[0].run_id}"
@@ -343,28 +358,34 @@ def account_for_night(night: str) -> str:
 
 def archive_night(night: str) -> str:
     """Copy the night into the archive."""
+    from nightshift.guard import wait_for_storage
     from nightshift.night_end.archive import archive
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        wait_for_storage(workplace)
         return str(archive(workplace, date.fromisoformat(night)))
 
 
 def verify_archive(night: str) -> str:
     """Read the archive back."""
+    from nightshift.guard import wait_for_storage
     from nightshift.night_end.archive import verify
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        wait_for_storage(workplace)
         return str(verify(workplace, date.fromisoformat(night)))
 
 
 def mail_report(night: str) -> str:
     """Write and send the morning's mail."""
+    from nightshift.guard import wait_for_storage
     from nightshift.night_end.report import send_report
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        wait_for_storage(workplace)
         return str(send_report(workplace, date.fromisoformat(night)))
 
 

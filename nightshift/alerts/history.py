@@ -98,7 +98,8 @@ def _earlier_detections(ledger: Ledger, survey: Survey, one: Search, since, rows
     radius = survey.alerts.match_radius_arcsec
     near = ledger.rows(
         "alerts", "detections_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open, turn=one.turn,
+        **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open,
+        turn=one.turn,
     )  # fmt: skip
     return _within(rows, near, radius)
 

@@ -45,7 +45,7 @@ def _load(records: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _in_order(value: Any) -> Any:
-    """Return a schema with its keys in one order: the parser leaves them in that of a set, another in each process."""
+    """Return a schema with its keys in one order: the parser leaves them in one of each process."""
     if isinstance(value, dict):
         places = {key: (KEYS.index(key) if key in KEYS else len(KEYS), key) for key in value}
         return {key: _in_order(value[key]) for key in sorted(value, key=places.__getitem__)}

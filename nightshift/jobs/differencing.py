@@ -144,7 +144,6 @@ def _rejected(
         products,
         {"candidates": []},
         {"difference": {**found, "state": str(UnitState.REJECTED), "reason": str(reason), "detail": str(problem)}},
-        (reason,),
         watch.seconds,
     )
 

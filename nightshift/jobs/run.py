@@ -1,7 +1,9 @@
 """Run one task of an array: its units one after the other, each with a result whatever happens."""
 
 import dataclasses
+import errno
 import math
+import os
 import resource
 import socket
 import time
@@ -20,7 +22,13 @@ from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from reduction.problems import Unusable
 
-__all__ = ["plain", "run_task", "run_unit"]
+__all__ = ["OF_STORAGE", "TRY_AGAIN", "plain", "run_task", "run_unit"]
+
+TRY_AGAIN = os.EX_TEMPFAIL
+# Errors of a disk and not of what is on it: full, read-only, failing, gone.
+OF_STORAGE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO}
+)
 
 Work = Callable[[UnitWork, Survey, Path], UnitResult]
 
@@ -40,16 +48,32 @@ def run_task(job_file: Path, index: int | None = None) -> int:
     Returns
     -------
     int
-        0: every unit has a result. What became of them only the results say.
+        0: every unit has a result. What became of them only the results say. `TRY_AGAIN`: the storage failed, and
+        some unit has none; the same task is to be started again when it is mended.
     """
-    job = read_job_file(Path(job_file))
-    survey = Survey.model_validate(job.settings)
-    chosen = range(len(job.units)) if index is None else job.tasks[index]
-    for number in chosen:
-        unit = job.units[number]
-        if not _has_result(unit):
-            write_result(Path(unit.folder), run_unit(job, unit, survey))
+    try:
+        job = read_job_file(Path(job_file))
+        survey = Survey.model_validate(job.settings)
+        chosen = range(len(job.units)) if index is None else job.tasks[index]
+        for number in chosen:
+            unit = job.units[number]
+            if not _has_result(unit):
+                result = run_unit(job, unit, survey)
+                if result.reason is Reason.STORAGE_UNAVAILABLE or not Path(job_file).exists():
+                    print(f"{unit.unit_key}: {result.detail}", flush=True)
+                    return TRY_AGAIN
+                write_result(Path(unit.folder), result)
+    except OSError as error:
+        if not storage_failed(error, Path(job_file)):
+            raise
+        print(f"the storage fails: {error}", flush=True)
+        return TRY_AGAIN
     return 0
+
+
+def storage_failed(error: OSError, job_file: Path) -> bool:
+    """Whether an error is the disk's: full, read-only, gone, or the folder of the job itself has vanished."""
+    return error.errno in OF_STORAGE or not job_file.exists()
 
 
 def _has_result(unit: UnitWork) -> bool:
@@ -87,8 +111,9 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
         result = _failed(unit, Reason(error.cause), ErrorClass.BAD_INPUT, str(error))
     except MemoryError:
         result = _failed(unit, Reason.OUT_OF_MEMORY, ErrorClass.RESOURCES, traceback.format_exc())
-    except OSError:  # a full or vanished disk: another node or a later time may have better luck
-        result = _failed(unit, Reason.INTERNAL_ERROR, ErrorClass.RETRY, traceback.format_exc())
+    except OSError as error:
+        reason = Reason.STORAGE_UNAVAILABLE if error.errno in OF_STORAGE else Reason.INTERNAL_ERROR
+        result = _failed(unit, reason, ErrorClass.RETRY, traceback.format_exc())
     except Exception:  # noqa: BLE001 -- the boundary of jobs
         result = _failed(unit, Reason.INTERNAL_ERROR, ErrorClass.NEEDS_OPERATOR, traceback.format_exc())
     seconds["total"] = time.process_time() - start

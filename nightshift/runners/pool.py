@@ -38,6 +38,8 @@ TICK_S = 0.1
 GRACE_S = 5.0  # a running task may use so long to end when the pool is asked to
 RESTARTS = 2  # of a task whose pool went away
 TASKS_A_WORKER = 64  # then it is replaced: memory that libraries never give back stays bounded
+TRY_AGAIN = os.EX_TEMPFAIL  # a task's exit code: nothing is wrong with it but its storage
+STORAGE_PAUSE_S = 5.0  # before such a task is begun again
 KEEP_S = 2 * 86400.0  # an array that ended is remembered for so long
 NEAR_LIMIT = 0.8  # of its memory: killed by the system there means out of memory
 MB = 1024 * 1024
@@ -68,6 +70,7 @@ class Worker:
     ready: bool = False
     tasks: int = 0
     task: tuple[Array, int] | None = None
+    began: float = 0.0  # by the steady clock: the other may be set while a task runs
     peak_mb: float = 0.0
     watch: psutil.Process | None = field(default=None, repr=False)
 
@@ -101,6 +104,8 @@ class Pool:
         self._workers: list[Worker] = []
         self._arrays: dict[str, Array] = {}
         self._waiting: list[tuple[int, float, str, int]] = []
+        self._later: list[tuple[float, Array, int]] = []
+        self._unwritten: dict[str, Array] = {}
         self._described: tuple[int, int] | None = None
         self._forget_at = 0.0
 
@@ -127,6 +132,8 @@ class Pool:
     def _turn(self) -> None:
         """Look once at everything but the tasks that wait."""
         self._hire()
+        self._write_what_is_left()
+        self._enqueue_what_waited()
         self._take_in()
         self._cancel_what_was_asked()
         self._listen()
@@ -173,7 +180,27 @@ class Pool:
             setattr(record, name, value)
         if detail:
             log.info("%s task %d: %s: %s", array.request.name, index, state, detail)
-        self.spool.write_records(array.folder, array.records)
+        self._write(array)
+
+    def _write(self, array: Array) -> None:
+        """Write how an array stands; where the spool takes nothing now, the next turn tries again."""
+        try:
+            self.spool.write_records(array.folder, array.records)
+            self._unwritten.pop(array.folder, None)
+        except OSError as error:
+            if array.folder not in self._unwritten:
+                log.error("the spool takes nothing: %s", error)
+            self._unwritten[array.folder] = array
+
+    def _write_what_is_left(self) -> None:
+        for array in list(self._unwritten.values()):
+            self._write(array)
+
+    def _enqueue_what_waited(self) -> None:
+        due = [entry for entry in self._later if entry[0] <= time.monotonic()]
+        self._later = [entry for entry in self._later if entry not in due]
+        for _, array, index in due:
+            self._enqueue(array, index)
 
     def _cancel_what_was_asked(self) -> None:
         for folder in self.spool.cancellations():
@@ -233,7 +260,7 @@ class Pool:
             array, index, JobState.RUNNING,
             started=time.time(), pid=worker.watch.pid, born=worker.watch.create_time(),
         )  # fmt: skip
-        worker.task, worker.peak_mb = (array, index), 0.0
+        worker.task, worker.began, worker.peak_mb = (array, index), time.monotonic(), 0.0
         worker.tasks += 1
         with suppress(OSError):  # it died just now: `_listen` sees that
             worker.connection.send(
@@ -264,6 +291,11 @@ class Pool:
         worker.task = None
         if code == 0:
             self._set(array, index, JobState.DONE)
+        elif code == TRY_AGAIN:
+            self._set(
+                array, index, JobState.PENDING, "it could not write; it is begun again when the storage is back"
+            )
+            self._later.append((time.monotonic() + STORAGE_PAUSE_S, array, index))
         else:
             self._set(array, index, JobState.FAILED, f"exit code {code}")
         if worker.tasks >= TASKS_A_WORKER:
@@ -282,18 +314,18 @@ class Pool:
         self._dismiss(worker)
 
     def _enforce_limits(self) -> None:
-        now = time.time()
+        now = time.monotonic()
         for worker in list(self._workers):
             if worker.task is None or worker.watch is None:
                 continue
-            array, index = worker.task
+            array, _ = worker.task
             request = array.request
             resident_mb = _resident_mb(worker.watch)
             worker.peak_mb = max(worker.peak_mb, resident_mb)
             if resident_mb > request.memory_mb:
                 text = f"{resident_mb:.0f} MB resident, {request.memory_mb:.0f} MB allowed"
                 self._end_by_force(worker, JobState.OUT_OF_MEMORY, text)
-            elif now - (array.records[index].started or now) > request.time_s:
+            elif now - worker.began > request.time_s:
                 self._end_by_force(worker, JobState.TIMEOUT, f"ran longer than {request.time_s:g} s")
 
     def _end_by_force(self, worker: Worker, state: JobState, detail: str) -> None:
@@ -318,8 +350,9 @@ class Pool:
     def _describe(self) -> None:
         now = self._wanted, sum(worker.task is not None for worker in self._workers)
         if now != self._described:
-            self.spool.describe_pool(*now)
-            self._described = now
+            with suppress(OSError):
+                self.spool.describe_pool(*now)
+                self._described = now
 
     def _finish(self) -> None:
         """Let running tasks end for a moment; the others go back, for the next pool."""
@@ -332,7 +365,7 @@ class Pool:
                 restarts = array.records[index].restarts + 1
                 self._end_by_force(worker, JobState.PENDING, "the pool ended; the next one begins it again")
                 array.records[index].restarts = restarts
-                self.spool.write_records(array.folder, array.records)
+                self._write(array)
 
 
 def _resident_mb(process: psutil.Process) -> float:

@@ -271,6 +271,12 @@ class MovingObjectPolicy(Table):
     signal_to_noise: Positive = 5.0
 
 
+class StoragePolicy(Table):
+    """When the night waits for room on its disks."""
+
+    least_free_mb: Positive = 500.0  # of inbox, depot and archive; the databases need some too
+
+
 class NightPolicy(Table):
     """How a night ends, in real seconds."""
 
@@ -338,6 +344,7 @@ class Survey(Table):
     alerts: AlertPolicy
     moving_objects: MovingObjectPolicy = MovingObjectPolicy()
     night: NightPolicy = NightPolicy()
+    storage: StoragePolicy = StoragePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[JobKind, Profile] = {}

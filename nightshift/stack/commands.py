@@ -12,8 +12,9 @@ def register(subparsers) -> None:
         "night-run",
         help="play a whole night on this machine, from an empty inbox to the morning mail",
         description="Simulates a night (or takes the files of --raw), starts every part, plays the files into the "
-        "inbox, shows how the night goes, and stops everything at the end. Exit code 0 only if the night "
-        "closed to zero.",
+        "inbox, shows how the night goes, and stops everything at the end. A night that was interrupted, by a "
+        "power cut or a kill, goes on where it was when the same night is asked for again. Exit code 0 only if the "
+        "night closed to zero.",
     )
     _survey(night)
     night.add_argument("--seed", type=int, default=1, help="of the simulated sky and weather (default: %(default)s)")
@@ -24,6 +25,9 @@ def register(subparsers) -> None:
         help="let things go wrong in the simulated night: names from docs/faults.md behind commas, or `all`",
     )  # fmt: skip
     night.add_argument("--keep", action="store_true", help="leave everything running afterwards (`down` ends it)")
+    again = night.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with the night that is there, however it ended")
+    again.add_argument("--fresh", action="store_true", help="begin anew, even where the last one was interrupted")
     night.add_argument("--clear", action="store_true", help="clear a folder even if `up` made it")
     night.add_argument(
         "--deadline-min", type=float, default=45.0, help="give up after so many minutes (default: %(default)g)"
@@ -69,7 +73,8 @@ def _night(options: argparse.Namespace) -> int:
     return run_night(
         NightOptions(
             survey=options.survey, seed=options.seed, raw=options.raw, small=options.small, keep=options.keep,
-            clear=options.clear, faults=tuple(options.faults), deadline_s=60 * options.deadline_min,
+            clear=options.clear, faults=tuple(options.faults), fresh=options.fresh, resume=options.resume,
+            deadline_s=60 * options.deadline_min,
         )
     )  # fmt: skip
 

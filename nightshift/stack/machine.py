@@ -33,6 +33,8 @@ UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
 CLUSTER_NODES = 2
 MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
 BEFORE_THE_REST = ("postgres", "broker", "mail")
+# of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
+PASSED_ON = ("NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE")
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
 ADMIN, OPERATOR, VIEWER, SERVICE = "admin", "operator", "viewer", "nightshift"
@@ -228,7 +230,7 @@ class Machine:
             passwords=self.passwords,
         )
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("NIGHTSHIFT_", "AIRFLOW"))}
-        configured = {key: os.environ[key] for key in ("NIGHTSHIFT_CONFIG",) if key in os.environ}
+        configured = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
         return {**kept, **configured, **airflow, **own}
 
     # --- how it comes up -----------------------------------------------------------------------------------

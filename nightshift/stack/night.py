@@ -1,4 +1,8 @@
-"""One night on one machine, from an empty inbox to the morning mail."""
+"""One night on one machine, from an empty inbox to the morning mail.
+
+A night that was interrupted (a power cut, a kill) goes on where it was when the same night is asked for again: the
+ledger, the depot and the inbox are as they were, and only files that never came are played.
+"""
 
 import json
 import shutil
@@ -6,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +20,16 @@ from rich.console import Console
 from nightshift.clock import ReplayClock, SystemClock
 from nightshift.depot import Depot
 from nightshift.errors import NightshiftError, Retry
-from nightshift.files import write_json
+from nightshift.files import copy_whole, write_json
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
 from nightshift.settings import SettingsError, Survey, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
-from nightshift.stack.material import MaterialRequest, start_material
+from nightshift.stack.material import Material, MaterialRequest, start_material
 from nightshift.stack.player import Player, playing
 from nightshift.stack.ports import ports_from_environment
+from nightshift.stack.record import NightRecord
 from nightshift.stack.view import Glance, NightView, take_glance
 from nightshift.vocabulary import NightState
 from nightshift.workplace import Workplace
@@ -50,7 +55,15 @@ class NightOptions:
     keep: bool = False
     clear: bool = False
     faults: tuple[str, ...] = ()
+    fresh: bool = False
+    resume: bool = False
     deadline_s: float = 2700.0
+
+    def request(self, home: Home) -> MaterialRequest:
+        """Return which files the night has."""
+        return MaterialRequest(
+            self.survey, home.night, seed=self.seed, raw=self.raw, small=self.small, faults=self.faults
+        )
 
 
 @dataclass(frozen=True)
@@ -88,24 +101,52 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     home = Home.of(survey.name)
     view = NightView(console, survey.title)
     machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
-    machine.check_can_start()
     if options.raw is not None and not options.raw.is_dir():
         raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
-    home.clear(live_too=options.clear)
-    home.make(Kind.REPLAY)
+    record = _begin(options, machine, console)
     ended_well = keep = False
     try:
         with _told_to_end_like_ctrl_c():
             with view.shown():
-                outcome = _play(options, machine, view)
+                outcome = _play(options, record, machine, view)
             keep = options.keep
             ended_well = _tell(outcome, machine, console)
     finally:
+        NightRecord.mark_ended(home)
         if keep and machine.supervisor.pid() is not None:
             console.print(f"Everything is left running: `nightshift down --survey {survey.name}` ends it.")
         else:
             ended_well &= _stop(machine, console)
     return 0 if ended_well else 1
+
+
+def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRecord:
+    """Make the home ready: as it is for a night that goes on, empty for a new one."""
+    home, before, request = machine.home, NightRecord.read(machine.home), options.request(machine.home)
+    if before is not None and not before.ended and before.is_played:
+        raise SettingsError(f"a night of {options.survey} runs already: process {before.pid} plays it")
+    if before is not None and _goes_on(options, before, request):
+        console.print(
+            f"A night was interrupted in {home.root}; it goes on where it was. (--fresh begins it anew.)",
+            soft_wrap=True,
+        )
+        if machine.supervisor.pid() is not None or machine.supervisor.left():
+            console.print("stopping what was left of it")
+            machine.stop()
+        machine.check_can_start()
+        home.make(Kind.REPLAY)
+        return before.taken_over().write(home)
+    machine.check_can_start()
+    home.clear(live_too=options.clear)
+    home.make(Kind.REPLAY)
+    return NightRecord.begin(request).write(home)
+
+
+def _goes_on(options: NightOptions, before: NightRecord, request: MaterialRequest) -> bool:
+    """Whether to go on with the night of a home: if that was asked for, or it is the same and was interrupted."""
+    if options.resume and not before.asks_for(request):
+        raise SettingsError(f"the night of {request.folder.parent} is another one: {before.request}")
+    return options.resume or (not options.fresh and not before.ended and before.asks_for(request))
 
 
 @contextmanager
@@ -118,19 +159,13 @@ def _told_to_end_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutcome:
+def _play(options: NightOptions, record: NightRecord, machine: Machine, view: NightView) -> NightOutcome:
     """Set everything up, play the files into the inbox, and watch until the night has ended."""
     home, survey = machine.home, machine.survey
-    view.enter("making the night's files" if options.raw is None else f"reading {options.raw}")
-    request = MaterialRequest(survey.name, home.night, seed=options.seed, raw=options.raw, small=options.small,
-                              faults=options.faults)  # fmt: skip
-    with start_material(request, home.logs / "material.log") as making:
-        night = making.night()
-        machine.clock = replay_clock(survey, night, options.deadline_s).to_text()
-        machine.start()
-        material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
+    material = _with_everything_up(options, record, machine, view)
     if material.catalogues is not None:
-        shutil.copytree(material.catalogues, home.depot / "catalogues", dirs_exist_ok=True)
+        for path in sorted(material.catalogues.iterdir()):
+            copy_whole(path, home.depot / "catalogues" / path.name)
     view.files = len(material.files)
     with playing(
         material, home.inbox,
@@ -138,12 +173,36 @@ def _play(options: NightOptions, machine: Machine, view: NightView) -> NightOutc
         tell=lambda played: setattr(view, "played", played),
     ) as player:  # fmt: skip
         view.enter("the night is played")
-        return _watch(options, machine, view, night, player)
+        return _watch(options, machine, view, material.night, player)
 
 
-def replay_clock(survey: Survey, night: date, deadline_s: float) -> ReplayClock:
-    """Return a clock that starts at the night's noon and stays within the night until the deadline."""
-    begins, ends = night_bounds(survey.site, night)
+def _with_everything_up(options: NightOptions, record: NightRecord, machine: Machine, view: NightView) -> Material:
+    """Start all parts while the night's files are made, and return the files; those that are made already stay."""
+    home = machine.home
+    if record.material is not None:
+        material = Material.from_json(record.material)
+        _start(options, record, machine, material.night)
+        return material
+    view.enter("making the night's files" if options.raw is None else f"reading {options.raw}")
+    shutil.rmtree(home.night, ignore_errors=True)
+    with start_material(options.request(home), home.logs / "material.log") as making:
+        _start(options, record, machine, making.night())
+        material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
+    replace(record, clock=machine.clock).with_material(material).write(home)
+    return material
+
+
+def _start(options: NightOptions, record: NightRecord, machine: Machine, night: date) -> None:
+    since = record.reached(machine.home)
+    machine.clock = replay_clock(machine.survey, night, options.deadline_s, since=since).to_text()
+    replace(record, clock=machine.clock).write(machine.home)
+    machine.start()
+
+
+def replay_clock(survey: Survey, night: date, deadline_s: float, *, since: datetime | None = None) -> ReplayClock:
+    """Return a clock that starts at noon, or at a later moment, and stays within the night until the deadline."""
+    noon, ends = night_bounds(survey.site, night)
+    begins = since if since is not None and noon <= since < ends else noon
     return ReplayClock(datetime.now(UTC), begins, 0.9 * (ends - begins).total_seconds() / deadline_s)
 
 
@@ -154,6 +213,7 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
     with Ledger(machine.ledger_url) as ledger:
         while True:
             player.check()
+            NightRecord.touch(machine.home)
             glance = take_glance(ledger, site, night)
             view.consumed = _consumed(machine.home)
             view.update(glance)

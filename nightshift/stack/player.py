@@ -7,6 +7,7 @@ that is played in minutes waits for the reference instead; otherwise no frame wo
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def playing(
 ) -> Iterator[Player]:
     """Play the files, then the manifest, then what is late, beside the block; its end ends the playing.
 
+    What came before, from a player that was interrupted, is left out.
+
     Parameters
     ----------
     material : Material
@@ -92,24 +95,30 @@ def playing(
 
     ended = threading.Event()
     night = material.night
-    beginnings = begin_exposures(material.files, survey.camera)
     played = 0
 
     def count(number: int, _: Path) -> None:
         nonlocal played
         played = number
-        tell(number)
+        tell(len(material.files) - len(left.files) + number)
 
     def sleep(seconds: float) -> None:
         if ended.wait(seconds):
             raise _ToldToEnd
 
+    left = material
+
     def run() -> None:
+        nonlocal left
         with Ledger(ledger_url) as ledger:
+            came = names_that_came(ledger, inbox)
+            left = _without(material, came)
+            beginnings = begin_exposures(left.files, survey.camera)
             play(
-                material.files, inbox,
-                manifest=material.manifest, after_manifest=material.after_manifest,
-                after_closing=material.after_closing, closed=lambda: _is_over(ledger, survey, night),
+                left.files, inbox,
+                manifest=None if material.manifest.name in came else material.manifest,
+                after_manifest=left.after_manifest,
+                after_closing=left.after_closing, closed=lambda: _is_over(ledger, survey, night),
                 interval_s=INTERVAL_S, sleep=sleep, tell=count,
                 backpressure=lambda: played in beginnings and _too_much(ledger, inbox, survey, night),
             )  # fmt: skip
@@ -120,6 +129,23 @@ def playing(
     finally:
         ended.set()
         player.join()
+
+
+def _without(material: Material, came: frozenset[str]) -> Material:
+    """Return a night's files without those that came."""
+    lists = {
+        name: tuple(path for path in getattr(material, name) if path.name not in came)
+        for name in ("files", "after_manifest", "after_closing")
+    }
+    return replace(material, **lists)
+
+
+def names_that_came(ledger: Ledger, inbox: Path) -> frozenset[str]:
+    """Return the names that the ledger or the inbox has, and clear away what an earlier player left half written."""
+    for path in inbox.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+    arrived = (row["inbox_name"] for row in ledger.rows("stack", "names_that_came"))
+    return frozenset({*arrived, *(path.name for path in inbox.iterdir())})
 
 
 def begin_exposures(files: tuple[Path, ...], camera: Camera) -> frozenset[int]:

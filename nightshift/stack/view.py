@@ -44,12 +44,15 @@ class Glance:
         Exposures by image type and state.
     events : list of dict
         The latest, newest first.
+    waits : list of str
+        What the night waits for: storage that is full, read-only or not mounted.
     """
 
     counts: dict[str, Any] = field(default_factory=dict)
     units: dict[str, int] = field(default_factory=dict)
     exposures: dict[tuple[str, str], int] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
+    waits: list[str] = field(default_factory=list)
 
     @property
     def progress(self) -> tuple:
@@ -70,6 +73,7 @@ def take_glance(ledger: Ledger, site: str, night: date) -> Glance:
             for row in ledger.rows("stack", "exposures_by_state", **whose)
         },
         ledger.rows("stack", "latest_events", most=EVENTS),
+        [row["why"] for row in ledger.rows("watch", "waits")],
     )
 
 
@@ -138,11 +142,12 @@ class NightView:
         c = self.glance.counts
         units = " ".join(f"{state} {n}" for state, n in self.glance.units.items())
         consumed = "" if self.consumed is None else f" consumed {self.consumed}"
+        waits = "".join(f" | WAITS: {why}" for why in self.glance.waits)
         return (
             f"{_clock(self.elapsed_s)}  files {self.played}/{self.files} in, {c.get('registered', 0)} registered, "
             f"{c.get('quarantined', 0)} quarantined | units {units or 'none'} | masters {c.get('masters', 0)} "
             f"references {c.get('reference_images', 0)} differences {c.get('differences', 0)} | "
-            f"alerts released {c.get('released', 0)} acknowledged {c.get('acknowledged', 0)}{consumed}"
+            f"alerts released {c.get('released', 0)} acknowledged {c.get('acknowledged', 0)}{consumed}{waits}"
         )
 
     def __rich__(self) -> RenderableType:
@@ -151,6 +156,7 @@ class NightView:
             (self.title, "bold"), "   ", (_clock(self.elapsed_s), "cyan"), "   ", (self.phase, "bold green")
         )
         body: list[RenderableType] = [head]
+        body += [Text(f"The night waits: {why}", style="bold red") for why in self.glance.waits]
         if self.glance.counts:
             body += [
                 Columns([self._files(), self._units(), self._exposures(), self._products()], padding=(0, 3)),

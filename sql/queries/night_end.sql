@@ -401,7 +401,7 @@ update nights set state = :state::night_state, closed_at = now()
 where site = :site and night = :night and state is distinct from :state::night_state;
 
 -- name: seconds_closing
-select extract(epoch from now() - closing_since)::double precision from nights where site = :site and night = :night;
+select steady_age_s(closing_since) from nights where site = :site and night = :night;
 
 -- name: units_in_flight
 select u.unit_key as subject, u.state::text as state
@@ -425,7 +425,7 @@ order by subject;
 select r.run_id as subject, 'requested' as state
 from runs r
 where r.ended_at is null and r.dag_id in ('calibrations', 'exposure', 'references', 'difference')
-    and r.requested_at > now() - make_interval(secs => :stale_s)
+    and steady_age_s(r.requested_at) < :stale_s
     and case when exists (select from jobs j where j.job_key = r.subject)
         then exists (select from jobs j where j.job_key = r.subject and j.site = :site and j.night = :night)
         else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text end
@@ -464,8 +464,8 @@ from nights n
 where n.site = :site and n.state in ('open', 'closing') and n.ends <= :now
     and not exists (
         select from arrivals a where a.site = n.site and a.night = n.night
-        and a.arrived_at > now() - make_interval(secs => :quiet_s))
-    and (n.closing_since is null or n.closing_since < now() - make_interval(secs => :quiet_s))
+        and steady_age_s(a.arrived_at) < :quiet_s)
+    and (n.closing_since is null or steady_age_s(n.closing_since) > :quiet_s)
 order by n.night;
 
 -- name: event_said

@@ -39,6 +39,9 @@ group by e.image_type, e.state order by e.image_type, e.state;
 select event_id, at, night_time, level, kind, subject, message
 from events order by event_id desc limit :most;
 
+-- name: names_that_came
+select distinct inbox_name from arrivals;
+
 -- name: nights_here
 select site, night, state, closed_at from nights where site = :site order by night;
 

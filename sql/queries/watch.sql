@@ -4,3 +4,34 @@
 -- Runs that will have something done soon; one that is older says nothing any more.
 select count(*)::integer as runs
 from runs where ended_at is null and dag_id <> 'end_of_night' and requested_at > now() - make_interval(secs => :lately_s);
+
+-- name: last_look
+select boot, steady_s, extract(epoch from clock_timestamp() - looked_at)::double precision as since_s
+from watch for update;
+
+-- name: put_look!
+insert into watch (looked_at, before_that, boot, steady_s)
+values (clock_timestamp(), null, :boot, :steady_s)
+on conflict (one) do update
+set before_that = watch.looked_at, looked_at = excluded.looked_at, boot = excluded.boot, steady_s = excluded.steady_s;
+
+-- name: put_pause!
+-- Between the look before and this one, which are so many steady seconds apart.
+insert into pauses (kind, until_at, after_at, seconds)
+select :kind, before_that + make_interval(secs => :passed), looked_at, :seconds from watch;
+
+-- name: storage
+select name, marker from storage;
+
+-- name: put_storage!
+insert into storage (name, marker) values (:folder, :marker) on conflict (name) do nothing;
+
+-- name: waits
+select name, why, since, extract(epoch from clock_timestamp() - since)::double precision as waited_s
+from waits order by since, name;
+
+-- name: put_wait!
+insert into waits (name, why) values (:folder, :why) on conflict (name) do nothing;
+
+-- name: delete_wait!
+delete from waits where name = :folder;

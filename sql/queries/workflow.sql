@@ -9,7 +9,7 @@ select pg_advisory_xact_lock(hashtextextended(:subject, 0));
 -- name: runs_of
 -- How often each subject was asked for, and whether a run of it is still under way.
 select subject, count(*)::integer as times,
-    bool_or(ended_at is null and requested_at > now() - make_interval(secs => :stale_s)) as under_way
+    bool_or(ended_at is null and steady_age_s(requested_at) < :stale_s) as under_way
 from runs where subject = any (:subjects::text[]) group by subject;
 
 -- name: put_run!
@@ -70,14 +70,14 @@ with frames as (
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )
 select s.site, s.night, s.instrument, s.image_type::text as kind, s.filter, s.unended, s.complete,
-    extract(epoch from now() - s.last_arrival_at)::double precision as quiet_s,
+    steady_age_s(s.last_arrival_at) as quiet_s,
     coalesce(d.detectors, 0) as detectors, coalesce(m.version, 0)::integer as version,
     coalesce(m.masters, 0) as masters,
-    extract(epoch from now() - greatest(s.last_arrival_at, (
+    steady_age_s(greatest(s.last_arrival_at, (
         select max(r.requested_at) from runs r
         where r.dag_id = 'calibrations' and r.conf ->> 'instrument' = s.instrument
             and r.conf ->> 'night' = s.night::text and r.conf ->> 'kind' = s.image_type::text
-            and coalesce(r.conf ->> 'filter', '') = s.filter)))::double precision as still_s
+            and coalesce(r.conf ->> 'filter', '') = s.filter))) as still_s
 from sets s
 left join detectors d using (night, instrument, image_type, filter)
 left join masters m on m.night = s.night and m.instrument = s.instrument
@@ -176,7 +176,7 @@ where e.instrument = :instrument and e.night = :night and e.state = 'ended'
 -- name: waiting_exposures
 -- Science exposures of which some unit has not been worked on, in shutter order.
 select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutter_open, e.state::text as state,
-    extract(epoch from now() - e.first_arrival_at)::double precision as age_s,
+    steady_age_s(e.first_arrival_at) as age_s,
     cardinality(e.detectors_expected) as expected,
     (select array_agg(r.detector order by r.detector) from raw_frames r
      where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as detectors
@@ -444,7 +444,7 @@ left join lateral (
     select coalesce(count(*) > 0 and count(*) >= max(x.parts), false) as complete
     from manifests x where x.site = n.site and x.night = n.night) m on true
 left join lateral (
-    select coalesce(max(a.arrived_at) > now() - make_interval(secs => :quiet_s), false) as lately,
+    select coalesce(steady_age_s(max(a.arrived_at)) < :quiet_s, false) as lately,
         coalesce(max(a.arrived_at) > n.closed_at, false) as since_closing
     from arrivals a where a.site = n.site and a.night = n.night) came on true
 where n.site = :site and case n.state
@@ -589,7 +589,7 @@ where job_key = :job_key and submission = :submission and state = 'intended';
 -- What is not known to have ended, with how many tries it makes: what a person took back does not count.
 select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.folder, a.state::text as state,
     s.name, s.runner, s.job_file,
-    extract(epoch from now() - coalesce(s.submitted_at, s.intended_at))::double precision as age_s,
+    steady_age_s(coalesce(s.submitted_at, s.intended_at)) as age_s,
     (select count(*) from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
         and b.attempt <= a.attempt and b.reason is distinct from 'cancelled')::integer as tries
 from attempts a join submissions s using (job_key, submission)
@@ -619,12 +619,12 @@ update jobs set ended_at = now() where job_key = :job_key and ended_at is null
 -- name: stragglers
 -- Jobs with an open array although no run of theirs is under way, or beyond their deadline.
 select j.job_key, j.kind::text as kind, j.subject, j.campaign,
-    extract(epoch from now() - min(coalesce(s.submitted_at, s.intended_at)))::double precision as age_s
+    steady_age_s(min(coalesce(s.submitted_at, s.intended_at))) as age_s
 from jobs j join submissions s using (job_key)
 where s.ended_at is null
 group by j.job_key
 having not exists (select from runs r where r.subject = j.job_key and r.ended_at is null)
-    or min(coalesce(s.submitted_at, s.intended_at)) < now() - make_interval(secs => :deadline_s)
+    or steady_age_s(min(coalesce(s.submitted_at, s.intended_at))) > :deadline_s
 order by j.job_key;
 
 -- name: open_jobs_of_night

@@ -133,8 +133,11 @@ def candidate(number, unit, *, positive=True):
 
 
 def science(unit, *, rejects=None, candidates=0):
-    made = tuple(product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode(),
-                         made_of=("raw", "bias", "dark", "flat")) for kind in ("calibrated", "sources"))  # fmt: skip
+    roles = ("raw", "bias", "dark", "flat", "catalogue")
+    made = tuple(
+        product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode(), made_of=roles)
+        for kind in ("calibrated", "sources")
+    )
     if rejects:
         return UnitResult(
             unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(rejects), products=made,

@@ -1,4 +1,4 @@
-"""Turns within a field, and time that no deadline counts; the text is in ``0002_turns.sql``."""
+"""Turns within a field, time that no deadline counts, storage; the text is in ``0002_hard_nights.sql``."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add them."""
-    text = (Path(__file__).parents[1] / "0002_turns.sql").read_text()
+    text = (Path(__file__).parents[1] / "0002_hard_nights.sql").read_text()
     # the driver's own cursor: a per cent sign in the text is not a parameter
     with op.get_bind().connection.cursor() as cursor:
         cursor.execute(text)

@@ -1,4 +1,4 @@
--- The outcome of a night follows the order of the sky and not the pace of the machine.
+-- The outcome of a night follows the order of the sky and not the pace of the machine, and the night waits for storage.
 
 -- Whether a difference's alerts have had their turn. In a field they are released in the order of these moments: of
 -- the frame's own shutter, or where it is later, of its reference's last member, without which it had no difference.
@@ -42,6 +42,7 @@ where d.state = 'processed';
 create table watch (
     one boolean primary key default true check (one),
     looked_at timestamptz not null,
+    before_that timestamptz, -- the look before
     boot text not null, -- of the machine whose steady clock it is
     steady_s double precision not null
 );
@@ -50,16 +51,32 @@ create table watch (
 create table pauses (
     pause_id bigint generated always as identity primary key,
     kind text not null check (kind in ('unwatched', 'clock_step')),
-    before_at timestamptz not null, -- the last look before it
+    until_at timestamptz not null, -- moments up to this one, by the clock as it was, were before its end
     after_at timestamptz not null, -- the first look after it
     seconds double precision not null -- to be left out; negative where the clock was set back
 );
-create index on pauses (before_at);
+create index on pauses (until_at);
 
 -- Seconds since a moment, without the pauses after it. A moment that a clock set back put into the future was
 -- before that; one that lies between is taken as after it, so that it waits too long rather than too short.
 create function steady_age_s(moment timestamptz) returns double precision language sql stable as $$
     select extract(epoch from clock_timestamp() - moment)::double precision - coalesce((
         select sum(p.seconds) from pauses p
-        where moment <= least(p.before_at, p.after_at) or (moment <= p.before_at and moment > clock_timestamp())), 0)
+        where moment <= least(p.until_at, p.after_at) or (moment <= p.until_at and moment > clock_timestamp())), 0)
 $$;
+
+-- What the night waits for --------------------------------------------------------------------------------------
+
+-- Folders that may be mounts. A marker in each says that it is the one that this ledger knows, and no empty mount point.
+create table storage (
+    name text primary key check (name in ('depot', 'archive')),
+    marker text not null,
+    known_since timestamptz not null default now()
+);
+
+-- What the night waits for now; empty while all is well.
+create table waits (
+    name text primary key, -- depot, archive, inbox
+    why text not null,
+    since timestamptz not null default now()
+);
