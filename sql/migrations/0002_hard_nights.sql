@@ -57,12 +57,13 @@ create table pauses (
 );
 create index on pauses (until_at);
 
--- Seconds since a moment, without the pauses after it. A moment that a clock set back put into the future was
--- before that; one that lies between is taken as after it, so that it waits too long rather than too short.
+-- Seconds since a moment, without the pauses after it. A moment that lies in the future was before the clock was set
+-- back; one that lies between is taken as after that, so that it waits too long rather than too short.
 create function steady_age_s(moment timestamptz) returns double precision language sql stable as $$
     select extract(epoch from clock_timestamp() - moment)::double precision - coalesce((
         select sum(p.seconds) from pauses p
-        where moment <= least(p.until_at, p.after_at) or (moment <= p.until_at and moment > clock_timestamp())), 0)
+        where moment <= least(p.until_at, p.after_at) or (moment > clock_timestamp() and p.pause_id >= (
+            select max(b.pause_id) from pauses b where b.seconds < 0 and moment <= b.until_at))), 0)
 $$;
 
 -- What the night waits for --------------------------------------------------------------------------------------
