@@ -1,11 +1,13 @@
 """A broker for one machine without Java: librdkafka's mock cluster in a process of its own.
 
 It speaks Kafka's protocol and keeps nothing: its messages are in memory, about 5 MB a partition, and are gone
-with the process. It serves the one-machine night and the tests. The depot holds every packet.
+with the process. It serves the one-machine night and the tests. The depot holds every packet; each life of the
+broker has a name, and what an earlier life of it acknowledged within a day is sent again (`nightshift.alerts.post`).
 """
 
 import argparse
 import logging
+import secrets
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -35,7 +37,9 @@ def mock_cluster(*, nodes: int = 1) -> Iterator[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the embedded broker until it is asked to end (SIGTERM or SIGINT)."""
     parser = argparse.ArgumentParser(prog="python -m nightshift.alerts.broker", description=__doc__)
-    parser.add_argument("--address-file", type=Path, required=True, help="where the bootstrap servers are written")
+    parser.add_argument(
+        "--address-file", type=Path, required=True, help="where its address and the name of its life are written"
+    )
     parser.add_argument("--nodes", type=int, default=1, help="brokers of the cluster")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with mock_cluster(nodes=options.nodes) as brokers:
-        write_whole(options.address_file, f"{brokers}\n".encode())
+        write_whole(options.address_file, f"{brokers}\n{secrets.token_hex(8)}\n".encode())
         log.info("embedded broker at %s", brokers)
         log.warning("it keeps nothing: messages are in memory, about 5 MB a partition, and end with this process")
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message, Producer
 
-from nightshift.alerts.address import brokers_from_environment
+from nightshift.alerts.address import broker_life, brokers_from_environment
 from nightshift.alerts.tars import Member, read_member
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger import Ledger
@@ -86,20 +86,42 @@ def post(
         if not mine:
             summary.busy = True
             return summary
+        life = None if brokers else _queue_what_was_forgotten(workplace)
         first = workplace.ledger.rows("alerts", "queued", **BEGINNING, most=BATCH)
         if not first:
             return summary
         try:
             producer = _producer(brokers or brokers_from_environment(), delivery_s)
         except (KafkaException, Retry) as error:
-            _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary)
+            _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary, life)
             return summary
         for rows in _batches(workplace.ledger, first):
             batch = _send(workplace, producer, rows, delivery_s)
-            _record(workplace, batch, summary)
+            _record(workplace, batch, summary, life)
             if batch.refused and not batch.delivered:
                 break
     return summary
+
+
+def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
+    """Queue again what an earlier life of the embedded broker took with it, and return its present life.
+
+    A real broker keeps what it acknowledged, and has no lives.
+    """
+    try:
+        life = broker_life()
+    except Retry:
+        return None  # it is away: what is queued finds that out
+    if life is None:
+        return None
+    forgotten = workplace.ledger.run("alerts", "queue_again", life=life)
+    if forgotten:
+        workplace.ledger.event(
+            EventLevel.WARNING, "alerts_sent_again",
+            f"The embedded broker was started anew and has forgotten {forgotten} alerts; they are sent again.",
+            night_time=workplace.clock.now(), alerts=forgotten,
+        )  # fmt: skip
+    return life
 
 
 @contextmanager
@@ -184,7 +206,7 @@ def _reporter(batch: _Batch, row: Row):
     return report
 
 
-def _record(workplace: Workplace, batch: _Batch, summary: PostSummary) -> None:
+def _record(workplace: Workplace, batch: _Batch, summary: PostSummary, life: str | None) -> None:
     """Write into the ledger what became of a batch."""
     ledger, failed = workplace.ledger, batch.refused + batch.unread
     with ledger.transaction():
@@ -193,7 +215,7 @@ def _record(workplace: Workplace, batch: _Batch, summary: PostSummary) -> None:
             candids=[row["candid"] for row, _, _ in batch.delivered],
             topics=[row["topic"] for row, _, _ in batch.delivered],
             partitions=[partition for _, partition, _ in batch.delivered],
-            offsets=[offset for _, _, offset in batch.delivered],
+            offsets=[offset for _, _, offset in batch.delivered], life=life,
         )  # fmt: skip
         ledger.run(
             "alerts", "note_failures",

@@ -43,6 +43,9 @@ class Ledger:
     ``ledger.rows("ingest", "due_exposures", night=...)`` runs the query of that name from
     ``sql/queries/ingest.sql`` and returns its rows as dictionaries. SQL is never built from strings.
 
+    A connection that is lost raises `Retry`: whether the last statement took effect is unknown. The next call opens
+    another, without the advisory locks of the lost one.
+
     Parameters
     ----------
     url : str
@@ -50,18 +53,27 @@ class Ledger:
     """
 
     def __init__(self, url: str):
-        try:
-            self.connection = psycopg2.connect(
-                url,
+        self._url = url
+        self._depth = 0
+        self.connection = self._connect()
+
+    def _connect(self):
+        with _answering():
+            connection = psycopg2.connect(
+                self._url,
                 connect_timeout=5,
                 application_name="nightshift",
                 options="-c timezone=UTC",
                 cursor_factory=psycopg2.extras.RealDictCursor,
             )
-        except psycopg2.OperationalError as error:
-            raise Retry(Reason.INTERNAL_ERROR, f"the ledger does not answer: {error}") from error
-        self.connection.autocommit = True
-        self._depth = 0
+            connection.autocommit = True
+        return connection
+
+    def _cursor(self):
+        """Return a cursor, of a new connection where the last one was lost."""
+        if self.connection.closed and not self._depth:
+            self.connection = self._connect()
+        return self.connection.cursor()
 
     def close(self) -> None:
         """Close the connection."""
@@ -79,10 +91,12 @@ class Ledger:
         if self._depth:
             yield self
             return
+        with _answering():
+            self._cursor().close()
+            self.connection.autocommit = False
         self._depth = 1
-        self.connection.autocommit = False
         try:
-            with self.connection:
+            with _answering(), self.connection:
                 yield self
         finally:
             self._depth = 0
@@ -92,7 +106,7 @@ class Ledger:
     def rows(self, topic: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a named query and return its rows as dictionaries."""
         query = getattr(named_queries(topic), name).sql
-        with self.connection.cursor() as cursor:
+        with _answering(), self._cursor() as cursor:
             cursor.execute(query, _adapt(parameters))
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
@@ -109,7 +123,7 @@ class Ledger:
     def run(self, topic: str, name: str, **parameters: Any) -> int:
         """Run a named statement and return how many rows it touched."""
         query = getattr(named_queries(topic), name).sql
-        with self.connection.cursor() as cursor:
+        with _answering(), self._cursor() as cursor:
             cursor.execute(query, _adapt(parameters))
             return cursor.rowcount
 
@@ -121,6 +135,15 @@ class Ledger:
             "ledger", "add_event",
             level=level, kind=kind, message=message, subject=str(subject), night_time=night_time, detail=detail,
         )  # fmt: skip
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Turn what the server or the way to it did into `Retry`."""
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        raise Retry(Reason.INTERNAL_ERROR, f"the ledger does not answer: {error}") from error
 
 
 def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:

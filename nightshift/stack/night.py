@@ -8,12 +8,12 @@ import json
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
 
@@ -39,8 +39,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NightOptions", "NightOutcome", "run_night"]
 
+T = TypeVar("T")
 GLANCE_EVERY_S = 1.0
 STALLED_S = 900.0  # nothing changed in the ledger for so long
+CONSUMER_S = 60.0  # it may still take alerts after the night has closed
+LAST_ALERTS = "the consumer takes the last alerts"
+LEDGER_AWAY_S = 300.0  # then it will not come back by itself
 ENDS = (NightState.CLOSED, NightState.UNBALANCED)
 
 
@@ -210,15 +214,16 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
     """Show how the night goes until it has ended, or nothing can end it any more."""
     site = machine.survey.site.name
     progress, progress_at = None, time.monotonic()
-    with Ledger(machine.ledger_url) as ledger:
+    with _ledger(machine, view) as ledger:
         while True:
             player.check()
             NightRecord.touch(machine.home)
-            glance = take_glance(ledger, site, night)
+            glance = _patiently(lambda: take_glance(ledger, site, night), view)
             view.consumed = _consumed(machine.home)
             view.update(glance)
             state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
-            if state in ENDS and mailed and not player.busy and not _late(ledger, machine, night):
+            over = state in ENDS and mailed and not player.busy
+            if over and not _late(ledger, machine, night) and _consumer_has_all(view, glance):
                 return NightOutcome(night, state, mailed, view.elapsed_s)
             _tell_phase(view, glance, player)
             if glance.progress != progress:
@@ -232,14 +237,47 @@ def _late(ledger: Ledger, machine: Machine, night: date) -> bool:
     """Whether something came since the night closed, so that it will open again."""
     if any(not path.name.startswith(".") for path in machine.home.inbox.iterdir()):
         return True
-    return not ledger.value("stack", "night_is_over", site=machine.survey.site.name, night=night)
+    try:
+        return not ledger.value("stack", "night_is_over", site=machine.survey.site.name, night=night)
+    except Retry:
+        return True  # unknown: look again
+
+
+def _consumer_has_all(view: NightView, glance: Glance) -> bool:
+    """Whether the night's own consumer has what the broker acknowledged, or was given long enough to take it."""
+    if view.consumed is None or view.consumed >= glance.counts.get("acknowledged", 0):
+        return True
+    if view.phase != LAST_ALERTS:
+        view.enter(LAST_ALERTS)
+        view.last_phase_at = view.elapsed_s
+    return view.elapsed_s - view.last_phase_at > CONSUMER_S
+
+
+def _ledger(machine: Machine, view: NightView) -> Ledger:
+    return _patiently(lambda: Ledger(machine.ledger_url), view)
+
+
+def _patiently(ask: Callable[[], T], view: NightView) -> T:
+    """Ask the ledger until it answers; the supervisor brings it back. Say once that it does not."""
+    deadline = time.monotonic() + LEDGER_AWAY_S
+    said = False
+    while True:
+        try:
+            return ask()
+        except Retry as error:
+            if time.monotonic() > deadline:
+                raise
+            if not said:
+                view.note(str(error).partition("\n")[0])
+            said = True
+            time.sleep(GLANCE_EVERY_S)
 
 
 def _tell_phase(view: NightView, glance: Glance, player: Player) -> None:
     if player.busy:
         return
     phase = "the night closes" if glance.counts.get("night_state") == NightState.CLOSING else "all files are sent"
-    if view.phase != phase and view.phase != "the night closes":
+    if view.phase not in (phase, "the night closes", LAST_ALERTS):
         view.enter(phase)
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.naming import parse_name
@@ -20,6 +21,7 @@ from nightshift.vocabulary import Reason
 
 __all__ = ["Player", "begin_exposures", "playing"]
 
+T = TypeVar("T")
 AHEAD = 5  # science exposures that may be under way
 WAITING = 4  # files that may wait in the inbox
 INTERVAL_S = 0.05
@@ -110,8 +112,8 @@ def playing(
 
     def run() -> None:
         nonlocal left
-        with Ledger(ledger_url) as ledger:
-            came = names_that_came(ledger, inbox)
+        with _patiently(lambda: Ledger(ledger_url), sleep) as ledger:
+            came = _patiently(lambda: names_that_came(ledger, inbox), sleep)
             left = _without(material, came)
             beginnings = begin_exposures(left.files, survey.camera)
             play(
@@ -138,6 +140,15 @@ def _without(material: Material, came: frozenset[str]) -> Material:
         for name in ("files", "after_manifest", "after_closing")
     }
     return replace(material, **lists)
+
+
+def _patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
+    """Ask the ledger until it answers, however long it is away."""
+    while True:
+        try:
+            return ask()
+        except Retry:
+            sleep(1.0)
 
 
 def names_that_came(ledger: Ledger, inbox: Path) -> frozenset[str]:

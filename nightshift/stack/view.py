@@ -95,6 +95,7 @@ class NightView:
         self.played = 0
         self.consumed: int | None = None
         self.phase = "setting up"
+        self.last_phase_at = 0.0
         self.notes: deque[str] = deque(maxlen=10)
         self.glance = Glance()
         self._began = time.monotonic()

@@ -212,13 +212,18 @@ limit :most;
 with delivered as (
     update outbox o
     set state = 'acknowledged', acknowledged_at = clock_timestamp(), broker_partition = n.broker_partition,
-        broker_offset = n.broker_offset, tries = o.tries + 1, last_error = null
+        broker_offset = n.broker_offset, acknowledged_by = :life, tries = o.tries + 1, last_error = null
     from unnest(:candids::bigint[], :topics::text[], :partitions::integer[], :offsets::bigint[])
         as n (candid, topic, broker_partition, broker_offset)
     where o.candid = n.candid and o.topic = n.topic and o.state = 'queued'
     returning o.candid
 )
 update alerts a set state = 'sent' where a.state = 'released' and a.candid in (select candid from delivered);
+
+-- name: queue_again!
+-- What another life of an embedded broker acknowledged within a night's time.
+update outbox set state = 'queued', queued_at = clock_timestamp()
+where state = 'acknowledged' and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
 
 -- name: note_failures!
 update outbox o

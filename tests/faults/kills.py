@@ -1,0 +1,266 @@
+"""Play small nights and kill their parts at random moments; each must end as the undisturbed night did.
+
+    python tests/faults/kills.py --kills 30 --nights 3 --seed 1
+
+One night is left undisturbed. In the others, at moments drawn from the seed, a part is killed with SIGKILL: the whole
+tree (then the same command is given again, as a user would), one of Airflow's components, the database, the pool, one
+of its workers, the broker, the mail server, the consumer. After each night the digest is compared with that of the
+undisturbed one, and so is what the consumer holds, by `candid`.
+
+The exit code is 0 only if all nights ended alike.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from nightshift.digest import Digest, compare, take_digest
+from nightshift.errors import Retry
+from nightshift.ledger import Ledger
+from nightshift.stack.at_rest import ledger_of
+from nightshift.stack.home import Home
+from nightshift.stack.record import NightRecord
+from nightshift.stack.supervisor import Supervisor
+
+TREE, WORKER = "whole tree", "worker"
+PARTS = (
+    TREE, WORKER, "api-server", "scheduler", "dag-processor", "triggerer", "postgres", "pool", "broker", "mail",
+    "consumer",
+)  # fmt: skip
+LEAST_S, MOST_S = 4.0, 18.0  # between two kills
+LOOK_S = 0.25
+SHORT_TIMERS = {"NIGHTSHIFT_RETRY_DELAY_S": "5"}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill: what, and how long after the one before (or the beginning)."""
+
+    part: str
+    after_s: float
+
+
+@dataclass
+class PlayedNight:
+    """How a night went.
+
+    Parameters
+    ----------
+    code : int
+        The last command's exit code.
+    seconds : float
+    kills : list of str
+        What was killed, when and where the night was.
+    digest : Digest or None
+    candids : list of int
+        What the consumer holds, in the order in which it came.
+    log : Path
+    """
+
+    code: int
+    seconds: float
+    log: Path
+    kills: list[str] = field(default_factory=list)
+    digest: Digest | None = None
+    candids: list[int] = field(default_factory=list)
+
+
+def draw(kills: int, seed: int, parts: Sequence[str] = PARTS) -> list[Kill]:
+    """Return so many kills: every part in turn in a random order, at random moments."""
+    source = random.Random(seed)
+    drawn: list[str] = []
+    while len(drawn) < kills:
+        drawn += source.sample(parts, len(parts))
+    return [Kill(part, source.uniform(LEAST_S, MOST_S)) for part in drawn[:kills]]
+
+
+class Night:
+    """A small night in a folder of its own, as a user plays it.
+
+    Parameters
+    ----------
+    folder : Path
+    arguments : sequence of str
+        More of the command.
+    environment : dict of str to str
+        More of the environment.
+    """
+
+    def __init__(self, folder: Path, *, arguments: Sequence[str] = (), environment: dict[str, str] | None = None):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)  # where root plays it, the database is another user's
+        self.home = Home(folder / "demo")
+        self.log = folder / "night.log"
+        self._arguments = arguments
+        ports = {f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")}
+        kept = {k: v for k, v in os.environ.items() if k not in
+                ("NIGHTSHIFT_LEDGER", "NIGHTSHIFT_BROKERS", "NIGHTSHIFT_SMTP")}  # fmt: skip
+        self._environment = {**kept, **ports, **SHORT_TIMERS, "NIGHTSHIFT_VAR": str(folder), **(environment or {})}
+        self._process: subprocess.Popen | None = None
+
+    def play(self, kills: Sequence[Kill] = ()) -> PlayedNight:
+        """Play the night to its end, with kills on the way."""
+        began = time.monotonic()
+        self._start()
+        played = PlayedNight(0, 0.0, self.log)
+        try:
+            due = time.monotonic()
+            for kill in kills:
+                due = max(due, time.monotonic() - 1.0) + kill.after_s
+                if not self._wait_until(due):
+                    break
+                where = self._kill(kill.part)
+                played.kills.append(f"{time.monotonic() - began:6.1f} s  {kill.part:14s} {where}")
+            played.code = self._process.wait()
+            played.seconds = time.monotonic() - began
+        finally:
+            self.end()
+        with ledger_of(self.home) as url, Ledger(url) as ledger:
+            played.digest = take_digest(ledger, self.home.depot, self.home.received / "alerts.jsonl")
+        lines = (self.home.received / "alerts.jsonl").read_text().splitlines()
+        played.candids = [json.loads(line)["candid"] for line in lines]
+        return played
+
+    def end(self) -> None:
+        """End what is left of the night."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        Supervisor(self.home).stop()
+
+    def _start(self) -> None:
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "nightshift.command_line", "night-run", "--small", "--deadline-min", "20",
+                 *self._arguments],
+                stdout=log, stderr=log, env=self._environment, start_new_session=True,
+            )  # fmt: skip
+
+    def _wait_until(self, due: float) -> bool:
+        """Wait for a moment; return whether the night still goes on."""
+        while time.monotonic() < due:
+            if self._process.poll() is not None:
+                return False
+            time.sleep(LOOK_S)
+        return self._process.poll() is None
+
+    def _kill(self, part: str) -> str:
+        """Kill a part as soon as it is there, and return where the night was."""
+        if part == TREE:
+            where = self._where()
+            self._kill_tree()
+            self._start()
+            return where
+        while self._process.poll() is None:
+            if self._everything_is_up() and (pid := self._pid_of(part)) is not None:
+                where = self._where()
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                return where
+            time.sleep(LOOK_S)
+        return "the night had ended"
+
+    def _kill_tree(self) -> None:
+        """Let the power fail: everything ends at once, the command and the supervisor first."""
+        top = psutil.Process(self._process.pid)
+        everything = [top, *top.children(recursive=True), *Supervisor(self.home).processes(),
+                      *Supervisor(self.home).left()]  # fmt: skip
+        for process in everything:
+            with suppress(psutil.Error):
+                process.kill()
+        self._process.wait()
+        while any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in everything):
+            time.sleep(0.05)
+
+    def _everything_is_up(self) -> bool:
+        record = NightRecord.read(self.home)
+        try:
+            states = Supervisor(self.home).states()
+        except Retry:
+            return False
+        return (
+            record is not None
+            and record.material is not None
+            and all(state == "RUNNING" for state, _, _ in states.values())
+        )
+
+    def _pid_of(self, part: str) -> int | None:
+        with suppress(Retry, KeyError, psutil.Error):
+            pid = Supervisor(self.home).states()["pool" if part == WORKER else part][1]
+            if part != WORKER:
+                return pid or None
+            busy = [p for p in psutil.Process(pid).children(recursive=True) if p.memory_info().rss > 150e6]
+            return busy[-1].pid if busy else None
+        return None
+
+    def _where(self) -> str:
+        """Return the last line of progress that the night printed."""
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line[:2].isdigit()]
+        return lines[-1].split("  ", 1)[-1][:110] if lines else "nothing was said yet"
+
+
+def differences(first: PlayedNight, other: PlayedNight) -> Iterator[str]:
+    """Yield in what two nights differ."""
+    if other.code:
+        yield f"the command ended with {other.code}"
+    assert first.digest is not None and other.digest is not None
+    yield from (str(difference) for difference in compare(first.digest, other.digest))
+    if len(other.candids) != len(set(other.candids)):
+        yield "the consumer kept an alert twice"
+    if set(other.candids) != set(first.candids):
+        yield f"the consumer has {len(other.candids)} alerts, not the {len(first.candids)} of the undisturbed night"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play the nights and print how they went."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--nights", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=1, help="of the moments and parts")
+    parser.add_argument("--folder", type=Path, help="where the nights are played and left (default: removed)")
+    options = parser.parse_args(arguments)
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="nightshift-kills-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    try:
+        return _play(folder, draw(options.kills, options.seed), options.nights)
+    finally:
+        if options.folder is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(folder: Path, kills: list[Kill], nights: int) -> int:
+    first = Night(folder / "undisturbed").play()
+    print(f"undisturbed: {first.seconds:.0f} s, digest {first.digest.whole}, {len(first.candids)} alerts", flush=True)
+    done, unlike = 0, first.code != 0
+    for number in range(1, nights + 1):
+        mine = kills[done:] if number == nights else kills[done : done + len(kills) // nights]
+        night = Night(folder / f"night{number}").play(mine)
+        done += len(night.kills)
+        found = list(differences(first, night))
+        unlike |= bool(found)
+        print(
+            f"night {number}: {night.seconds:.0f} s, {len(night.kills)} kills, digest {night.digest.whole}",
+            flush=True,
+        )
+        print("\n".join(f"  {line}" for line in night.kills), flush=True)
+        print("\n".join(f"  DIFFERS {line}" for line in found[:20]) or "  ended as the undisturbed night", flush=True)
+    print(f"{done} kills in {nights} nights: {'not all ended alike' if unlike else 'all ended alike'}")
+    return 1 if unlike else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
