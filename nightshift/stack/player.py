@@ -135,11 +135,14 @@ def playing(
 
 def _without(material: Material, came: frozenset[str]) -> Material:
     """Return a night's files without those that came."""
-    lists = {
-        name: tuple(path for path in getattr(material, name) if path.name not in came)
-        for name in ("files", "after_manifest", "after_closing")
-    }
-    return replace(material, **lists)
+
+    def left(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path for path in paths if path.name not in came)
+
+    return replace(
+        material, files=left(material.files), after_manifest=left(material.after_manifest),
+        after_closing=left(material.after_closing),
+    )  # fmt: skip
 
 
 def _patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
