@@ -34,6 +34,29 @@ MIDNIGHT = datetime(2026, 1, 16, 8, tzinfo=UTC)  # local midnight at the demo si
 TEMPLATE = "nightshift_template"
 
 
+LEFT_OUT = pytest.StashKey[list[pytest.Item]]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember what is left out, to say so at the end."""
+    for item in items:
+        item.config.stash.setdefault(LEFT_OUT, []).append(item)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say how many tests were left out and why; pytest's own line of counts comes after it and is the last."""
+    left_out = config.stash.get(LEFT_OUT, [])
+    faults = sum(1 for item in left_out if item.get_closest_marker("faults"))
+    skipped = len(terminalreporter.stats.get("skipped", ()))
+    told = [
+        f"{faults} of the long fault matrix (`make test-faults` runs them)" if faults else "",
+        f"{len(left_out) - faults} that are no part of it (`make test` runs them)" if len(left_out) > faults else "",
+        f"{skipped} skipped, each with its reason above" if skipped else "",
+    ]
+    if any(told):
+        terminalreporter.write_line(f"left out: {'; '.join(text for text in told if text)}")
+
+
 @dataclass
 class SetClock:
     """A clock that stands where a test set it."""

@@ -23,6 +23,10 @@ LEFT_OUT = {
     "controls": "what people set, and when the programs acted on it",
     "audit": "what people did",
     "events": "the story: it tells of what broke",
+    "watch": "when somebody last looked",
+    "pauses": "when nobody looked",
+    "storage": "the markers of this machine's disks",
+    "waits": "what is waited for now",
 }
 """Tables that are no part of a night's outcome, and why."""
 

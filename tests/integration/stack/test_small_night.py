@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from kills import TREE, Kill, Night
 
+from nightshift.digest import compare, take_digest
 from nightshift.ledger import Ledger
+from nightshift.stack.at_rest import ledger_of
 from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
 from nightshift.stack.service import remembered_machine
@@ -158,3 +161,16 @@ def test_down_leaves_no_process_behind(machine):
     assert done.returncode == 0
     assert [process for process in processes if process.is_running()] == []
     assert machine.supervisor.left() == []
+
+
+def test_a_night_that_is_killed_and_asked_for_again_ends_the_same(stack, machine):
+    with ledger_of(machine.home) as url, Ledger(url) as ledger:
+        undisturbed = take_digest(ledger, machine.home.depot, machine.home.received / "alerts.jsonl")
+    kills = [Kill("scheduler", 40.0), Kill(TREE, 15.0), Kill("worker", 25.0)]
+    killed = Night(machine.home.root.parent / "killed").play(kills)
+    print("\n".join(killed.kills), killed.log.read_text())
+    assert killed.code == 0
+    assert len(killed.kills) >= 2  # the night may have ended before the last
+    assert "it goes on where it was" in killed.log.read_text()
+    assert "\n".join(map(str, compare(undisturbed, killed.digest))) == ""
+    assert len(killed.candids) == len(set(killed.candids)) > 0

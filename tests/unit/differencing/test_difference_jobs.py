@@ -5,6 +5,7 @@ import io
 import json
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -229,3 +230,23 @@ def test_nothing_moves_in_a_night_without_detections(tmp_path, survey):
     )
     assert result.state == AttemptState.SUCCEEDED
     assert result.rows["tracklets"] == []
+
+
+def test_a_difference_is_the_same_with_the_frame_or_after_it(tmp_path, survey):
+    from nightshift.jobs.contract import Product, UnitResult
+    from nightshift.jobs.products import Stopwatch
+    from nightshift.jobs.science import _with_difference
+
+    calibrated, sources, *reference_inputs = pair_on_disk(tmp_path, scene())
+    later = difference.run(
+        work(tmp_path / "later", (calibrated, sources, *reference_inputs)), survey, tmp_path / "later"
+    )
+    made = tuple(
+        Product(item.role, Path(item.path).name, item.sha256, Path(item.path).stat().st_size)
+        for item in (calibrated, sources)
+    )
+    reduced = UnitResult(UNIT, "token", AttemptState.SUCCEEDED, products=made)
+    at_once = _with_difference(work(tmp_path, reference_inputs), survey, tmp_path, reduced, Stopwatch())
+    assert at_once.rows == later.rows
+    assert [p.sha256 for p in at_once.products[2:]] == [p.sha256 for p in later.products]
+    assert {i.role for i in at_once.products[2].inputs} == {i.role for i in later.products[0].inputs}

@@ -1,6 +1,8 @@
 """Jobs: whatever happens to a unit, it leaves a result that says so."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -18,7 +20,7 @@ from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.__main__ import main
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
-from nightshift.jobs.run import plain, run_task, run_unit
+from nightshift.jobs.run import TRY_AGAIN, plain, run_task, run_unit
 from nightshift.jobs.translate import bounds_of
 from nightshift.settings import Survey, load_survey
 from nightshift.settings.models import Thresholds
@@ -408,3 +410,27 @@ def test_the_latest_bounds_of_a_day_hold_and_a_filters_own_come_first(survey):
     assert bounds_of(own, "r", date(2026, 1, 16))[0].fail == (0, 9)
     assert bounds_of(own, "r", date(2026, 3, 1))[0].fail == (0, 7)
     assert bounds_of(own, "g", date(2026, 3, 1))[0].fail == (0, 5)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_unit_that_cannot_write_leaves_no_result_and_is_to_be_begun_again(survey, tmp_path, monkeypatch, number):
+    def full(*_):
+        raise OSError(number, os.strerror(number))
+
+    unit = unit_of(tmp_path, [], {})
+    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    monkeypatch.setattr("nightshift.jobs.run.work_of", lambda kind: full)
+    assert run_task(tmp_path / "job.json") == TRY_AGAIN
+    assert read_result(Path(unit.folder), unit.token) is None
+
+
+def test_a_unit_whose_depot_vanished_writes_nothing_into_the_empty_mount_point(survey, tmp_path, monkeypatch):
+    def unmounted(*_):
+        (tmp_path / "job.json").unlink()
+        raise FileNotFoundError(tmp_path)
+
+    unit = unit_of(tmp_path, [], {})
+    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    monkeypatch.setattr("nightshift.jobs.run.work_of", lambda kind: unmounted)
+    assert run_task(tmp_path / "job.json") == TRY_AGAIN
+    assert read_result(Path(unit.folder), unit.token) is None

@@ -25,6 +25,8 @@ def run(job_file: Path, index: int) -> int:
         os.kill(os.getpid(), signal.SIGKILL)
     if wish.get("raise"):
         raise RuntimeError(wish["raise"])
+    if wish.get("storage_until") and not (folder / wish["storage_until"]).exists():
+        return os.EX_TEMPFAIL
     (folder / f"{index}.ended").touch()
     return wish.get("code", 0)
 

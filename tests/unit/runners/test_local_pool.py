@@ -111,3 +111,16 @@ def test_names_with_slashes_dots_and_length_are_folders_of_their_own():
     folders = [folder_name(name) for name in names]
     assert len(set(folders)) == len(names)
     assert all("/" not in folder and not folder.startswith(".") and len(folder) <= 200 for folder in folders)
+
+
+def test_a_task_that_could_not_write_is_begun_again_until_the_storage_is_back(site, array):
+    request = array("full", {"storage_until": "mended"})
+    site.runner.submit(request)
+    reports = wait_for(
+        site, request.name, lambda r: states_of(r) == [JobState.PENDING] and len(begun(request, 0)) > 0
+    )
+    assert "could not write" in reports[0].detail
+    (request.job_file.parent / "mended").touch()
+    (ended,) = wait_for(site, request.name, all_ended)
+    assert (ended.state, ended.restarts) == (JobState.DONE, 0)
+    assert len(begun(request, 0)) > 1
