@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     told = [
         f"{faults} of the long fault matrix (`make test-faults` runs them)" if faults else "",
         f"{len(left_out) - faults} that are no part of it (`make test` runs them)" if len(left_out) > faults else "",
-        f"{skipped} skipped, each with its reason above" if skipped else "",
+        f"{skipped} skipped, each with its reason below" if skipped else "",
     ]
     if any(told):
         terminalreporter.write_line(f"left out: {'; '.join(text for text in told if text)}")
