@@ -19,8 +19,9 @@ from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
 from nightshift.stack.home import Home
+from nightshift.stack.names import TOKEN
 from nightshift.stack.ports import LOOPBACK, Ports, check_free
-from nightshift.stack.supervisor import TOKEN, Part, Supervisor, tail
+from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
 
 __all__ = ["ADMIN", "Machine", "Outside"]
@@ -169,7 +170,7 @@ class Machine:
             "postgres",
             ("/usr/bin/env", "-i", f"{TOKEN}={self.home.root}", "PATH=/usr/bin:/bin", *self.postgres.command),
             priority=10, user=self.postgres.operating_system_user,
-            stop_signal="INT", stop_group=False, stop_wait_s=30,
+            stop_signal="INT", stop_group=False, stop_wait_s=30, alone=False,  # its children end by themselves
         )  # fmt: skip
         return tuple(sorted((database, *own, *airflow), key=lambda part: part.priority))
 

@@ -20,11 +20,10 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.stack.home import Home
+from nightshift.stack.names import PART, TOKEN
 from nightshift.vocabulary import Reason
 
-__all__ = ["TOKEN", "Part", "Supervisor", "configuration", "tail"]
-
-TOKEN = "NIGHTSHIFT_STACK"  # noqa: S105 - the name of a variable by which a stack's processes know their stack
+__all__ = ["Part", "Supervisor", "configuration", "tail"]
 
 NEEDED_BY_OTHERS = frozenset({"postgres"})  # they stop last
 LONGEST_LINE = 300  # of a log that is shown
@@ -50,6 +49,8 @@ class Part:
         Seconds from asking to killing.
     environment : mapping of str to str
         Beside what all parts have.
+    alone : bool
+        Whether what an earlier life of it left is ended before it starts.
     """
 
     name: str
@@ -60,6 +61,14 @@ class Part:
     stop_group: bool = True
     stop_wait_s: float = 15.0
     environment: Mapping[str, str] = field(default_factory=dict)
+    alone: bool = True
+
+    @property
+    def whole_command(self) -> tuple[str, ...]:
+        """The command, by way of what ends earlier lives of the part."""
+        return (
+            (sys.executable, "-m", "nightshift.stack.part", self.name, *self.command) if self.alone else self.command
+        )
 
 
 def _escaped(text: str) -> str:
@@ -68,10 +77,11 @@ def _escaped(text: str) -> str:
 
 
 def _section(part: Part, home: Home) -> str:
-    environment = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(part.environment.items()))
+    known = {**part.environment, PART: part.name}
+    environment = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(known.items()))
     lines = [
         f"[program:{part.name}]",
-        f"command={_escaped(shlex.join(part.command))}",
+        f"command={_escaped(shlex.join(part.whole_command))}",
         f"priority={part.priority}",
         "autostart=false",
         "autorestart=true",
@@ -89,8 +99,7 @@ def _section(part: Part, home: Home) -> str:
     ]
     if part.user:
         lines.append(f"user={part.user}")
-    if environment:
-        lines.append(f"environment={environment}")
+    lines.append(f"environment={environment}")
     return "\n".join(lines)
 
 

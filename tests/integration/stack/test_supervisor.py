@@ -85,3 +85,13 @@ def test_what_a_killed_supervisor_left_is_found_and_ended(supervisor, part):
 def test_stopping_what_does_not_run_is_no_error(supervisor):
     supervisor.stop()
     assert supervisor.pid() is None
+
+
+def test_what_a_killed_part_left_is_ended_before_it_comes_back(supervisor, part):
+    start(supervisor, part("one", CHILD))
+    until(lambda: len(supervisor.processes()) == 3)
+    top, one, child = supervisor.processes()
+    os.kill(supervisor.states()["one"][1], signal.SIGKILL)
+    until(lambda: len(supervisor.processes()) == 3 and one not in supervisor.processes())
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+    assert top.is_running()

@@ -75,7 +75,7 @@ def test_the_database_gets_none_of_the_secrets(home):
 
 
 def test_percent_signs_and_spaces_survive(home):
-    part = Part("odd", ("/bin/echo", "50% of", "a b"), 1, environment={"SHARE": "5%"})
+    part = Part("odd", ("/bin/echo", "50% of", "a b"), 1, environment={"SHARE": "5%"}, alone=False)
     parser = read(configuration(home, [part]))
     expanded = parser["program:odd"]["command"] % {}
     assert shlex.split(expanded) == ["/bin/echo", "50% of", "a b"]
