@@ -79,7 +79,7 @@ def test_percent_signs_and_spaces_survive(home):
     parser = read(configuration(home, [part]))
     expanded = parser["program:odd"]["command"] % {}
     assert shlex.split(expanded) == ["/bin/echo", "50% of", "a b"]
-    assert parser["program:odd"]["environment"] % {} == 'SHARE="5%"'
+    assert parser["program:odd"]["environment"] % {} == 'NIGHTSHIFT_PART="odd",SHARE="5%"'
 
 
 def test_settings_of_another_airflow_do_not_leak_in(home, monkeypatch):

@@ -1,0 +1,117 @@
+"""An interrupted night is known as such and goes on; one that ended in order does not."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from nightshift.settings import SettingsError, load_survey
+from nightshift.stack.home import Home, Kind
+from nightshift.stack.machine import Machine
+from nightshift.stack.material import Material
+from nightshift.stack.night import NightOptions, _begin, replay_clock
+from nightshift.stack.player import _without, names_that_came
+from nightshift.stack.ports import Ports
+from nightshift.stack.record import NightRecord
+
+NIGHT = date(2026, 1, 15)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Home:
+    monkeypatch.setenv("NIGHTSHIFT_VAR", str(tmp_path))
+    return Home.of("demo")
+
+
+@pytest.fixture
+def machine(home) -> Machine:
+    return Machine(load_survey("demo"), home, Ports(0, 0, 0))
+
+
+@pytest.fixture
+def interrupted(home) -> NightRecord:
+    """A small night of seed 1 whose process is gone."""
+    home.make(Kind.REPLAY)
+    (home.depot / "kept").touch()
+    record = NightRecord.begin(NightOptions("demo", small=True).request(home))
+    return replace(record, born=record.born - 1000).write(home)
+
+
+def begin(machine, **options) -> NightRecord:
+    return _begin(NightOptions("demo", **options), machine, Console(quiet=True))
+
+
+def test_an_interrupted_night_that_is_asked_for_again_goes_on(machine, interrupted):
+    record = begin(machine, small=True)
+    assert (machine.home.depot / "kept").exists()
+    assert (record.pid, record.born) == (os.getpid(), psutil.Process().create_time())
+
+
+@pytest.mark.parametrize("options", [{"small": True, "fresh": True}, {"small": True, "seed": 2}, {}])
+def test_another_night_or_a_fresh_one_begins_anew(machine, interrupted, options):
+    begin(machine, **options)
+    assert not (machine.home.depot / "kept").exists()
+
+
+def test_a_night_that_ended_in_order_goes_on_only_where_that_is_asked_for(machine, interrupted):
+    NightRecord.mark_ended(machine.home)
+    begin(machine, small=True, resume=True)
+    assert (machine.home.depot / "kept").exists()
+    NightRecord.mark_ended(machine.home)
+    begin(machine, small=True)
+    assert not (machine.home.depot / "kept").exists()
+
+
+def test_another_night_cannot_be_resumed(machine, interrupted):
+    with pytest.raises(SettingsError, match="is another one"):
+        begin(machine, small=True, seed=2, resume=True)
+
+
+def test_a_night_that_is_being_played_is_left_alone(machine, interrupted):
+    interrupted.taken_over().write(machine.home)
+    with pytest.raises(SettingsError, match="runs already"):
+        begin(machine, small=True)
+
+
+def test_a_record_keeps_the_nights_files(home, interrupted):
+    files = tuple(Path(f"/night/raw/{n}.fits") for n in range(3))
+    material = Material(
+        NIGHT, files, Path("/night/manifest.json"), None, Path("/night/truth"), after_manifest=files[:1]
+    )
+    interrupted.with_material(material).write(home)
+    assert Material.from_json(NightRecord.read(home).material) == material
+
+
+def test_the_nights_clock_goes_on_where_it_was(home, interrupted):
+    survey = load_survey("demo")
+    clock = replay_clock(survey, NIGHT, 600)
+    record = replace(interrupted, clock=clock.to_text()).write(home)
+    played = datetime.now(UTC) + timedelta(seconds=100)
+    os.utime(home.root / "night.json", (played.timestamp(), played.timestamp()))
+    reached = record.reached(home)
+    assert reached - clock.night == pytest.approx(
+        timedelta(seconds=100 * clock.rate), abs=timedelta(seconds=clock.rate)
+    )
+    assert replay_clock(survey, NIGHT, 600, since=reached).night == reached
+
+
+class Came:
+    """A ledger that knows some names."""
+
+    def rows(self, *_):
+        return [{"inbox_name": "0.fits"}]
+
+
+def test_only_files_that_never_came_are_played_again(tmp_path):
+    (tmp_path / "1.fits").touch()
+    (tmp_path / ".2.fits.abc.tmp").touch()
+    came = names_that_came(Came(), tmp_path)
+    assert not (tmp_path / ".2.fits.abc.tmp").exists()
+    files = tuple(Path(f"/night/{n}.fits") for n in range(4))
+    left = _without(Material(NIGHT, files, Path("/m"), None, None, after_closing=files[:1]), came)
+    assert [path.name for path in left.files] == ["2.fits", "3.fits"]
+    assert left.after_closing == ()
