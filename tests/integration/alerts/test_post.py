@@ -255,3 +255,29 @@ def test_show_prints_the_packet_and_draws_the_stamps(
     assert f'"candid": {candid}' in capsys.readouterr().out
     assert (tmp_path / "stamps.png").read_bytes().startswith(b"\x89PNG")
     assert main(["alerts", "show", "1"]) == 1
+
+
+def test_what_an_earlier_life_of_the_embedded_broker_took_is_sent_again(
+    small_night, workplace, brokers, tmp_path, monkeypatch
+):
+    released(small_night, workplace)
+    address = tmp_path / "broker"
+    monkeypatch.setenv("NIGHTSHIFT_BROKERS", f"file:{address}")
+    told = []
+    for life in ("one", "one", "two", "two"):
+        address.write_text(f"{brokers}\n{life}\n")
+        told.append(post(workplace).acknowledged)
+    assert told == [3, 0, 3, 0]
+    assert states(workplace) == {("acknowledged", "sent"): 3}
+    lines, counts = received(workplace, tmp_path / "received", brokers, at_least=6)
+    assert sorted(line["candid"] for line in lines) == candids(workplace)
+    assert (counts["alerts"], counts["repeats"]) == (3, 3)
+
+
+def test_a_broker_that_keeps_its_messages_is_never_sent_one_again(small_night, workplace, brokers, monkeypatch):
+    released(small_night, workplace)
+    monkeypatch.setenv("NIGHTSHIFT_BROKERS", brokers)
+    assert [post(workplace).acknowledged for _ in range(2)] == [3, 0]
+    with workplace.ledger.connection.cursor() as cursor:
+        cursor.execute("select count(*) as n from outbox where acknowledged_by is not null")
+        assert cursor.fetchone()["n"] == 0
