@@ -48,9 +48,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     left_out = config.stash.get(LEFT_OUT, [])
     faults = sum(1 for item in left_out if item.get_closest_marker("faults"))
     skipped = len(terminalreporter.stats.get("skipped", ()))
+    others, only_faults = len(left_out) - faults, config.option.markexpr == "faults"
     told = [
         f"{faults} of the long fault matrix (`make test-faults` runs them)" if faults else "",
-        f"{len(left_out) - faults} that are no part of it (`make test` runs them)" if len(left_out) > faults else "",
+        f"{others} {'that `make test` runs' if only_faults else 'that were not asked for'}" if others else "",
         f"{skipped} skipped, each with its reason below" if skipped else "",
     ]
     if any(told):

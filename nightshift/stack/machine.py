@@ -302,6 +302,8 @@ class Machine:
                 airflow.kill()
         if code:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
+        with Ledger(self.postgres.url("airflow")) as metadata:
+            metadata.run("stack", "end_dead_components")
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")
 
     def _bring_up(self, parts: list[Part], *, limit_s: float) -> None:

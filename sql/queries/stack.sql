@@ -85,6 +85,11 @@ select t.tracklet_key, m.candid
 from tracklets t join tracklet_members m using (tracklet_key)
 where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 
+-- name: end_dead_components!
+-- Of Airflow's metadata, while none of its components runs: what a killed one was working on is given to the next at
+-- once, and not when its heartbeat has grown old.
+update job set state = 'failed', end_date = now() where state = 'running';
+
 -- name: limit_idle_transactions!
 -- A process that was killed may leave its children holding its connection: its locks end with this.
 alter database airflow set idle_in_transaction_session_timeout = '30s';
