@@ -17,7 +17,9 @@ __all__ = ["build_parser", "main"]
 
 # Each `nightshift.<package>.commands` has `register(subparsers)`, which adds parsers with `set_defaults(run=...)`;
 # `run(arguments)` returns the exit code, or None for 0. What is heavy is imported inside `run`.
-PACKAGES = ("stack", "cluster", "simulator", "ingest", "workflow", "alerts", "night_end", "inspect", "digest", "ledger")
+PACKAGES = (
+    "stack", "cluster", "simulator", "ingest", "workflow", "alerts", "night_end", "inspect", "digest", "ledger",
+)  # fmt: skip
 WRONG_USE = 2
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130

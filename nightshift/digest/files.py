@@ -16,7 +16,7 @@ FOLDERS = ("raw", "manifests", "catalogues", "calibrations", "processed", "refer
 
 FITS_NAMES = (".fits", ".fit", ".fits.fz", ".fit.fz")
 # Cards that say when and by which code a file was written, and the checksums that follow from them.
-CARDS_LEFT_OUT = frozenset({"DATE", "CHECKSUM", "DATASUM", "HISTORY", "CREATOR", "ORIGIN"})
+CARDS_LEFT_OUT = frozenset({"DATE", "CHECKSUM", "DATASUM", "HISTORY", "CREATOR", "ORIGIN", "NSVERS"})
 
 
 def folder_members(depot: Path, folder: str) -> Members:
