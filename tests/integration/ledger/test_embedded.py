@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -19,9 +20,9 @@ pytestmark = pytest.mark.integration
 def server():
     folder = Path(tempfile.mkdtemp(prefix="nightshift-postgres-"))
     folder.chmod(0o755)  # where root runs this, the server is another user's
-    from conftest import free_port
-
-    made = EmbeddedPostgres(folder, free_port())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        made = EmbeddedPostgres(folder, probe.getsockname()[1])
     made.initialise()
     yield made
     shutil.rmtree(folder, ignore_errors=True)
