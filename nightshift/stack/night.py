@@ -139,7 +139,7 @@ def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRe
             machine.stop()
         machine.check_can_start()
         home.make(Kind.REPLAY)
-        return before.taken_over().write(home)
+        return before.taken_over(home).write(home)
     machine.check_can_start()
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
@@ -197,7 +197,7 @@ def _with_everything_up(options: NightOptions, record: NightRecord, machine: Mac
 
 
 def _start(options: NightOptions, record: NightRecord, machine: Machine, night: date) -> None:
-    since = record.reached(machine.home)
+    since = datetime.fromisoformat(record.since) if record.since else None
     machine.clock = replay_clock(machine.survey, night, options.deadline_s, since=since).to_text()
     replace(record, clock=machine.clock).write(machine.home)
     machine.start()

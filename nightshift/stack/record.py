@@ -39,6 +39,8 @@ class NightRecord:
         The night's files, once all are made.
     clock : str
         The night's clock, once it runs.
+    since : str
+        The night's time at which an interrupted night goes on.
     """
 
     request: dict[str, Any]
@@ -47,6 +49,7 @@ class NightRecord:
     ended: bool = False
     material: dict[str, Any] | None = None
     clock: str = ""
+    since: str = ""
 
     @classmethod
     def begin(cls, request: MaterialRequest) -> "NightRecord":
@@ -70,9 +73,13 @@ class NightRecord:
         """Return it with the night's files."""
         return replace(self, material=_as_json(asdict(material)))
 
-    def taken_over(self) -> "NightRecord":
-        """Return it as this process's."""
-        return replace(self, pid=os.getpid(), born=psutil.Process().create_time(), ended=False)
+    def taken_over(self, home: Home) -> "NightRecord":
+        """Return it as this process's, with the night's time as far as it had come."""
+        reached = self.reached(home)
+        return replace(
+            self, pid=os.getpid(), born=psutil.Process().create_time(), ended=False,
+            since=reached.isoformat() if reached else "",
+        )  # fmt: skip
 
     def asks_for(self, request: MaterialRequest) -> bool:
         """Whether it is of the night that is asked for."""
