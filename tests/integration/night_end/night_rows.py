@@ -202,7 +202,7 @@ class Night:
         members = dict(zip(candids, write_tar(tar, [(f"{c}.avro", b) for c, b in packets]), strict=True))
         self.insert(
             "differences", unit_key=unit, reference_key=reference, state="processed", candidates=len(positions),
-            noise_ratio=1.02, ended_at=ARRIVED,
+            noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
         )  # fmt: skip
         for i, (candid, (ra, dec)) in enumerate(zip(candids, positions, strict=True), start=1):
             name = (objects or {}).get(i, f"NS26{number:03d}{i:02d}")

@@ -114,3 +114,11 @@ def test_the_sink_says_plainly_that_its_port_is_taken(sink, tmp_path):
     )  # fmt: skip
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1:{server.port}" in done.stderr
+
+
+def test_differences_whose_alerts_await_their_turn_are_under_way(workplace, night):
+    night.science(1)
+    night.alerts(1, [(150.1, 22.2)], night.reference(), state="released")
+    with workplace.ledger.connection.cursor() as cursor:
+        cursor.execute("update differences set released_at = null")
+    assert [t.kind for t in in_flight(workplace, NIGHT)] == ["difference", "alert"]

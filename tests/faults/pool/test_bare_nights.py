@@ -1,0 +1,169 @@
+"""A small night of real pixels through the pool, without Airflow: one outcome at any pace, whatever is killed.
+
+The driver here does what Airflow's runs do, in an order drawn from a seed: whatever is due is submitted, whatever has
+ended is collected, in any order.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from nightshift.alerts.turns import release_all_in_turn
+from nightshift.depot import Depot
+from nightshift.digest import Digest, compare, take_digest
+from nightshift.ingest import ingest_all
+from nightshift.ledger import migrate, open_ledger
+from nightshift.runners.local import LocalRunner
+from nightshift.settings import load_survey
+from nightshift.simulator import simulate_night
+from nightshift.simulator.scale import NightScale, resized_survey
+from nightshift.workflow.arrays import collect, submit
+from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.keys import DAG_KINDS, NIGHT_DAG
+from nightshift.workplace import Workplace
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(1500)]
+
+SCALE = NightScale(fields=1, filters=1, detectors=(1,), visits=8, biases=5, darks=5, flats=5)
+
+
+class BareNight:
+    """One night in a folder, with a ledger and a pool of its own.
+
+    Parameters
+    ----------
+    made : SimulatedNight
+    workplace : Workplace
+    folder : Path
+    workers : int
+    seed : int
+        Of the order in which things are done.
+    """
+
+    def __init__(self, made, workplace: Workplace, folder: Path, *, workers: int, seed: int):
+        self.made, self.workplace, self.folder, self.workers = made, workplace, folder, workers
+        self.source = random.Random(seed)
+        self.runner = LocalRunner(folder / "spool")
+        self.pool: subprocess.Popen | None = None
+        self.under_way: dict[str, object] = {}
+
+    def play(self, *, at_once: bool, kills: int = 0) -> Digest:
+        """Play the night to the end of its alerts, and return its digest."""
+        shutil.copytree(self.made.catalogues, self.workplace.depot.root / "catalogues")
+        self.start_pool()
+        try:
+            files = list(self.made.files)
+            kill_at = {self.source.uniform(10.0, 60.0) for _ in range(kills)}
+            began = time.monotonic()
+            while files or self.under_way or self.due():
+                if files and (at_once or not self.under_way):
+                    self.bring(files, len(files) if at_once else 1)
+                self.ask()
+                self.take_in()
+                for moment in [m for m in kill_at if time.monotonic() - began > m]:
+                    kill_at.discard(moment)
+                    self.kill()
+                assert time.monotonic() - began < 1200, f"{len(self.under_way)} arrays are under way"
+                time.sleep(0.1)
+            assert not kill_at, "the night ended before the last kill"
+            release_all_in_turn(self.workplace)
+        finally:
+            self.stop_pool(signal.SIGTERM)
+        return take_digest(self.workplace.ledger, self.workplace.depot.root)
+
+    def bring(self, files, number) -> None:
+        paths = [Path(shutil.copy(files.pop(0), self.workplace.inbox)) for _ in range(number)]
+        ingest_all(self.workplace, paths)
+
+    def due(self):
+        return [run for run in due_runs(self.workplace) if run.dag_id != NIGHT_DAG]
+
+    def ask(self) -> None:
+        requests = self.due()
+        self.source.shuffle(requests)
+        for request in requests:
+            mark_requested(self.workplace, request)
+            name = submit(
+                self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf,
+                airflow_run=request.run_id, airflow_try=1,
+            )  # fmt: skip
+            if name is not None:
+                self.under_way[name] = request
+
+    def take_in(self) -> None:
+        ended = [
+            name for name, reports in self.runner.states(frozenset(self.under_way)).items()
+            if reports and all(report.state.ended for report in reports)
+        ]  # fmt: skip
+        self.source.shuffle(ended)
+        for name in ended:
+            request = self.under_way.pop(name)
+            collect(self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf, final=False)
+
+    def start_pool(self) -> None:
+        with (self.folder / "pool.log").open("a") as log:
+            self.pool = subprocess.Popen(
+                [sys.executable, "-m", "nightshift.runners.pool", "--spool", str(self.folder / "spool"),
+                 "--workers", str(self.workers)],
+                stdout=log, stderr=log, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )  # fmt: skip
+
+    def stop_pool(self, how: int) -> None:
+        self.pool.send_signal(how)
+        self.pool.wait(60)
+
+    def kill(self) -> None:
+        """Kill the pool, which is started again, or one of its workers."""
+        with suppress(psutil.Error):
+            workers = [p for p in psutil.Process(self.pool.pid).children(recursive=True) if p.cpu_percent(0.1) > 1]
+            if workers and self.source.random() < 0.5:
+                workers[-1].kill()
+                return
+        self.stop_pool(signal.SIGKILL)
+        self.start_pool()
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return resized_survey(load_survey("demo"), SCALE)
+
+
+@pytest.fixture(scope="module")
+def made(survey, tmp_path_factory):
+    return simulate_night(survey, tmp_path_factory.mktemp("made"), seed=1, scale=SCALE)
+
+
+@pytest.fixture
+def play(made, survey, postgres_server, clock, tmp_path):
+    """Plays the night in a ledger and a folder of its own."""
+
+    def play(name: str, *, workers: int, seed: int, **how) -> Digest:
+        postgres_server.create_database(f"bare_{name}")
+        url = postgres_server.url(f"bare_{name}")
+        migrate(url)
+        folder = tmp_path / name
+        for part in ("depot", "inbox"):
+            (folder / part).mkdir(parents=True)
+        with open_ledger(url) as ledger:
+            workplace = Workplace(survey, ledger, Depot(folder / "depot"), folder / "inbox", clock)
+            return BareNight(made, workplace, folder, workers=workers, seed=seed).play(**how)
+
+    return play
+
+
+def test_pace_workers_and_kills_of_the_pool_change_nothing(play):
+    slow = play("slow", workers=2, seed=1, at_once=False)
+    assert len(slow.classes["table alerts"]) > 10
+    quick = play("quick", workers=1, seed=2, at_once=True)
+    assert "\n".join(map(str, compare(slow, quick))) == ""
+    killed = play("killed", workers=2, seed=3, at_once=True, kills=5)
+    assert "\n".join(map(str, compare(slow, killed))) == ""
