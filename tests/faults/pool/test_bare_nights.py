@@ -100,6 +100,8 @@ class BareNight:
                 self.under_way[name] = request
 
     def take_in(self) -> None:
+        if not self.under_way:
+            return
         ended = [
             name for name, reports in self.runner.states(frozenset(self.under_way)).items()
             if reports and all(report.state.ended for report in reports)
