@@ -55,7 +55,8 @@ def test_what_was_cancelled_while_its_submit_hung_does_not_run_on(site, array, m
 @pytest.mark.faults
 @pytest.mark.parametrize("seconds", [5, 120])
 def test_while_the_controller_is_away_nothing_fails_and_nothing_is_lost(site, array, seconds):
-    request = array(f"away_{seconds}", {"until": "go"}, {"until": "go", "code": 3}, {"until": "never"})
+    tasks = {"until": "go"}, {"until": "go", "code": 3}, {"until": "never"}
+    request = array(f"away_{seconds}", *tasks, time_s=600)
     site.runner.submit(request)
     wait_for(site, request.name, lambda r: states_of(r) == [JobState.RUNNING] * 3)
     with site.away("slurmctld"):
