@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from nightshift.cluster import missing_programs
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
@@ -31,6 +32,7 @@ AIRFLOW_PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopback is behind no proxy
 LOOK_EVERY_S = 0.4
 UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
+RUNNERS = ("local", "slurm")
 CLUSTER_NODES = 2
 MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
 BEFORE_THE_REST = ("postgres", "broker", "mail")
@@ -72,6 +74,8 @@ class Outside:
             os.environ.get(f"NIGHTSHIFT_{name}") or None for name in ("LEDGER", "BROKERS", "SMTP")
         )
         runner = os.environ.get("NIGHTSHIFT_RUNNER") or "local"
+        if runner not in RUNNERS:
+            raise SettingsError(f"NIGHTSHIFT_RUNNER={runner!r}: it is {' or '.join(RUNNERS)}")
         slurm = os.environ.get("SLURM_CONF") if runner == "slurm" else None
         return cls(ledger, brokers, smtp, runner, slurm)
 
@@ -269,6 +273,11 @@ class Machine:
             raise SettingsError(
                 f"a stack of {self.survey.name} runs already (in {self.home.root}): "
                 f"`nightshift down --survey {self.survey.name}` ends it"
+            )
+        if self.outside.runner == "slurm" and not self.outside.slurm and (packages := missing_programs()):
+            raise SettingsError(
+                f"a cluster for the night needs packages that are not installed: apt install {' '.join(packages)} "
+                "(or name a cluster with SLURM_CONF)"
             )
         embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
         check_free(self.ports, frozenset(embedded))

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from nightshift.settings import load_survey
+from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
 from nightshift.stack.ports import Ports
@@ -88,3 +88,30 @@ def test_settings_of_another_airflow_do_not_leak_in(home, monkeypatch):
     environment = machine_of(home).environment()
     assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environment["AIRFLOW_HOME"] == str(home.airflow)
+
+
+def test_the_runner_brings_its_own_part(home):
+    names = {runner: {part.name for part in machine_of(home, runner=runner).parts()} for runner in ("local", "slurm")}
+    assert names["local"] - names["slurm"] == {"pool"}
+    assert names["slurm"] - names["local"] == {"cluster"}
+
+
+def test_a_cluster_that_is_there_is_used_as_it_is(home, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_RUNNER", "slurm")
+    monkeypatch.setenv("SLURM_CONF", "/etc/slurm/slurm.conf")
+    assert Outside.from_environment() == Outside(runner="slurm", slurm="/etc/slurm/slurm.conf")
+    machine = machine_of(home, runner="slurm", slurm="/etc/slurm/slurm.conf")
+    assert not {"pool", "cluster"} & {part.name for part in machine.parts()}
+    assert machine.environment()["SLURM_CONF"] == "/etc/slurm/slurm.conf"
+
+
+def test_a_runner_that_does_not_exist_is_refused(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_RUNNER", "slrum")
+    with pytest.raises(SettingsError, match="local or slurm"):
+        Outside.from_environment()
+
+
+def test_a_night_on_slurm_without_its_packages_says_what_to_install(home, monkeypatch):
+    monkeypatch.setattr("nightshift.stack.machine.missing_programs", lambda: ("slurmctld",))
+    with pytest.raises(SettingsError, match="apt install slurmctld"):
+        machine_of(home, runner="slurm").check_can_start()
