@@ -190,9 +190,13 @@ class Notes:
         with suppress(OSError):
             write_json(self.folder(note.name) / ENDED, {"tasks": [asdict(report) for report in reports]})
 
-    def forget(self, older_than_s: float) -> None:
-        """Remove arrays that were settled so long ago, with their logs."""
-        now = time.time()
+    def forget(self, older_than_s: float, *, every_s: float = 3600.0) -> None:
+        """Remove arrays that were settled so long ago, with their logs; look for them now and then only."""
+        now, looked = time.time(), self.root / "looked_for_old"
+        with suppress(OSError):
+            if looked.exists() and now - looked.stat().st_mtime < every_s:
+                return
+            looked.touch()
         for note in self.all():
             if self.ended(note) is not None and now - note.intended > older_than_s:
                 shutil.rmtree(self.folder(note.name), ignore_errors=True)

@@ -106,6 +106,23 @@ def test_two_looks_far_apart_are_no_evidence_of_what_was_between(tmp_path):
     assert notes.absent_for(NOTE, 0, 2020.0, gap_s=60) == 0
 
 
+def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_path):
+    notes = Notes(tmp_path)
+    now = time.time()
+    old, open_, young = (replace(NOTE, name=n, key=n, intended=t) for n, t in (("o", 0.0), ("p", 0.0), ("y", now)))
+    for note in (old, open_, young):
+        notes.write(note)
+    for note in (old, young):
+        notes.settle(note, [])
+    notes.forget(3600)
+    assert [note.name for note in notes.all()] == ["p", "y"]
+    notes.settle(open_, [])
+    notes.forget(3600)
+    assert [note.name for note in notes.all()] == ["p", "y"], "it looked again at once"
+    notes.forget(3600, every_s=0)
+    assert [note.name for note in notes.all()] == ["y"]
+
+
 def test_a_note_that_does_not_read_is_no_unknown_array(tmp_path):
     notes = Notes(tmp_path)
     notes.write(NOTE)
