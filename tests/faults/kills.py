@@ -40,7 +40,7 @@ PARTS = (
     TREE, WORKER, "api-server", "scheduler", "dag-processor", "triggerer", "postgres", "pool", "broker", "mail",
     "consumer",
 )  # fmt: skip
-LEAST_S, MOST_S = 4.0, 18.0  # between two kills
+LEAST_S, MOST_S = 2.0, 12.0  # between two kills
 LOOK_S = 0.25
 SHORT_TIMERS = {"NIGHTSHIFT_RETRY_DELAY_S": "5"}
 
