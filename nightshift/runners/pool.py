@@ -234,7 +234,17 @@ class Pool:
         while len(self._workers) < self._wanted:
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=serve, args=(theirs, self.entry), daemon=True)
-            process.start()
+            try:
+                process.start()
+            except (
+                EOFError,
+                OSError,
+            ) as error:  # the process that workers are forked from died: the next turn's lives
+                log.error("a worker could not be started: %s", error)
+                ours.close()
+                theirs.close()
+                time.sleep(1)
+                return
             theirs.close()
             self._workers.append(Worker(process, ours))
 

@@ -69,6 +69,8 @@ class BareNight:
                     self.bring(files, len(files) if at_once else 1)
                 self.ask()
                 self.take_in()
+                if self.pool.poll() is not None:  # the supervisor would
+                    self.start_pool()
                 for moment in [m for m in kill_at if time.monotonic() - began > m]:
                     kill_at.discard(moment)
                     self.kill()

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 
+import psutil
 import pytest
 from runner_site import LocalSite, all_ended, begun, gone, request_maker, states_of, wait_for
 
@@ -124,3 +125,15 @@ def test_a_task_that_could_not_write_is_begun_again_until_the_storage_is_back(si
     (ended,) = wait_for(site, request.name, all_ended)
     assert (ended.state, ended.restarts) == (JobState.DONE, 0)
     assert len(begun(request, 0)) > 1
+
+
+def test_a_pool_whose_nursery_dies_goes_on(site, array):
+    first = array("before", {})
+    site.runner.submit(first)
+    wait_for(site, first.name, all_ended)
+    for process in psutil.Process(site.pool.pid).children(recursive=True):
+        process.kill()
+    second = array("after", {}, {}, {})
+    site.runner.submit(second)
+    assert states_of(wait_for(site, second.name, all_ended)) == [JobState.DONE] * 3
+    assert site.pool.poll() is None
