@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -106,17 +107,20 @@ class CliTransport:
                 Reason.INTERNAL_ERROR,
                 f"SLURM_CONF names {conf}, which is not there: is the cluster up, the disk mounted?",
             )
-        try:
-            return subprocess.run(
-                arguments, env=dict(environment), cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=self._timeout_s, check=False,
-            )  # fmt: skip
-        except FileNotFoundError as error:
+        program = shutil.which(arguments[0], path=self._environment["PATH"])
+        if program is None:
             raise NeedsOperator(
                 Reason.INTERNAL_ERROR,
-                f"the program {arguments[0]} is not on PATH ({environment['PATH']}): install SLURM's client "
+                f"the program {arguments[0]} is not on PATH ({self._environment['PATH']}): install SLURM's client "
                 "(Debian: apt install slurm-client), or set NIGHTSHIFT_RUNNER=local",
-            ) from error
+            )
+        try:
+            return subprocess.run(
+                [program, *arguments[1:]], env=dict(environment), cwd="/", stdin=subprocess.DEVNULL,
+                capture_output=True, text=True, timeout=self._timeout_s, check=False,
+            )  # fmt: skip
+        except OSError as error:
+            raise Retry(Reason.WORKER_LOST, f"{program} did not start: {error}") from error
         except subprocess.TimeoutExpired as error:
             raise Retry(Reason.WORKER_LOST, f"{arguments[0]} did not end within {self._timeout_s:g} s") from error
 
