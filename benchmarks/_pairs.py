@@ -1,59 +1,14 @@
-"""What the benchmarks of differencing share: a pair, measured as the jobs measure it, and held to its truth."""
-
-from dataclasses import dataclass, replace
+"""What the benchmarks of differencing share: how detections are held to a pair's truth."""
 
 import numpy as np
-import sep
-from astropy.table import Table
 
-from nightshift.jobs.differencing import match_stars
 from nightshift.simulator.survey_pair import SurveyPair
-from reduction.frame import Frame
-from reduction.mask import FATAL
-from reduction.psf import PsfModel
-from reduction.recipes import Measured, MeasureSettings, detect_sources, fit_photometry, model_psf, source_table
-from reduction.score import MatchedStars
-from reduction.sources import Background
-from reduction.zero_point import ZeroPoint
 
-__all__ = ["BINS", "FALSE_PX", "MATCH_PX", "Prepared", "Tally", "prepare"]
+__all__ = ["BINS", "Tally"]
 
 BINS = {"snr5_6": (5.0, 6.0), "snr6_8": (6.0, 8.0), "snr8_up": (8.0, np.inf)}
 MATCH_PX, FALSE_PX = 2.0, 3.0
 _BRIGHT = 1.0  # of the sky's light: a host of more is apart
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A pair with what the science and the reference job find in it."""
-
-    pair: SurveyPair
-    psf: PsfModel
-    reference_psf: PsfModel
-    sources: Table
-    reference_sources: Table
-    stars: MatchedStars
-
-
-def prepare(pair: SurveyPair) -> Prepared:
-    """Find, model and match the sources of both images."""
-    psf, sources = _measured(pair.science)
-    reference_psf, reference_sources = _measured(pair.reference)
-    stars = match_stars(pair.science, sources, reference_sources)
-    return Prepared(pair, psf, reference_psf, sources, reference_sources, stars)
-
-
-def _measured(frame: Frame) -> tuple[PsfModel, Table]:
-    bad = (frame.mask & np.uint16(FATAL)) != 0
-    mesh = sep.Background(frame.image, mask=bad, bw=64, bh=64)
-    sky = Background(np.zeros(frame.shape, np.float32), mesh.rms(dtype=np.float32) ** 2, 0.0, float(mesh.globalrms))
-    measured, settings = Measured(frame, background=sky), MeasureSettings()
-    for step in (detect_sources, model_psf, fit_photometry):
-        measured = step(measured, settings)
-    header = frame.header
-    zero_point = ZeroPoint(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"])
-    assert measured.psf is not None
-    return measured.psf, source_table(replace(measured, zero_point=zero_point))
 
 
 class Tally:

@@ -113,10 +113,12 @@ def simulate(
     flats: int = 5,
     shape: tuple[int, int] = (3080, 3072),
     night: date = DEFAULT_NIGHT,
+    fields: int | None = None,
+    visits: int = 1,
 ) -> Quadrant:
     """Simulate the frames of one quadrant."""
     survey = one_quadrant(shape)
-    scale = NightScale(filters=(FILTER,), visits=1, biases=biases, darks=darks, flats=flats)
+    scale = NightScale(fields=fields, filters=(FILTER,), visits=visits, biases=biases, darks=darks, flats=flats)
     exposures = plan_night(survey, scale, seed=seed, night=night)
     sky = night_sky(survey, scale, exposures, seed=seed, night=night)
     raws: dict[str, list[tuple[Exposure, Path]]] = {}
@@ -155,9 +157,9 @@ def master_work(quadrant: Quadrant, kind: str, made: Sequence[Path] = ()) -> Uni
     return UnitWork(kind, 1, "token", str(quadrant.folder / f"made-{kind}"), tuple(inputs), told)
 
 
-def science_work(quadrant: Quadrant, masters: Sequence[Path], name: str = "science") -> UnitWork:
-    """Return the work of reducing the science frame."""
-    (exposure, path), *_ = quadrant.raws["science"]
+def science_work(quadrant: Quadrant, masters: Sequence[Path], name: str = "science", *, number: int = 0) -> UnitWork:
+    """Return the work of reducing a science frame, the first by default."""
+    exposure, path = quadrant.raws["science"][number]
     assert exposure.commanded is not None
     told: dict[str, Any] = {
         "instrument": "ztf", "exposure_id": exposure.exposure_id, "detector": DETECTOR, "quadrant": QUADRANT,

@@ -14,7 +14,8 @@ beside their places, and 700 new sources, a third of them on galaxies. Signal to
     From the calibrated image and its sources to measured candidates.
 
 A peer's figures begin with its name. Its difference is searched for peaks of 5 sigma by the same filter and noise, as
-it is usually done, and again (``<peer>_with_star_noise_``) with the scatter of its own matched stars in the noise.
+it is usually done, and again (``<peer>_with_star_noise_``) as ours is: with the scatter of its own matched
+stars in the noise, and the same cuts on candidates.
 
 ``python -m benchmarks.injection --pairs 1 --size 1024`` is a short run.
 """
@@ -28,12 +29,13 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from benchmarks._pairs import Prepared, Tally, prepare
+from benchmarks._pairs import Tally
 from benchmarks._peers import Subtract, peers
+from nightshift.realbogus.pairs import Prepared, prepare
 from nightshift.simulator.survey_pair import PairPlan, make_pair
-from reduction.candidates import Photometry, ReferenceSources, find_candidates, find_peaks
+from reduction.candidates import find_peaks
 from reduction.convolve import fill_bad
-from reduction.difference import DifferenceSettings, make_difference
+from reduction.difference import Difference, DifferenceSettings
 from reduction.resample import resample
 
 __all__ = ["run"]
@@ -66,21 +68,9 @@ def run(pairs: int = PAIRS, peer_pairs: int = PEER_PAIRS, plan: PairPlan | None 
 
 
 def _ours(prepared: Prepared, tally: Tally) -> None:
-    pair, sources = prepared.pair, prepared.reference_sources
     began = time.process_time()
-    difference = make_difference(
-        pair.science, prepared.psf, pair.reference, prepared.reference_psf.fwhm(), prepared.stars
-    )
-    header = pair.science.header
-    photometry = Photometry(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"], header["EXPTIME"])
-    x, y = pair.science.wcs.all_world2pix(sources["ra"], sources["dec"], 0)
-    known = ReferenceSources(
-        x, y, *(np.asarray(sources[name]) for name in ("ra", "dec", "mag", "mag_err", "psf_chi2"))
-    )
-    candidates, _ = find_candidates(difference, photometry, known, at_most=10_000)
-    seconds = time.process_time() - began
-    flux = np.array([c.flux if c.positive else -c.flux for c in candidates])
-    tally.add(pair, np.array([c.x for c in candidates]), np.array([c.y for c in candidates]), flux, seconds)
+    difference = prepared.difference()
+    _add_candidates(prepared, difference, tally, time.process_time() - began)
 
 
 def _peer(prepared: Prepared, subtract: Subtract, plain: Tally, with_star_noise: Tally) -> None:
@@ -91,13 +81,23 @@ def _peer(prepared: Prepared, subtract: Subtract, plain: Tally, with_star_noise:
     bad = bads[0] | bads[1]
     with tempfile.TemporaryDirectory(prefix="nightshift-peer-") as folder:
         image, seconds = subtract(science, reference, bad, prepared.stars, Path(folder))
-    for tally, star_noise in ((plain, False), (with_star_noise, True)):
-        difference = make_difference(
-            pair.science, prepared.psf, pair.reference, prepared.reference_psf.fwhm(), prepared.stars,
-            DifferenceSettings(star_noise=star_noise), subtracted=image,
-        )  # fmt: skip
-        peaks = np.array(find_peaks(difference, SIGMA), float).reshape(-1, 3)
-        tally.add(pair, peaks[:, 1], peaks[:, 0], None, seconds)
+
+    def searched(star_noise: bool) -> Difference:
+        return prepared.difference(DifferenceSettings(star_noise=star_noise), subtracted=image)
+
+    peaks = np.array(find_peaks(searched(False), SIGMA), float).reshape(-1, 3)
+    plain.add(pair, peaks[:, 1], peaks[:, 0], None, seconds)
+    _add_candidates(prepared, searched(True), with_star_noise, seconds)
+
+
+def _add_candidates(prepared: Prepared, difference: Difference, tally: Tally, seconds: float) -> None:
+    """Search a difference as the jobs do and note what was found."""
+    began = time.process_time()
+    candidates = prepared.candidates(difference)
+    seconds += time.process_time() - began
+    flux = np.array([c.flux if c.positive else -c.flux for c in candidates])
+    x, y = (np.array([getattr(c, axis) for c in candidates]) for axis in "xy")
+    tally.add(prepared.pair, x, y, flux, seconds)
 
 
 if __name__ == "__main__":

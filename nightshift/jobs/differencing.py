@@ -1,12 +1,15 @@
 """Difference one calibrated quadrant: what the science job and the difference job share."""
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 from astropy.table import Table
 from scipy.spatial import cKDTree
 
@@ -19,15 +22,27 @@ from reduction.candidates import Candidate, CandidateSettings, Photometry, Refer
 from reduction.coadd import combine
 from reduction.cutouts import cut_out, write_cutouts
 from reduction.difference import Difference, DifferenceSettings, Psf, make_difference
+from reduction.forced import PsfGrid
 from reduction.frame import Frame, read_frame, write_frame
+from reduction.injection import inject, plan_injection, recovery
 from reduction.mask import FATAL, MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
+from reduction.real_bogus import RealBogusModel, features, read_model
 from reduction.score import MatchedStars
 from reduction.sources import SourceFlag
 
-__all__ = ["DifferenceOutcome", "difference_unit", "match_stars", "warm_up"]
+__all__ = [
+    "REAL_BOGUS",
+    "DifferenceOutcome",
+    "completeness",
+    "completeness_of_files",
+    "difference_unit",
+    "match_stars",
+    "warm_up",
+]
 
+REAL_BOGUS = Path(__file__).parents[1] / "realbogus" / "model.json"  # `nightshift train-realbogus` writes it
 _SPOILED = int(SourceFlag.SATURATED | SourceFlag.BAD_PIXELS | SourceFlag.AT_EDGE | SourceFlag.NOT_FITTED)
 _MATCH_PX = 2.0
 _STAR_SIGNAL = 20.0  # signal to noise of a star that the images are matched by
@@ -99,20 +114,15 @@ def difference_unit(
     except Unusable as problem:
         return _rejected(problem, watch)
     with watch("candidates"):
-        candidates, dropped = find_candidates(
-            difference,
-            _photometry(work, calibrated),
-            _reference_sources(calibrated, known),
-            CandidateSettings(
-                sigma=survey.reduction.difference_sigma,
-                aperture_radius_px=survey.reduction.aperture_radius_px,
-                big_aperture_radius_px=survey.reduction.aperture_radius_px + 2,
-            ),
-            at_most=10 * survey.alerts.at_most_per_unit,
-        )
+        candidates, dropped = _search(work, survey, calibrated, known, difference)
+    with watch("real_bogus"):
+        _judge(difference, candidates)
     with watch("write_difference"):
         products = [_write_difference(work, folder, calibrated, difference)]
     quality = {**difference.quality, **{f"dropped_{cause}": count for cause, count in dropped.items()}}
+    if _is_sampled(work.unit_key, survey.reduction.injection_fraction):
+        with watch("injection"):
+            quality |= completeness(work, survey, calibrated, sources, psf, reference, known, difference, candidates)
     metrics = _metrics(calibrated, difference, len(candidates), quality)
     most = survey.alerts.at_most_per_unit
     if len(candidates) > most or dropped["peaks"] > 10 * most:
@@ -129,6 +139,97 @@ def difference_unit(
         metrics={"difference": {"state": str(UnitState.PROCESSED), "reason": None, "detail": "", **metrics}},
         seconds=watch.seconds,
     )
+
+
+def _search(
+    work: UnitWork, survey: Survey, calibrated: Frame, known: Table, difference: Difference
+) -> tuple[list[Candidate], dict[str, int]]:
+    """Find the candidates of a difference, by the survey's settings."""
+    numbers = survey.reduction
+    return find_candidates(
+        difference,
+        _photometry(work, calibrated),
+        _reference_sources(calibrated, known),
+        CandidateSettings(
+            sigma=numbers.difference_sigma,
+            aperture_radius_px=numbers.aperture_radius_px,
+            big_aperture_radius_px=numbers.aperture_radius_px + 2,
+        ),
+        at_most=10 * survey.alerts.at_most_per_unit,
+    )
+
+
+def _digest(unit_key: str) -> int:
+    return int.from_bytes(hashlib.sha256(unit_key.encode()).digest()[:8], "big")
+
+
+def _is_sampled(unit_key: str, fraction: float) -> bool:
+    """Tell whether a quadrant is one whose completeness is measured: the same ones whenever it runs again."""
+    return _digest(unit_key) < fraction * 2**64
+
+
+def completeness(
+    work: UnitWork,
+    survey: Survey,
+    calibrated: Frame,
+    sources: Table,
+    psf: Psf,
+    reference: Frame,
+    known: Table,
+    difference: Difference,
+    candidates: list[Candidate],
+) -> dict[str, int]:
+    """Put new sources into the frame, difference and search it again, and return how many were found.
+
+    The counts are of `reduction.injection.recovery`; nothing of this becomes a candidate. A frame that cannot be
+    differenced any more counts its sources as lost.
+    """
+    random = np.random.default_rng(_digest(work.unit_key))
+    extended = ~np.asarray(known["star"], bool) & (np.asarray(known["flags"]) == 0)
+    places = _reference_sources(calibrated, known[extended])
+    planned = plan_injection(
+        difference, candidates, (places.x, places.y), random, number=survey.reduction.injection_sources
+    )
+    fwhm = difference.psf.fwhm()
+    try:
+        again = _make(survey, inject(calibrated, psf, planned, random), sources, psf, reference, known)
+    except Unusable:
+        return recovery(planned, [], fwhm)
+    return recovery(planned, _search(work, survey, calibrated, known, again)[0], fwhm)
+
+
+def completeness_of_files(
+    survey: Survey, calibrated: Path, sources: Path, reference: Path, reference_sources: Path
+) -> dict[str, int]:
+    """Return `completeness` of a frame that is on disk, by the names of its products.
+
+    Raises
+    ------
+    Unusable
+        Where the frame cannot be differenced as it is.
+    """
+    frame, table = read_frame(calibrated), Table.read(sources)
+    with fits.open(calibrated, memmap=False) as units:
+        psf = PsfModel.from_hdu(units["PSF"])
+    image, known = read_frame(reference), Table.read(reference_sources)
+    work = UnitWork(calibrated.parent.name or "frame", 1, "", "", (), {})
+    difference = _make(survey, frame, table, psf, image, known)
+    candidates, _ = _search(work, survey, frame, known, difference)
+    return completeness(work, survey, frame, table, psf, image, known, difference, candidates)
+
+
+def _judge(difference: Difference, candidates: list[Candidate]) -> None:
+    """Put into each candidate's record how real it looks, and by which model."""
+    if not candidates:
+        return
+    model = _real_bogus()
+    for candidate, score in zip(candidates, model.score(features(difference, candidates)), strict=True):
+        candidate.record["rb"], candidate.record["rbversion"] = float(score), model.version
+
+
+@cache
+def _real_bogus() -> RealBogusModel:
+    return read_model(REAL_BOGUS)
 
 
 def _rejected(
@@ -227,7 +328,7 @@ _KEPT = ("EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE
 
 
 def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, difference: Difference) -> Product:
-    """Write the difference with what a later forced measurement needs in its header."""
+    """Write the difference with what a later forced measurement needs: its numbers in the header, its PSF."""
     header = {key: calibrated.header[key] for key in _KEPT if key in calibrated.header}
     rows, columns = difference.image.shape
     header["FWHM"] = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
@@ -238,8 +339,9 @@ def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, differenc
     mask = difference.mask.copy()
     mask[difference.bad & ((mask & FATAL) == 0)] |= np.uint16(MaskBit.NAN)
     frame = Frame(difference.image, mask, difference.variance, calibrated.wcs, header)
+    grid = PsfGrid.of(difference.psf, frame.shape, radius=math.ceil(1.5 * float(header["FWHM"]))).to_hdu()
     return write_product(
-        folder, "difference", "difference.fits", lambda stream: write_frame(stream, frame), inputs=_used(work)
+        folder, "difference", "difference.fits", lambda stream: write_frame(stream, frame, [grid]), inputs=_used(work)
     )
 
 

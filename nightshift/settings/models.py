@@ -310,6 +310,8 @@ class ReductionSettings(Table):
     kernel_order: Annotated[int, Key(ge=0)] = 4  # at most; fewer stars give a lower one
     difference_sigma: Positive = 5.0
     cutout_px: Annotated[int, Key(ge=9)] = 63
+    injection_fraction: Fraction = 0.02  # of quadrants, differenced again with new sources put in
+    injection_sources: Annotated[int, Key(ge=1)] = 200  # at most, in each
 
 
 # --- jobs.toml ---------------------------------------------------------------------------------------------

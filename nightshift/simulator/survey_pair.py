@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from astropy.wcs import WCS
 
-from nightshift.simulator.profiles import moffat_alpha, noise_area_px
-from nightshift.simulator.render import add_points
+from nightshift.simulator.profiles import moffat_alpha
+from nightshift.simulator.render import add_points, point_source_noise
 from reduction.astrometry import tangent_wcs
 from reduction.frame import Frame
 from reduction.mask import MaskBit
@@ -39,7 +39,8 @@ class PairPlan:
         Variance of the science image's sky over that of the reference.
     residual_px : float
         Scatter in each axis between a star's place and where the WCS says, smooth over the field.
-    stars, galaxies, new : int
+    stars, galaxies, new, variables, unflagged_hits : int
+        The last: cosmic rays that the mask does not know.
     signal_to_noise : (float, float)
         Bounds of the new sources' fluxes over the noise that the sky alone would give.
     """
@@ -54,6 +55,8 @@ class PairPlan:
     stars: int = 5000
     galaxies: int = 900
     new: int = 700
+    variables: int = 0
+    unflagged_hits: int = 0
     signal_to_noise: tuple[float, float] = (5.0, 40.0)
     saturation: float = 3.0e5  # electrons in a pixel
 
@@ -79,6 +82,8 @@ class SurveyPair:
         Light of the unchanging sky under the new source's PSF over that of the background.
     bad_pixels : ndarray of int
         Flagged pixels among the 5x5 around it.
+    variable_x, variable_y, variable_change : ndarray of float64
+        Stars whose flux differs between the two images, and by how many electrons.
     """
 
     science: Frame
@@ -90,6 +95,9 @@ class SurveyPair:
     on_galaxy: np.ndarray
     host_light: np.ndarray
     bad_pixels: np.ndarray
+    variable_x: np.ndarray
+    variable_y: np.ndarray
+    variable_change: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -132,13 +140,15 @@ def make_pair(seed: int, plan: PairPlan | None = None) -> SurveyPair:
     lasting = _Sky(*(np.concatenate(pair) for pair in zip(_columns(stars), _columns(knots), strict=True)))
     optics, reference_optics = _Optics.draw(random, plan.fwhm), _Optics.draw(random, plan.reference_fwhm)
 
-    still = _drawn(_moved(lasting, _wobble(random, lasting, plan)), optics, plan.shape, plan.sky)
+    seen = _moved(lasting, _wobble(random, lasting, plan))
+    varying, change = _changes(random, plan, stars)
+    still = _drawn(replace(seen, flux=_with(seen.flux, varying, change)), optics, plan.shape, plan.sky)
     new_x, new_y, on_galaxy = _new_places(random, plan, centres, half_light)
     signal = _signals(random, plan, len(new_x))
     noise2 = plan.sky + plan.read_noise**2
-    alpha = optics.at(new_x, new_y, plan.shape)[0]
-    area = noise_area_px(1.0) * (alpha / moffat_alpha(1.0)) ** 2
-    flux = signal * np.sqrt(area * noise2 * (1 + 1 / plan.depth_ratio))
+    empty = np.full(plan.shape, noise2 * (1 + 1 / plan.depth_ratio), np.float32)
+    profiles = np.stack([new_x, new_y, *optics.at(new_x, new_y, plan.shape)], axis=1)
+    flux = signal * np.array([point_source_noise(empty, *profile) for profile in profiles])
     clean = still.copy()
     add_points(clean, new_x, new_y, flux, *optics.at(new_x, new_y, plan.shape), 0.02)
     science = _exposed(random, clean, plan, wcs, noise2, blemishes=True)
@@ -154,6 +164,7 @@ def make_pair(seed: int, plan: PairPlan | None = None) -> SurveyPair:
         science, reference, new_x, new_y, flux, signal, on_galaxy,
         _under(still, row, column) / plan.sky,
         np.array([int(bad[j - 2 : j + 3, i - 2 : i + 3].sum()) for j, i in zip(row, column, strict=True)]),
+        seen.x[varying], seen.y[varying], change,
     )  # fmt: skip
 
 
@@ -177,6 +188,22 @@ def _stars(random: np.random.Generator, plan: PairPlan) -> _Sky:
     rows, columns = plan.shape
     x, y = random.uniform(-10, columns + 10, number), random.uniform(-10, rows + 10, number)
     return _Sky(x, y, 600.0 * random.uniform(1e-5, 1, number) ** -1.25)
+
+
+def _changes(random: np.random.Generator, plan: PairPlan, stars: _Sky) -> tuple[np.ndarray, np.ndarray]:
+    """Return which stars vary, and by how much: a tenth to nine tenths fainter or brighter."""
+    rows, columns = plan.shape
+    inside = (stars.x > 12) & (stars.y > 12) & (stars.x < columns - 13) & (stars.y < rows - 13)
+    eligible = np.flatnonzero(inside & (stars.flux < 2e6) & (stars.flux > 3e3))
+    number = min(plan.scaled(plan.variables) if plan.variables else 0, len(eligible))
+    chosen = random.choice(eligible, number, replace=False)
+    return chosen, stars.flux[chosen] * random.uniform(0.1, 0.9, number) * random.choice([-1, 1], number)
+
+
+def _with(flux: np.ndarray, members: np.ndarray, change: np.ndarray) -> np.ndarray:
+    changed = flux.copy()
+    changed[members] += change
+    return changed
 
 
 def _galaxies(random: np.random.Generator, plan: PairPlan) -> tuple[np.ndarray, np.ndarray, _Sky]:
@@ -280,6 +307,7 @@ def _exposed(
                 mask[np.roll(full, (dy, dx), (0, 1))] |= np.uint16(MaskBit.SATURATED)
     if blemishes:
         _blemish(random, image, mask)
+        _hit(random, image, plan.scaled(plan.unflagged_hits) if plan.unflagged_hits else 0)
     variance = np.maximum(noise2, noise2 + np.maximum(image, 0) * photons).astype(np.float32)
     header = {"MAGZP": _ZERO_POINT, "MAGZPRMS": 0.02, "MAGZPNUM": 500, "EXPTIME": 30.0}
     return Frame(image, mask, variance, wcs, header)
@@ -297,13 +325,27 @@ def _blemish(random: np.random.Generator, image: np.ndarray, mask: np.ndarray) -
     )
     image[row, column], mask[row, column] = 0, MaskBit.DEAD
     for _ in range(rows * columns // 15_000):
-        length, angle = random.uniform(1, 12), random.uniform(0, math.pi)
-        steps = np.arange(0, length, 0.5)
-        j = np.rint(random.uniform(0, rows) + steps * math.sin(angle)).astype(int)
-        i = np.rint(random.uniform(0, columns) + steps * math.cos(angle)).astype(int)
-        inside = (j >= 0) & (j < rows) & (i >= 0) & (i < columns)
-        image[j[inside], i[inside]] += random.uniform(300, 5000)
-        mask[j[inside], i[inside]] |= np.uint16(MaskBit.SPIKE)
+        j, i = _track(random, rows, columns)
+        image[j, i] += random.uniform(300, 5000)
+        mask[j, i] |= np.uint16(MaskBit.SPIKE)
+
+
+def _hit(random: np.random.Generator, image: np.ndarray, number: int) -> None:
+    """Add hits of cosmic rays that no mask knows, most of them faint and short, in place."""
+    for _ in range(number):
+        j, i = _track(random, *image.shape)
+        image[j, i] += 80.0 * random.uniform(0.02, 1) ** -1.0
+
+
+def _track(random: np.random.Generator, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and columns of the pixels on a straight track, those inside of the image."""
+    length, angle = 1 + 11 * random.uniform(0, 1) ** 2, random.uniform(0, math.pi)
+    steps = np.arange(0, length, 0.5)
+    j = np.rint(random.uniform(0, rows) + steps * math.sin(angle)).astype(int)
+    i = np.rint(random.uniform(0, columns) + steps * math.cos(angle)).astype(int)
+    inside = (j >= 0) & (j < rows) & (i >= 0) & (i < columns)
+    places = np.unique(np.stack([j[inside], i[inside]]), axis=1)
+    return places[0], places[1]
 
 
 def _under(image: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

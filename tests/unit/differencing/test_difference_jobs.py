@@ -83,6 +83,7 @@ def test_a_difference_job_leaves_the_difference_its_cutouts_and_numbered_candida
     for x, y in zip(pair.new_x, pair.new_y, strict=True):
         row = min(rows, key=lambda r: np.hypot(r["x"] - x, r["y"] - y))
         assert np.hypot(row["x"] - x, row["y"] - y) < 1.0
+        assert row["record"]["rb"] > 0.5 and row["record"]["rbversion"]
         assert pair.science.wcs.all_world2pix(row["ra_deg"], row["dec_deg"], 0)[0] == pytest.approx(row["x"])
     told = result.metrics["difference"]
     assert told["state"] == "processed" and told["reason"] is None and told["candidates"] == len(rows)
@@ -105,6 +106,21 @@ def test_the_same_difference_has_the_same_bytes(tmp_path, survey):
         results.append(difference.run(work(tmp_path / name, inputs), survey, tmp_path / name))
     assert [p.sha256 for p in results[0].products] == [p.sha256 for p in results[1].products]
     assert results[0].rows == results[1].rows
+
+
+def test_a_sampled_frame_says_what_it_found_of_the_sources_put_into_it(tmp_path, survey):
+    numbers = survey.reduction.model_copy(update={"injection_fraction": 1.0, "injection_sources": 12})
+    sampled = survey.model_copy(update={"reduction": numbers})
+    inputs = pair_on_disk(tmp_path, scene(new=0, seed=31))
+    plain = difference.run(work(tmp_path / "a", inputs), survey, tmp_path / "a")
+    result = difference.run(work(tmp_path / "b", inputs), sampled, tmp_path / "b")
+    assert [p.sha256 for p in result.products] == [p.sha256 for p in plain.products]
+    assert result.rows == plain.rows
+    quality = result.metrics["difference"]["quality"]
+    injected = sum(quality[f"injected_{name}"] for name in ("snr5_6", "snr6_8", "snr8_up"))
+    assert 3 <= injected <= 12
+    assert 0 < sum(quality[f"recovered_{name}"] for name in ("snr5_6", "snr6_8", "snr8_up")) <= injected
+    assert "injected_snr5_6" not in plain.metrics["difference"]["quality"]
 
 
 def test_three_stars_reject_the_difference_with_their_reason(tmp_path, survey):
