@@ -1,0 +1,14 @@
+"""What the ledger says of the sources that were put into a night's frames."""
+
+from datetime import date
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_night_without_sampled_quadrants_has_a_completeness_of_nothing(workplace):
+    site = workplace.survey.site.name
+    counts = workplace.ledger.row("injection", "completeness_of_night", site=site, night=date(2026, 1, 15))
+    assert counts["quadrants"] == 0
+    assert counts["injected_snr8_up"] == counts["recovered_snr8_up"] == 0
