@@ -39,6 +39,7 @@ AT_MOST_S = 300.0  # of one task of ingest, however busy the night
 LATELY_S = 300.0  # a run that was asked for longer ago keeps nobody waiting
 SWEEP_EVERY_S = 20.0
 PAUSE_S = 0.25
+STORAGE_PAUSE_S = 5.0  # after a disk refused what its figures promised
 
 
 # --- alerts -------------------------------------------------------------------------------------------------
@@ -122,9 +123,11 @@ class InboxWatch:
 
 def ingest_and_request() -> str:
     """Take in what came, ask for the runs that are due, sweep up stragglers; go on while the night is busy."""
+    from nightshift.errors import Retry
     from nightshift.guard import look, storage_trouble
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
+    from nightshift.vocabulary import Reason
     from nightshift.workplace import open_workplace
 
     began = busy_at = time.monotonic()
@@ -138,7 +141,13 @@ def ingest_and_request() -> str:
                 if trouble := storage_trouble(workplace):
                     return f"the night waits: {'; '.join(trouble)}"
             came = complete_files(workplace.inbox, memory, workplace.survey)
-            files += len(ingest_all(workplace, came)) if came else 0
+            try:
+                files += len(ingest_all(workplace, came)) if came else 0
+            except Retry as error:
+                if error.reason is not Reason.STORAGE_UNAVAILABLE:
+                    raise
+                time.sleep(STORAGE_PAUSE_S)
+                return f"the night waits: {error}"
             now = time.monotonic()
             if came or now >= ask_at:
                 asked = request_due(workplace)

@@ -70,9 +70,10 @@ def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
         if arrival is not None:
             arrivals.append(arrival)
     if trouble is not None:
-        workplace.ledger.event(
-            EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=workplace.clock.now()
-        )
+        if workplace.ledger.row("ingest", "storage_said_lately") is None:  # it is tried again every few seconds
+            workplace.ledger.event(
+                EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=workplace.clock.now()
+            )
         raise Retry(Reason.STORAGE_UNAVAILABLE, f"ingest waits: {trouble}") from trouble
     return arrivals
 

@@ -8,6 +8,9 @@ select pg_advisory_xact_lock(hashtextextended('inbox/' || :file_name, 0));
 select arrival_key, disposition::text as disposition, reason, detail, night, instrument, exposure_id, detector, kept_path
 from arrivals where arrival_key = :arrival_key;
 
+-- name: storage_said_lately
+select 1 from events where kind = 'storage_unavailable' and at > clock_timestamp() - interval '1 minute' limit 1;
+
 -- name: put_arrival!
 insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night, instrument,
     exposure_id, detector, kept_path)

@@ -1,5 +1,6 @@
 """The night waits for its disks, and no deadline counts what the clock skipped or nobody saw."""
 
+import errno
 import os
 import subprocess
 import time
@@ -7,8 +8,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from nightshift.errors import Retry
 from nightshift.guard import look, storage_trouble, wait_for_storage
 from nightshift.guard.storage import MARKER
+from nightshift.ingest import ingest_all
 from nightshift.stack.view import take_glance
 
 pytestmark = pytest.mark.integration
@@ -187,3 +190,20 @@ def test_a_step_that_needs_storage_waits_until_it_is_mended(night):
     wait_for_storage(night.workplace, sleep=mend)
     assert len(waited) == 3
     assert len(said(night, "storage_back")) == 1
+
+
+def test_a_disk_that_refuses_a_file_is_said_once_and_the_file_stays(night, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "no space left")
+
+    path = night.frames(0)
+    with monkeypatch.context() as broken:
+        broken.setattr("nightshift.ingest.register.copy_whole", full)
+        broken.setattr("nightshift.ingest.register.new_file", full)
+        for _ in range(3):
+            with pytest.raises(Retry):
+                ingest_all(night.workplace, [path])
+    assert len(said(night, "storage_unavailable")) == 1
+    assert path.exists() and night.rows("raw_frames") == []
+    (arrival,) = ingest_all(night.workplace, [path])
+    assert arrival.disposition == "registered"
