@@ -36,7 +36,8 @@ ACCOUNTING_PROGRAMS = {
 USABLE = frozenset({"idle", "mixed", "allocated", "completing"})  # states of a node that takes jobs
 UP_WITHIN_S = 90.0
 QUEUE_EMPTY_WITHIN_S = 10.0
-DATABASE = (
+DATABASE = (  # one statement a line; accounts without a password, which a new database has, go first
+    "drop user if exists root@'127.0.0.1', root@'::1', root@'{host}', ''@'localhost', ''@'{host}';\n"
     "create database if not exists slurm_acct_db;\n"
     "create user if not exists slurm@'127.0.0.1' identified by '{password}';\n"
     "grant all on slurm_acct_db.* to slurm@'127.0.0.1';\n"
@@ -177,7 +178,7 @@ class Cluster:
         if self._plan.accounting:
             for name, text in (
                 ("slurmdbd.conf", slurmdbd_conf(self.folder, ports, password)),
-                ("database.sql", DATABASE.format(password=password)),
+                ("database.sql", DATABASE.format(password=password, host=socket.gethostname())),
             ):
                 (self.folder / name).touch(mode=0o600)
                 (self.folder / name).write_text(text)

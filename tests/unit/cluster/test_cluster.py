@@ -1,7 +1,9 @@
 """The cluster in a folder: what it needs, what it says when that is not there, and who can reach it."""
 
 import ipaddress
+import json
 import socket
+import subprocess
 
 import pytest
 
@@ -36,6 +38,16 @@ def test_every_daemon_listens_on_the_machines_own_address_alone(slurm_cluster):
         addresses = {c.laddr.ip for c in daemon.process().net_connections("inet") if c.status == "LISTEN"}
         assert addresses, name
         assert {ipaddress.ip_address(address) for address in addresses} <= own, name
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("user", ["root", "slurm", "somebody"])
+def test_nobody_enters_the_database_without_its_password(slurm_cluster, user):
+    port = json.loads((slurm_cluster.folder / "cluster.json").read_text())["ports"]["mariadb"]
+    where = ("--protocol=tcp", "-h", "127.0.0.1", "-P", str(port), "-u", user)
+    done = subprocess.run(["mariadb", "--no-defaults", *where, "-e", "select 1"], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "Access denied" in done.stderr
 
 
 @pytest.mark.integration
