@@ -1,0 +1,145 @@
+"""The steps of an array end by signal 9 at every stage, on each runner: its jobs run once and are believed once.
+
+Here without Airflow: each step is a process, as Airflow's worker starts one, and the next try is the next process.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+from array_stack import ANSWER_LOST, wait_for
+
+from nightshift.ingest import ingest_all
+from nightshift.runners import runner_from_environment
+from nightshift.workflow.due import due_runs, mark_requested
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+HERE = Path(__file__).parent
+SUBMIT = "submit_array('master', conf, run_id=run_id, try_number=try_number, cleared_after=0)"
+COLLECT = "collect_array('master', conf)"
+STEP = """
+import json, sys
+from operators.array_steps import collect_array, submit_array
+conf, run_id, try_number = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+"""
+LOCKS = {
+    "before submit": (SUBMIT, "select pg_advisory_xact_lock(hashtextextended(%(job_key)s, 0))"),
+    "between submit and record": (SUBMIT, "select pg_advisory_xact_lock(4242)"),
+    "done": (COLLECT, "select 1 from attempts where job_key = %(job_key)s for update"),
+}
+
+
+@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.faults)])
+def runner(request, workplace, ledger_url, tmp_path, monkeypatch) -> Iterator:
+    """A runner of stub jobs, which the environment names."""
+    control = tmp_path / "control"
+    control.mkdir()
+    variables = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[2])]), "ARRAY_STUB_CONTROL": str(control)}
+    settings = {
+        "SURVEY": "demo", "LEDGER": ledger_url, "DEPOT": workplace.depot.root, "INBOX": workplace.inbox,
+        "SPOOL": tmp_path / "spool", "RUNNER": request.param, "NODE_PYTHON": control / "stub",
+    }  # fmt: skip
+    for name, value in (variables | {f"NIGHTSHIFT_{name}": str(value) for name, value in settings.items()}).items():
+        monkeypatch.setenv(name, value)
+    if request.param == "slurm":
+        for name, value in request.getfixturevalue("slurm_cluster").environment.items():
+            monkeypatch.setenv(name, value)
+        given = " ".join(f"{name}='{value}'" for name, value in variables.items())
+        (control / "stub").write_text(
+            f'#!/bin/sh\nexec env {given} {sys.executable} {HERE}/array_stub.py "$4" "$6"\n'
+        )
+        (control / "stub").chmod(0o755)
+        yield runner_from_environment()
+        return
+    pool = subprocess.Popen(
+        [sys.executable, "-m", "nightshift.runners.pool", "--workers", "4", "--cold", "--entry", "array_stub:run"]
+    )
+    try:
+        yield runner_from_environment()
+    finally:
+        pool.terminate()
+        pool.wait(30)
+
+
+@pytest.fixture
+def biases(workplace, frames):
+    """The request for a set of biases that came in."""
+    ingest_all(
+        workplace,
+        [
+            frames(-60 + index, detector, kind="bias", SEQNAME="bias", SEQINDEX=index + 1, SEQLEN=2)
+            for index in range(2)
+            for detector in (1, 2)
+        ],
+    )
+    (request,) = due_runs(workplace)
+    mark_requested(workplace, request)
+    return request
+
+
+def step(what: str, request, try_number: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", STEP + what, json.dumps(request.conf), request.run_id, str(try_number)]
+    )
+
+
+@contextmanager
+def held(ledger_url: str, statement: str, job_key: str) -> Iterator[None]:
+    with closing(psycopg2.connect(ledger_url)) as connection, connection.cursor() as cursor:
+        cursor.execute(statement, {"job_key": job_key})
+        yield
+
+
+def rows(workplace, statement: str) -> list[dict]:
+    with workplace.ledger.connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def stands_at_a_lock(workplace) -> bool:
+    return bool(
+        rows(
+            workplace,
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'nightshift' "
+            "and datname = current_database()",
+        )
+    )
+
+
+@pytest.mark.parametrize("stage", LOCKS)
+def test_a_step_that_is_killed_is_done_again_and_its_jobs_are_not(workplace, ledger_url, runner, biases, stage):
+    killed, lock = LOCKS[stage]
+    job_key = f"master/democam/{biases.conf['night']}/bias/-/1/live"
+    if stage == "between submit and record":
+        with workplace.ledger.connection.cursor() as cursor:
+            cursor.execute(ANSWER_LOST, {"job_key": job_key})
+    for what in (SUBMIT, COLLECT):
+        if what == killed:
+            with held(ledger_url, lock, job_key):
+                process = step(what, biases, 1)
+                wait_for(lambda: stands_at_a_lock(workplace), f"the step stands {stage}", 60)
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+            time.sleep(0.5)  # until the database has seen that nobody is there any more
+        assert step(what, biases, 2).wait(120) == 0
+        (array,) = [row["name"] for row in rows(workplace, "select name from submissions")]
+        if what == SUBMIT:
+            wait_for(lambda: all_ended(runner, array), f"{array} ends", 120)  # noqa: B023
+    attempts = rows(workplace, "select token, state from attempts")
+    assert [row["state"] for row in attempts] == ["succeeded"] * 4
+    begun = [line.split()[0] for line in Path(os.environ["ARRAY_STUB_CONTROL"], "begun").read_text().splitlines()]
+    assert sorted(begun) == sorted(row["token"] for row in attempts)
+
+
+def all_ended(runner, array: str) -> bool:
+    reports = runner.states(frozenset({array})).get(array, [])
+    return bool(reports) and all(report.state.ended for report in reports)
