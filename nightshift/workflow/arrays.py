@@ -124,7 +124,8 @@ def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run:
     job = _job_file(workplace, subject, plan, numbers, submission, folder)
     path = folder / f"job_{submission}.json"
     write_job_file(path, job)
-    name = f"{job_key.replace('/', '__')}__s{submission}t{airflow_try}"
+    # the last part keeps apart two ledgers of one survey that share a cluster, such as a night played twice
+    name = f"{job_key.replace('/', '__')}__s{submission}t{airflow_try}__{new_token()[:6]}"
     ledger.run(
         "workflow", "put_submission",
         job_key=job_key, submission=submission, array_name=name,

@@ -62,6 +62,11 @@ class FakeRunner:
     def capacity(self):
         return Capacity(2, 2)
 
+    def called(self, start):
+        """Return the array whose name begins so."""
+        (name,) = [name for name in self.requests if name.startswith(start)]
+        return name
+
     def log(self, name, index):
         return "the last words of the job"
 

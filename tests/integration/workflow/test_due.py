@@ -51,7 +51,7 @@ def test_darks_wait_for_biases_and_flats_for_both(night):
     ]
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
     assert {row["state"] for row in night.rows("calibrations")} == {"in_service"}
-    flat = night.runner.units("master__democam__2026-01-15__flat__g__1__live__s1t1")[0]
+    flat = night.runner.units(night.runner.called("master__democam__2026-01-15__flat__g__1__live__s1t1"))[0]
     assert [(i.role, i.key.split("/")[0]) for i in flat.inputs if i.role != "raw"] == [
         ("bias", "bias"),
         ("dark", "dark"),
@@ -249,7 +249,9 @@ def test_frames_from_before_the_reference_are_differenced_after_it_and_later_one
     unit = night.runner.units(night.start(due[0]))[0]
     assert unit.parameters["in_reference"] is True
     assert [i.role for i in unit.inputs] == ["calibrated", "sources", "reference", "reference_sources"]
-    night.runner.finish("difference__democam__" + night.frames.exposure_id(0) + "__1__live__s1t1", candidates=1)
+    night.runner.finish(
+        night.runner.called(f"difference__democam__{night.frames.exposure_id(0)}__1__live__s1t1"), candidates=1
+    )
     night.collect(due[0])
     night.run_due("difference", candidates=1)
     assert {row["state"] for row in night.rows("differences")} == {"processed"}

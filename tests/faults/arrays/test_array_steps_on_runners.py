@@ -1,6 +1,6 @@
-"""The steps of an array end by signal 9 at every stage, on each runner: its jobs run once and are believed once.
+"""The steps of an array, on each runner, without Airflow: killed at every stage; stopped; begun anew.
 
-Here without Airflow: each step is a process, as Airflow's worker starts one, and the next try is the next process.
+Each step is a process, as Airflow's worker starts one, and the next try is the next process.
 """
 
 import json
@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pytest
 from array_stack import ANSWER_LOST, wait_for
 
 from nightshift.ingest import ingest_all
 from nightshift.runners import runner_from_environment
+from nightshift.workflow.cancelling import stop, supersede
 from nightshift.workflow.due import due_runs, mark_requested
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -138,6 +140,33 @@ def test_a_step_that_is_killed_is_done_again_and_its_jobs_are_not(workplace, led
     assert [row["state"] for row in attempts] == ["succeeded"] * 4
     begun = [line.split()[0] for line in Path(os.environ["ARRAY_STUB_CONTROL"], "begun").read_text().splitlines()]
     assert sorted(begun) == sorted(row["token"] for row in attempts)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("anew", [False, True])
+def test_the_jobs_of_an_array_that_is_cancelled_are_gone_in_ten_seconds(workplace, runner, biases, anew):
+    hold = Path(os.environ["ARRAY_STUB_CONTROL"], f"hold_{biases.conf['night']}")
+    hold.touch()
+    begun = hold.with_name("begun")
+    assert step(SUBMIT, biases, 1).wait(120) == 0
+    (old,) = [row["name"] for row in rows(workplace, "select name from submissions")]
+    wait_for(lambda: begun.exists() and len(begun.read_text().splitlines()) == 4, "its jobs run", 120)
+    pids = [int(line.split()[1]) for line in begun.read_text().splitlines()]
+    assert all(map(psutil.pid_exists, pids))
+    since = time.monotonic()
+    assert (supersede if anew else stop)(workplace, runner, old, "a person wants it")
+    assert all_ended(runner, old)
+    wait_for(lambda: not any(map(psutil.pid_exists, pids)), "their processes are gone", 10)
+    assert time.monotonic() - since < 10
+    hold.unlink()
+    cleared = SUBMIT.replace("cleared_after=0", "cleared_after=1")
+    assert step(cleared, biases, 2).wait(120) == 0
+    (new,) = [row["name"] for row in rows(workplace, "select name from submissions where ended_at is null")]
+    assert new != old
+    wait_for(lambda: all_ended(runner, new), f"{new} ends", 120)
+    assert step(COLLECT, biases, 2).wait(120) == 0
+    states = [row["state"] for row in rows(workplace, "select state from attempts order by unit_key, attempt")]
+    assert states == ["superseded" if anew else "failed", "succeeded"] * 4
 
 
 def all_ended(runner, array: str) -> bool:
