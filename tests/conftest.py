@@ -186,7 +186,7 @@ def slurm_cluster() -> Iterator[Cluster]:
         )
     folder = Path(tempfile.mkdtemp(prefix="nightshift-cluster-"))
     pair = "PartitionName=pair Nodes=n0 PriorityTier=100 PreemptMode=off MaxTime=1-00:00:00 State=UP"
-    cluster = Cluster(folder, ClusterPlan((2, 4, 4, 4), answer_within_s=3, node_away_s=5, more=(pair,)))
+    cluster = Cluster(folder, ClusterPlan((2, 4, 4, 4), answer_within_s=3, node_away_s=5, more=(pair,)), tied=True)
     try:
         cluster.up()
         yield cluster

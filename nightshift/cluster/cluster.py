@@ -64,9 +64,12 @@ class Cluster:
         Holds everything of it. Absolute, without blanks.
     plan : ClusterPlan, optional
         Of a new cluster; one that is there keeps its own.
+    tied : bool
+        Whether the daemons end with the thread that started them, however it ends. Otherwise they stay until `down`.
     """
 
-    def __init__(self, folder: Path, plan: ClusterPlan | None = None):
+    def __init__(self, folder: Path, plan: ClusterPlan | None = None, *, tied: bool = False):
+        self.tied = tied
         self.folder = folder.resolve()
         self.conf = self.folder / "slurm.conf"
         self._plan = plan or ClusterPlan()
@@ -111,8 +114,9 @@ class Cluster:
         commands["slurmctld"] = ("slurmctld", "-D", "-f", str(self.conf))
         for node in self.plan.names:
             commands[node] = ("slurmd", "-D", "-N", node, "-f", str(self.conf))
+        tie = (_program("setpriv"), "--pdeathsig", "TERM") if self.tied else ()
         return {
-            name: Daemon(name, (_program(command[0]), *command[1:]), self.folder, environment)
+            name: Daemon(name, (*tie, _program(command[0]), *command[1:]), self.folder, environment)
             for name, command in commands.items()
         }
 
@@ -271,6 +275,7 @@ class Cluster:
     def serve(self) -> None:
         """Bring it up, start again what dies, and take it down when told to end (SIGTERM or SIGINT)."""
         told: list[int] = []
+        self.tied = True
         for sign in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sign, lambda number, _: told.append(number))
         try:
