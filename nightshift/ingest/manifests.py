@@ -12,6 +12,7 @@ import jsonschema
 from nightshift.errors import BadInput
 from nightshift.files import write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
+from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
 from nightshift.nights import night_bounds
 from nightshift.settings import Survey
@@ -37,6 +38,8 @@ def is_manifest(name: str, survey: Survey) -> bool:
 def read_manifest(content: bytes, name: str, survey: Survey) -> dict[str, Any]:
     """Return a manifest's table, checked, with its defaults filled in and its night as a date.
 
+    Names are written as the ledger holds those of arrivals, so that one is compared with the other.
+
     Raises
     ------
     BadInput
@@ -58,10 +61,10 @@ def read_manifest(content: bytes, name: str, survey: Survey) -> dict[str, Any]:
         raise _invalid(f"site: it is of {table['site']!r}, not of {survey.site.name!r}")
     if _night_of_name(name, survey) not in (None, f"{night:%Y%m%d}"):
         raise _invalid(f"night: the name says {_night_of_name(name, survey)}, the content {night:%Y%m%d}")
-    names = [entry["name"] for entry in table["files"]]
-    if len(set(names)) != len(names):
+    files = [{**entry, "name": shown(entry["name"])} for entry in table["files"]]
+    if len({entry["name"] for entry in files}) != len(files):
         raise _invalid("files: a name is listed twice")
-    whole = {"part": 1, "parts": 1, "synthetic": False, **table, "night": night}
+    whole = {"part": 1, "parts": 1, "synthetic": False, **table, "night": night, "files": files}
     if whole["part"] > whole["parts"]:
         raise _invalid(f"part: {whole['part']} of {whole['parts']}")
     return whole

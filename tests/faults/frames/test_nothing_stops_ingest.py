@@ -18,7 +18,8 @@ from nightshift.ingest import ingest_all
 from nightshift.ingest.inbox import Seen, complete_files
 from nightshift.ingest.naming import shown
 from nightshift.night_end.accounts import account
-from nightshift.night_end.report import write_report
+from nightshift.night_end.facts import collect_facts
+from nightshift.night_end.report import render_text
 from nightshift.vocabulary import Disposition, Reason
 from nightshift.workflow.explain import explain
 
@@ -151,7 +152,7 @@ def with_cards(content: bytes, cards) -> bytes:
 
 
 def no_header_stops_ingest(workplace, frames, cards) -> None:
-    path = frames(0, name=FRAME)
+    path = frames(0, name=FRAME, checksum=False, SEQNAME="a", SEQINDEX=1, SEQLEN=2, PROGRAM=1, FIELDID=101)
     path.write_bytes(with_cards(path.read_bytes(), cards))
     (arrival,) = ingest_all(workplace, [path])
     assert arrival.disposition in set(Disposition)
@@ -202,6 +203,33 @@ MANIFESTS = st.fixed_dictionaries(
 )
 
 
+SOUND_NAMES = st.one_of(
+    st.just(FRAME),
+    st.text(st.characters(exclude_characters="/", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255),
+    st.builds("demo_{:014d}_d{:02d}.fits".format, st.integers(0, 10**14 - 1), st.integers(0, 99)),
+)
+SOUND_ENTRIES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": SOUND_NAMES,
+            "bytes": st.integers(0, 2**53 - 1),
+            "sha256": st.text("0123456789abcdef", min_size=64, max_size=64),
+        }
+    ),
+    max_size=6,
+    unique_by=lambda entry: entry["name"],
+)
+SOUND = st.fixed_dictionaries(
+    {
+        "schema": st.just("nightshift.manifest/1"),
+        "site": st.just("demo"),
+        "night": st.just("2026-01-15"),
+        "files": SOUND_ENTRIES,
+    },
+    optional={"part": st.integers(1, 3), "parts": st.just(3), "synthetic": st.booleans()},
+)
+
+
 def no_manifest_stops_ingest(workplace, table) -> None:
     path = workplace.inbox / "manifest_20260115.json"
     path.write_text(json.dumps(table))
@@ -210,20 +238,27 @@ def no_manifest_stops_ingest(workplace, table) -> None:
     assert list(workplace.inbox.iterdir()) == []
     if arrival.disposition is Disposition.REGISTERED:
         assert account(workplace, NIGHT).sent.closes
-        text = write_report(workplace, NIGHT).text
+        text = render_text(collect_facts(workplace, NIGHT), Path("page"))
         assert all(line.isprintable() for line in text.splitlines())
         for entry in table["files"]:
             assert explain(workplace, entry["name"]), shown(entry["name"])
 
 
+def listing(*names: str) -> dict:
+    files = [{"name": name, "bytes": 1, "sha256": "0" * 64} for name in names]
+    return {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-15", "files": files}
+
+
 @few
-@given(MANIFESTS)
+@given(st.one_of(SOUND, MANIFESTS))
+@example(listing("\u202e.fits"))  # was looked for under another spelling than its arrival's
+@example(listing("\u202e.fits", "\\u202e.fits"))  # one name in the ledger
 def test_no_manifest_stops_ingest_or_the_accounts(workplace, table):
     no_manifest_stops_ingest(workplace, table)
 
 
 @pytest.mark.faults
 @many
-@given(MANIFESTS)
+@given(st.one_of(SOUND, MANIFESTS))
 def test_no_manifest_of_many_stops_ingest_or_the_accounts(workplace, table):
     no_manifest_stops_ingest(workplace, table)

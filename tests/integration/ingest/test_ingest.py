@@ -381,6 +381,15 @@ def test_a_manifest_is_registered_with_its_entries_and_twice_is_once(workplace):
     assert count(workplace, "manifests") == 1
 
 
+def test_a_name_that_does_not_print_is_the_same_on_the_manifest_and_at_its_arrival(workplace):
+    name = "a\u202eb.fits"
+    ingest_all(workplace, [manifest(workplace, {name: b"no"})])
+    (workplace.inbox / name).write_bytes(b"no")
+    ingest_all(workplace, [workplace.inbox / name])
+    (entry,), (_, arrival) = table(workplace, "manifest_entries", "1"), table(workplace, "arrivals", "arrived_at")
+    assert entry["file_name"] == arrival["inbox_name"] == "a\\u202eb.fits"
+
+
 def test_a_correction_replaces_what_its_part_said(workplace):
     ingest_all(workplace, [manifest(workplace, {"a.fits": b"a", "b.fits": b"b"})])
     ingest_all(workplace, [manifest(workplace, {"a.fits": b"other"})])
