@@ -107,6 +107,7 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
     if options.raw is not None and not options.raw.is_dir():
         raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
+    _check_faults(options)
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:
@@ -151,6 +152,16 @@ def _goes_on(options: NightOptions, before: NightRecord, request: MaterialReques
     if options.resume and not before.asks_for(request):
         raise SettingsError(f"the night of {request.folder.parent} is another one: {before.request}")
     return options.resume or (not options.fresh and not before.ended and before.asks_for(request))
+
+
+def _check_faults(options: NightOptions) -> None:
+    """Refuse faults that there are not, before anything is cleared."""
+    if options.faults:
+        from nightshift.simulator.faults import read_requests
+
+        read_requests(options.faults)
+        if options.raw is not None:
+            raise SettingsError("faults are for simulated nights: leave out either RAW or FAULTS")
 
 
 @contextmanager

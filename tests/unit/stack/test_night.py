@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from nightshift.errors import NeedsOperator
+from nightshift.errors import BadInput, NeedsOperator
 from nightshift.nights import night_bounds
-from nightshift.settings import load_survey
+from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.material import Making
-from nightshift.stack.night import NightOutcome, replay_clock
+from nightshift.stack.night import NightOptions, NightOutcome, replay_clock, run_night
 from nightshift.vocabulary import NightState
 
 NIGHT = date(2026, 1, 15)
@@ -68,3 +68,12 @@ def test_what_the_making_process_says_of_its_failure_is_shown(tmp_path):
 def test_the_end_of_the_log_is_shown_where_making_fails_without_a_word(tmp_path):
     with pytest.raises(NeedsOperator, match="it went wrong here"):
         making(tmp_path, code=1).wait(lambda number, of: None)
+
+
+def test_faults_that_there_are_not_or_in_real_files_are_refused_before_anything_is_cleared(tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_VAR", str(tmp_path / "var"))
+    with pytest.raises(BadInput, match="there is no fault 'fire'"):
+        run_night(NightOptions("demo", faults=("fire",)))
+    with pytest.raises(SettingsError, match="either RAW or FAULTS"):
+        run_night(NightOptions("demo", raw=tmp_path, faults=("clouds",)))
+    assert not (tmp_path / "var").exists()
