@@ -1,15 +1,18 @@
 """The alerts of a field are the same at any pace of the machine."""
 
 import dataclasses
+import random
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from nightshift.alerts.turns import release_all_in_turn
 from nightshift.depot import Depot
 from nightshift.digest import compare, take_digest
+from nightshift.errors import Retry
+from nightshift.ingest import ingest_all
 from nightshift.ledger import migrate, open_ledger
 from nightshift.vocabulary import Reason
 
@@ -126,4 +129,69 @@ def test_the_pace_of_the_machine_changes_nothing_of_the_outcome(night, postgres_
         slow(other)
         second = take_digest(other.workplace.ledger, other.workplace.depot.root)
     assert len(first.classes["table alerts"]) == 32
+    assert "\n".join(map(str, compare(first, second))) == ""
+
+
+class Killed(BaseException):
+    """The process that worked on a step is gone; its transaction and its connection go with it."""
+
+
+def killed_now_and_then(monkeypatch, ledger, *, seed, one_in):
+    """Let one in so many statements of a ledger be the last of its process."""
+    source, run = random.Random(seed), type(ledger).run
+    kills = []
+
+    def deadly(self, topic, name, **parameters):
+        if self is ledger and source.randrange(one_in) == 0:
+            kills.append(name)
+            self.connection.close()
+            raise Killed(name)
+        return run(self, topic, name, **parameters)
+
+    monkeypatch.setattr(type(ledger), "run", deadly)
+    return kills
+
+
+def begun_again(step):
+    """Make a step of a night be begun again until it ends, as Airflow does."""
+
+    def again(*arguments, **options):
+        while True:
+            with suppress(Killed, Retry):  # the second: what the loss of a connection looks like on the way out
+                return step(*arguments, **options)
+
+    return again
+
+
+def bring_until_it_is_in(night):
+    """Let exposures come in, and take the inbox in until nothing is left there."""
+
+    def bring(number):
+        for detector in (1, 2):
+            night.frames(number, detector)
+        while paths := sorted(night.workplace.inbox.iterdir()):
+            begun_again(ingest_all)(night.workplace, paths)
+
+    return bring
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.faults) for seed in range(2, 7))])
+def test_steps_that_are_killed_anywhere_change_nothing_of_the_outcome(
+    night, postgres_server, tmp_path, monkeypatch, seed
+):
+    with another_night(night, postgres_server, tmp_path / "undisturbed") as one:
+        one.calibrate()
+        slow(one)
+        first = take_digest(one.workplace.ledger, one.workplace.depot.root)
+    with another_night(night, postgres_server, tmp_path / "killed") as other:
+        other.calibrate()
+        for step in ("start", "collect"):
+            setattr(other, step, begun_again(getattr(other, step)))
+        other.bring = bring_until_it_is_in(other)
+        with monkeypatch.context() as dangerous:
+            kills = killed_now_and_then(dangerous, other.workplace.ledger, seed=seed, one_in=25)
+            slow(other)
+            begun_again(release_all_in_turn)(other.workplace)
+        second = take_digest(other.workplace.ledger, other.workplace.depot.root)
+    assert len(kills) > 20
     assert "\n".join(map(str, compare(first, second))) == ""
