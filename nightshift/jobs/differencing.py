@@ -413,4 +413,5 @@ def warm_up() -> None:
     science = Frame(new.astype(np.float32), clean.mask, clean.variance, wcs)
     difference = make_difference(science, psf, coadd.frame, 2.0, stars, settings)
     nothing = np.zeros(0)
-    find_candidates(difference, Photometry(25.0, 0.0, 0, 1.0), ReferenceSources(*[nothing] * 7))
+    candidates, _ = find_candidates(difference, Photometry(25.0, 0.0, 0, 1.0), ReferenceSources(*[nothing] * 7))
+    _judge(difference, candidates)
