@@ -20,8 +20,10 @@ from reduction.median import median_of
 __all__ = ["find_cosmic_rays", "reject_cosmic_rays"]
 
 CONTRAST = 4.0  # Laplacian against fine structure; a star core of FWHM 1.8 px reaches about 1.5
-DOUBTFUL = 12.0  # below this the core of a star of FWHM 1.3 px may be meant: its surroundings decide
+DOUBTFUL = 12.0  # below this the core of a star of FWHM 1.1 px may be meant: its surroundings decide
+SHARPEST = 7.0  # the contrast of a star's core at FWHM 1.2 px
 SURROUNDINGS = 0.10  # of the peak, in the five faintest of eight neighbours: a star's light goes all around
+SHARP, SHARP_FROM, PEAK = 0.40, 10, 30.0  # beside bright peaks (sigma), of the peak: FWHM 1.6 px; peaks that say so
 NEIGHBOUR = 0.35  # of the threshold, for pixels beside a hit
 ITERATIONS = 4
 
@@ -165,6 +167,39 @@ def _is_core(work, row, column, noise, scratch):
 
 
 @njit(cache=True)
+def _sharp(work, untouchable, queue, least):
+    """Return whether bright peaks have little beside them: the stars are too sharp for their corners to be judged."""
+    ratios = np.empty(len(queue), np.float32)
+    count = 0
+    for k in range(len(queue)):
+        i, j = queue[k, 0], queue[k, 1]
+        peak = work[i, j]
+        beside = work[i - 1, j] + work[i + 1, j] + work[i, j - 1] + work[i, j + 1]
+        corners = min(min(work[i - 1, j - 1], work[i - 1, j + 1]), min(work[i + 1, j - 1], work[i + 1, j + 1]))
+        highest = max(max(work[i - 1, j], work[i + 1, j]), max(work[i, j - 1], work[i, j + 1]))
+        if highest > peak or peak - corners < least:
+            continue
+        ratios[count] = (np.float32(0.25) * beside - corners) / (peak - corners)
+        count += 1
+    return count >= SHARP_FROM and np.median(ratios[:count]) < SHARP
+
+
+@njit(cache=True)
+def _is_beside_core(work, laplacian, variance, row, column, read_noise2, scratch, medians):
+    """Return whether the brightest pixel beside is a star's core: the corners of a sharp star look like hits."""
+    i, j = row, column
+    for k in range(max(row - 1, 1), min(row + 2, work.shape[0] - 1)):
+        for m in range(max(column - 1, 1), min(column + 2, work.shape[1] - 1)):
+            if work[k, m] > work[i, j]:
+                i, j = k, m
+    if i == row and j == column:
+        return False
+    significance, noise = _significance(work, laplacian, variance, i, j, read_noise2, scratch)
+    fine = max(_fine_structure(work, i, j, scratch, medians), np.float32(0.01) * noise)
+    return significance * noise / fine < SHARPEST and _is_core(work, i, j, noise, scratch)
+
+
+@njit(cache=True)
 def _search(image, variance, bad, untouchable, sigma, read_noise2, floor):
     rows, columns = image.shape
     scratch, medians = np.empty(64, np.float32), np.empty(64, np.float32)
@@ -179,12 +214,15 @@ def _search(image, variance, bad, untouchable, sigma, read_noise2, floor):
     laplacian = np.zeros((rows, columns), np.float32)
     _all_laplacians(work, laplacian)
     least = sigma * np.sqrt(floor) * np.float32(0.7)
-    queued = np.zeros((rows, columns), np.uint8)
+    queued, sharp = np.zeros((rows, columns), np.uint8), False
     queue = np.empty((2, 0), np.int32)
     for iteration in range(ITERATIONS):
         if iteration == 0:
             queue = _candidates(laplacian, untouchable, least)
-        fresh = _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise2, scratch, medians)
+            sharp = _sharp(work, untouchable, queue, PEAK * np.sqrt(floor))
+        fresh = _judge(
+            work, laplacian, variance, untouchable, hit, queue, sigma, read_noise2, sharp, scratch, medians
+        )
         if len(fresh) == 0:
             break
         for k in range(len(fresh)):
@@ -214,7 +252,7 @@ def _candidates(laplacian, untouchable, least):
 
 
 @njit(cache=True)
-def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise2, scratch, medians):
+def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise2, sharp, scratch, medians):
     """Flag the hits among the queued pixels, then the pixels beside them that are high too; return all new ones."""
     rows, columns = work.shape
     fresh = np.empty((len(queue) * 9 + 9, 2), np.int32)
@@ -228,7 +266,9 @@ def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise
             continue
         fine = max(_fine_structure(work, i, j, scratch, medians), np.float32(0.01) * noise)
         contrast = significance * noise / fine
-        if contrast > CONTRAST and (contrast > DOUBTFUL or not _is_core(work, i, j, noise, scratch)):
+        if contrast <= CONTRAST or (contrast < DOUBTFUL and _is_core(work, i, j, noise, scratch)):
+            continue
+        if not sharp or not _is_beside_core(work, laplacian, variance, i, j, read_noise2, scratch, medians):
             hit[i, j] = 1
             fresh[count, 0], fresh[count, 1] = i, j
             count += 1

@@ -14,7 +14,7 @@ def find(image, mask=None):
     return find_cosmic_rays(image, variance, mask, sigma=5.0, read_noise=READ_NOISE)
 
 
-@pytest.mark.parametrize("fwhm", [1.8, 2.2, 3.5])
+@pytest.mark.parametrize("fwhm", [1.3, 1.5, 1.8, 2.2, 3.5])
 def test_star_cores_are_left_alone(fwhm):
     field = star_field((256, 256), stars=120, fwhm=fwhm, seed=3)
     clean, hits = find(field.image)
