@@ -65,6 +65,8 @@ class ArrayTrigger(BaseTrigger):
         soft_deadline_s = survey_from_environment().exposure.soft_deadline_s
         why, seen = "nothing to wait for", set[str]()
         while (array := await self._ask_for_array()) is not None and array not in seen:
+            if seen and not _handed_in_by_a_wait(array):
+                break  # it belongs to a new try of `submit`, and this wait is about to be ended
             self._array = array
             seen.add(array)
             why, may_have_successor = await _watch(array, Watch(soft_deadline_s))
@@ -100,6 +102,11 @@ class ArrayTrigger(BaseTrigger):
             array=self._array,
         )  # fmt: skip
         self.log.info("%s", await asyncio.get_running_loop().run_in_executor(ENDINGS, ending))
+
+
+def _handed_in_by_a_wait(array: str) -> bool:
+    """Whether an array was handed in by a wait that was cleared alone: try 0 in its name."""
+    return array.split("__")[-2].endswith("t0")
 
 
 async def _watch(array: str, watch: Watch) -> tuple[str, bool]:

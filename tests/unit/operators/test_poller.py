@@ -142,10 +142,15 @@ def test_a_ledger_that_is_away_for_a_moment_ends_no_wait(waiting, monkeypatch):
 
 
 def test_a_wait_follows_the_array_that_took_the_place_of_its_own(waiting):
-    runner = CountingRunner({"a": JobState.CANCELLED, "b": JobState.DONE})
-    trigger, _ = waiting(runner, "a", "b")
+    own, anew, of_a_new_try = "a__s1t1__1f", "a__s2t0__2f", "a__s2t2__3f"
+    runner = CountingRunner({own: JobState.CANCELLED, anew: JobState.DONE, of_a_new_try: JobState.DONE})
+    trigger, _ = waiting(runner, own, anew)
     (event,) = asyncio.run(events_of(trigger))
     assert event.xcoms == {"return_value": "1 done"}
+    trigger, _ = waiting(runner, own, of_a_new_try)
+    (event,) = asyncio.run(events_of(trigger))
+    assert event.xcoms == {"return_value": "1 cancelled"}
+    assert trigger._array == own  # what ends this wait now does not reach the new try's jobs
 
 
 def test_an_array_that_was_cancelled_and_has_no_successor_ends_the_wait(waiting):
