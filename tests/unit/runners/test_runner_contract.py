@@ -139,15 +139,18 @@ def test_cancelling_what_has_ended_changes_nothing(site, array):
 
 
 def test_the_higher_priority_goes_first_and_among_equals_the_earlier(site, array):
-    block = array("block", {"until": "go"}, {"until": "go"})
-    site.runner.submit(block)
-    wait_for(site, block.name, lambda r: states_of(r) == [JobState.RUNNING] * 2)
+    blocks = array("block", {"until": "go"}), array("other", {"until": "go"})
+    for block in blocks:
+        site.runner.submit(block)
+        wait_for(site, block.name, lambda r: states_of(r) == [JobState.RUNNING])
     low, early, late = array("low", {}), array("early", {}, priority=5), array("late", {}, priority=5)
     for request in (low, early, late):
         site.runner.submit(request)
-    (block.job_file.parent / "go").touch()
+    (blocks[0].job_file.parent / "go").touch()  # one slot: two would begin at the same moment
     for request in (low, early, late):
         wait_for(site, request.name, all_ended)
+    (blocks[1].job_file.parent / "go").touch()
+    wait_for(site, blocks[1].name, all_ended)
     started = [site.runner.states()[name][0].started for name in ("early", "late", "low")]
     assert started == sorted(started)
 
