@@ -115,6 +115,7 @@ def playing(
         with _patiently(lambda: Ledger(ledger_url), sleep) as ledger:
             came = _patiently(lambda: names_that_came(ledger, inbox), sleep)
             left = _without(material, came)
+            tell(len(material.files) - len(left.files))
             beginnings = begin_exposures(left.files, survey.camera)
             play(
                 left.files, inbox,
