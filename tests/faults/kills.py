@@ -4,8 +4,9 @@
 
 One night is left undisturbed. In the others, at moments drawn from the seed, a part is killed with SIGKILL: the whole
 tree (then the same command is given again, as a user would), one of Airflow's components, the database, the pool, one
-of its workers, the broker, the mail server, the consumer. After each night the digest is compared with that of the
-undisturbed one, and so is what the consumer holds, by `candid`.
+of its workers, the broker, the mail server, the consumer. A moment is a share of the night's work, so that kills fall
+on every stage from the first file to the closing on any machine. After each night its digest is compared
+with that of the undisturbed one, and so is what the consumer holds, by `candid`.
 
 The exit code is 0 only if all nights ended alike.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -40,17 +42,23 @@ PARTS = (
     TREE, WORKER, "api-server", "scheduler", "dag-processor", "triggerer", "postgres", "pool", "broker", "mail",
     "consumer",
 )  # fmt: skip
-LEAST_S, MOST_S = 2.0, 12.0  # between two kills
+WHOLE = 0.97  # of the work, after which only the closing is left; the last line of progress may miss a little
+CLOSING = 0.08  # a share beyond the whole work: while the night closes
+CLOSING_S = 10.0  # how long after the last alert the latest of them falls
+LEAST_S = 2.0  # between two kills
 LOOK_S = 0.25
+# the numbers of a line of progress that only grow
+DONE = re.compile(r"(?<=files )\d+|(?<=masters )\d+|(?<=references )\d+|(?<=differences )\d+|(?<=released )\d+|"
+                  r"(?<=acknowledged )\d+|(?<=consumed )\d+|(?<=processed )\d+|\d+(?= registered)")  # fmt: skip
 SHORT_TIMERS = {"NIGHTSHIFT_RETRY_DELAY_S": "5"}
 
 
 @dataclass(frozen=True)
 class Kill:
-    """One kill: what, and how long after the one before (or the beginning)."""
+    """One kill: what, and after which share of the night's work (from 0; beyond 1 while the night closes)."""
 
     part: str
-    after_s: float
+    after: float
 
 
 @dataclass
@@ -68,23 +76,41 @@ class PlayedNight:
     candids : list of int
         What the consumer holds, in the order in which it came.
     log : Path
+    work : int
+        How much was done at its end, as `work_done` counts it.
     """
 
     code: int
     seconds: float
     log: Path
+    work: int = 0
     kills: list[str] = field(default_factory=list)
     digest: Digest | None = None
     candids: list[int] = field(default_factory=list)
 
 
-def draw(kills: int, seed: int, parts: Sequence[str] = PARTS) -> list[Kill]:
-    """Return so many kills: every part in turn in a random order, at random moments."""
+def draw(kills: int, nights: int, seed: int, parts: Sequence[str] = PARTS) -> list[list[Kill]]:
+    """Return the kills of each night: every part in turn in a random order, at random moments."""
     source = random.Random(seed)
     drawn: list[str] = []
     while len(drawn) < kills:
         drawn += source.sample(parts, len(parts))
-    return [Kill(part, source.uniform(LEAST_S, MOST_S)) for part in drawn[:kills]]
+    mine = [drawn[kills * number // nights : kills * (number + 1) // nights] for number in range(nights)]
+    return [
+        [Kill(part, at) for part, at in zip(few, sorted(source.uniform(0, 1 + CLOSING) for _ in few), strict=True)]
+        for few in mine
+    ]
+
+
+def progress(printed: str) -> str:
+    """Return the last line of progress of what a night printed."""
+    lines = [line for line in printed.splitlines() if " in, " in line]
+    return lines[-1].split("  ", 1)[-1] if lines else "nothing has come yet"
+
+
+def work_done(printed: str) -> int:
+    """Return how much a night says is done: files, frames, masters, differences and alerts, all counted."""
+    return sum(int(number) for number in DONE.findall(progress(printed)))
 
 
 class Night:
@@ -111,21 +137,20 @@ class Night:
         self._environment = {**kept, **ports, **SHORT_TIMERS, "NIGHTSHIFT_VAR": str(folder), **(environment or {})}
         self._process: subprocess.Popen | None = None
 
-    def play(self, kills: Sequence[Kill] = ()) -> PlayedNight:
-        """Play the night to its end, with kills on the way."""
+    def play(self, kills: Sequence[Kill] = (), *, work: int = 0) -> PlayedNight:
+        """Play the night to its end, with kills on the way; `work` is how much the whole night is."""
         began = time.monotonic()
         self._start()
         played = PlayedNight(0, 0.0, self.log)
         try:
-            due = time.monotonic()
             for kill in kills:
-                due = max(due, time.monotonic() - 1.0) + kill.after_s
-                if not self._wait_until(due):
+                if not self._wait_until(kill.after, work):
                     break
                 where = self._kill(kill.part)
                 played.kills.append(f"{time.monotonic() - began:6.1f} s  {kill.part:14s} {where}")
             played.code = self._process.wait()
             played.seconds = time.monotonic() - began
+            played.work = work_done(self._printed())
         finally:
             self.end()
         with ledger_of(self.home) as url, Ledger(url) as ledger:
@@ -149,24 +174,26 @@ class Night:
                 stdout=log, stderr=log, env=self._environment, start_new_session=True,
             )  # fmt: skip
 
-    def _wait_until(self, due: float) -> bool:
-        """Wait for a moment; return whether the night still goes on."""
-        while time.monotonic() < due:
+    def _wait_until(self, share: float, work: int) -> bool:
+        """Wait until a share of the work is done; return whether the night still goes on."""
+        least = time.monotonic() + LEAST_S
+        while work_done(self._printed()) < min(share, 1.0) * WHOLE * work or time.monotonic() < least:
             if self._process.poll() is not None:
                 return False
             time.sleep(LOOK_S)
+        time.sleep(max(share - 1.0, 0.0) / CLOSING * CLOSING_S)
         return self._process.poll() is None
 
     def _kill(self, part: str) -> str:
         """Kill a part as soon as it is there, and return where the night was."""
         if part == TREE:
-            where = self._where()
+            where = progress(self._printed())
             self._kill_tree()
             self._start()
             return where
         while self._process.poll() is None:
             if self._everything_is_up() and (pid := self._pid_of(part)) is not None:
-                where = self._where()
+                where = progress(self._printed())
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 return where
@@ -206,10 +233,8 @@ class Night:
             return busy[-1].pid if busy else None
         return None
 
-    def _where(self) -> str:
-        """Return the last line of progress that the night printed."""
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line[:2].isdigit()]
-        return lines[-1].split("  ", 1)[-1][:110] if lines else "nothing was said yet"
+    def _printed(self) -> str:
+        return self.log.read_text(errors="replace")
 
 
 def differences(first: PlayedNight, other: PlayedNight) -> Iterator[str]:
@@ -236,19 +261,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     try:
-        return _play(folder, draw(options.kills, options.seed), options.nights)
+        return _play(folder, draw(options.kills, options.nights, options.seed))
     finally:
         if options.folder is None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _play(folder: Path, kills: list[Kill], nights: int) -> int:
+def _play(folder: Path, kills: list[list[Kill]]) -> int:
     first = Night(folder / "undisturbed").play()
     print(f"undisturbed: {first.seconds:.0f} s, digest {first.digest.whole}, {len(first.candids)} alerts", flush=True)
     done, unlike = 0, first.code != 0
-    for number in range(1, nights + 1):
-        mine = kills[done:] if number == nights else kills[done : done + len(kills) // nights]
-        night = Night(folder / f"night{number}").play(mine)
+    for number, mine in enumerate(kills, start=1):
+        night = Night(folder / f"night{number}").play(mine, work=first.work)
         done += len(night.kills)
         found = list(differences(first, night))
         unlike |= bool(found)
@@ -258,7 +282,7 @@ def _play(folder: Path, kills: list[Kill], nights: int) -> int:
         )
         print("\n".join(f"  {line}" for line in night.kills), flush=True)
         print("\n".join(f"  DIFFERS {line}" for line in found[:20]) or "  ended as the undisturbed night", flush=True)
-    print(f"{done} kills in {nights} nights: {'not all ended alike' if unlike else 'all ended alike'}")
+    print(f"{done} kills in {len(kills)} nights: {'not all ended alike' if unlike else 'all ended alike'}")
     return 1 if unlike else 0
 
 

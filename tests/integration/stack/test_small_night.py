@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kills import TREE, Kill, Night
+from kills import TREE, Kill, Night, work_done
 
 from nightshift.digest import compare, take_digest
 from nightshift.ledger import Ledger
@@ -166,8 +166,8 @@ def test_down_leaves_no_process_behind(machine):
 def test_a_night_that_is_killed_and_asked_for_again_ends_the_same(stack, machine):
     with ledger_of(machine.home) as url, Ledger(url) as ledger:
         undisturbed = take_digest(ledger, machine.home.depot, machine.home.received / "alerts.jsonl")
-    kills = [Kill("scheduler", 40.0), Kill(TREE, 15.0), Kill("worker", 25.0)]
-    killed = Night(machine.home.root.parent / "killed").play(kills)
+    kills = [Kill("scheduler", 0.2), Kill(TREE, 0.5), Kill("worker", 0.7)]
+    killed = Night(machine.home.root.parent / "killed").play(kills, work=work_done(stack[0].stdout))
     print("\n".join(killed.kills), killed.log.read_text())
     assert killed.code == 0
     assert len(killed.kills) >= 2  # the night may have ended before the last
