@@ -44,6 +44,7 @@ PARTS = (
 )  # fmt: skip
 WHOLE = 0.97  # of the work, after which only the closing is left; the last line of progress may miss a little
 CLOSING = 0.08  # a share beyond the whole work: while the night closes
+LATE = 0.85
 CLOSING_S = 10.0  # how long after the last alert the latest of them falls
 LEAST_S = 2.0  # between two kills
 LOOK_S = 0.25
@@ -96,10 +97,16 @@ def draw(kills: int, nights: int, seed: int, parts: Sequence[str] = PARTS) -> li
     while len(drawn) < kills:
         drawn += source.sample(parts, len(parts))
     mine = [drawn[kills * number // nights : kills * (number + 1) // nights] for number in range(nights)]
-    return [
-        [Kill(part, at) for part, at in zip(few, sorted(source.uniform(0, 1 + CLOSING) for _ in few), strict=True)]
-        for few in mine
-    ]
+    return [[Kill(part, at) for part, at in zip(few, _moments(len(few), source), strict=True)] for few in mine]
+
+
+def _moments(number: int, source: random.Random) -> list[float]:
+    """Return so many moments in order: a few late ones only, for a night is over soon after its last alert."""
+    late = number // 5
+    return sorted(
+        source.uniform(0, LATE) if place < number - late else source.uniform(LATE, 1 + CLOSING)
+        for place in range(number)
+    )
 
 
 def progress(printed: str) -> str:
