@@ -147,11 +147,11 @@ def _reject(workplace: Workplace, key: dict[str, Any], explanation: str) -> str:
     units = [row["unit_key"] for row in ledger.rows("overrides", "reject_units", explanation=explanation, **key)]
     withheld = ledger.run("overrides", "withhold_alerts", unit_keys=units)
     ledger.run("workflow", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
-    said = [f"{len(units)} units are rejected"]
+    said = [f"units rejected: {len(units)}"]
     if withheld:
-        said.append(f"{withheld} messages that were not sent yet are withheld")
+        said.append(f"messages withheld that were not sent yet: {withheld}")
     if used := [row["unit_key"] for row in ledger.rows("overrides", "made_with", frame_key=str(frame))]:
-        said.append(f"{len(used)} masters or references were made with it before and stay, the first: {used[0]}")
+        said.append(f"made with it before, and staying: {len(used)} masters or references, the first {used[0]}")
     return "; ".join(said) + "."
 
 
