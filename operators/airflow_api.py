@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
-from nightshift.errors import NeedsOperator, Retry
+from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.vocabulary import Reason
 
-__all__ = ["AirflowApi", "TaskState", "airflow_api", "asked_by_person"]
+__all__ = ["AirflowApi", "TaskState", "airflow_api", "asked_by_person", "person_of"]
 
 CONNECTION = "nightshift_api"  # Airflow's connection; AIRFLOW_CONN_NIGHTSHIFT_API in the environment
 TIMEOUT_S = 15.0
@@ -121,7 +121,11 @@ class AirflowApi:
             answer = self._authorised("POST", "/api/v2/dags/~/dagRuns/~/taskInstances/list", body)
             if not answer.is_success:
                 raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for tasks")
-            for row in answer.json()["task_instances"]:
+            table = answer.json()
+            rows = table["task_instances"]
+            if len(rows) < table["total_entries"]:  # a run that was cut off would look like one that is gone
+                raise Retry(Reason.INTERNAL_ERROR, f"Airflow tells of {len(rows)} of {table['total_entries']} tasks")
+            for row in rows:
                 tasks = found.setdefault(row["dag_run_id"], {})
                 tasks[row["task_id"]] = TaskState(row["state"], row["try_number"], row["max_tries"])
         return found
@@ -149,6 +153,19 @@ class AirflowApi:
             return self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Retry(Reason.INTERNAL_ERROR, f"Airflow does not answer: {error!r}") from error
+
+
+def person_of(run: Any) -> str:
+    """Return the account that asked for a run.
+
+    Raises
+    ------
+    nightshift.errors.BadInput
+        If Airflow names none: what a person asks for is done under a name, or not at all.
+    """
+    if not (name := (run.triggering_user_name or "").strip()):
+        raise BadInput(Reason.INTERNAL_ERROR, "nobody is named who asked for this run: ask for it logged in")
+    return name
 
 
 def asked_by_person(run: Any) -> bool:

@@ -206,12 +206,11 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
     from nightshift.workflow.due import mark_requested
     from nightshift.workflow.regenerate import read_regeneration, regenerate
     from nightshift.workplace import open_workplace
-    from operators.airflow_api import airflow_api
+    from operators.airflow_api import airflow_api, person_of
 
     with open_workplace() as workplace:
         request = read_regeneration(workplace.survey, {**asked, **(run.conf or {})})
-        operator = run.triggering_user_name or "unknown"
-        text, wanted = regenerate(workplace, request, operator=operator, request_id=run.run_id)
+        text, wanted = regenerate(workplace, request, operator=person_of(run), request_id=run.run_id)
         log.info("%s", text)
         if wanted:
             airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
@@ -231,10 +230,11 @@ def dispose_frame(asked: Mapping[str, Any], run: Any) -> str:
     """
     from nightshift.workflow.overrides import dispose, read_disposal
     from nightshift.workplace import open_workplace
+    from operators.airflow_api import person_of
 
     request = read_disposal({**asked, **(run.conf or {})})
     with open_workplace() as workplace:
-        text = dispose(workplace, request, operator=run.triggering_user_name or "unknown", request_id=run.run_id)
+        text = dispose(workplace, request, operator=person_of(run), request_id=run.run_id)
     log.info("%s", text)
     return text
 

@@ -1,12 +1,13 @@
 """How runs are asked for."""
 
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
-from nightshift.errors import NeedsOperator, Retry
-from operators.airflow_api import AirflowApi, TaskState
+from nightshift.errors import BadInput, NeedsOperator, Retry
+from operators.airflow_api import AirflowApi, TaskState, person_of
 
 RUN = ("exposure", "exposure__demo__1", {"instrument": "demo", "exposure_id": "1"})
 
@@ -78,7 +79,8 @@ def tasks(*rows):
         if request.url.path == "/auth/token":
             return httpx.Response(200, json={"access_token": "token"})
         wanted = json.loads(request.content)["dag_run_ids"]
-        return httpx.Response(200, json={"task_instances": [row for row in rows if row["dag_run_id"] in wanted]})
+        found = [row for row in rows if row["dag_run_id"] in wanted]
+        return httpx.Response(200, json={"task_instances": found[:100], "total_entries": len(found)})
 
     return AirflowApi("http://airflow", "nightshift", "secret", transport=httpx.MockTransport(answer))
 
@@ -92,6 +94,22 @@ def test_the_tasks_of_many_runs_are_a_few_questions_and_a_run_that_is_gone_has_n
     assert len(found) == 25
     assert found["run7"] == {"science.wait": TaskState("deferred", 1, 3)}
     assert "run25" not in found
+
+
+def test_an_answer_that_was_cut_off_is_no_answer():
+    rows = [
+        {"dag_run_id": "run0", "task_id": f"t{n}", "state": "success", "try_number": 1, "max_tries": 3}
+        for n in range(101)
+    ]
+    with pytest.raises(Retry, match="100 of 101"):
+        tasks(*rows).tasks_of_runs(["run0", "run1"])
+
+
+@pytest.mark.parametrize("name", [None, "", " "])
+def test_what_a_person_asks_for_is_done_under_a_name_or_not_at_all(name):
+    with pytest.raises(BadInput, match="nobody is named"):
+        person_of(SimpleNamespace(triggering_user_name=name))
+    assert person_of(SimpleNamespace(triggering_user_name="mira")) == "mira"
 
 
 @pytest.mark.parametrize(
