@@ -70,7 +70,6 @@ class SlurmRunner:
         self.partition = partition
         self.grace = grace or Grace()
         self.nodes = nodes or NodeFailures(folder / "nodes")
-        self._settled: dict[str, list[TaskReport]] = {}
 
     @classmethod
     def from_environment(cls) -> "SlurmRunner":
@@ -215,17 +214,11 @@ class SlurmRunner:
         return answer
 
     def _ended(self, note: Note) -> list[TaskReport] | None:
-        if note.name not in self._settled:
-            reports = self.notes.ended(note)
-            if reports is None and note.cancelled and note.asked is None and note.job_id is None:
-                reports = [
-                    TaskReport(note.name, index, JobState.CANCELLED, detail="cancelled before it was submitted")
-                    for index in range(note.tasks)
-                ]
-            if reports is None:
-                return None
-            self._settled[note.name] = reports
-        return self._settled[note.name]
+        reports = self.notes.ended(note)
+        if reports is None and note.cancelled and note.asked is None and note.job_id is None:
+            reports = _all_tasks(note, JobState.CANCELLED, "cancelled before it was submitted")
+            self.notes.settle(note, reports)
+        return reports
 
     def _by_task(self, notes: list[Note], rows: Iterable[Queued]) -> dict[tuple[str, int], Queued]:
         by_key = {note.key: note for note in notes}
@@ -279,6 +272,8 @@ class SlurmRunner:
             (note.key, index) in queue or (starts or {}).get((note.key, index)) for index in range(note.tasks)
         )
         if note.job_id is None and not known:
+            if starts is not None and now - note.intended > KEEP_S:  # settled, so that it is asked about no more
+                self.notes.settle(note, _all_tasks(note, JobState.LOST, "SLURM never took it"))
             return []
         for index in range(note.tasks):
             task = note.key, index
@@ -291,7 +286,6 @@ class SlurmRunner:
             self.notes.seen(note)
         if all(report.state.ended for report in reports):
             self.notes.settle(note, reports)
-            self._settled[note.name] = reports
         return reports
 
     # --- cancel -----------------------------------------------------------------------------------------------
@@ -353,6 +347,10 @@ def _is_of(row: Queued | Accounted, note: Note) -> bool:
     """
     refused = row.state is SlurmState.FAILED and not row.node
     return row.key == note.key and row.submitted >= note.intended - CLOCKS_APART_S and not refused
+
+
+def _all_tasks(note: Note, state: JobState, detail: str) -> list[TaskReport]:
+    return [TaskReport(note.name, index, state, detail=detail) for index in range(note.tasks)]
 
 
 def _is_preemptible(request: ArrayRequest) -> bool:

@@ -123,6 +123,44 @@ def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_pat
     assert [note.name for note in notes.all()] == ["y"]
 
 
+class EmptyCluster:
+    """A cluster that answers and knows of nothing."""
+
+    name = "empty"
+
+    def __init__(self):
+        self.questions = 0
+
+    def queue(self):
+        self.questions += 1
+        return []
+
+    def accounted(self, keys, since):
+        return []
+
+
+def test_an_array_that_was_never_taken_is_asked_about_for_two_days_and_then_forgotten(tmp_path):
+    transport = EmptyCluster()
+    runner, now = SlurmRunner(tmp_path, transport), time.time()
+    young, old = (Note(n, n, 2, 1000.0, now - age, asked=now - age) for n, age in (("y", 3600), ("o", 3 * 86400)))
+    for note in (young, old):
+        runner.notes.write(note)
+    assert runner.states() == {}
+    runner.notes.forget(2 * 86400, every_s=0)
+    assert [note.name for note in runner.notes.all()] == ["y"]
+    assert runner.states(frozenset({"y"})) == {}
+
+
+def test_an_array_that_was_cancelled_before_its_submit_is_forgotten_as_others_are(tmp_path):
+    transport = EmptyCluster()
+    runner = SlurmRunner(tmp_path, transport)
+    runner.notes.write(Note("a", "a", 2, 1000.0, time.time() - 3 * 86400, cancelled=True))
+    assert [report.state for report in runner.states(frozenset({"a"}))["a"]] == [JobState.CANCELLED] * 2
+    assert transport.questions == 0
+    runner.notes.forget(2 * 86400, every_s=0)
+    assert runner.notes.all() == []
+
+
 def test_a_note_that_does_not_read_is_no_unknown_array(tmp_path):
     notes = Notes(tmp_path)
     notes.write(NOTE)
