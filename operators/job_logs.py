@@ -14,7 +14,7 @@ from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from nightshift.errors import Retry
+from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners import Runner, runner_from_environment
 from nightshift.workplace import open_workplace
 from operators.links import JOB_LOGS
@@ -40,7 +40,7 @@ def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
     if not rows:
         raise HTTPException(404, "the ledger has no array of that run")
     reports = _reports(runner_from_environment(), frozenset(row["name"] for row in rows))
-    parts = [_array(dag_id, row, reports.get(row["name"], {})) for row in rows]
+    parts = [_array(dag_id, row, None if reports is None else reports.get(row["name"], {})) for row in rows]
     title = f"Jobs of {escape(run_id)}"
     page = f"<!doctype html><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{''.join(parts)}"
     return HTMLResponse(page, headers=HEADERS)
@@ -57,19 +57,21 @@ def log_of_task(dag_id: str, array: str, index: int) -> PlainTextResponse:
     return PlainTextResponse(text or "(nothing was printed, or the log is no longer kept)\n", headers=HEADERS)
 
 
-def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]]:
+def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]] | None:
+    """Return how the tasks stand, by array and index, or None where the runner does not answer."""
     try:
         return {name: {r.index: r for r in reports} for name, reports in runner.states(names).items()}
-    except Retry:
-        return {}
+    except (Retry, NeedsOperator):
+        return None
 
 
-def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any]) -> str:
+def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any] | None) -> str:
+    silence = "the runner does not answer" if reports is None else "not known any more"
     lines = []
     for index in range(row["tasks"]):
-        report = reports.get(index)
+        report = (reports or {}).get(index)
         place = f"{JOB_LOGS}/{quote(dag_id, safe='')}/{quote(row['name'], safe='')}/{index}"
-        cells = (str(report.state), report.host, report.detail) if report else ("not known any more", "", "")
+        cells = (str(report.state), report.host, report.detail) if report else (silence, "", "")
         lines.append(
             f'<tr><td><a href="{escape(place)}">task {index}</a></td>'
             + "".join(f"<td>{escape(cell)}</td>" for cell in cells)

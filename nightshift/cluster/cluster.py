@@ -78,7 +78,7 @@ class Cluster:
 
     @cached_property
     def _made(self) -> dict:
-        """The ports, the plan and the password with which it was made."""
+        """The ports and the plan with which it was made."""
         try:
             return json.loads((self.folder / "cluster.json").read_text())
         except FileNotFoundError:

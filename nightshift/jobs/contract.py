@@ -251,15 +251,18 @@ def read_result(folder: Path, token: str) -> UnitResult | None:
     NotWhole
         If it does not read as JSON.
     Retry
-        If it is of another schema, or another attempt's.
+        If it is of another schema, or another attempt's; STORAGE_UNAVAILABLE, if the disk does not give it: then
+        nothing is known of it.
     """
     path = folder / RESULT_NAME
     try:
         table = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (IsADirectoryError, PermissionError, ValueError) as error:
         raise NotWhole(Reason.RESULT_INVALID, f"{path} does not read: {error}") from error
+    except OSError as error:
+        raise Retry(Reason.STORAGE_UNAVAILABLE, f"{path} cannot be read now: {error}") from error
     try:
         if table["schema"] != RESULT_SCHEMA or table["token"] != token:
             raise ValueError(f"schema {table['schema']!r} and token {table['token']!r} are not this attempt's")

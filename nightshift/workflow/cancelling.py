@@ -94,6 +94,8 @@ def cancel_and_verify(
 ) -> bool:
     """Cancel an array and look until nothing of it lives; say so where that takes too long.
 
+    Also one of which the runner says nothing is cancelled: its submit may be under way, and the runner remembers.
+
     Returns
     -------
     bool
@@ -102,9 +104,9 @@ def cancel_and_verify(
     deadline = time.monotonic() + within_s
     while True:
         with contextlib.suppress(Retry):
+            runner.cancel(array)
             if not _lives(runner, array):
                 return True
-            runner.cancel(array)
         if time.monotonic() > deadline:
             break
         time.sleep(LOOK_EVERY_S)

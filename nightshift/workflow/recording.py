@@ -200,9 +200,10 @@ def _keep_products(
     if outcome.result is None or outcome.state is AttemptState.FAILED:
         return {}
     home, night = _home(workplace, subject, work)
+    # all of them first: where one is not what the result says, the attempt failed and has no row of the others
+    placed = [(product, _place(Path(work.folder), home, product)) for product in outcome.result.products]
     keys = {}
-    for product in outcome.result.products:
-        target = _place(workplace, Path(work.folder), home, product)
+    for product, target in placed:
         keys[product.kind] = f"{work.unit_key}/{product.kind}"
         workplace.ledger.run(
             "workflow", "put_product",
@@ -234,7 +235,7 @@ def _home(workplace: Workplace, subject: Subject, work: UnitWork) -> tuple[Path,
     return workplace.depot.processed(night, UnitKey.parse(work.unit_key)), night
 
 
-def _place(workplace: Workplace, folder: Path, home: Path, product: Product) -> Path:
+def _place(folder: Path, home: Path, product: Product) -> Path:
     """Move one file to its place after its checksum was verified; where it is there already, that is as good."""
     if Path(product.name).name != product.name or product.name in (".", ".."):
         raise Retry(Reason.RESULT_INVALID, f"product {product.name!r} is not a plain file name")

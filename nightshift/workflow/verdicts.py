@@ -112,10 +112,12 @@ def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer,
     try:
         result, invalid = read_result(folder, attempt["token"]), ""
     except Retry as error:
-        if isinstance(error, NotWhole) and answer.may_live(attempt) and not final:
+        away = error.reason is Reason.STORAGE_UNAVAILABLE  # a disk that does not answer says nothing of the result
+        if not final and (away or (isinstance(error, NotWhole) and answer.may_live(attempt))):
             return None
         result, invalid = None, str(error)
-        _set_aside(workplace, folder, attempt, invalid)
+        if not away:
+            _set_aside(workplace, folder, attempt, invalid)
     if result is not None:
         return _outcome_of_result(result, report)
     if report is not None and report.state in _REASONS:

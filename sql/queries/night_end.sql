@@ -80,7 +80,8 @@ from manifest_entries m
 where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 <> f.sha256
     and f.invalid_reason is null
     and coalesce((select o.verdict <> 'accept' from overrides o
-        where o.subject = f.instrument || '/' || f.exposure_id || '/d' || lpad(f.detector::text, 2, '0')
+        where o.subject = f.instrument || '/' || f.exposure_id || '/d'
+            || case when f.detector < 10 then '0' else '' end || f.detector
         order by o.override_id desc limit 1), true);
 
 -- name: unmark_mismatches!

@@ -12,7 +12,8 @@ select detail ->> 'text' as text from audit where action = :action and detail ->
 select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type::text as image_type
 from raw_frames r join exposures e using (instrument, exposure_id)
 where r.inbox_name = :thing
-    or r.instrument || '/' || r.exposure_id || '/d' || lpad(r.detector::text, 2, '0') = :thing;
+    or r.instrument || '/' || r.exposure_id || '/d'
+        || case when r.detector < 10 then '0' else '' end || r.detector = :thing;
 
 -- name: unit_called
 select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state::text as state, u.reason,

@@ -99,7 +99,8 @@ select r.instrument, r.exposure_id, r.detector, r.path, r.sha256, e.filter, e.ex
         where own.sequence = e.sequence and own.filter = e.filter and other.exposures >= 3 * own.exposures
         order by other.exposures desc, other.filter limit 1), e.filter) as meant_filter,
     coalesce((select o.verdict = 'accept' from overrides o
-        where o.subject = r.instrument || '/' || r.exposure_id || '/d' || lpad(r.detector::text, 2, '0')
+        where o.subject = r.instrument || '/' || r.exposure_id || '/d'
+            || case when r.detector < 10 then '0' else '' end || r.detector
         order by o.override_id desc limit 1), false) as accepted
 from exposures e join raw_frames r using (instrument, exposure_id)
 where e.instrument = :instrument and e.night = :night and e.image_type = :kind::image_type

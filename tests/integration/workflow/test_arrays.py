@@ -222,15 +222,17 @@ def test_a_late_orphan_of_an_earlier_attempt_is_not_believed(night, exposure):
     assert tokens == {unit.token for unit in night.runner.units(second)}
 
 
-def test_a_result_whose_product_is_not_what_it_says_is_made_again(night, exposure):
+@pytest.mark.parametrize("damaged", ["calibrated.fits", "sources.fits"])
+def test_a_result_of_which_a_product_is_not_what_it_says_is_made_again_whole(night, exposure, damaged):
     name = night.start(exposure)
     night.runner.finish(name)
     unit = night.runner.units(name)[0]
-    (Path(unit.folder) / "calibrated.fits").write_bytes(b"something else")
+    (Path(unit.folder) / damaged).write_bytes(b"something else")
     summary = night.collect(exposure)
     assert (summary.succeeded, summary.retried) == (3, 1)
     failed = next(row for row in attempts(night) if row["state"] == "failed")
     assert (failed["unit_key"], failed["reason"]) == (unit.unit_key, "result_invalid")
+    assert unit.unit_key not in {row["unit_key"] for row in night.rows("products")}
 
 
 def test_the_sweeper_takes_in_stragglers_after_their_run_has_ended(night, exposure):
@@ -291,6 +293,20 @@ def test_a_result_that_is_no_result_is_an_error_that_names_the_file_and_never_a_
     (problem,) = summary.problems
     assert problem.reason is Reason.RESULT_INVALID
     assert f"{unit.folder}/result.json" in problem.detail
+
+
+def test_a_disk_that_does_not_give_a_result_says_nothing_of_it(night, exposure):
+    name = night.start(exposure)
+    path = Path(night.runner.units(name)[0].folder) / "result.json"
+    night.runner.finish(name)
+    night.runner.says(name, JobState.DONE)
+    kept = path.rename(path.with_name("kept.json"))
+    path.symlink_to(path)  # a read of it fails as one from a disk that is away
+    summary = night.collect(exposure)
+    assert (summary.succeeded, summary.running, summary.problems) == (3, 1, ())
+    path.unlink()
+    kept.rename(path)
+    assert night.collect(exposure).succeeded == 1
 
 
 def test_half_a_result_of_a_task_that_still_runs_is_left_to_it(night, exposure):

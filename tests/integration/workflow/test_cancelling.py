@@ -147,6 +147,13 @@ def test_a_cancel_is_repeated_until_the_runner_says_that_nothing_lives(night, ex
     assert cancelling.cancel_and_verify(night.workplace, night.runner, name)
 
 
+def test_an_array_of_which_the_runner_says_nothing_is_cancelled_all_the_same(night, exposure):
+    name = night.start(exposure)
+    night.runner.forgotten.add(name)
+    assert cancelling.cancel_and_verify(night.workplace, night.runner, name)
+    assert night.runner.cancelled == [name]
+
+
 def test_a_runner_that_does_not_answer_is_not_believed_to_have_cancelled(night, exposure):
     name = night.start(exposure)
     night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")

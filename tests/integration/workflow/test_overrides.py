@@ -53,6 +53,16 @@ def test_a_rejected_frame_ends_rejected_whether_it_was_reduced_or_not(night):
     assert {row["state"] for row in night.rows("exposures") if row["image_type"] == "science"} == {"ended"}
 
 
+def test_a_frame_is_found_by_its_key_whatever_the_number_of_its_detector(night):
+    night.bring(0)
+    ledger = night.workplace.ledger
+    with ledger.connection.cursor() as cursor:
+        cursor.execute("update raw_frames set detector = 112 where detector = 1")
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 112))["detector"] == 112
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 2))["detector"] == 2
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 11)) is None
+
+
 def test_a_rejected_unit_is_in_no_reference_to_come(night):
     night.calibrate()
     night.bring(*range(1, 8))
