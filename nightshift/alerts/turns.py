@@ -21,7 +21,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from nightshift.alerts.release import release
+from nightshift.errors import NightshiftError, Retry
 from nightshift.ledger import Ledger
+from nightshift.nights import night_of
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
 
@@ -33,14 +35,23 @@ Row = dict[str, Any]
 def release_all_in_turn(workplace: Workplace, *, at_once: bool = False) -> int:
     """Release what has its turn in any field, and return of how many quadrants. May run again, and beside itself.
 
+    A field whose alerts cannot be made is said once a night and holds up no other.
+
     Parameters
     ----------
     workplace : Workplace
     at_once : bool
         Whether nothing is waited for any more: the night's deadline has passed.
     """
-    fields = workplace.ledger.rows("alerts", "fields_awaiting_turns")
-    return sum(release_in_turn(workplace, **field, at_once=at_once) for field in fields)
+    released = 0
+    for field in workplace.ledger.rows("alerts", "fields_awaiting_turns"):
+        try:
+            released += release_in_turn(workplace, **field, at_once=at_once)
+        except NightshiftError as error:
+            if at_once and isinstance(error, Retry):
+                raise  # there is no later look: who asked tries again
+            _say_not_released(workplace, "/".join(map(str, field.values())), error)
+    return released
 
 
 def release_in_turn(
@@ -82,6 +93,15 @@ def _next_turn(workplace: Workplace, instrument: str, field: int, campaign: str)
         instrument=instrument, field=field, campaign=campaign, at_least=policy.at_least_frames,
         serves_now=policy.first_serves == "now",
     )  # fmt: skip
+
+
+def _say_not_released(workplace: Workplace, field_of: str, error: NightshiftError) -> None:
+    now = workplace.clock.now()
+    kind, subject = "alerts_not_released", f"{field_of}/{night_of(workplace.survey.site, now):%Y%m%d}"
+    if workplace.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
+        level = EventLevel.WARNING if isinstance(error, Retry) else EventLevel.PAGE
+        text = f"The field's alerts cannot be made: {error}"[:1000]
+        workplace.ledger.event(level, kind, text, subject=subject, night_time=now)
 
 
 def _say_out_of_turn(workplace: Workplace, subject: str, open_before: str) -> None:

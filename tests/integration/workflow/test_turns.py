@@ -8,10 +8,11 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from nightshift.alerts import turns
 from nightshift.alerts.turns import release_all_in_turn
 from nightshift.depot import Depot
 from nightshift.digest import compare, take_digest
-from nightshift.errors import Retry
+from nightshift.errors import NeedsOperator, Retry
 from nightshift.ingest import ingest_all
 from nightshift.ledger import migrate, open_ledger
 from nightshift.vocabulary import Reason
@@ -78,6 +79,30 @@ def test_the_wait_is_bounded_and_its_end_is_said(night):
     assert exposures_with_alerts(night) == {second.conf["exposure_id"]}
     (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_turn")
     assert first.conf["exposure_id"] in event["message"]
+
+
+def test_a_field_whose_alerts_cannot_be_made_is_said_once_and_holds_up_no_other(night, monkeypatch):
+    rows = [{"instrument": "democam", "field": field, "campaign": "live"} for field in (101, 102)]
+    ledger = night.workplace.ledger
+    monkeypatch.setattr(
+        type(ledger), "rows", lambda self, topic, name, real=type(ledger).rows, **more:
+        rows if name == "fields_awaiting_turns" else real(self, topic, name, **more),
+    )  # fmt: skip
+
+    def release(workplace, instrument, field, campaign, *, at_once):
+        if field == 101:
+            raise error
+        return 3
+
+    monkeypatch.setattr(turns, "release_in_turn", release)
+    error = NeedsOperator(Reason.INTERNAL_ERROR, "its packets do not encode")
+    assert [release_all_in_turn(night.workplace) for _ in range(2)] == [3, 3]
+    (event,) = (row for row in night.rows("events") if row["kind"] == "alerts_not_released")
+    assert "do not encode" in event["message"] and "101" in event["subject"]
+    assert release_all_in_turn(night.workplace, at_once=True) == 3
+    error = Retry(Reason.STORAGE_UNAVAILABLE, "the disk is away")
+    with pytest.raises(Retry):
+        release_all_in_turn(night.workplace, at_once=True)
 
 
 @contextmanager
