@@ -122,9 +122,9 @@ class AirflowApi:
             if not answer.is_success:
                 raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for tasks")
             table = answer.json()
-            rows = table["task_instances"]
-            if len(rows) < table["total_entries"]:  # a run that was cut off would look like one that is gone
-                raise Retry(Reason.INTERNAL_ERROR, f"Airflow tells of {len(rows)} of {table['total_entries']} tasks")
+            rows, total = table["task_instances"], table.get("total_entries") or 0
+            if len(rows) < total:  # a run that was cut off would look like one that is gone
+                raise Retry(Reason.INTERNAL_ERROR, f"Airflow tells of {len(rows)} of {total} tasks")
             for row in rows:
                 tasks = found.setdefault(row["dag_run_id"], {})
                 tasks[row["task_id"]] = TaskState(row["state"], row["try_number"], row["max_tries"])

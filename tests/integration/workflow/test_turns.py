@@ -83,10 +83,10 @@ def test_the_wait_is_bounded_and_its_end_is_said(night):
 
 def test_a_field_whose_alerts_cannot_be_made_is_said_once_and_holds_up_no_other(night, monkeypatch):
     rows = [{"instrument": "democam", "field": field, "campaign": "live"} for field in (101, 102)]
-    ledger = night.workplace.ledger
+    ask = night.workplace.ledger.rows
     monkeypatch.setattr(
-        type(ledger), "rows", lambda self, topic, name, real=type(ledger).rows, **more:
-        rows if name == "fields_awaiting_turns" else real(self, topic, name, **more),
+        night.workplace.ledger, "rows",
+        lambda topic, name, **more: rows if name == "fields_awaiting_turns" else ask(topic, name, **more),
     )  # fmt: skip
 
     def release(workplace, instrument, field, campaign, *, at_once):
