@@ -160,7 +160,8 @@ def _accept(workplace: Workplace, key: dict[str, Any], row: Mapping[str, Any]) -
     if row.get("inbox_name") is None:
         raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
     ledger.run("overrides", "validate_frame", **frame._asdict())
-    restored = ledger.rows("overrides", "restore_units", **key)
+    restored = [row["unit_key"] for row in ledger.rows("overrides", "restore_units", **key)]
+    sent = ledger.run("overrides", "send_after_all", unit_keys=restored)
     due = ledger.rows("overrides", "reopen_units", **key)
     ledger.run("overrides", "reopen_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
     if row.get("image_type") not in (None, ImageType.SCIENCE):
@@ -168,6 +169,7 @@ def _accept(workplace: Workplace, key: dict[str, Any], row: Mapping[str, Any]) -
     if not due and not restored:
         return "Nothing changes now: no unit of it was rejected. It is reduced without the checks from now on."
     said = [f"{len(restored)} units stand again as they were"] if restored else []
+    said += [f"{sent} messages that were withheld are sent after all"] if sent else []
     said += [f"{len(due)} units are reduced again, and what the checks say of them is a flag"] if due else []
     return "; ".join(said) + "."
 

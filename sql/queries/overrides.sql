@@ -61,6 +61,16 @@ with kept as (
     where unit_key = any (:unit_keys::text[]) and state in ('held', 'released') returning candid)
 update outbox set state = 'withheld' where state in ('held', 'queued') and candid in (select candid from kept);
 
+-- name: send_after_all!
+-- What was withheld because somebody rejected its unit, now that the unit stands again.
+with back as (
+    update alerts set state = 'released', reason = null
+    where unit_key = any (:unit_keys::text[]) and state = 'withheld' and reason = 'operator_rejected'
+        and packet_path is not null
+    returning candid)
+update outbox set state = 'queued', queued_at = clock_timestamp()
+where state = 'withheld' and candid in (select candid from back);
+
 -- name: restore_units
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()

@@ -82,7 +82,7 @@ def test_what_was_not_sent_of_a_rejected_unit_is_withheld(night):
     night.bring(9)
     night.run_due("exposure", candidates=2)
     with night.workplace.ledger.connection.cursor() as cursor:  # as if their packets were ready
-        cursor.execute("update alerts set state = 'released'")
+        cursor.execute("update alerts set state = 'released', reason = null, packet_path = 'packets.tar'")
         cursor.execute("update outbox set state = 'queued'")
     say(night, "reject", frame(night, 9))
     alerts = {row["candid"]: row for row in night.rows("alerts")}
@@ -90,6 +90,9 @@ def test_what_was_not_sent_of_a_rejected_unit_is_withheld(night):
     assert len(mine) == 4 and len(alerts) == 8
     assert all((row["state"] == "withheld") == (candid in mine) for candid, row in alerts.items())
     assert all((row["state"] == "withheld") == (row["candid"] in mine) for row in night.rows("outbox"))
+    assert "4 messages that were withheld are sent after all" in say(night, "accept", frame(night, 9))
+    assert {(row["state"], row["reason"]) for row in night.rows("alerts")} == {("released", None)}
+    assert {row["state"] for row in night.rows("outbox")} == {"queued"}
 
 
 def test_an_accepted_unit_is_reduced_again_with_the_checks_overruled(night):
