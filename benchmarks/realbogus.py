@@ -11,11 +11,15 @@ are bogus candidates: residuals of stars, noise, hits of cosmic rays that no mas
     At 4 sigma.
 ``apply_ms``
     CPU milliseconds for a thousand candidates, their features given.
+
+``python -m benchmarks.realbogus --pairs 1`` is a short run.
 """
 
+import argparse
 import time
 
 import numpy as np
+from rich.console import Console
 
 from nightshift.jobs.differencing import REAL_BOGUS
 from nightshift.realbogus.training import TEST_SEEDS, examples_of, missed_at
@@ -24,10 +28,10 @@ from reduction.real_bogus import read_model
 __all__ = ["run"]
 
 
-def run() -> dict[str, float]:
-    """Hold the model to its test."""
+def run(pairs: int = len(TEST_SEEDS)) -> dict[str, float]:
+    """Hold the model to its test, or to as many of its pairs."""
     model = read_model(REAL_BOGUS)
-    test = examples_of(TEST_SEEDS)
+    test = examples_of(TEST_SEEDS[:pairs])
     score = model.score(test.table)
     missed, threshold = missed_at(score, test.real)
     strong = test.signal >= 5
@@ -44,3 +48,9 @@ def run() -> dict[str, float]:
         "bogus_count": float((~test.real).sum()),
         "apply_ms": round(1000 * (time.process_time() - began) / 20, 3),
     }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=len(TEST_SEEDS))
+    Console().print(run(parser.parse_args().pairs))

@@ -4,12 +4,13 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from astropy.io import fits
 
-__all__ = ["cut_out", "cutout_bytes", "write_cutouts"]
+__all__ = ["cut_out", "cutout_bytes", "read_cutouts", "write_cutouts"]
 
 _BLOCK = 2880
 _COMPRESSION = 6
@@ -78,3 +79,22 @@ def write_cutouts(stream: BinaryIO, stamps: Iterable[tuple[int, Mapping[str, np.
                 member = tarfile.TarInfo(f"{number}_{name}.fits.gz")
                 member.size, member.mode = len(content), 0o644
                 archive.addfile(member, io.BytesIO(content))
+
+
+def read_cutouts(path: Path, number: int) -> dict[str, np.ndarray]:
+    """Return the stamps of one candidate by name: those that are there.
+
+    Raises
+    ------
+    OSError, tarfile.TarError
+        Where the file does not read.
+    """
+    start, end = f"{number}_", ".fits.gz"
+    found: dict[str, np.ndarray] = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.name.startswith(start) else None
+            if content is not None and member.name.endswith(end):
+                data = fits.getdata(io.BytesIO(gzip.decompress(content.read())))
+                found[member.name[len(start) : -len(end)]] = np.asarray(data, np.float32)
+    return found

@@ -19,6 +19,7 @@ __all__ = [
     "StarScatter",
     "add_rings",
     "add_scatter_noise",
+    "block_extremes",
     "ring_residuals",
     "robust_deviation",
     "star_scatter",
@@ -256,3 +257,19 @@ def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> Non
         if top < bottom and left < right:
             part = profile[top - row + reach : bottom - row + reach, left - column + reach : right - column + reach]
             noise2[top:bottom, left:right] += np.float32(stars.flux[k] ** 2) * part
+
+
+def block_extremes(score: np.ndarray, size: int) -> np.ndarray:
+    """Return the value furthest from zero of each block of size x size pixels; those at the ends may be smaller.
+
+    Returns
+    -------
+    ndarray of float32, shape (ceil(rows / size), ceil(columns / size))
+    """
+    starts = [np.arange(0, length, size) for length in score.shape]
+
+    def over(ufunc: np.ufunc) -> np.ndarray:
+        return ufunc.reduceat(ufunc.reduceat(score, starts[0], axis=0), starts[1], axis=1)
+
+    highest, lowest = over(np.maximum), over(np.minimum)
+    return np.where(highest >= -lowest, highest, lowest).astype(np.float32)

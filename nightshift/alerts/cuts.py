@@ -32,8 +32,10 @@ def missed_cut(row: Mapping[str, Any], policy: AlertPolicy) -> str | None:
         value = record.get(name)
         if not _unknown(value) and not least <= value <= most:
             return name
-    bad = record.get("nbad")
-    return "nbad" if bad is not None and bad > policy.bad_pixels_at_most else None
+    bad, real_bogus = record.get("nbad"), record.get("rb")
+    if bad is not None and bad > policy.bad_pixels_at_most:
+        return "nbad"
+    return "rb" if not _unknown(real_bogus) and real_bogus < policy.real_bogus_at_least else None
 
 
 def _unknown(value: float | None) -> bool:

@@ -10,7 +10,7 @@ __all__ = ["register"]
 def register(subparsers: Any) -> None:
     """Add ``inspect`` to the command line's subparsers."""
     parser = subparsers.add_parser(
-        "inspect", help="make one page of a reduced quadrant: image, mask, sky, residuals, PSF, quality"
+        "inspect", help="make one page of a reduced quadrant: image, residuals, difference, candidates"
     )
     parser.add_argument("unit", help="the unit's key as the ledger has it, or the folder of an attempt")
     parser.add_argument("--output", type=Path, help="the page (default: inspect-<unit>.html here)")

@@ -5,6 +5,7 @@ from typing import Any
 
 import jinja2
 
+from nightshift.inspect.difference import draw_difference
 from nightshift.inspect.gather import Inspected
 from nightshift.inspect.pictures import draw
 
@@ -19,11 +20,16 @@ def page_of(unit: Inspected) -> str:
         undefined=jinja2.StrictUndefined,
     )
     pictures = [
-        {"title": p.title, "description": p.description, "data": base64.b64encode(p.png).decode()}
-        for p in draw(unit.files["calibrated"], unit.files.get("sources"))
+        {"title": p.title, "description": p.description, "data": base64.b64encode(p.png).decode(), "wide": p.wide}
+        for p in (*draw(unit.files), *draw_difference(unit.files, unit.candidates))
     ]
-    measurements = {name.replace("_", " "): _said(value) for name, value in unit.measurements.items()}
-    return environment.get_template("page.html.j2").render(unit=unit, pictures=pictures, measurements=measurements)
+    tables = {"measured": unit.measurements, "of the difference": unit.difference}
+    said = {
+        title: {name.replace("_", " "): _said(value) for name, value in table.items()}
+        for title, table in tables.items()
+        if table
+    }
+    return environment.get_template("page.html.j2").render(unit=unit, pictures=pictures, tables=said)
 
 
 def _said(value: Any) -> str:

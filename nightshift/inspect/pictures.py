@@ -1,6 +1,7 @@
 """The pictures of one quadrant, drawn from its calibrated image and its table of sources."""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from reduction.frame import Frame, read_frame
 from reduction.mask import MaskBit
 from reduction.psf import PsfModel
 
-__all__ = ["Picture", "draw"]
+__all__ = ["Picture", "axes_of", "binned", "draw", "extent", "png"]
 
 SIDE = 720  # pixels of a drawn image, at most
 SHOWN = (MaskBit.SATURATED | MaskBit.SPILLAGE, MaskBit.SPIKE, MaskBit.TRACK, MaskBit.DEAD | MaskBit.NAN)
@@ -30,15 +31,19 @@ GRID = 9  # places of the PSF along each side
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: title, what is seen in it, and its PNG."""
+    """One picture: title, what is seen in it, its PNG, and whether it takes the page's whole width."""
 
     title: str
     description: str
     png: bytes
+    wide: bool = False
 
 
-def draw(calibrated: Path, sources: Path | None) -> list[Picture]:
-    """Draw all that the two files allow."""
+def draw(files: Mapping[str, Path]) -> list[Picture]:
+    """Draw all that the calibrated image and the table of sources allow, whichever are there."""
+    calibrated, sources = files.get("calibrated"), files.get("sources")
+    if calibrated is None:
+        return []
     frame = read_frame(calibrated)
     pictures = [_image(frame), _mask(frame)]
     with fits.open(calibrated) as units:
@@ -54,51 +59,53 @@ def draw(calibrated: Path, sources: Path | None) -> list[Picture]:
     return pictures
 
 
-def _axes(frame_shape: tuple[int, int] | None = None) -> tuple[Figure, Axes]:
+def axes_of(frame_shape: tuple[int, int]) -> tuple[Figure, Axes]:
+    """Return a figure with axes for a whole image, in pixels."""
     figure = Figure(figsize=(5.2, 5.0), layout="constrained")
     axes = figure.add_subplot()
-    if frame_shape is not None:
-        axes.set_xlim(-0.5, frame_shape[1] - 0.5)
-        axes.set_ylim(-0.5, frame_shape[0] - 0.5)
-        axes.set_aspect("equal")
-        axes.set_xlabel("x (px)")
-        axes.set_ylabel("y (px)")
+    axes.set_xlim(-0.5, frame_shape[1] - 0.5)
+    axes.set_ylim(-0.5, frame_shape[0] - 0.5)
+    axes.set_aspect("equal")
+    axes.set_xlabel("x (px)")
+    axes.set_ylabel("y (px)")
     return figure, axes
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=110, facecolor="white", metadata={"Software": None})
     return stream.getvalue()
 
 
-def _binned(image: np.ndarray) -> np.ndarray:
+def binned(image: np.ndarray) -> np.ndarray:
     """Return the image averaged in blocks so that it is no larger than it is drawn."""
     size = max(1, -(-max(image.shape) // SIDE))
     rows, columns = (n // size * size for n in image.shape)
     return image[:rows, :columns].reshape(rows // size, size, columns // size, size).mean(axis=(1, 3))
 
 
-def _extent(shape: tuple[int, int]) -> tuple[float, float, float, float]:
+def extent(shape: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return where an image of this shape ends, as matplotlib wants it."""
     return -0.5, shape[1] - 0.5, -0.5, shape[0] - 0.5
 
 
 def _image(frame: Frame) -> Picture:
-    figure, axes = _axes(frame.shape)
-    shown = _binned(frame.image)
+    figure, axes = axes_of(frame.shape)
+    shown = binned(frame.image)
     middle = float(np.median(shown))
     spread = 1.4826 * float(np.median(np.abs(shown - middle))) + 1e-6
     picture = axes.imshow(
         shown, origin="lower", cmap="gray", vmin=middle - 3 * spread, vmax=middle + 10 * spread,
-        extent=_extent(frame.shape), interpolation="nearest",
+        extent=extent(frame.shape), interpolation="nearest",
     )  # fmt: skip
     figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons above the sky")
-    return Picture("Image", "The calibrated image, sky subtracted, averaged in blocks.", _png(figure))
+    return Picture("Image", "The calibrated image, sky subtracted, averaged in blocks.", png(figure))
 
 
 def _mask(frame: Frame) -> Picture:
-    figure, axes = _axes(frame.shape)
+    figure, axes = axes_of(frame.shape)
     size = max(1, -(-max(frame.shape) // SIDE))
     for (name, colour), bits in zip(LEGEND.items(), (*SHOWN, OTHERS), strict=True):
         y, x = np.nonzero(frame.mask & np.uint16(bits))
@@ -107,23 +114,23 @@ def _mask(frame: Frame) -> Picture:
         axes.plot(cells[:, 1], cells[:, 0], ",", color=colour)
         axes.plot([], [], "s", color=colour, label=f"{name}: {share:.3%}")
     figure.legend(loc="outside lower center", ncols=2, fontsize=7)
-    return Picture("Mask", "Pixels that are not used, by cause, with their share.", _png(figure))
+    return Picture("Mask", "Pixels that are not used, by cause, with their share.", png(figure))
 
 
 def _background(level: np.ndarray, frame: Frame) -> Picture:
-    figure, axes = _axes(frame.shape)
-    picture = axes.imshow(level, origin="lower", cmap="viridis", extent=_extent(frame.shape))
+    figure, axes = axes_of(frame.shape)
+    picture = axes.imshow(level, origin="lower", cmap="viridis", extent=extent(frame.shape))
     figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons")
-    return Picture("Sky", "The sky that was subtracted.", _png(figure))
+    return Picture("Sky", "The sky that was subtracted.", png(figure))
 
 
 def _psf(psf: PsfModel) -> Picture:
     rows, columns = psf.image_shape
-    figure, axes = _axes((rows, columns))
+    figure, axes = axes_of((rows, columns))
     places = [(x, y) for y in np.linspace(0, rows - 1, GRID) for x in np.linspace(0, columns - 1, GRID)]
     widths = np.array([psf.fwhm(x, y) for x, y in places])
     shapes = np.array([psf.shape_at(x, y) for x, y in places])
-    picture = axes.imshow(widths.reshape(GRID, GRID), origin="lower", cmap="cividis", extent=_extent((rows, columns)))
+    picture = axes.imshow(widths.reshape(GRID, GRID), origin="lower", cmap="cividis", extent=extent((rows, columns)))
     size = np.hypot(shapes[:, 1], shapes[:, 2])
     angle = 0.5 * np.arctan2(shapes[:, 2], shapes[:, 1]) + np.pi / 2  # e1 > 0 is narrow along x
     x, y = np.array(places).T
@@ -135,11 +142,11 @@ def _psf(psf: PsfModel) -> Picture:
     said = (
         f"FWHM {widths.min():.2f} to {widths.max():.2f} px; sticks lie along the long axis and grow with elongation."
     )
-    return Picture("PSF over the field", said, _png(figure))
+    return Picture("PSF over the field", said, png(figure))
 
 
 def _vectors(table: Table, frame: Frame) -> Picture:
-    figure, axes = _axes(frame.shape)
+    figure, axes = axes_of(frame.shape)
     some = np.flatnonzero(np.isfinite(table["east_off"]))[:ARROWS]  # the table is in order of brightness
     east, north = np.array(table["east_off"][some]), np.array(table["north_off"][some])
     scatter = 1.4826 * np.median(np.abs(np.concatenate([east, north])))
@@ -150,7 +157,7 @@ def _vectors(table: Table, frame: Frame) -> Picture:
     axes.quiverkey(arrows, 0.85, 1.03, 4 * scatter, f'{4 * scatter:.3f}"', labelpos="E")
     said = f"Measured less catalogue of the {len(some)} brightest matches, east along x, north along y; "
     said += f'{scatter:.3f}" an axis.'
-    return Picture("Astrometric residuals", said, _png(figure))
+    return Picture("Astrometric residuals", said, png(figure))
 
 
 def _zero_points(table: Table) -> Picture:
@@ -170,4 +177,4 @@ def _zero_points(table: Table) -> Picture:
     figure.colorbar(picture, ax=lower, label="mag, brighter half")
     scatter = 1.4826 * np.median(np.abs(off[bright] - np.median(off[bright])))
     said = f"Magnitudes of {good.sum()} stars against the catalogue; the brighter half scatters by {scatter:.3f} mag."
-    return Picture("Zero-point residuals", said, _png(figure))
+    return Picture("Zero-point residuals", said, png(figure))

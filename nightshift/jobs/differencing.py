@@ -29,11 +29,12 @@ from reduction.mask import FATAL, MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.real_bogus import RealBogusModel, features, read_model
-from reduction.score import MatchedStars
+from reduction.score import MatchedStars, block_extremes
 from reduction.sources import SourceFlag
 
 __all__ = [
     "REAL_BOGUS",
+    "SCORE_BLOCK",
     "DifferenceOutcome",
     "completeness",
     "completeness_of_files",
@@ -44,6 +45,7 @@ __all__ = [
 
 REAL_BOGUS = Path(__file__).parents[1] / "realbogus" / "model.json"  # `nightshift train-realbogus` writes it
 _SPOILED = int(SourceFlag.SATURATED | SourceFlag.BAD_PIXELS | SourceFlag.AT_EDGE | SourceFlag.NOT_FITTED)
+SCORE_BLOCK = 8  # pixels along each side of a block whose extreme score is kept
 _MATCH_PX = 2.0
 _STAR_SIGNAL = 20.0  # signal to noise of a star that the images are matched by
 
@@ -340,8 +342,13 @@ def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, differenc
     mask[difference.bad & ((mask & FATAL) == 0)] |= np.uint16(MaskBit.NAN)
     frame = Frame(difference.image, mask, difference.variance, calibrated.wcs, header)
     grid = PsfGrid.of(difference.psf, frame.shape, radius=math.ceil(1.5 * float(header["FWHM"]))).to_hdu()
+    score = fits.ImageHDU(block_extremes(difference.score, SCORE_BLOCK), name="SCORE")
     return write_product(
-        folder, "difference", "difference.fits", lambda stream: write_frame(stream, frame, [grid]), inputs=_used(work)
+        folder,
+        "difference",
+        "difference.fits",
+        lambda stream: write_frame(stream, frame, [grid, score]),
+        inputs=_used(work),
     )
 
 
@@ -367,6 +374,7 @@ def _write_cutouts(
                     "science": cut_out(calibrated.image, None, x, y, size),
                     "template": cut_out(template.image, no_template, x, y, size),
                     "difference": sign * cut_out(difference.image, difference.bad, x, y, size),
+                    "score": sign * cut_out(difference.score, difference.bad, x, y, size),
                 },
             )
 

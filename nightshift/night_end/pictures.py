@@ -1,6 +1,5 @@
 """The pictures of the morning's report, drawn from its facts. The same facts give the same bytes."""
 
-import gzip
 import io
 import tarfile
 from collections.abc import Callable, Iterable
@@ -10,12 +9,12 @@ from typing import Any
 
 import matplotlib.dates
 import numpy as np
-from astropy.io import fits
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nightshift.night_end.facts import NightFacts
+from reduction.cutouts import read_cutouts
 
 __all__ = ["Picture", "draw_all"]
 
@@ -294,13 +293,7 @@ def _stamp(axes: Axes, image: np.ndarray | None) -> None:
 
 def _cutouts(path: Path, number: int) -> dict[str, np.ndarray]:
     """Read the stamps of one candidate. Those that do not read are left out: a report does not fail for them."""
-    found: dict[str, np.ndarray] = {}
     try:
-        with tarfile.open(path) as tar:
-            for kind in ("science", "template", "difference"):
-                member = tar.extractfile(f"{number}_{kind}.fits.gz")
-                if member is not None:
-                    found[kind] = np.asarray(fits.getdata(io.BytesIO(gzip.decompress(member.read()))), float)
-    except (OSError, KeyError, tarfile.TarError):
-        return found
-    return found
+        return read_cutouts(path, number)
+    except (OSError, tarfile.TarError):
+        return {}

@@ -260,6 +260,7 @@ class AlertPolicy(Table):
     elongation: tuple[float, float] = (1.0, 1.6)
     bad_pixels_at_most: int = 4
     magnitude_difference: tuple[float, float] = (-0.4, 0.75)
+    real_bogus_at_least: Fraction = 0.0  # of `rb`; 0 lets everything pass
 
 
 class MovingObjectPolicy(Table):

@@ -11,3 +11,11 @@ select fwhm_px, elongation, background, background_rms, zero_point, zero_point_r
     astrometry_rms_arcsec, pointing_offset_arcsec, limiting_magnitude, sources, saturated_fraction, masked_fraction,
     cosmic_ray_pixels, good, warnings
 from image_quality where unit_key = :unit_key;
+
+-- name: difference
+select state::text as state, reason, detail, candidates, noise_ratio, limiting_magnitude, quality
+from differences where unit_key = :unit_key and campaign = 'live';
+
+-- name: candidates
+select number, x, y, positive, signal_to_noise, magnitude, record
+from candidates where unit_key = :unit_key and campaign = 'live' order by number;

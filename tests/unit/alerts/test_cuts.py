@@ -48,3 +48,12 @@ def test_what_was_not_measured_misses_nothing():
 
 def test_a_negative_detection_counts_by_its_size():
     assert missed_cut(changed(signal_to_noise=-6.0), POLICY) is None
+
+
+def test_real_bogus_keeps_nothing_out_until_a_survey_asks_for_it():
+    assert missed_cut(changed(rb=0.0), POLICY) is None
+    strict = POLICY.model_copy(update={"real_bogus_at_least": 0.3})
+    assert missed_cut(changed(rb=0.29), strict) == "rb"
+    assert missed_cut(changed(rb=0.3), strict) is None
+    assert missed_cut(changed(rb=None), strict) is None
+    assert missed_cut(GOOD, strict) is None

@@ -13,11 +13,16 @@ from astropy.io import fits
 from astropy.table import Table
 from difference_scenes import draw, grid, moffat, scene
 
+from nightshift.errors import BadInput
 from nightshift.files import sha256_of
+from nightshift.inspect.difference import draw_difference
+from nightshift.inspect.gather import from_folder
+from nightshift.inspect.page import page_of
 from nightshift.jobs import difference, moving_objects, reference
-from nightshift.jobs.contract import Input, UnitWork
+from nightshift.jobs.contract import Input, UnitWork, write_result
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
+from reduction.cutouts import read_cutouts
 from reduction.frame import read_frame, write_frame
 
 UNIT = "democam/20260115030000/d01/q1/processed/live"
@@ -91,12 +96,37 @@ def test_a_difference_job_leaves_the_difference_its_cutouts_and_numbered_candida
     frame = read_frame(tmp_path / "attempt" / "difference.fits")
     assert frame.shape == pair.science.shape and np.isfinite(frame.image).all()
     with tarfile.open(tmp_path / "attempt" / "cutouts.tar") as archive:
-        assert len(archive.getnames()) == 3 * len(rows)
+        assert len(archive.getnames()) == 4 * len(rows)
         content = archive.extractfile("1_difference.fits.gz").read()
     with fits.open(io.BytesIO(gzip.decompress(content))) as units:
         assert units[0].data.shape == (63, 63)
         assert units[0].data[31, 31] > 0
+    strongest = max(rows, key=lambda r: abs(r["signal_to_noise"]))
+    stamps = read_cutouts(tmp_path / "attempt" / "cutouts.tar", strongest["number"])
+    assert set(stamps) == {"science", "template", "difference", "score"}
+    assert stamps["score"][28:35, 28:35].max() == pytest.approx(abs(strongest["signal_to_noise"]), rel=0.05)
+    with fits.open(tmp_path / "attempt" / "difference.fits") as units:
+        assert units["SCORE"].data.max() >= 0.95 * strongest["signal_to_noise"]
     json.dumps([row["record"] for row in rows], allow_nan=False)
+
+
+def test_the_page_of_a_difference_shows_its_field_its_score_and_its_candidates(tmp_path, survey):
+    folder = tmp_path / "attempt"
+    unit = work(folder, pair_on_disk(tmp_path, scene()), exposure_s=30.0)
+    write_result(folder, difference.run(unit, survey, folder))
+    shown = from_folder(folder)
+    pictures = draw_difference(shown.files, shown.candidates)
+    rows = -(-len(shown.candidates) // 12)
+    assert [p.wide for p in pictures] == [False, False] + [True] * rows
+    page = page_of(shown)
+    assert page.count("data:image/png;base64,") == len(pictures)
+    assert "noise ratio" in page and "limiting magnitude" in page
+    (folder / "cutouts.tar").write_bytes(b"no archive")
+    assert page_of(from_folder(folder)).count("data:image/png;base64,") == len(pictures)
+    for name in ("difference.fits", "cutouts.tar"):
+        (folder / name).unlink()
+    with pytest.raises(BadInput, match="no difference to show"):
+        from_folder(folder)
 
 
 def test_the_same_difference_has_the_same_bytes(tmp_path, survey):
