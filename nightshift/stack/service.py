@@ -98,5 +98,7 @@ def status(name: str) -> int:
     with Ledger(machine.ledger_url) as ledger:
         for night in ledger.rows("stack", "nights_here", site=machine.survey.site.name):
             console.print(f"night {night['night']} is {night['state']}")
+        for wait in ledger.rows("watch", "waits"):
+            console.print(f"[bold red]the night waits:[/] {wait['why']}")
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")
     return 0 if all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts()) else 1
