@@ -7,14 +7,14 @@ of few bright stars within a wide radius first, of ever more within an ever smal
 one TAN-SIP solution (Shupe et al. 2005, ASP Conf. Ser. 347, 491).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
-from scipy.spatial import cKDTree
-from scipy.special import pdtrc
 
+from reduction.neighbours import nearest_within
 from reduction.problems import Unusable
 
 __all__ = ["Astrometry", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
@@ -230,7 +230,7 @@ def _shift(shift_x, shift_y, reach: float, size: float) -> tuple[int, float, tup
     best = np.unravel_index(np.argmax(box - 1e-3 * distance / reach), box.shape)
     there = (np.abs(shift_x - centres[best[0]]) < 1.5 * size) & (np.abs(shift_y - centres[best[1]]) < 1.5 * size)
     shift = float(np.median(shift_x[there])), float(np.median(shift_y[there]))
-    chance = float(pdtrc(box[best] - 1, 9 * len(shift_x) / bins**2)) * bins**2
+    chance = at_least_by_chance(int(box[best]), 9 * len(shift_x) / bins**2) * bins**2
     return int(box[best]), chance if box[best] >= 3 else np.inf, shift
 
 
@@ -262,10 +262,9 @@ def _matched(x, y, cat_x, cat_y, correction: np.ndarray, shape: tuple[int, int],
 
 def _pairs(x, y, cat_x, cat_y, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs that are each other's nearest within the radius."""
-    stars, entries = np.column_stack([x, y]), np.column_stack([cat_x, cat_y])
-    distance, nearest = cKDTree(entries).query(stars, distance_upper_bound=radius)
-    _, back = cKDTree(stars).query(entries)
-    mine = np.flatnonzero(np.isfinite(distance))
+    nearest = nearest_within(cat_x, cat_y, x, y, radius)
+    back = nearest_within(x, y, cat_x, cat_y, radius)
+    mine = np.flatnonzero(nearest >= 0)
     mine = mine[back[nearest[mine]] == mine]
     return mine, nearest[mine]
 
@@ -314,8 +313,28 @@ def _check_chance(matches: int, stars: int, entries: int, shape: tuple[int, int]
     """Refuse matches that chance explains."""
     expected = min(stars, entries) * max(stars, entries) * np.pi * radius**2 / (shape[0] * shape[1])
     expected = min(expected, 0.9 * min(stars, entries))
-    if matches < 0.5 * min(stars, entries) and pdtrc(matches - 1, expected) * TRIED > BY_CHANCE:
+    if matches < 0.5 * min(stars, entries) and at_least_by_chance(matches, expected) * TRIED > BY_CHANCE:
         raise Unusable("astrometry_failed", f"{matches} matches, where chance gives {expected:.1f}")
+
+
+def at_least_by_chance(number: int, expected: float) -> float:
+    """Return how probable it is that chance gives at least so many, where it gives `expected` on average (Poisson).
+
+    The smaller of the two tails is summed, from its largest term on.
+    """
+    if number <= 0:
+        return 1.0
+    if expected <= 0:
+        return 0.0
+    above = number > expected
+    count = number if above else number - 1
+    term = math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
+    total = 0.0
+    while term > 1e-17 * total:
+        total += term
+        term *= expected / (count + 1) if above else count / expected
+        count += 1 if above else -1
+    return total if above else max(0.0, 1 - total)
 
 
 def _compose(guess: WCS, correction: np.ndarray, shape: tuple[int, int]) -> WCS:

@@ -10,11 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 from numba import njit
-from scipy.ndimage import binary_dilation
 
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame
-from reduction.mask import FATAL, MaskBit
+from reduction.mask import FATAL, MaskBit, grown
 from reduction.median import median_of
 
 __all__ = ["find_cosmic_rays", "reject_cosmic_rays"]
@@ -71,7 +70,7 @@ def find_cosmic_rays(
     untouchable = bad
     full = (mask & np.uint16(MaskBit.SATURATED | MaskBit.SPILLAGE)) != 0
     if full.any():
-        untouchable = bad | binary_dilation(full, iterations=2)
+        untouchable = bad | grown(full, 2)
     typical = np.sort(variance[::17, ::13], axis=None)
     floor = float(typical[len(typical) // 5])
     hits = _search(image, variance, bad, untouchable, np.float32(sigma), np.float32(read_noise**2), np.float32(floor))

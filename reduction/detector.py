@@ -6,10 +6,9 @@ Units are ADU until `apply_gain`, electrons after it. `variance` exists from `ap
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import binary_dilation
 
 from reduction.frame import Frame
-from reduction.mask import MaskBit
+from reduction.mask import MaskBit, grown
 from reduction.problems import Unusable
 from reduction.raw import Layout
 
@@ -64,7 +63,7 @@ def flag_saturated(frame: Frame, calibrations: Calibrations, settings: DetectorS
     full = frame.image >= settings.layout.saturation
     mask = frame.mask.copy()
     if full.any():
-        mask[binary_dilation(full)] |= np.uint16(MaskBit.SPILLAGE)
+        mask[grown(full)] |= np.uint16(MaskBit.SPILLAGE)
         mask[full] |= np.uint16(MaskBit.SATURATED)
     return replace(frame, mask=mask)
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.fft import rfft2
 
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame
@@ -91,7 +90,7 @@ def pattern_amplitude(image: np.ndarray, variance: np.ndarray, mask: np.ndarray)
     patch[np.abs(patch) > 3] = 0  # stars, and what is left of them
     window = np.hanning(size).astype(np.float32)
     window = window[:, None] * window[None, :]
-    power = np.abs(rfft2((patch - patch.mean()) * window)) ** 2
+    power = np.abs(np.fft.rfft2((patch - patch.mean()) * window)) ** 2
     down = np.minimum(np.arange(size), size - np.arange(size))[:, None]
     slow = np.hypot(down, np.arange(power.shape[1])[None, :]) < min(SLOWEST, size // 8)
     power[slow] = 0

@@ -2,7 +2,9 @@
 
 from enum import IntFlag
 
-__all__ = ["FATAL", "SOURCES", "MaskBit"]
+import numpy as np
+
+__all__ = ["FATAL", "SOURCES", "MaskBit", "grown"]
 
 
 class MaskBit(IntFlag):
@@ -25,3 +27,21 @@ class MaskBit(IntFlag):
 
 SOURCES = MaskBit.DETECTED | MaskBit.PSF_SOURCE
 FATAL = 6141  # every bit but the two that mark sources: ZTF's fatal template
+
+
+def grown(pixels: np.ndarray, steps: int = 1) -> np.ndarray:
+    """Return chosen pixels and those that lie up to so many steps along rows and columns from one.
+
+    Parameters
+    ----------
+    pixels : ndarray of bool, shape (rows, columns)
+    steps : int
+    """
+    for _ in range(steps):
+        wider = pixels.copy()
+        wider[1:] |= pixels[:-1]
+        wider[:-1] |= pixels[1:]
+        wider[:, 1:] |= pixels[:, :-1]
+        wider[:, :-1] |= pixels[:, 1:]
+        pixels = wider
+    return pixels

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import sep
 from numba import njit
-from scipy.spatial import cKDTree
 
 from reduction.mask import FATAL
+from reduction.neighbours import have_neighbour
 from reduction.psf import PsfModel, fill_stamp, solve_into
 
 __all__ = ["Photometry", "fit_sources", "limiting_flux"]
@@ -70,7 +70,7 @@ def fit_sources(
     radius = min(max(2.5, 1.4 * psf.fwhm()), psf.radius)
     out = np.zeros((len(x), 8))
     residual = np.array(image, dtype=np.float32)
-    crowded = _crowded(x, y, psf.radius + radius + 1)
+    crowded = have_neighbour(x, y, psf.radius + radius + 1)  # only they need more than one round
     _fit_all(residual, sky_variance, bad, x, y, crowded, shapes, psf.beta, psf.correction, psf.radius, radius, out)
     flux, error, _ = sep.sum_circle(
         np.ascontiguousarray(image, dtype=np.float32), out[:, 0], out[:, 1], aperture_radius_px,
@@ -81,14 +81,6 @@ def fit_sources(
         chi2=out[:, 4].copy(), growth=out[:, 5].copy(), growth_err=out[:, 6].copy(), settled=out[:, 7] > 0,
         aperture_flux=np.asarray(flux), aperture_flux_err=np.asarray(error),
     )  # fmt: skip
-
-
-def _crowded(x: np.ndarray, y: np.ndarray, radius: float) -> np.ndarray:
-    """Return which sources have another within the radius: only they need more than one round."""
-    crowded = np.zeros(len(x), dtype=bool)
-    if len(x) > 1:
-        crowded[cKDTree(np.column_stack([x, y])).query_pairs(radius, output_type="ndarray").ravel()] = True
-    return crowded
 
 
 def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, sigma: float = 5.0) -> float:

@@ -5,7 +5,6 @@ from enum import IntFlag
 
 import numpy as np
 import sep
-from scipy.spatial import cKDTree
 
 from reduction.frame import Frame
 from reduction.mask import FATAL, MaskBit
@@ -179,9 +178,9 @@ def _common_width(width: np.ndarray) -> float:
 
 def _isolated(sources: Sources, chosen: np.ndarray, radius: float) -> np.ndarray:
     """Return which of the chosen have no neighbour of more than 3% of their flux within the radius."""
-    tree = cKDTree(np.column_stack([sources.x, sources.y]))
     alone = np.ones(len(chosen), dtype=bool)
     for k, i in enumerate(chosen):
-        near = tree.query_ball_point((sources.x[i], sources.y[i]), radius)
-        alone[k] = all(j == i or sources.flux[j] < 0.03 * sources.flux[i] for j in near)
+        near = (sources.x - sources.x[i]) ** 2 + (sources.y - sources.y[i]) ** 2 <= radius**2
+        near[i] = False
+        alone[k] = not (sources.flux[near] >= 0.03 * sources.flux[i]).any()
     return alone

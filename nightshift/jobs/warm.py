@@ -30,6 +30,7 @@ def _reduce_small_field() -> None:
     from reduction.detector import Calibrations, DetectorSettings
     from reduction.frame import Frame
     from reduction.masters import MasterSettings, build_master, judge_frames
+    from reduction.neighbours import nearest_within
     from reduction.raw import Layout
     from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, solve_astrometry, source_table
 
@@ -42,8 +43,9 @@ def _reduce_small_field() -> None:
     raw = Frame(image.astype(np.float32), np.zeros(shape, dtype=np.uint16))
     settings = DetectorSettings(Layout(0, shape, 1.0, 5.0, 60000.0), 1.0)
     measured = Measured(calibrate(raw, Calibrations(), settings))
-    for step in MEASURE[: MEASURE.index(solve_astrometry)]:  # astrometry has no kernels
+    for step in MEASURE[: MEASURE.index(solve_astrometry)]:  # it would need a catalogue
         measured = step(measured, MeasureSettings())
+    nearest_within(*np.eye(2), *np.eye(2), 1.0)  # astrometry's only kernel
     source_table(measured)
     flats = [replace(raw, image=raw.image * np.float32(level)) for level in (1.0, 1.1, 1.2)]
     judging = MasterSettings("flat", (1.0, 1e5), 0.5, 0.5, 6.0, 1.0, 5.0)

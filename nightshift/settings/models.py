@@ -288,10 +288,32 @@ class NightPolicy(Table):
     mail_from: str = "nightshift@localhost"
 
 
+# What an image is measured for and may be rejected by; `nightshift.jobs.science` has the reason of each.
+Measurement = Literal[
+    "saturated_fraction",
+    "same_value_fraction",
+    "thousands_fraction",
+    "read_noise_ratio",
+    "pattern_noise",
+    "background",
+    "background_rms",
+    "elongation",
+    "sources",
+    "fwhm_px",
+    "pointing_offset_arcsec",
+    "stars_matched",
+    "astrometry_rms_arcsec",
+    "zero_point_zenith",
+    "zero_point",
+    "zero_point_rms",
+    "limiting_magnitude",
+]
+
+
 class Thresholds(Table):
     """Bounds on one measurement, dated: warn and fail on both sides; a missing side is unbounded."""
 
-    name: str
+    name: Measurement
     valid_from: date = date(2000, 1, 1)
     filter: str | None = None
     warn: tuple[float | None, float | None] = (None, None)
