@@ -45,7 +45,8 @@ def _reduce_small_field() -> None:
     measured = Measured(calibrate(raw, Calibrations(), settings))
     for step in MEASURE[: MEASURE.index(solve_astrometry)]:  # it would need a catalogue
         measured = step(measured, MeasureSettings())
-    nearest_within(*np.eye(2), *np.eye(2), 1.0)  # astrometry's only kernel
+    x, y = np.eye(2)
+    nearest_within(x, y, x, y, 1.0)  # astrometry's only kernel
     source_table(measured)
     flats = [replace(raw, image=raw.image * np.float32(level)) for level in (1.0, 1.1, 1.2)]
     judging = MasterSettings("flat", (1.0, 1e5), 0.5, 0.5, 6.0, 1.0, 5.0)

@@ -1,0 +1,157 @@
+"""Pixels as no camera should send them: a result with flags, or a failure that says why."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from star_fields import plain_settings, raw_fits, star_field
+
+from reduction.detector import Calibrations, apply_gain, divide_flat, flag_saturated, mask_invalid, subtract_bias
+from reduction.frame import Frame
+from reduction.mask import MaskBit
+from reduction.problems import Unusable
+from reduction.raw import Layout, read_quadrant
+from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate
+
+SHAPE = (16, 20)
+MASKS = hnp.arrays(np.uint16, SHAPE, elements=st.integers(0, 8191))
+IMAGES = hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 50000, width=32))
+
+
+def frame_of(image, mask=None) -> Frame:
+    image = np.asarray(image, dtype=np.float32)
+    return Frame(image, np.zeros(image.shape, np.uint16) if mask is None else mask)
+
+
+def measured(image: np.ndarray, **changes) -> Measured:
+    field = star_field()
+    now = Measured(Frame(image.astype(np.float32), field.frame.mask, field.frame.variance, field.wcs, {}))
+    for step in MEASURE:
+        now = step(now, MeasureSettings(**changes))
+    return now
+
+
+@settings(max_examples=25, deadline=None)
+@given(IMAGES, MASKS, MASKS, MASKS)
+def test_no_step_of_the_calibration_loses_a_bit_of_a_mask(image, own, of_bias, of_flat):
+    ones = np.ones(SHAPE, np.float32)
+    masters = Calibrations(bias=frame_of(ones, of_bias), flat=frame_of(ones, of_flat))
+    done = calibrate(frame_of(image, own), masters, plain_settings(SHAPE))
+    wanted = own | of_bias | of_flat
+    np.testing.assert_array_equal(done.mask & wanted, wanted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(IMAGES, st.floats(0.125, 8.0))
+def test_twice_the_light_is_twice_the_electrons(image, times):
+    masters = Calibrations(flat=frame_of(np.linspace(0.5, 1.5, image.size).reshape(SHAPE)))
+
+    def electrons(values):
+        frame = frame_of(values)
+        for step in (flag_saturated, mask_invalid, subtract_bias, apply_gain, divide_flat):
+            frame = step(frame, masters, plain_settings(SHAPE, gain=1.7))
+        return frame.image
+
+    np.testing.assert_allclose(electrons(image * np.float32(times)), times * electrons(image), rtol=1e-5, atol=1e-3)
+
+
+def test_light_of_the_same_star_is_the_same_wherever_it_falls():
+    field = star_field(stars=40, seed=4)
+    here = measured(field.image, catalogue=None)
+    there = measured(np.roll(field.image, (3, -2), axis=(0, 1)), catalogue=None)
+    inside = (
+        (here.photometry.x > 15) & (here.photometry.x < 145) & (here.photometry.y > 15) & (here.photometry.y < 145)
+    )
+    apart = np.hypot(
+        here.photometry.x[inside, None] - 2 - there.photometry.x,
+        here.photometry.y[inside, None] + 3 - there.photometry.y,
+    )
+    same = apart.argmin(axis=1)
+    assert (apart.min(axis=1) < 0.1).mean() > 0.9
+    ratio = there.photometry.flux[same] / here.photometry.flux[inside]
+    assert abs(float(np.median(ratio)) - 1) < 0.005
+
+
+@pytest.mark.parametrize("image", [np.full((160, 160), np.nan), np.full((160, 160), 65535.0)], ids=["nan", "full"])
+def test_an_image_without_one_good_pixel_is_a_named_failure(image):
+    with pytest.raises(Unusable) as failure:
+        frame = calibrate(frame_of(image), Calibrations(), plain_settings(image.shape))
+        now = Measured(frame)
+        for step in MEASURE:
+            now = step(now, MeasureSettings())
+    assert failure.value.cause in {"unreadable_file", "saturated", "no_signal"}
+
+
+def test_an_empty_sky_is_a_named_failure():
+    sky = np.random.default_rng(1).normal(200, 15, (160, 160))
+    with pytest.raises(Unusable) as failure:
+        measured(sky)
+    assert failure.value.cause == "too_few_stars"
+
+
+def test_one_star_alone_is_measured_and_solved_or_refused_by_name():
+    field = star_field(stars=1, seed=3)
+    try:
+        done = measured(field.image)
+    except Unusable as problem:
+        assert problem.cause == "too_few_stars"
+    else:
+        assert done.photometry.flux[0] == pytest.approx(field.flux[0], rel=0.1)
+    with pytest.raises(Unusable) as failure:
+        measured(field.image, catalogue=star_field(stars=40).catalogue)
+    assert failure.value.cause in {"astrometry_failed", "too_few_stars"}
+
+
+def test_a_wcs_wrong_by_half_a_minute_of_arc_is_put_right_and_said():
+    field = star_field()
+    wrong = field.wcs.deepcopy()
+    wrong.wcs.crval = wrong.wcs.crval + np.array([0.0, 30 / 3600])
+    now = Measured(Frame(field.image, field.frame.mask, field.frame.variance, wrong, {}))
+    for step in MEASURE:
+        now = step(now, MeasureSettings(catalogue=field.catalogue))
+    assert now.metrics["pointing_offset_arcsec"] == pytest.approx(30, abs=1)
+    assert np.hypot(*np.subtract(now.frame.wcs.all_pix2world(80, 80, 0), field.wcs.all_pix2world(80, 80, 0))) < 1e-4
+
+
+def test_a_doubled_image_is_measured_as_it_is_and_its_elongation_says_so():
+    image = star_field().image
+    doubled = (image + np.roll(image, 3, axis=1)) / 2
+    try:
+        done = measured(doubled)
+    except Unusable as problem:
+        assert problem.cause == "too_few_stars"
+    else:
+        assert done.metrics["elongation"] > 1.2
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint16, np.float32])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_pixels_of_every_kind_read_the_same_compressed_or_not(tmp_path, kind, compressed):
+    image = np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE).astype(kind)
+    if compressed:
+        unit = fits.CompImageHDU(
+            image, compression_type="GZIP_2" if kind is np.float32 else "RICE_1", quantize_level=0
+        )
+        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(tmp_path / "a.fits")
+    else:
+        raw_fits(tmp_path / "a.fits", image)
+    frame, _ = read_quadrant(tmp_path / "a.fits", Layout(1, SHAPE, 1.0, 5.0, 6e4))
+    np.testing.assert_array_equal(frame.image, image)
+
+
+def test_the_largest_number_that_a_file_holds_is_saturated_and_none_turns_negative(tmp_path):
+    raw_fits(tmp_path / "a.fits", np.full(SHAPE, 65535, np.uint16))
+    frame, _ = read_quadrant(tmp_path / "a.fits", Layout(1, SHAPE, 2.0, 5.0, 6e4))
+    done = calibrate(frame, Calibrations(), plain_settings(SHAPE, gain=2.0))
+    assert (done.mask & np.uint16(MaskBit.SATURATED)).all()
+    assert (done.image > 0).all()
+
+
+@pytest.mark.parametrize("role", ["bias", "dark", "flat"])
+def test_a_master_of_another_size_is_a_named_failure(role):
+    masters = Calibrations(**{role: frame_of(np.ones((15, 20)))})
+    with pytest.raises(Unusable) as failure:
+        calibrate(frame_of(np.ones(SHAPE)), masters, plain_settings(SHAPE))
+    assert failure.value.cause == "wrong_shape"
