@@ -220,6 +220,8 @@ class Machine:
             ),
             **({"SLURM_CONF": self.slurm_conf} if self.outside.runner == "slurm" else {}),
             "PYTHONUNBUFFERED": "1",
+            # who renames its process writes the name over its environment, and with it over what tells its stack
+            "SPT_NOENV": "1",
             "PYTHONWARNINGS": "ignore::DeprecationWarning",
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from kills import TREE, Kill, Night, work_done
 
@@ -59,6 +61,16 @@ def stack():
 @pytest.fixture
 def machine(stack) -> Machine:
     return stack[1]
+
+
+def working_in(folder: Path) -> list[psutil.Process]:
+    """Processes that have their working folder in one."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process)
+    return found
 
 
 def outcome(machine: Machine) -> dict:
@@ -172,5 +184,6 @@ def test_a_night_that_is_killed_and_asked_for_again_ends_the_same(stack, machine
     assert killed.code == 0
     assert len(killed.kills) >= 2  # the night may have ended before the last
     assert "it goes on where it was" in killed.log.read_text()
+    assert working_in(machine.home.root.parent / "killed") == []
     assert "\n".join(map(str, compare(undisturbed, killed.digest))) == ""
     assert len(killed.candids) == len(set(killed.candids)) > 0
