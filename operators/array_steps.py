@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["array_of", "collect_array", "end_wait", "reap_arrays", "submit_array"]
+__all__ = ["array_of", "collect_array", "end_wait", "reap_arrays", "submit_array", "was_cleared"]
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,13 @@ def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int
         return array_to_wait_for(
             workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, wait_try=try_number
         )
+
+
+def was_cleared(*, run_id: str, task_id: str, try_number: int) -> bool:
+    """Return whether a person cleared a try of a wait, which is then neither deferred any more nor ended by hand."""
+    wait = (_tasks_of_run(run_id) or {}).get(task_id)
+    current = ("deferred", "success", *ENDED_BY_HAND)
+    return wait is None or wait.try_number != try_number or wait.state not in current
 
 
 def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:

@@ -7,6 +7,7 @@ nothing but the run itself: for another task's value the triggerer would build a
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from operators.poller import shared_poller
 __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]
 
 ASK_AGAIN_S = 2.0
+IN_A_NAME = re.compile(r"__s(?P<submission>\d+)t(?P<try>\d+)__\w+$")  # of an array
 # threads of their own: many waits that a person ends at once hold up no other wait's questions
 ENDINGS = ThreadPoolExecutor(8, thread_name_prefix="end-wait")
 
@@ -65,7 +67,7 @@ class ArrayTrigger(BaseTrigger):
         soft_deadline_s = survey_from_environment().exposure.soft_deadline_s
         why, seen = "nothing to wait for", set[str]()
         while (array := await self._ask_for_array()) is not None and array not in seen:
-            if seen and not _handed_in_by_a_wait(array):
+            if (seen or await self._was_cleared_before(array)) and not _handed_in_by_a_wait(array):
                 break  # it belongs to a new try of `submit`, and this wait is about to be ended
             self._array = array
             seen.add(array)
@@ -85,6 +87,17 @@ class ArrayTrigger(BaseTrigger):
             except Retry as error:
                 self.log.warning("which array it is cannot be said yet: %s", error)
                 await asyncio.sleep(ASK_AGAIN_S)
+
+    async def _was_cleared_before(self, array: str) -> bool:
+        """Whether a person cleared this wait before an array was handed in. The first one of all is never so late."""
+        from operators.array_steps import was_cleared
+
+        instance = self.task_instance
+        if instance is None or _submission_and_try(array)[0] == 1:
+            return False
+        return await asyncio.to_thread(
+            was_cleared, run_id=instance.run_id, task_id=instance.task_id, try_number=instance.try_number
+        )
 
     @property
     def _conf(self) -> dict[str, Any]:
@@ -106,7 +119,13 @@ class ArrayTrigger(BaseTrigger):
 
 def _handed_in_by_a_wait(array: str) -> bool:
     """Whether an array was handed in by a wait that was cleared alone: try 0 in its name."""
-    return array.split("__")[-2].endswith("t0")
+    return _submission_and_try(array)[1] == 0
+
+
+def _submission_and_try(array: str) -> tuple[int, int]:
+    """Return which of its job's arrays one is, from 1, and by which try of `submit` it was handed in."""
+    found = IN_A_NAME.search(array)
+    return (int(found["submission"]), int(found["try"])) if found else (1, 1)
 
 
 async def _watch(array: str, watch: Watch) -> tuple[str, bool]:

@@ -177,3 +177,15 @@ def test_only_a_persons_deed_and_no_restart_of_the_triggerer_touches_the_jobs(wa
     asyncio.run(scenario())
     assert runner.cancelled == []
     assert ended == [{"run_id": "exposure__1", "task_id": "science.wait", "try_number": 1, "array": "a"}]
+
+
+@pytest.mark.parametrize(("cleared", "asked"), [(True, False), (False, True)])
+def test_a_wait_that_was_cleared_before_it_asked_leaves_the_new_tries_array_alone(
+    waiting, monkeypatch, cleared, asked
+):
+    runner = CountingRunner({"set__s2t2__5e9190": JobState.DONE})
+    trigger, _ = waiting(runner, "set__s2t2__5e9190")
+    monkeypatch.setattr("operators.array_steps.was_cleared", lambda **_: cleared)
+    asyncio.run(events_of(trigger))
+    assert bool(runner.asked) is asked
+    assert (trigger._array is None) is cleared
