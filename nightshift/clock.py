@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "ReplayClock", "SystemClock", "clock_from_environment"]
+__all__ = ["MJD_EPOCH", "Clock", "ReplayClock", "SystemClock", "clock_from_environment"]
 
 VARIABLE = "NIGHTSHIFT_CLOCK"
+MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)  # day 0 of the modified Julian date
 
 
 class Clock(Protocol):

@@ -16,6 +16,7 @@ from astropy.wcs import WCS
 
 from reduction.frame import Frame
 from reduction.mask import FATAL, MaskBit
+from reduction.median import sort_first
 from reduction.resample import resample
 
 __all__ = ["Coadd", "combine", "flux_scale"]
@@ -80,13 +81,7 @@ def _combine(images, variances, masks, weights, sigma, slack, fatal, out, out_va
                 out_mask[row, column] = bits | _NAN
                 coverage[row, column] = 0
                 continue
-            for i in range(1, count):
-                value = values[i]
-                j = i - 1
-                while j >= 0 and values[j] > value:
-                    values[j + 1] = values[j]
-                    j -= 1
-                values[j + 1] = value
+            sort_first(values, count)
             # of an even number the lower of the two middle ones: a pair with one cosmic ray has it above
             middle = values[(count - 1) // 2]
             total, total_weight, noise = 0.0, 0.0, 0.0

@@ -18,9 +18,10 @@ from pathlib import Path
 import psutil
 
 from nightshift.cluster.daemon import Daemon
-from nightshift.cluster.plan import ACCOUNT, LOOPBACK, ClusterPlan, cluster_name, slurm_conf, slurmdbd_conf
+from nightshift.cluster.plan import ACCOUNT, ClusterPlan, cluster_name, slurm_conf, slurmdbd_conf
 from nightshift.errors import NeedsOperator
 from nightshift.files import write_json, write_whole
+from nightshift.loopback import LOOPBACK, free_ports, listens
 from nightshift.vocabulary import Reason
 
 __all__ = ["Cluster", "missing_programs"]
@@ -146,7 +147,7 @@ class Cluster:
         daemons = self.daemons
         if self.plan.accounting:
             daemons["mariadb"].start()
-            self._wait("mariadb", lambda: _listens(self._made["ports"]["mariadb"]))
+            self._wait("mariadb", lambda: listens(self._made["ports"]["mariadb"]))
             daemons["slurmdbd"].start()
             self._wait("slurmdbd", lambda: self._done("sacctmgr", "-n", "-i", "show", "cluster"))
             if not self._ask("sacctmgr", "-n", "show", "account", ACCOUNT):
@@ -176,7 +177,8 @@ class Cluster:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"SLURM takes no blank in a folder's name: {self.folder}")
         for name in ("state", "spool", "run", "logs"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        ports = _free_ports(["slurmctld", "slurmdbd", "mariadb", *self._plan.names])
+        names = ["slurmctld", "slurmdbd", "mariadb", *self._plan.names]
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         password = secrets.token_hex(16)
         write_whole(self.conf, slurm_conf(self._plan, self.folder, ports).encode())
         if self._plan.accounting:
@@ -292,21 +294,3 @@ class Cluster:
 
 def _program(name: str) -> str:
     return shutil.which(name, path=PATH) or name
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _free_ports(names: list[str]) -> dict[str, int]:
-    with contextlib.ExitStack() as stack:
-        ports = {}
-        for name in names:
-            probe = stack.enter_context(socket.socket())
-            probe.bind((LOOPBACK, 0))
-            ports[name] = probe.getsockname()[1]
-        return ports

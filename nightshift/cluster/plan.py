@@ -7,11 +7,12 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightshift.loopback import LOOPBACK
+
 __all__ = ["ACCOUNT", "BACKLOG", "NIGHT", "ClusterPlan", "cluster_name", "slurm_conf", "slurmdbd_conf"]
 
 ACCOUNT = "nightshift"  # the default account of whoever starts the cluster
 NIGHT, BACKLOG = "night", "backlog"  # partitions over the same nodes; the first preempts the second
-LOOPBACK = "127.0.0.1"
 
 
 def address() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from nightshift.clock import MJD_EPOCH
 from nightshift.errors import BadInput
 from nightshift.settings.models import HeaderKeys
 from nightshift.vocabulary import ImageType, Reason
@@ -19,7 +20,6 @@ __all__ = ["FrameHeader", "merged", "read_header"]
 
 FIRST_YEAR, LAST_YEAR = 1980, 2100
 LONGEST_EXPOSURE_S = 86400.0
-MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 JD_OF_MJD_0 = 2400000.5
 _STRUCTURE = re.compile(
     r"(SIMPLE|XTENSION|BITPIX|EXTEND|PCOUNT|GCOUNT|TFIELDS|CHECKSUM|DATASUM|Z?NAXIS\d*|Z(IMAGE|SIMPLE|TENSION|EXTEND"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from nightshift.clock import MJD_EPOCH
 from nightshift.errors import NeedsOperator
 from nightshift.files import sha256_of, write_json
 from nightshift.nights import night_of
@@ -18,8 +19,6 @@ from nightshift.simulator.manifest import manifest_of
 from nightshift.vocabulary import ImageType, Reason
 
 __all__ = ["RawFile", "RealNight", "list_raw_files", "prepare_real_night"]
-
-_MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def _shutter_open(camera: Camera, header: dict[str, object]) -> datetime | None:
     keyword, value = next(_said(header, camera.header.date), ("", ""))
     try:
         if "MJD" in keyword:
-            return _MJD_EPOCH + timedelta(days=float(value))
+            return MJD_EPOCH + timedelta(days=float(value))
         if "T" not in value:
             value = f"{value}T{next(_said(header, camera.header.time), ('', '00:00:00'))[1]}"
         when = datetime.fromisoformat(value)

@@ -1,6 +1,5 @@
 """The ledger of a home, whether its stack runs or not."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,10 +8,10 @@ from signal import SIGINT
 
 from nightshift.errors import NeedsOperator
 from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.loopback import free_ports
 from nightshift.settings import SettingsError
 from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
-from nightshift.stack.ports import LOOPBACK
 from nightshift.stack.service import remembered_machine
 from nightshift.stack.supervisor import Supervisor, tail
 from nightshift.vocabulary import Reason
@@ -47,9 +46,8 @@ def ledger_of(home: Home) -> Iterator[str]:
 def _started(home: Home) -> Iterator[EmbeddedPostgres]:
     if not (home.postgres / "data" / "PG_VERSION").exists():
         raise SettingsError(f"{home.root} has no ledger: no night was played there")
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        server = EmbeddedPostgres(home.postgres, probe.getsockname()[1])
+    (port,) = free_ports(1)
+    server = EmbeddedPostgres(home.postgres, port)
     server.forget_dead_server()
     log = home.logs / "postgres-at-rest.log"
     with log.open("wb") as output:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -17,11 +16,12 @@ from nightshift.cluster import missing_programs
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.loopback import LOOPBACK, listens
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
 from nightshift.stack.home import Home
 from nightshift.stack.names import TOKEN
-from nightshift.stack.ports import LOOPBACK, Ports, check_free
+from nightshift.stack.ports import Ports, check_free
 from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
 
@@ -346,7 +346,7 @@ class Machine:
         if name == "cluster":
             return (self.home.cluster / "run" / "ready").exists()
         if name == "mail":
-            return _listens(self.ports.smtp)
+            return listens(self.ports.smtp)
         if name in AIRFLOW_PARTS:
             key = {"api-server": "metadatabase"}.get(name, name.replace("-", "_"))
             return (health.get(key) or {}).get("status") == "healthy"
@@ -379,11 +379,3 @@ class Machine:
         token = answer.json()["access_token"]
         client.headers["Authorization"] = f"Bearer {token}"
         return client
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((LOOPBACK, port), timeout=1).close()
-    except OSError:
-        return False
-    return True

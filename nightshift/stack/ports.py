@@ -5,12 +5,12 @@ import os
 import socket
 from dataclasses import dataclass, fields
 
+from nightshift.loopback import LOOPBACK, free_ports
 from nightshift.settings import SettingsError
 
 __all__ = ["Ports", "check_free", "ports_from_environment"]
 
 PREFIX = "NIGHTSHIFT_PORT_"
-LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,11 @@ def ports_from_environment() -> Ports:
         text = os.environ.get(PREFIX + name.upper()) or str(default)
         if not text.isascii() or not text.isdigit() or int(text) > 65535:
             raise SettingsError(f"{PREFIX}{name.upper()}={text!r}: a port is a number from 1 to 65535, or 0 for any")
-        port = int(text) or _any_free(set(chosen.values()))
+        port = int(text) or free_ports(1, set(chosen.values()))[0]
         if port in chosen.values():
             raise SettingsError(f"{PREFIX}{name.upper()}={port}: another part has this port already")
         chosen[name] = port
     return Ports(**chosen)
-
-
-def _any_free(taken: set[int]) -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port = probe.getsockname()[1]
-        if port not in taken:
-            return port
 
 
 def check_free(ports: Ports, names: frozenset[str]) -> None:

@@ -6,11 +6,12 @@ Planning reads the ledger and decides; it changes nothing but the reasons of uni
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from nightshift.clock import MJD_EPOCH
 from nightshift.files import sha256_of, write_json
 from nightshift.jobs.contract import Input
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey
@@ -23,8 +24,6 @@ from nightshift.workflow.ladder import MasterChoice, Masters, read_masters
 from nightshift.workplace import Workplace
 
 __all__ = ["PLANNERS", "Plan", "PlannedUnit"]
-
-MJD_EPOCH = datetime.fromisoformat("1858-11-17T00:00:00+00:00")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import nightshift
 from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.clock import MJD_EPOCH
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
@@ -35,7 +36,6 @@ from nightshift.workplace import Workplace
 __all__ = ["Outcome", "end_subject", "record"]
 
 MOST_CANDIDATES = 999  # a candid has three digits for their number
-MJD_EPOCH = datetime.fromisoformat("1858-11-17T00:00:00+00:00")
 _QUALITY = (
     "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
     "astrometry_rms_arcsec", "pointing_offset_arcsec", "limiting_magnitude", "sources", "saturated_fraction",
