@@ -11,6 +11,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from reduction.compression import NO_COMPRESSION, Compression, image_unit
+
 __all__ = ["Frame", "read_frame", "write_frame", "write_units"]
 
 # What the file's structure and the WCS say by themselves; a header that was read must not repeat it.
@@ -55,20 +57,32 @@ class Frame:
         return rows, columns
 
 
-def write_frame(stream: BinaryIO, frame: Frame, extensions: Sequence[fits.ImageHDU] = ()) -> None:
+def write_frame(
+    stream: BinaryIO,
+    frame: Frame,
+    extensions: Sequence[fits.ImageHDU] = (),
+    compression: Compression = NO_COMPRESSION,
+) -> None:
     """Write a frame as multi-extension FITS: ``SCI`` (float32), ``MASK`` (int16: no bit above 12), ``VAR`` (float32).
 
-    `extensions` come after them. All carry CHECKSUM and DATASUM. `stream` is open for writing and reading in binary.
+    `extensions` come after them, never compressed. All carry CHECKSUM and DATASUM. `stream` is open for writing and
+    reading in binary.
     """
     header = fits.Header()
     if frame.wcs is not None:
         header.update(frame.wcs.to_header(relax=True))
     for key, value in frame.header.items():
         header[key] = value
-    units = [fits.PrimaryHDU(), fits.ImageHDU(frame.image.astype(np.float32, copy=False), header, name="SCI")]
-    units.append(fits.ImageHDU(frame.mask.astype(np.int16), name="MASK"))
-    if frame.variance is not None:
-        units.append(fits.ImageHDU(frame.variance.astype(np.float32, copy=False), name="VAR"))
+    lossy, image, variance = compression.steps_per_noise is not None, frame.image, frame.variance
+    step = compression.image_step(variance)
+    units = [
+        fits.PrimaryHDU(),
+        image_unit(image.astype(np.float32, copy=False), header, "SCI", compress=lossy, step=step),
+        image_unit(frame.mask.astype(np.int16), None, "MASK", compress=compression.masks),
+    ]
+    if variance is not None:
+        step = compression.variance_step(variance)
+        units.append(image_unit(variance.astype(np.float32, copy=False), None, "VAR", compress=lossy, step=step))
     units.extend(extensions)
     write_units(stream, units)
 
@@ -87,7 +101,7 @@ def write_units(stream: BinaryIO, units: Iterable[fits.PrimaryHDU | fits.ImageHD
 
 
 def read_frame(path: Path) -> Frame:
-    """Read a frame that `write_frame` wrote.
+    """Read a frame that `write_frame` wrote, compressed or not.
 
     Returns
     -------

@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from nightshift.jobs.contract import Input, Product, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
+from nightshift.jobs.translate import compression_of
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason, UnitState
 from reduction.astrometry import tangent_wcs
@@ -120,7 +121,7 @@ def difference_unit(
     with watch("real_bogus"):
         _judge(difference, candidates)
     with watch("write_difference"):
-        products = [_write_difference(work, folder, calibrated, difference)]
+        products = [_write_difference(work, survey, folder, calibrated, difference)]
     quality = {**difference.quality, **{f"dropped_{cause}": count for cause, count in dropped.items()}}
     if _is_sampled(work.unit_key, survey.reduction.injection_fraction):
         with watch("injection"):
@@ -329,7 +330,9 @@ def _used(work: UnitWork) -> tuple[Input, ...]:
 _KEPT = ("EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM")
 
 
-def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, difference: Difference) -> Product:
+def _write_difference(
+    work: UnitWork, survey: Survey, folder: Path, calibrated: Frame, difference: Difference
+) -> Product:
     """Write the difference with what a later forced measurement needs: its numbers in the header, its PSF."""
     header = {key: calibrated.header[key] for key in _KEPT if key in calibrated.header}
     rows, columns = difference.image.shape
@@ -347,7 +350,7 @@ def _write_difference(work: UnitWork, folder: Path, calibrated: Frame, differenc
         folder,
         "difference",
         "difference.fits",
-        lambda stream: write_frame(stream, frame, [grid, score]),
+        lambda stream: write_frame(stream, frame, [grid, score], compression_of(survey)),
         inputs=_used(work),
     )
 

@@ -22,10 +22,11 @@ from astropy.time import Time
 from nightshift import __version__
 from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
-from nightshift.jobs.translate import bounds_of, layout_of, pointing_wcs
+from nightshift.jobs.translate import bounds_of, compression_of, layout_of, pointing_wcs
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.catalogue import Catalogue, read_catalogue
+from reduction.compression import Compression
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame, read_frame, write_frame, write_units
 from reduction.problems import Unusable
@@ -79,7 +80,7 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     flags = _flags(work, measured)
     sources = source_table(measured) if measured.photometry is not None and measured.psf is not None else None
     with watch("write"):
-        products = _products(work, folder, measured, sources)
+        products = _products(work, survey, folder, measured, sources)
     good = judgement.good and outcome.problem is None
     metrics = {**measured.metrics, "good": good, "warnings": judgement.warnings}
     result = UnitResult(
@@ -256,10 +257,15 @@ def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
     return tuple(dict.fromkeys(flags))
 
 
-def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table | None) -> tuple[Product, ...]:
+def _products(
+    work: UnitWork, survey: Survey, folder: Path, measured: Measured, sources: Table | None
+) -> tuple[Product, ...]:
     made = tuple(i for i in work.inputs if i.role in ("raw", "bias", "dark", "flat", "catalogue"))
+    packed = compression_of(survey)
     products = [
-        write_product(folder, "calibrated", "calibrated.fits", lambda s: _write_calibrated(s, measured), inputs=made)
+        write_product(
+            folder, "calibrated", "calibrated.fits", lambda s: _write_calibrated(s, measured, packed), inputs=made
+        )
     ]
     if sources is not None:
         unit = fits.table_to_hdu(sources)
@@ -271,7 +277,7 @@ def _products(work: UnitWork, folder: Path, measured: Measured, sources: Table |
     return tuple(products)
 
 
-def _write_calibrated(stream: BinaryIO, measured: Measured) -> None:
+def _write_calibrated(stream: BinaryIO, measured: Measured, compression: Compression) -> None:
     extensions = [measured.psf.to_hdu()] if measured.psf is not None else []
     if measured.background is not None:
         level = measured.background.level
@@ -279,7 +285,7 @@ def _write_calibrated(stream: BinaryIO, measured: Measured) -> None:
         extensions.append(
             fits.ImageHDU(np.ascontiguousarray(level[step // 2 :: step, step // 2 :: step]), name="BACKGROUND")
         )
-    write_frame(stream, measured.frame, extensions)
+    write_frame(stream, measured.frame, extensions, compression)
 
 
 def _why(judgement: Judgement, problem: Unusable | None) -> tuple[Reason, str]:

@@ -7,11 +7,12 @@ from astropy.wcs import WCS
 
 from nightshift.settings import Survey
 from reduction.astrometry import tangent_wcs
+from reduction.compression import Compression
 from reduction.masters import MasterSettings
 from reduction.quality import Bounds
 from reduction.raw import Layout, parse_section
 
-__all__ = ["bounds_of", "layout_of", "master_settings", "pointing_wcs"]
+__all__ = ["bounds_of", "compression_of", "layout_of", "master_settings", "pointing_wcs"]
 
 
 def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
@@ -56,6 +57,15 @@ def bounds_of(survey: Survey, filter_name: str, day: date) -> tuple[Bounds, ...]
         if known is None or rank >= (known.filter is not None, known.valid_from):
             latest[threshold.name] = threshold
     return tuple(Bounds(name, t.warn, t.fail) for name, t in sorted(latest.items()))
+
+
+def compression_of(survey: Survey) -> Compression:
+    """Return how calibrated images and differences are compressed."""
+    numbers = survey.reduction
+    return Compression(
+        masks=numbers.compression != "none",
+        steps_per_noise=numbers.steps_per_noise if numbers.compression == "all" else None,
+    )
 
 
 def pointing_wcs(

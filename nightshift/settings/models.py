@@ -335,6 +335,8 @@ class ReductionSettings(Table):
     cutout_px: Annotated[int, Key(ge=9)] = 63
     injection_fraction: Fraction = 0.02  # of quadrants, differenced again with new sources put in
     injection_sources: Annotated[int, Key(ge=1)] = 200  # at most, in each
+    compression: Literal["none", "masks", "all"] = "all"  # of calibrated images and differences; masks lose nothing
+    steps_per_noise: Annotated[float, Key(ge=2)] = 16.0  # to which `all` rounds images, of the typical pixel's noise
 
 
 # --- jobs.toml ---------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import gzip
 import io
 import json
+import shutil
+import subprocess
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +22,10 @@ from nightshift.inspect.gather import from_folder
 from nightshift.inspect.page import page_of
 from nightshift.jobs import difference, moving_objects, reference
 from nightshift.jobs.contract import Input, UnitWork, write_result
+from nightshift.jobs.translate import compression_of
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
+from reduction.compression import NO_COMPRESSION
 from reduction.cutouts import read_cutouts
 from reduction.frame import read_frame, write_frame
 
@@ -52,19 +56,20 @@ def table_of(x, y, flux, wcs) -> Table:
     return table
 
 
-def placed(folder, name, frame, psf, table) -> tuple:
+def placed(folder, name, frame, psf, table, compression=NO_COMPRESSION) -> tuple:
     image, sources = folder / f"{name}.fits", folder / f"{name}_sources.fits"
+    folder.mkdir(exist_ok=True)
     with image.open("x+b") as stream:
-        write_frame(stream, replace(frame, header={**HEADER, "FWHM": psf.fwhm()}), [psf.to_hdu()])
+        write_frame(stream, replace(frame, header={**HEADER, "FWHM": psf.fwhm()}), [psf.to_hdu()], compression)
     table.write(sources)
     return image, sources
 
 
-def pair_on_disk(folder, pair):
+def pair_on_disk(folder, pair, compression=NO_COMPRESSION):
     x, y = pair.stars.x, pair.stars.y
     inside = (x > 5) & (y > 5) & (x < 250) & (y < 250)
     sources = table_of(x[inside], y[inside], pair.stars.flux[inside], pair.science.wcs)
-    image, table = placed(folder, "calibrated", pair.science, pair.psf, sources)
+    image, table = placed(folder, "calibrated", pair.science, pair.psf, sources, compression)
     known, known_table = placed(folder, "reference", pair.reference, pair.reference_psf, sources)
     return (
         given("calibrated", image), given("sources", table), given("reference", known),
@@ -136,6 +141,29 @@ def test_the_same_difference_has_the_same_bytes(tmp_path, survey):
         results.append(difference.run(work(tmp_path / name, inputs), survey, tmp_path / name))
     assert [p.sha256 for p in results[0].products] == [p.sha256 for p in results[1].products]
     assert results[0].rows == results[1].rows
+
+
+def test_compression_changes_no_candidate(tmp_path, survey):
+    pair, found = scene(), {}
+    for name in ("none", "all"):
+        numbers = survey.reduction.model_copy(update={"compression": name})
+        chosen = survey.model_copy(update={"reduction": numbers})
+        inputs = pair_on_disk(tmp_path / f"{name}-pair", pair, compression_of(chosen))
+        folder = tmp_path / name
+        found[name] = difference.run(work(folder, inputs), chosen, folder)
+        with fits.open(folder / "difference.fits", checksum=True) as units:
+            packed = [isinstance(units[unit], fits.CompImageHDU) for unit in ("SCI", "MASK", "VAR")]
+            assert packed == [name == "all"] * 3
+    plain, packed = (found[name].rows["candidates"] for name in ("none", "all"))
+    assert len(plain) == len(packed) > 5
+    for one, other in zip(plain, packed, strict=True):
+        assert np.hypot(one["x"] - other["x"], one["y"] - other["y"]) < 0.02
+        assert one["magnitude"] == pytest.approx(other["magnitude"], abs=0.1 * one["magnitude_error"])
+        # its noise is of its surroundings, and turns by some percent with the last digit of the pixels
+        assert one["signal_to_noise"] == pytest.approx(other["signal_to_noise"], rel=0.1)
+    if shutil.which("fitsverify"):
+        said = subprocess.run(["fitsverify", "-q", folder / "difference.fits"], capture_output=True, text=True)
+        assert said.stdout.startswith("verification OK"), said.stdout
 
 
 def test_a_sampled_frame_says_what_it_found_of_the_sources_put_into_it(tmp_path, survey):
