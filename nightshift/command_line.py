@@ -19,7 +19,7 @@ __all__ = ["build_parser", "main"]
 # `run(arguments)` returns the exit code, or None for 0. What is heavy is imported inside `run`.
 PACKAGES = (
     "stack", "cluster", "simulator", "ingest", "workflow", "alerts", "night_end", "inspect", "digest", "ledger",
-    "realbogus",
+    "realbogus", "catalogue",
 )  # fmt: skip
 WRONG_USE = 2
 DEFECT = 70  # EX_SOFTWARE of sysexits.h

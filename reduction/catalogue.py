@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from reduction.problems import Unusable
 
-__all__ = ["Catalogue", "read_catalogue"]
+__all__ = ["Catalogue", "read_catalogue", "read_parquet"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Catalogue:
 
 
 def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None = None) -> Catalogue:
-    """Read a catalogue.
+    """Read a catalogue: Parquet where its name ends so, FITS otherwise.
 
     Columns `ra`, `dec` (degrees) and `mag_<filter>` or `mag`. The sources table of another frame serves too:
     of it, the stars without a flag are taken. `colour` names two filters whose difference is the colour.
@@ -39,7 +39,7 @@ def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None 
         ``astrometry_failed`` where it does not read or lacks a column.
     """
     try:
-        table = Table.read(path, format="fits")
+        table = read_parquet(path) if path.suffix == ".parquet" else Table.read(path, format="fits")
         name = f"mag_{filter_name}" if f"mag_{filter_name}" in table.colnames else "mag"
         ra, dec, magnitude = (np.asarray(table[column], dtype=float) for column in ("ra", "dec", name))
     except (OSError, KeyError, ValueError, TypeError) as error:
@@ -54,3 +54,17 @@ def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None 
         blue, red = (np.asarray(table[f"mag_{name}"], dtype=float) for name in colour)
         shades = (blue - red)[order]
     return Catalogue(ra[order], dec[order], magnitude[order], shades)
+
+
+def read_parquet(path: Path) -> Table:
+    """Read a Parquet file as a table, NaN where a number is missing; astropy's own reader wants pandas.
+
+    Raises
+    ------
+    OSError, ValueError
+        Where the file does not read.
+    """
+    from pyarrow import parquet  # most surveys have no use for it
+
+    content = parquet.read_table(path)
+    return Table({name: content.column(name).to_numpy() for name in content.column_names})

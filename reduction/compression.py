@@ -15,7 +15,7 @@ __all__ = ["NO_COMPRESSION", "Compression", "image_unit", "noise_of"]
 
 ROWS_OF_A_TILE = 32
 DITHER_SEED = 1
-VARIANCE_STEPS = 64.0  # to the typical variance: an error is known to 0.2% at the worst
+VARIANCE_STEPS = 64.0  # to the typical variance: its error is 0.8% at the most, a noise's half of that
 LARGEST = 2.0**30  # steps; beyond it the codec falls back on gzip, which writes the time into the file
 
 

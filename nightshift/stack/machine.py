@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from nightshift.catalogue.folder import place_catalogues
 from nightshift.cluster import missing_programs
+from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
@@ -249,6 +251,7 @@ class Machine:
         self.home.broker_address.unlink(missing_ok=True)
         (self.home.cluster / "run" / "ready").unlink(missing_ok=True)
         self.postgres.initialise()
+        place_catalogues(self.survey, Depot(self.home.depot))
         parts = self.parts()
         self.supervisor.start(parts, self.environment())
         self.home.remember(

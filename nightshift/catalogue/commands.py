@@ -1,0 +1,109 @@
+"""The command ``nightshift catalogue``."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightshift.catalogue.prepare import Prepared
+    from nightshift.settings import Field, Survey
+
+__all__ = ["register"]
+
+SHOWN = 3  # stars
+
+
+def register(subparsers: Any) -> None:
+    """Add ``catalogue`` to the command line's subparsers."""
+    parser = subparsers.add_parser("catalogue", help="make a field's catalogue of calibrators from a table of stars")
+    actions = parser.add_subparsers(title="actions", metavar="<action>", required=True)
+    prepare = actions.add_parser(
+        "prepare",
+        help="take a field's stars out of a table, check them, and write what the reduction reads",
+        description="Reads FITS, Parquet, CSV or ECSV; writes FITS, or Parquet where the output's name ends so. "
+        "Roles of columns: ra, dec, mag_<filter>; and where places are brought to another epoch, pm_ra (cosine of "
+        "the declination in it), pm_dec, epoch. One without a unit is taken in deg, mag, mas/yr, Julian years.",
+    )
+    prepare.add_argument("table", type=Path, help="your table of stars")
+    default = os.environ.get("NIGHTSHIFT_SURVEY", "demo")
+    prepare.add_argument("--survey", default=default, help="or NIGHTSHIFT_SURVEY (default: %(default)s)")
+    prepare.add_argument("--field", type=int, required=True, help="its id in the survey's fields.toml")
+    prepare.add_argument(
+        "--column", action="append", default=[], metavar="ROLE=NAME", type=_assignment,
+        help="such as ra=RAJ2000 or mag_r=rmag; a role's own name needs none; may be given again",
+    )  # fmt: skip
+    prepare.add_argument("--epoch", type=float, help="Julian year of the table's places, such as 2016.0")
+    prepare.add_argument("--to-epoch", type=float, help="Julian year to bring them to, by their proper motions")
+    prepare.add_argument("--radius", type=float, metavar="DEG", help="around the field (default: what is seen of it)")
+    prepare.add_argument(
+        "--missing", action="append", default=[], type=float, metavar="NUMBER",
+        help="a number that stands for no value, such as 99; may be given again (--missing=-999)",
+    )  # fmt: skip
+    prepare.add_argument("--output", type=Path, help="file (default: the field's, beside the survey's settings)")
+    prepare.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    prepare.set_defaults(run=_prepare)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    role, equals, name = text.partition("=")
+    if not equals or not role or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ROLE=NAME")
+    return role, name
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from nightshift.catalogue.prepare import Request, prepare
+    from nightshift.catalogue.table import CatalogueError
+    from nightshift.settings import load_survey
+
+    survey = load_survey(options.survey)
+    field = survey.field(options.field)
+    if field is None:
+        known = ", ".join(str(f.id) for f in survey.sky.fields) or "none"
+        raise CatalogueError(f"survey {survey.name} has no field {options.field} in fields.toml; there are: {known}")
+    request = Request(
+        options.table, dict(options.column), options.epoch, options.to_epoch, options.radius, tuple(options.missing)
+    )
+    target = _target(options, survey, field)
+    made = prepare(survey, field, request)
+    for line in _said(made, options):
+        print(line)
+    if options.dry_run:
+        print(f"would write {len(made.table)} stars to {target}")
+    else:
+        made.write(target)
+        print(f"wrote {len(made.table)} stars to {target}")
+    if field.catalogue is None:
+        print(f'field {field.id} of fields.toml has no catalogue yet: add  catalogue = "{target.name}"')
+    return 0
+
+
+def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Path:
+    from nightshift.catalogue.folder import catalogue_folder
+    from nightshift.catalogue.table import CatalogueError
+
+    if options.output is not None:
+        if options.output.suffix not in (".fits", ".parquet"):
+            raise CatalogueError(f"{options.output}: a catalogue's name ends with .fits or .parquet")
+        return options.output
+    return catalogue_folder(survey) / (field.catalogue or f"field{field.id:06}.fits")
+
+
+def _said(made: "Prepared", options: argparse.Namespace) -> list[str]:
+    """Return what a person wants to know before it is written."""
+    import numpy as np
+
+    lines = [f"{options.table}: {made.rows} rows, {made.outside} farther than {made.radius_deg:.2f} degrees off"]
+    lines += [f"  {role:<8} column {column} ({unit})" for role, (column, unit) in made.columns.items()]
+    if made.motion_arcsec is not None:
+        moved = f'  places were brought to {options.to_epoch:.2f}, by {made.motion_arcsec:.3f}" in the median'
+        lines.append(f"{moved}; {made.without_motion} stars have no proper motion and stayed")
+    if made.without_magnitude:
+        lines.append(f"  {made.without_magnitude} stars without any magnitude are left out")
+    for name in made.table.colnames[2:]:
+        values = np.asarray(made.table[name])
+        known = values[np.isfinite(values)]
+        span = f", {known.min():.2f} to {known.max():.2f}" if len(known) else ""
+        lines.append(f"  {name:<8} {len(known)} of {len(values)} stars{span}")
+    return lines + [f"  {line}" for line in made.table[:SHOWN].pformat(show_unit=True)]
