@@ -19,6 +19,7 @@ from reduction.detector import (
 from reduction.frame import Frame
 from reduction.mask import MaskBit
 from reduction.median import median_of
+from reduction.twilight import off_the_ramp
 
 __all__ = [
     "PREPARE",
@@ -60,6 +61,8 @@ class MasterSettings:
         Electrons per ADU; electrons.
     dark_current : tuple of float
         Plausible median dark currents, electrons a second.
+    ramp_tolerance : float
+        Fraction by which a twilight flat may go against the others' fall or rise of light.
     """
 
     kind: str
@@ -70,6 +73,7 @@ class MasterSettings:
     gain: float
     read_noise: float
     dark_current: tuple[float, float] = (-np.inf, np.inf)
+    ramp_tolerance: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,12 @@ def prepare(frame: Frame, calibrations: Calibrations, settings: DetectorSettings
 
 
 def judge_frames(
-    frames: Sequence[Frame], settings: MasterSettings, exposures_s: Sequence[float] | None = None
+    frames: Sequence[Frame],
+    settings: MasterSettings,
+    exposures_s: Sequence[float] | None = None,
+    times_s: Sequence[float] | None = None,
 ) -> list[FrameVerdict]:
-    """Judge prepared frames: each by itself first, then the remaining against each other.
+    """Judge prepared frames: each by itself first, flats by the twilight's light, then all against each other.
 
     Parameters
     ----------
@@ -98,6 +105,9 @@ def judge_frames(
         ADU, prepared; all of one kind, filter and quadrant.
     exposures_s : sequence of float, optional
         Exposure times; a dark's current is held against its bounds where they are known.
+    times_s : sequence of float, optional
+        When the shutter opened, in seconds since any moment, NaN where it is not known: a flat's light is then held
+        against the others' as twilight falls or rises.
 
     Returns
     -------
@@ -106,6 +116,8 @@ def judge_frames(
     """
     times = exposures_s if exposures_s is not None else [0.0] * len(frames)
     verdicts = [_by_itself(frame, settings, seconds) for frame, seconds in zip(frames, times, strict=True)]
+    if settings.kind == "flat" and times_s is not None:
+        verdicts = _along_the_ramp(verdicts, times, times_s, settings)
     for _ in range(len(frames)):
         accepted = [i for i, verdict in enumerate(verdicts) if verdict.reason is None]
         if len(accepted) < 3:
@@ -133,6 +145,17 @@ def _by_itself(frame: Frame, settings: MasterSettings, seconds: float) -> FrameV
         if not settings.dark_current[0] <= current <= settings.dark_current[1]:
             return FrameVerdict(level, "level_out_of_range")
     return FrameVerdict(level)
+
+
+def _along_the_ramp(
+    verdicts: list[FrameVerdict], exposures_s: Sequence[float], times_s: Sequence[float], settings: MasterSettings
+) -> list[FrameVerdict]:
+    """Leave out the flats whose light does not follow the twilight."""
+    some = [i for i, verdict in enumerate(verdicts) if verdict.reason is None and exposures_s[i] > 0]
+    light = [verdicts[i].level / exposures_s[i] for i in some]
+    off = off_the_ramp(light, [times_s[i] for i in some], settings.ramp_tolerance)
+    left_out = {i for i, is_off in zip(some, off, strict=True) if is_off}
+    return [replace(v, reason="off_the_ramp") if i in left_out else v for i, v in enumerate(verdicts)]
 
 
 def _sample(image: np.ndarray) -> np.ndarray:

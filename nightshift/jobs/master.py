@@ -7,6 +7,7 @@ Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, `
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     with watch("judge_frames"):
         readable = [i for i, frame in enumerate(prepared) if frame is not None and verdicts[i].reason is None]
         seconds = [float(told["frames"][i].get("exposure_s") or 0.0) for i in readable]
-        judged = judge_frames([_chosen(prepared, i) for i in readable], settings, seconds)
+        opened = [_opened_s(told["frames"][i]) for i in readable]
+        judged = judge_frames([_chosen(prepared, i) for i in readable], settings, seconds, opened)
         for i, verdict in zip(readable, judged, strict=True):
             accepted_by_hand = told["frames"][i].get("overruled", False)
             verdicts[i] = replace(verdict, reason=None) if accepted_by_hand else verdict
@@ -56,6 +58,14 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         times = [float(told["frames"][i].get("exposure_s") or 0.0) for i in accepted]
         master = build_master([_chosen(prepared, i) for i in accepted], times, settings)
     return _finished(work, folder, kind, master, settings, result, watch)
+
+
+def _opened_s(entry: dict[str, Any]) -> float:
+    """Return when a frame's shutter opened, in seconds; NaN where the ledger does not know."""
+    if not entry.get("shutter_open"):
+        return float("nan")
+    opened = datetime.fromisoformat(str(entry["shutter_open"]))
+    return (opened if opened.tzinfo else opened.replace(tzinfo=UTC)).timestamp()
 
 
 def _chosen(prepared: list[Frame | None], index: int) -> Frame:

@@ -43,6 +43,7 @@ def master_settings(survey: Survey, kind: str, layout: Layout) -> MasterSettings
         gain=layout.gain,
         read_noise=layout.read_noise,
         dark_current=policy.dark_current,
+        ramp_tolerance=policy.flat_ramp_tolerance,
     )
 
 

@@ -214,6 +214,7 @@ class CalibrationPolicy(Table):
     at_least_frames: Annotated[int, Key(ge=1)] = 5
     quiet_s: Positive = 20.0  # a sequence of unknown length has ended when none came for so long
     flat_level_adu: tuple[float, float] = (1000.0, 50000.0)  # useful median levels, overscan subtracted
+    flat_ramp_tolerance: Annotated[float, Key(ge=0)] = 0.05  # by which twilight's light may go the wrong way
     dark_current: tuple[float, float] = (-0.5, 2.0)  # plausible median of a dark, electrons a second
     saturated_fraction: Fraction = 0.05
     unlike_fraction: Fraction = 0.05  # of pixels that differ by `unlike_sigma`

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FILTER_MISMATCH = "filter_mismatch"
     SATURATED = "saturated"
     LEVEL_OUT_OF_RANGE = "level_out_of_range"
+    OFF_THE_RAMP = "off_the_ramp"
     UNLIKE_ITS_FELLOWS = "unlike_its_fellows"
     UNLIKE_LAST_MASTER = "unlike_last_master"
     TOO_FEW_FRAMES = "too_few_frames"
@@ -111,6 +112,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.FILTER_MISMATCH: (_BAD, "The frame is in another filter than its set."),
     Reason.SATURATED: (_BAD, "Too many pixels are saturated."),
     Reason.LEVEL_OUT_OF_RANGE: (_BAD, "The level lies outside the range that is useful."),
+    Reason.OFF_THE_RAMP: (_BAD, "The flat's light does not follow the twilight's: clouds, a lamp, or a wrong time."),
     Reason.UNLIKE_ITS_FELLOWS: (_BAD, "The frame differs from the others of its set."),
     Reason.UNLIKE_LAST_MASTER: (_HUMAN, "The new master differs from the last good one."),
     Reason.TOO_FEW_FRAMES: (_BAD, "Too few good frames for a master."),

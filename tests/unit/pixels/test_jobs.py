@@ -278,10 +278,10 @@ def master(survey, tmp_path, kind, frames, extra=(), overruled=None, **changes):
             "exposure_id": path.stem,
             "filter": name,
             "exposure_s": 5.0,
-            "shutter_open": "2026-01-16T00:00:00",
+            "shutter_open": f"2026-01-16T00:{k:02d}:00+00:00",
             "overruled": path.name == overruled,
         }
-        for path, name in frames
+        for k, (path, name) in enumerate(frames)
     ]
     parameters = {"calibration_kind": kind, "detector": 1, "quadrant": 1, "filter": "r" if kind == "flat" else "",
                   "frames": listed, **changes}  # fmt: skip
@@ -308,6 +308,12 @@ def test_a_flat_of_another_filter_and_an_unreadable_one_are_named_and_left_out(s
     flat = read_frame(tmp_path / "unit" / "flat.fits")
     assert float(np.median(flat.image)) == pytest.approx(1.0)
     assert result.products[0].kind == "flat"
+
+
+def test_a_flat_that_a_cloud_dimmed_while_the_twilight_fell_is_named_and_left_out(survey, tmp_path):
+    frames = calibration_frames(tmp_path, [60000.0, 50000.0, 42000.0, 20000.0, 30000.0, 25000.0, 21000.0], ["r"] * 7)
+    result = master(survey, tmp_path, "flat", frames)
+    assert [row["reason"] for row in result.rows["frames"]] == [None] * 3 + ["off_the_ramp"] + [None] * 3
 
 
 def test_a_calibration_frame_that_a_person_accepted_is_in_the_master(survey, tmp_path):

@@ -109,3 +109,59 @@ def test_a_pixel_that_no_frame_has_is_dead():
     master = build_master(made, [0.0] * 8, BIAS)
     assert master.mask[7, 7] & MaskBit.DEAD
     assert np.isfinite(master.image).all()
+
+
+# --- twilight ------------------------------------------------------------------------------------------------
+
+EVENING = 12000 * np.exp(-np.arange(7) / 4)  # light of one second
+
+
+def twilight(light, *, every_s=60.0, **told):
+    """Judge flats of so much light a second, exposed so that the level stays useful, one a minute."""
+    seconds = [float(np.clip(15000 / rate, 1.0, 60.0)) for rate in light]
+    levels = [rate * s for rate, s in zip(light, seconds, strict=True)]
+    times = told.pop("times", [k * every_s for k in range(len(light))])
+    made = frames(levels, number=len(light), settings=FLAT)
+    return reasons(judge_frames(made, replace(FLAT, **told), seconds, times))
+
+
+@pytest.mark.parametrize("light", [EVENING, EVENING[::-1]], ids=["evening", "morning"])
+def test_flats_of_a_clear_twilight_are_all_taken_whatever_their_exposure_times(light):
+    assert twilight(light) == [None] * 7
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.7])
+@pytest.mark.parametrize("which", [1, 3, 5])
+def test_a_flat_through_a_cloud_or_with_a_lamp_on_is_off_the_ramp(which, factor):
+    light = EVENING.copy()
+    light[which] *= factor
+    assert twilight(light) == [None if k != which else "off_the_ramp" for k in range(7)]
+
+
+def test_a_cloud_over_two_flats_takes_both_and_not_those_after_it():
+    light = EVENING * np.array([1, 1, 1, 0.4, 0.45, 1, 1])
+    assert twilight(light) == [None] * 3 + ["off_the_ramp"] * 2 + [None] * 2
+
+
+def test_evening_and_morning_are_looked_at_apart():
+    light = np.concatenate([EVENING, EVENING[::-1]])
+    times = [60.0 * k for k in range(7)] + [40000.0 + 60 * k for k in range(7)]
+    assert twilight(light, times=times) == [None] * 14
+    light[9] *= 0.5
+    assert twilight(light, times=times) == [None] * 9 + ["off_the_ramp"] + [None] * 4
+
+
+def test_flats_of_a_lamp_that_wanders_are_on_no_ramp():
+    assert twilight(9000 * (1 + 0.04 * np.sin(np.arange(8) * 2.1))) == [None] * 8
+    assert twilight(9000 * np.array([1, 1, 0.6, 1, 1, 1.3, 1, 1])) == [None] * 8
+
+
+def test_too_few_flats_or_flats_of_unknown_time_show_no_ramp():
+    assert twilight([9000, 12000, 6000]) == [None] * 3
+    light = EVENING * np.array([1, 1, 1, 0.5, 1, 1, 1])
+    assert twilight(light, times=[float("nan")] * 7) == [None] * 7
+
+
+def test_a_survey_may_allow_its_twilight_to_waver():
+    light = EVENING * np.array([1, 1, 1, 0.6, 1, 1, 1])
+    assert twilight(light, ramp_tolerance=1.0) == [None] * 7
