@@ -306,6 +306,7 @@ def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measu
     return replace(measured, zero_point=zero_point, residuals=residuals).noting(
         zero_point=zero_point.value,
         zero_point_rms=zero_point.rms,
+        zero_point_uncertainty=zero_point.uncertainty,
         zero_point_stars=zero_point.stars,
         colour_term=zero_point.colour_term,
     )

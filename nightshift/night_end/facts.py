@@ -60,6 +60,7 @@ class NightFacts:
     masters: list[Row]
     kept_out: list[Row]  # calibration frames in no master, with their reason
     quality: list[Row]
+    warned: list[Row]  # measurements outside of their `warn` bounds, with how many quadrants
     rejected: list[Row]  # science units that did not end as processed
     flagged: list[Row]  # processed units with flags
     quarantine: list[Row]
@@ -132,6 +133,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         masters=masters,
         kept_out=_kept_out(ask("frames_of_night"), ask("calibration_uses")),
         quality=ask("image_quality_by_filter"),
+        warned=ask("quality_warnings"),
         rejected=[*(u for u in units if u["reason"]), *_unheld(outcome, units)],
         flagged=[u for u in units if u["flags"] and u["state"] == UnitState.PROCESSED],
         quarantine=quarantine,

@@ -88,6 +88,7 @@ def sections_of(facts: NightFacts) -> list[Section]:
     return [
         _exposures(facts),
         _quality(facts),
+        _detectors(facts),
         _alerts(facts),
         _movers(facts),
         _calibrations(facts),
@@ -122,6 +123,11 @@ def columns(*titles: str) -> tuple[Column, ...]:
 def number(value: float | None, digits: int = 2) -> str:
     """Return a measurement, or a dash where there is none."""
     return "—" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def percent(fraction: float | None) -> str:
+    """Return a share of pixels, or a dash where there is none."""
+    return "—" if fraction is None else f"{100 * fraction:.2g} %"
 
 
 def _level(value: float | None) -> str:
@@ -201,6 +207,31 @@ def _quality(facts: NightFacts) -> Section:
         ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
     )  # fmt: skip
     return Section("Image quality", titles, rows, "" if rows else "No image was measured.")
+
+
+def _detectors(facts: NightFacts) -> Section:
+    """What the sky's measurements leave open: the readout, the mask, and how well the stars were matched."""
+    rows = [
+        (
+            r["filter"], number(r["stars_matched"], 0), _both(r["pointing_offset_arcsec"], 1),
+            number(r["zero_point_zenith"]), number(r["colour_term"], 3), _both(r["read_noise_ratio"], 2),
+            _both(r["pattern_noise"], 3), percent(r["saturated_fraction"]), percent(r["masked_fraction"]),
+            number(r["cosmic_ray_pixels"], 0), str(r["with_trails"]),
+        )
+        for r in facts.quality
+    ]  # fmt: skip
+    titles = columns(
+        "Filter", ">Stars matched", ">Pointing off (arcsec)", ">Zero point above the air", ">Colour term",
+        ">Read noise / set", ">Pattern noise", ">Saturated", ">Masked", ">Cosmic-ray pixels", ">With a trail",
+    )  # fmt: skip
+    warned = ", ".join(f"{w['measurement'].replace('_', ' ')} ({w['units']})" for w in facts.warned)
+    note = f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
+    return Section("Stars and detectors", titles, rows, f"Median, or median and largest. {note}" if rows else "")
+
+
+def _both(values: Sequence[float | None] | None, digits: int) -> str:
+    """Return a median and the largest value."""
+    return " / ".join(number(value, digits) for value in values or [None] * 2)
 
 
 def _alerts(facts: NightFacts) -> Section:

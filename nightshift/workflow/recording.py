@@ -33,13 +33,15 @@ from nightshift.vocabulary import (
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
 
-__all__ = ["Outcome", "end_subject", "record"]
+__all__ = ["IMAGE_QUALITY", "Outcome", "end_subject", "record"]
 
 MOST_CANDIDATES = 999  # a candid has three digits for their number
-_QUALITY = (
+IMAGE_QUALITY = (  # measurements of an image that are columns of the ledger
     "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
     "astrometry_rms_arcsec", "pointing_offset_arcsec", "limiting_magnitude", "sources", "saturated_fraction",
-    "masked_fraction", "cosmic_ray_pixels", "corners_deg",
+    "masked_fraction", "cosmic_ray_pixels", "corners_deg", "same_value_fraction", "thousands_fraction",
+    "read_noise_ratio", "pattern_noise", "trails", "psf_stars", "zero_point_stars", "zero_point_uncertainty",
+    "zero_point_zenith", "colour_term",
 )  # fmt: skip
 
 
@@ -336,7 +338,7 @@ def record_science(workplace: Workplace, ending: Ending) -> None:
     )  # fmt: skip
     if not changed:
         return  # the night ended without it: the attempt keeps the result, the unit stays as it was declared
-    if any(name in ending.metrics for name in _QUALITY):
+    if any(name in ending.metrics for name in IMAGE_QUALITY):
         _put_image_quality(workplace, unit, ending.metrics, good=state is UnitState.PROCESSED)
     if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:
         _put_difference(workplace, ending)
@@ -348,7 +350,7 @@ def _put_image_quality(workplace: Workplace, unit: UnitKey, metrics: dict[str, A
         unit_key=str(unit), instrument=unit.instrument, exposure_id=unit.exposure_id, detector=unit.detector,
         quadrant=unit.quadrant, good=bool(metrics.get("good", good)),
         warnings=[str(warning) for warning in metrics.get("warnings", [])],
-        **{name: _flat(metrics.get(name)) for name in _QUALITY},
+        **{name: _flat(metrics.get(name)) for name in IMAGE_QUALITY},
     )  # fmt: skip
 
 

@@ -226,12 +226,32 @@ select e.filter, count(*) as units, count(*) filter (where not q.good) as bad,
     percentile_cont(0.5) within group (order by q.zero_point) as zero_point,
     percentile_cont(0.5) within group (order by q.zero_point_rms) as zero_point_rms,
     percentile_cont(array[0.1, 0.5, 0.9]) within group (order by q.limiting_magnitude) as limiting_magnitude,
-    percentile_cont(0.5) within group (order by q.astrometry_rms_arcsec) as astrometry_rms_arcsec
+    percentile_cont(0.5) within group (order by q.astrometry_rms_arcsec) as astrometry_rms_arcsec,
+    percentile_cont(0.5) within group (order by q.stars_matched) as stars_matched,
+    percentile_cont(0.5) within group (order by q.zero_point_zenith) as zero_point_zenith,
+    percentile_cont(0.5) within group (order by q.colour_term) as colour_term,
+    percentile_cont(array[0.5, 1.0]) within group (order by q.pointing_offset_arcsec) as pointing_offset_arcsec,
+    percentile_cont(array[0.5, 1.0]) within group (order by q.read_noise_ratio) as read_noise_ratio,
+    percentile_cont(array[0.5, 1.0]) within group (order by q.pattern_noise) as pattern_noise,
+    percentile_cont(0.5) within group (order by q.saturated_fraction) as saturated_fraction,
+    percentile_cont(0.5) within group (order by q.masked_fraction) as masked_fraction,
+    percentile_cont(0.5) within group (order by q.cosmic_ray_pixels) as cosmic_ray_pixels,
+    count(*) filter (where q.trails > 0) as with_trails
 from image_quality q
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
 group by e.filter order by e.filter;
+
+-- name: quality_warnings
+-- How many quadrants are outside of the `warn` bounds of each measurement, the commonest first.
+select split_part(w.warning, ' ', 1) as measurement, count(distinct q.unit_key) as units
+from image_quality q
+join units u using (unit_key)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+cross join unnest(q.warnings) as w (warning)
+where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+group by 1 order by 2 desc, 1;
 
 -- name: timeline
 -- One row a science exposure, in shutter order; the measurements are medians over its units.

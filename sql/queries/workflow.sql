@@ -266,11 +266,15 @@ where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state <>
 -- name: put_image_quality!
 insert into image_quality (unit_key, instrument, exposure_id, detector, quadrant, fwhm_px, elongation, background,
     background_rms, zero_point, zero_point_rms, stars_matched, astrometry_rms_arcsec, pointing_offset_arcsec,
-    limiting_magnitude, sources, saturated_fraction, masked_fraction, cosmic_ray_pixels, good, warnings, corners_deg)
+    limiting_magnitude, sources, saturated_fraction, masked_fraction, cosmic_ray_pixels, good, warnings, corners_deg,
+    same_value_fraction, thousands_fraction, read_noise_ratio, pattern_noise, trails, psf_stars, zero_point_stars,
+    zero_point_uncertainty, zero_point_zenith, colour_term)
 values (:unit_key, :instrument, :exposure_id, :detector, :quadrant, :fwhm_px, :elongation, :background,
     :background_rms, :zero_point, :zero_point_rms, :stars_matched, :astrometry_rms_arcsec, :pointing_offset_arcsec,
     :limiting_magnitude, :sources, :saturated_fraction, :masked_fraction, :cosmic_ray_pixels, :good,
-    :warnings::text[], :corners_deg::double precision[])
+    :warnings::text[], :corners_deg::double precision[], :same_value_fraction, :thousands_fraction,
+    :read_noise_ratio, :pattern_noise, :trails, :psf_stars, :zero_point_stars, :zero_point_uncertainty,
+    :zero_point_zenith, :colour_term)
 on conflict (unit_key) do update set
     fwhm_px = excluded.fwhm_px, elongation = excluded.elongation, background = excluded.background,
     background_rms = excluded.background_rms, zero_point = excluded.zero_point,
@@ -280,7 +284,11 @@ on conflict (unit_key) do update set
     limiting_magnitude = excluded.limiting_magnitude, sources = excluded.sources,
     saturated_fraction = excluded.saturated_fraction, masked_fraction = excluded.masked_fraction,
     cosmic_ray_pixels = excluded.cosmic_ray_pixels, good = excluded.good, warnings = excluded.warnings,
-    corners_deg = excluded.corners_deg;
+    corners_deg = excluded.corners_deg, same_value_fraction = excluded.same_value_fraction,
+    thousands_fraction = excluded.thousands_fraction, read_noise_ratio = excluded.read_noise_ratio,
+    pattern_noise = excluded.pattern_noise, trails = excluded.trails, psf_stars = excluded.psf_stars,
+    zero_point_stars = excluded.zero_point_stars, zero_point_uncertainty = excluded.zero_point_uncertainty,
+    zero_point_zenith = excluded.zero_point_zenith, colour_term = excluded.colour_term;
 
 -- References -------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.integration
 
 QUALITY = {
     "fwhm_px": 2.3, "elongation": 1.1, "background": 210.0, "zero_point": 24.7, "zero_point_rms": 0.02,
-    "limiting_magnitude": 20.6, "astrometry_rms_arcsec": 0.07, "good": True,
+    "limiting_magnitude": 20.6, "astrometry_rms_arcsec": 0.07, "good": True, "stars_matched": 412,
+    "read_noise_ratio": 1.02, "pattern_noise": 0.034, "zero_point_zenith": 23.21, "colour_term": -0.041,
+    "saturated_fraction": 0.00012, "trails": 1,
+    "warnings": ["pattern_noise 0.034 outside 0..0.03", "fwhm_px 2.3 outside 1..2"],
 }  # fmt: skip
 
 
@@ -73,6 +76,17 @@ def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(workplace, 
     assert sorted(shown) == sorted(pictures) and len(shown) == 3
     assert all(p.get_content()[:8] == b"\x89PNG\r\n\x1a\n" for p in pictures.values())
     assert "The stars are too wide." in page and "The stars are too wide." in text
+
+
+def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warned(workplace, filled):
+    write_report(workplace, NIGHT)
+    text = workplace.depot.report(NIGHT, "report.txt").read_text()
+    row = next(line for line in text.split("STARS AND DETECTORS")[1].splitlines() if "412" in line)
+    assert row.split() == [
+        "g", "412", "—", "/", "—", "23.21", "−0.041", "1.02", "/", "1.02", "0.034", "/", "0.034",
+        "0.012", "%", "—", "—", "2",
+    ]  # fmt: skip
+    assert "outside of the bounds that warn: fwhm px (2), pattern noise (2)." in " ".join(text.split())
 
 
 def test_a_second_send_changes_nothing(workplace, filled, sink):

@@ -16,7 +16,10 @@ from nightshift.workflow.due import due_runs, mark_requested
 from nightshift.workflow.keys import DAG_KINDS
 
 FRAMES_OF_A_SET = 2  # enough for a master here: each costs the test a file of a megabyte
-QUALITY = {"fwhm_px": 2.4, "elongation": 1.1, "zero_point": 26.0, "stars_matched": 90, "good": True}
+QUALITY = {
+    "fwhm_px": 2.4, "elongation": 1.1, "zero_point": 26.0, "stars_matched": 90, "pattern_noise": 0.02, "trails": 1,
+    "good": True,
+}  # fmt: skip
 
 
 class FakeRunner:

@@ -97,6 +97,7 @@ def test_results_become_states_products_and_measurements(night, exposure):
     assert used == {"raw", "bias", "dark", "flat", "catalogue"}
     quality = night.rows("image_quality")[0]
     assert (quality["fwhm_px"], quality["good"]) == (2.4, True)
+    assert (quality["pattern_noise"], quality["trails"], quality["colour_term"]) == (0.02, 1, None)
 
 
 def test_collecting_twice_changes_nothing(night, exposure):

@@ -25,6 +25,7 @@ from nightshift.jobs.translate import bounds_of
 from nightshift.settings import Survey, load_survey
 from nightshift.settings.models import Thresholds
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
+from nightshift.workflow.recording import IMAGE_QUALITY
 from reduction.frame import read_frame
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
@@ -120,6 +121,7 @@ def test_a_frame_with_a_catalogue_is_calibrated_and_measured(survey, night, tmp_
     with fits.open(tmp_path / "unit" / "calibrated.fits", checksum=True) as units:
         assert PsfModel.from_hdu(units["PSF"]).fwhm() == pytest.approx(result.metrics["fwhm_px"])
     json.dumps([result.metrics, result.rows], allow_nan=False)
+    assert set(result.metrics) - {"good", "warnings"} <= set(IMAGE_QUALITY), "measured, and lost to the ledger"
 
 
 def test_the_same_frame_twice_gives_the_same_bytes(survey, night, tmp_path):

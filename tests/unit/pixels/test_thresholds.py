@@ -9,10 +9,15 @@ from nightshift.jobs.science import REASONS_OF
 from nightshift.settings import SettingsError, load_survey
 from nightshift.settings.loader import config_folder
 from nightshift.settings.models import Measurement
+from nightshift.workflow.recording import IMAGE_QUALITY
 
 
 def test_every_measurement_that_may_be_bounded_has_its_reason_and_every_reason_its_measurement():
     assert get_args(Measurement) == tuple(REASONS_OF)
+
+
+def test_every_measurement_that_may_be_bounded_is_kept_in_the_ledger():
+    assert set(get_args(Measurement)) <= set(IMAGE_QUALITY)
 
 
 def test_a_mistyped_threshold_is_an_error_of_the_settings_that_says_where(tmp_path, monkeypatch):
