@@ -36,6 +36,11 @@ class CandidateSettings:
     # a star within so many FWHM whose flux is so many times larger leaves residuals of this size: (FWHM, times)
     crowd: tuple[float, int, float] = (16.0, 5, 2.0)  # within so many FWHM so many peaks: must stand out so far
     star_residuals: tuple[tuple[float, float], ...] = ((1.5, 100.0), (3.5, 300.0))
+    ridge: tuple[float, float] = (1.5, 0.25)  # on two sides so many sigma, and so much of the peak: a line of light
+
+
+_DIRECTIONS = 16
+_RIDGE_FWHM = np.arange(1.5, 5.01, 0.25)  # distances at which a ridge is looked for
 
 
 @dataclass(frozen=True)
@@ -160,13 +165,13 @@ def find_candidates(
         Sorted by (y, x).
     dropped : dict of str to int
         How many peaks were no candidates, by cause: ``bad_pixels``, ``edge``, ``dipole``, ``not_fitted``,
-        ``not_like_psf``, ``star_residual``, ``crowd``; and ``peaks``, their number before any cut.
+        ``not_like_psf``, ``ridge``, ``star_residual``, ``crowd``; and ``peaks``, their number before any cut.
     """
     settings = settings or CandidateSettings()
     rows, columns = difference.image.shape
     fwhm = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
     peaks = find_peaks(difference, settings.sigma)
-    causes = ("bad_pixels", "edge", "dipole", "not_fitted", "not_like_psf", "star_residual", "crowd")
+    causes = ("bad_pixels", "edge", "dipole", "not_fitted", "not_like_psf", "ridge", "star_residual", "crowd")
     dropped = {"peaks": len(peaks)} | dict.fromkeys(causes, 0)
     if len(peaks) > at_most:
         return [], dropped
@@ -259,6 +264,8 @@ class _Stage:
         width = shape.fwhm / self.fwhm
         if fit.chi_square > settings.chi_square or not settings.sharp < width < settings.wide:
             return "not_like_psf"
+        if self._is_on_ridge(fit.x, fit.y, sign, signal):
+            return "ridge"
         if self._is_star_residual(fit.x, fit.y, fit.flux):
             return "star_residual"
         record = self._record(fit, shape, signal, row, column, sign, n_bad)
@@ -272,6 +279,25 @@ class _Stage:
             bool(((distance < reach) & (stars.flux > times * flux)).any())
             for reach, times in self.settings.star_residuals
         )
+
+    def _is_on_ridge(self, x: float, y: float, sign: int, signal: float) -> bool:
+        """Tell whether a line of light leaves a place on two opposite sides: a trail, or the rim of a reflection.
+
+        Along each of sixteen directions the median of the score is taken, from beyond the PSF's own light on. A bent
+        line counts as well.
+        """
+        angles = np.arange(_DIRECTIONS) * 2 * math.pi / _DIRECTIONS
+        columns, rows = (
+            place + np.outer(turned, _RIDGE_FWHM) * self.fwhm
+            for place, turned in ((x, np.cos(angles)), (y, np.sin(angles)))
+        )
+        along = sign * ndimage.map_coordinates(self.difference.score, [rows, columns], order=1, mode="constant")
+        arms = np.median(along, axis=1)
+        opposite = np.roll(arms, _DIRECTIONS // 2)
+        opposite = np.max([np.roll(opposite, turn) for turn in (-1, 0, 1)], axis=0)
+        ridge = float(np.minimum(arms, opposite).max())
+        sigma, share = self.settings.ridge
+        return ridge > max(sigma, share * signal)
 
     def _light_peak(self, sign: int, row: int, column: int) -> tuple[int, int]:
         """Return row and column of the filtered difference's maximum within about a PSF's width."""

@@ -1,17 +1,21 @@
 """The difference of a science image and its reference, and the score that says where it holds a point source.
 
-The sharper of the two images is convolved to the other's PSF. The score is the difference filtered by its own PSF and
-divided by the noise that this filter lets through: of both images with their sources, and of what stars leave behind
-where the two do not quite agree. How much that is, is measured on the matched stars of this very image (the idea of
-the source and astrometric noise terms of Zackay, Ofek & Gal-Yam 2016, ApJ 830, 27).
+The sharper of the two images is convolved to the other's PSF, or both to a third as a proper difference asks for. The
+score is the difference filtered by its own PSF and divided by the noise that this filter lets through: of both images
+with their sources, and of what stars leave behind where the two do not quite agree. How much that is, is measured on
+the matched stars of this very image (the idea of the source and astrometric noise terms of Zackay, Ofek & Gal-Yam
+2016, ApJ 830, 27).
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 import numpy as np
 import sep
 from scipy import ndimage, signal
+from scipy.spatial import cKDTree
 
 from reduction.convolve import convolve, fill_bad
 from reduction.frame import Frame
@@ -19,6 +23,7 @@ from reduction.kernel import MatchingKernel, fit_kernel
 from reduction.mask import FATAL
 from reduction.matched_filter import MatchedFilter, make_filter
 from reduction.problems import Unusable
+from reduction.psf import build_psf
 from reduction.resample import resample
 from reduction.score import (
     MatchedStars,
@@ -30,6 +35,7 @@ from reduction.score import (
     robust_deviation,
     star_scatter,
 )
+from reduction.zogy import proper_parts
 
 __all__ = ["Difference", "DifferencePsf", "DifferenceSettings", "Psf", "make_difference"]
 
@@ -38,8 +44,13 @@ _CARRIED = 0.12  # share of the kernel's weight that bad pixels may have in a go
 
 @dataclass(frozen=True)
 class DifferenceSettings:
-    """Numbers of the difference that a survey may wish to change."""
+    """Numbers of the difference that a survey may wish to change.
 
+    `method` is how the images are subtracted: ``delta_basis``, a kernel fitted to the stars of both, or ``zogy``, the
+    proper difference of two images whose PSFs are known. Numbers of the kernel are for the former alone.
+    """
+
+    method: Literal["delta_basis", "zogy"] = "delta_basis"
     kernel_radius_px: int = 7
     kernel_order: int = 4
     background_order: int = 1
@@ -52,12 +63,23 @@ class DifferenceSettings:
     star_noise: bool = True  # False: the score knows nothing of what stars leave, as training wants it
 
 
+class VaryingKernel(Protocol):
+    """What an image was convolved with."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Of the image."""
+
+    def at(self, x: float, y: float) -> np.ndarray:
+        """Return the kernel of one position (0-based), of odd size."""
+
+
 @dataclass(frozen=True)
 class DifferencePsf:
     """PSF of the difference: the science image's, convolved where the science image was."""
 
     science: Psf
-    kernel: MatchingKernel | None  # None where the reference was convolved
+    kernel: VaryingKernel | None  # None where the science image was not convolved
 
     @property
     def radius(self) -> int:
@@ -108,9 +130,8 @@ class Difference:
     stars : MatchedStars
         Of both images.
     psf : DifferencePsf
-    kernel : MatchingKernel
     convolved : str
-        ``reference`` or ``science``.
+        ``reference``, ``science`` or ``both``.
     scatter : StarScatter
     noise_ratio : float
         Robust standard deviation of the filtered difference over the noise that both images' variances give it.
@@ -137,7 +158,6 @@ class Difference:
     matched: np.ndarray
     stars: MatchedStars
     psf: DifferencePsf
-    kernel: MatchingKernel
     convolved: str
     scatter: StarScatter
     noise_ratio: float
@@ -166,13 +186,30 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Subtracted:
-    """A difference before it is searched; the reference's variance is at the science image's flux scale."""
+    """A difference before it is searched.
+
+    Parameters
+    ----------
+    image, variance, bad, matched
+        As in `Difference`; `bad` without what the filter adds.
+    reference_variance : ndarray of float32
+        At the science image's flux scale.
+    kernels : (VaryingKernel or None, VaryingKernel or None)
+        What science image and reference were convolved with.
+    fitted : float
+        Parameters a star was fitted away by, over the number of stars.
+    notes : dict
+        For the difference's quality.
+    """
 
     image: np.ndarray
     variance: np.ndarray
     reference_variance: np.ndarray
     bad: np.ndarray
     matched: np.ndarray
+    kernels: tuple[VaryingKernel | None, VaryingKernel | None]
+    fitted: float
+    notes: dict[str, float]
 
 
 def make_difference(
@@ -214,24 +251,27 @@ def make_difference(
     coverage = float(1 - pair.bads[1].mean())
     if coverage < settings.at_least_coverage:
         raise Unusable("reference_unusable", f"the reference covers {coverage:.0%} of the image")
-    kernel = _kernel(pair, stars.chosen(), settings)
-    made = _subtract(pair, kernel)
+    subtract = _subtract_proper if settings.method == "zogy" else _subtract_fitted
+    made = subtract(pair, psf, stars, settings)
     if subtracted is not None:
         made = replace(made, image=np.where(made.bad, np.float32(0), subtracted))
-    difference_psf = DifferencePsf(psf, None if pair.forward else kernel)
-    scored = _score(pair, made, kernel, difference_psf, stars, settings)
+    difference_psf = DifferencePsf(psf, made.kernels[0])
+    scored = _score(pair, made, difference_psf, stars, settings)
     scored.quality["coverage"] = coverage
     return Difference(
         image=made.image, variance=made.variance,
         mask=science.mask | template.mask, bad=scored.bad, score=scored.score,
         filtered=scored.filtered, matched_filter=scored.matched_filter, template=template,
         matched=made.matched, stars=stars,
-        psf=difference_psf, kernel=kernel,
-        convolved="reference" if pair.forward else "science", scatter=scored.scatter,
+        psf=difference_psf, convolved=_convolved(made.kernels), scatter=scored.scatter,
         noise_ratio=scored.noise_ratio, deviation=scored.deviation, filtered_deviation=scored.filtered_deviation,
         pixel_noise_ratio=scored.pixel_noise_ratio, limiting_flux=scored.limiting_flux, coverage=coverage,
         quality=scored.quality,
     )  # fmt: skip
+
+
+def _convolved(kernels: tuple[VaryingKernel | None, VaryingKernel | None]) -> str:
+    return "reference" if kernels[0] is None else "science" if kernels[1] is None else "both"
 
 
 def _pair(science: Frame, template: Frame, fwhm: float, reference_fwhm: float) -> _Pair:
@@ -294,14 +334,15 @@ def _spread_stars(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], at_most:
     return np.lexsort((np.arange(len(x)), rank))[:at_most]
 
 
-def _carried(bad: np.ndarray, kernel: MatchingKernel) -> np.ndarray:
+def _carried(bad: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Return where bad pixels, or those beyond the edge, carry too much of the kernel's weight."""
-    weight = np.abs(kernel.components[0])
+    weight = np.abs(kernel)
     return convolve(bad, weight / weight.sum(), beyond=1.0) > _CARRIED
 
 
-def _subtract(pair: _Pair, kernel: MatchingKernel) -> _Subtracted:
-    """Return the difference at the science image's flux scale."""
+def _subtract_fitted(pair: _Pair, psf: Psf, stars: MatchedStars, settings: DifferenceSettings) -> _Subtracted:
+    """Return the difference at the science image's flux scale, by a kernel from the sharper image to the other."""
+    kernel = _kernel(pair, stars.chosen(), settings)
     unit = kernel.flux_ratio_map()
     image = kernel.background_map()
     if pair.forward:
@@ -315,13 +356,89 @@ def _subtract(pair: _Pair, kernel: MatchingKernel) -> _Subtracted:
         image -= pair.images[1]
         image /= unit
         reference_variance = pair.variances[1] / (unit * unit)
-    bad = pair.bads[0] | pair.bads[1] | _carried(pair.bads[1] if pair.forward else pair.bads[0], kernel)
+    bad = pair.bads[0] | pair.bads[1]
+    bad |= _carried(pair.bads[1] if pair.forward else pair.bads[0], kernel.components[0])
+    return _Subtracted(
+        *_levelled(pair, image, reference_variance, bad), bad, matched,
+        (None, kernel) if pair.forward else (kernel, None),
+        len(kernel.components) / max(int(kernel.stars.sum()), 1),
+        _noted(kernel, pair.shape),
+    )  # fmt: skip
+
+
+def _levelled(
+    pair: _Pair, image: np.ndarray, reference_variance: np.ndarray, bad: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return image, variance and the reference's variance, without a sky that is left, 0 where bad."""
     image -= _mesh(image, bad, max(pair.fwhm)).back(dtype=np.float32)
     image[bad] = 0
     reference_variance[bad] = 0
     variance = pair.variances[0] + reference_variance
     variance[bad] = 0
-    return _Subtracted(image, variance, reference_variance, bad, matched)
+    return image, variance, reference_variance
+
+
+def _subtract_proper(pair: _Pair, psf: Psf, stars: MatchedStars, settings: DifferenceSettings) -> _Subtracted:
+    """Return the proper difference at the science image's flux scale; the reference's PSF is that of its stars."""
+    chosen = stars.chosen()
+    places = np.column_stack([chosen.x, chosen.y])
+    first = _flux_ratios(pair.images, pair.bads, places, round(2 * max(pair.fwhm)))
+    if len(first) < settings.at_least_stars:
+        raise Unusable(
+            "too_few_stars",
+            f"of {len(places)} matched stars {len(first)} can be used to compare the images' fluxes, not "
+            f"{settings.at_least_stars}",
+        )
+    ratio = float(np.median(first))
+    reference_psf = _psf_of_reference(pair, psf, places, stars)
+    noise2 = tuple(float(np.median(v[::_THIN, ::_THIN][v[::_THIN, ::_THIN] > 0])) for v in pair.variances)
+    parts = proper_parts(pair.images, (psf, reference_psf), (noise2[0], ratio**2 * noise2[1]))
+    middle = (pair.shape[1] - 1) / 2, (pair.shape[0] - 1) / 2
+    bad = pair.bads[0] | pair.bads[1]
+    for own, kernel in zip(pair.bads, parts.kernels, strict=True):
+        bad |= _carried(own, kernel.at(*middle))
+    ratios = _flux_ratios(parts.images, (bad, bad), places, round(1.5 * max(pair.fwhm)))
+    if len(ratios) < settings.at_least_stars or not (flux_ratio := float(np.median(ratios))) > 0:
+        raise Unusable("difference_failed", "the images' fluxes do not come to a positive ratio")
+    matched = np.float32(flux_ratio) * parts.images[1]
+    levelled = _levelled(pair, parts.images[0] - matched, np.float32(flux_ratio**2) * pair.variances[1], bad)
+    notes = {"kernel_stars": len(ratios), "kernel_order": 0, "flux_ratio": flux_ratio, "background_offset": 0.0}
+    return _Subtracted(*levelled, bad, matched, parts.kernels, 0.0, notes)
+
+
+def _flux_ratios(
+    images: tuple[np.ndarray, np.ndarray], bads: tuple[np.ndarray, np.ndarray], places: np.ndarray, reach: int
+) -> np.ndarray:
+    """Return how much brighter each star is in the first image than in the second, by a line through its pixels."""
+    bad = bads[0] | bads[1]
+    found = []
+    for x, y in places:
+        row, column = round(float(y)), round(float(x))
+        cut = np.s_[max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
+        if bad[cut].shape != (2 * reach + 1, 2 * reach + 1) or bad[cut].any():
+            continue
+        first, second = (image[cut].astype(np.float64) for image in images)
+        second = second - second.mean()
+        slope = float((second * first).sum() / (second**2).sum()) if second.any() else 0.0
+        if slope > 0:
+            found.append(slope)
+    return np.array(found)
+
+
+def _psf_of_reference(pair: _Pair, psf: Psf, places: np.ndarray, stars: MatchedStars) -> Psf:
+    """Model the PSF of the reference as it is on the science image's grid, on stars that stand alone."""
+    near = cKDTree(np.column_stack([stars.x, stars.y])).query(places, k=2)[0][:, -1]
+    alone = places[near > 4 * max(pair.fwhm)] if len(stars.x) > 1 else places
+    model = build_psf(
+        pair.images[1], np.where(pair.bads[1], np.float32(1), pair.variances[1]), pair.bads[1],
+        *(alone if len(alone) >= _PSF_STARS else places).T, fwhm=pair.fwhm[1],
+    )  # fmt: skip
+    if model is None:
+        raise Unusable("too_few_stars", "none of the matched stars can stand for the PSF of the reference")
+    return replace(model, radius=psf.radius)
+
+
+_PSF_STARS = 8  # that stand alone; fewer, and all are taken
 
 
 def _mesh(image: np.ndarray, bad: np.ndarray, fwhm: float) -> sep.Background:
@@ -350,7 +467,6 @@ class _Scored:
 def _score(
     pair: _Pair,
     subtracted: _Subtracted,
-    kernel: MatchingKernel,
     psf: DifferencePsf,
     stars: MatchedStars,
     settings: DifferenceSettings,
@@ -359,7 +475,7 @@ def _score(
     image, variance, bad = subtracted.image, subtracted.variance, subtracted.bad
     if (~bad[::_THIN, ::_THIN]).sum() < 10:
         raise Unusable("reference_unusable", "hardly a pixel is good in both images")
-    matched_filter = _filter(pair, subtracted, kernel, psf)
+    matched_filter = _filter(pair, subtracted, psf)
     filtered = matched_filter.apply(image)
     seen = ~bad & (matched_filter.bad_share(bad) < 0.5)
     if seen.sum() < 100:
@@ -376,7 +492,7 @@ def _score(
     noise_ratio = robust_deviation(plain[quiet])
     quality = _check(plain, quiet, noise_ratio, settings)
     noise2 *= np.float32(noise_ratio**2)
-    scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, kernel)
+    scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, fitted=subtracted.fitted)
     if settings.star_noise:
         add_scatter_noise(noise2, model, scatter)
         add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
@@ -385,8 +501,13 @@ def _score(
     score[~seen] = 0
     # Reflections and the like are no noise that was foreseen: where the score scatters more, it counts less.
     score /= np.maximum(_mesh(score, ~seen, max(pair.fwhm)).rms(dtype=np.float32), np.float32(1))
-    rows, columns = pair.shape
-    quality |= _noted(kernel, scatter, ((columns - 1) / 2, (rows - 1) / 2))
+    quality |= {
+        **subtracted.notes,
+        "shift_x_px": scatter.shift_x_px,
+        "shift_y_px": scatter.shift_y_px,
+        "flux_scatter": scatter.flux,
+        "scatter_stars": scatter.stars,
+    }
     quality["masked"] = float(1 - seen.mean())
     return _Scored(
         score, filtered, matched_filter, ~seen, scatter, noise_ratio, robust_deviation(image[sample][quiet]),
@@ -405,35 +526,35 @@ def _sample(seen: np.ndarray) -> tuple[slice, slice]:
     return np.s_[::step, ::step]
 
 
-def _filter(pair: _Pair, subtracted: _Subtracted, kernel: MatchingKernel, psf: DifferencePsf) -> MatchedFilter:
+def _filter(pair: _Pair, subtracted: _Subtracted, psf: DifferencePsf) -> MatchedFilter:
     """Return the filter for the noise that both images have between their stars."""
     sample = _sample(subtracted.bad)
     good = ~subtracted.bad[sample]
     reference = float(np.median(subtracted.reference_variance[sample][good]))
     science = float(np.median(subtracted.variance[sample][good])) - reference
+    science_kernel, reference_kernel = (
+        None if kernel is None else _of_sum_one(kernel) for kernel in subtracted.kernels
+    )
+    noise2 = max(science, 1e-3 * reference), reference
+    return make_filter(psf.evaluate, (science_kernel, reference_kernel), pair.shape, psf.fwhm(), noise2)
 
-    def unit_kernel(x: float, y: float) -> np.ndarray:
+
+def _of_sum_one(kernel: VaryingKernel) -> Callable[[float, float], np.ndarray]:
+    def at(x: float, y: float) -> np.ndarray:
         local = kernel.at(x, y)
         return local / local.sum()
 
-    return make_filter(
-        psf.evaluate, unit_kernel, pair.shape, psf.fwhm(), (max(science, 1e-3 * reference), reference),
-        forward=pair.forward,
-    )  # fmt: skip
+    return at
 
 
-def _noted(kernel: MatchingKernel, scatter: StarScatter, middle: tuple[float, float]) -> dict[str, float]:
-    """Return what is kept of the kernel and the stars."""
+def _noted(kernel: MatchingKernel, shape: tuple[int, int]) -> dict[str, float]:
+    """Return what is kept of the kernel."""
     return {
         "kernel_stars": int(kernel.stars.sum()),
         "kernel_order": kernel.order,
         "kernel_chi_square": float(np.median(kernel.chi_square[kernel.stars])),
-        "flux_ratio": float(kernel.flux_ratio(*middle)),
+        "flux_ratio": float(kernel.flux_ratio((shape[1] - 1) / 2, (shape[0] - 1) / 2)),
         "background_offset": float(kernel.background[0]),
-        "shift_x_px": scatter.shift_x_px,
-        "shift_y_px": scatter.shift_y_px,
-        "flux_scatter": scatter.flux,
-        "scatter_stars": scatter.stars,
     }
 
 

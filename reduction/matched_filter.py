@@ -61,21 +61,25 @@ class MatchedFilter:
         return convolve_blocks(bad, squares / squares.sum(axis=(2, 3), keepdims=True), beyond=1.0)
 
 
+# Of a place (x, y): a stamp of sum 1; None for an image that was not convolved.
+Kernel = Callable[[float, float], np.ndarray] | None
+
+
 def make_filter(
     psf: Callable[[float, float], np.ndarray],
-    kernel: Callable[[float, float], np.ndarray],
+    kernels: tuple[Kernel, Kernel],
     shape: tuple[int, int],
     fwhm: float,
     noise2: tuple[float, float],
-    *,
-    forward: bool,
 ) -> MatchedFilter:
     """Work out the filter over the field.
 
     Parameters
     ----------
-    psf, kernel : callable
-        Of a place (x, y): the difference's PSF with sum 1, and the kernel with sum 1.
+    psf : callable
+        Of a place (x, y): the difference's PSF with sum 1.
+    kernels : (callable or None, callable or None)
+        The same for what science image and reference were convolved with.
     shape : (int, int)
         Of the image.
     fwhm : float
@@ -83,8 +87,6 @@ def make_filter(
     noise2 : (float, float)
         Variance of an empty pixel of the science image and of the reference, at one flux scale, before either was
         convolved.
-    forward : bool
-        Whether the reference was convolved, not the science image.
     """
     reach = max(3, math.ceil(_WIDTHS * fwhm))
     places = [np.linspace(0, size - 1, _NODES) for size in (shape[1], shape[0])]
@@ -93,7 +95,9 @@ def make_filter(
     share = np.empty((_NODES, _NODES))
     for j, y in enumerate(places[1]):
         for i, x in enumerate(places[0]):
-            stamps[j, i], noise[j, i], share[j, i] = _at_node(psf(x, y), kernel(x, y), reach, noise2, forward)
+            stamps[j, i], noise[j, i], share[j, i] = _at_node(
+                psf(x, y), [kernel and kernel(x, y) for kernel in kernels], reach, noise2
+            )
     weights = [_linear(np.asarray(c), nodes) for c, nodes in zip(block_centres(shape), places, strict=True)]
     over_field = [
         np.einsum("bj,ai,jixy->baxy", weights[1], weights[0], nodes, optimize=True).astype(np.float32)
@@ -111,16 +115,21 @@ def _linear(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 
 def _at_node(
-    psf: np.ndarray, kernel: np.ndarray, reach: int, noise2: tuple[float, float], forward: bool
+    psf: np.ndarray, kernels: list[np.ndarray | None], reach: int, noise2: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return the filter, the squared filter that the science image's noise passes, and the reference's share."""
-    of_psf, of_kernel = (fft.rfft2(_centred(stamp)) for stamp in (psf, kernel))
-    passed = np.abs(of_kernel) ** 2
-    power = noise2[0] + noise2[1] * passed if forward else noise2[0] * passed + noise2[1]
-    best = fft.irfft2(np.conj(of_psf) / power, s=(_SIDE, _SIDE)) * sum(noise2)
-    stamp = _cropped(best, reach)
-    convolved = _cropped(fft.irfft2(fft.rfft2(_centred(stamp)) * of_kernel, s=(_SIDE, _SIDE)), reach)
-    of_science, of_reference = (stamp, convolved) if forward else (convolved, stamp)
+    of_psf = fft.rfft2(_centred(psf))
+    of_kernels = [None if kernel is None else fft.rfft2(_centred(kernel)) for kernel in kernels]
+    power = sum(
+        noise * (1.0 if kernel is None else np.abs(kernel) ** 2)
+        for noise, kernel in zip(noise2, of_kernels, strict=True)
+    )
+    stamp = _cropped(fft.irfft2(np.conj(of_psf) / power, s=(_SIDE, _SIDE)) * sum(noise2), reach)
+    of_stamp = fft.rfft2(_centred(stamp))
+    of_science, of_reference = (
+        stamp if kernel is None else _cropped(fft.irfft2(of_stamp * kernel, s=(_SIDE, _SIDE)), reach)
+        for kernel in of_kernels
+    )
     return stamp, of_science**2, float((of_reference**2).sum() / (of_science**2).sum())
 
 

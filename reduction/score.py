@@ -11,8 +11,6 @@ from typing import Protocol
 import numba
 import numpy as np
 
-from reduction.kernel import MatchingKernel
-
 __all__ = [
     "MatchedStars",
     "Psf",
@@ -105,14 +103,15 @@ def star_scatter(
     bad: np.ndarray,
     psf: Psf,
     stars: MatchedStars,
-    kernel: MatchingKernel,
     *,
+    fitted: float = 0.0,
     at_most: int = 200,
 ) -> StarScatter:
     """Measure how stars scatter in flux, position and width in the difference, beyond their noise.
 
     Each star's stamp of the difference is fitted by its profile, the profile's two gradients and its Laplacian. The
-    profile is the PSF's: an image's own would bring its noise, which the difference has as well.
+    profile is the PSF's: an image's own would bring its noise, which the difference has as well. `fitted` is how many
+    parameters a star's scatter was fitted away by, over the number of those stars.
     """
     half = min(6, psf.radius - 1)
     crop = slice(psf.radius - half - 1, psf.radius + half + 2)
@@ -148,8 +147,7 @@ def star_scatter(
     value, error2 = np.array(values), np.array(errors)
     useful = error2[:, 1] < max(0.15**2, float(np.sort(error2[:, 1])[4]))
     # Stars that the kernel was fitted to had their scatter fitted away in part.
-    used = max(int(kernel.stars.sum()), 1)
-    boost = math.sqrt(1 / max(1 - len(kernel.components) / used, 0.3))
+    boost = math.sqrt(1 / max(1 - fitted, 0.3))
     flux_, shift_x, shift_y, width = (boost * _excess(value[useful, i], error2[useful, i]) for i in range(4))
     return StarScatter(shift_x, shift_y, flux_, width, int(useful.sum()))
 

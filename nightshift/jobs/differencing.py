@@ -41,6 +41,7 @@ __all__ = [
     "completeness_of_files",
     "difference_unit",
     "match_stars",
+    "survey_settings",
     "warm_up",
 ]
 
@@ -254,18 +255,26 @@ def _rejected(
 
 def _make(survey: Survey, calibrated: Frame, sources: Table, psf: Psf, reference: Frame, known: Table) -> Difference:
     """Match stars and subtract."""
-    settings = DifferenceSettings(
-        kernel_radius_px=survey.reduction.kernel_radius_px, kernel_order=survey.reduction.kernel_order
-    )
     stars = match_stars(calibrated, sources, known)
-    return make_difference(calibrated, psf, reference, float(reference.header["FWHM"]), stars, settings)
+    fwhm = float(reference.header["FWHM"])
+    return make_difference(calibrated, psf, reference, fwhm, stars, survey_settings(survey))
+
+
+def survey_settings(survey: Survey) -> DifferenceSettings:
+    """Return how a survey wants its images subtracted."""
+    numbers = survey.reduction
+    return DifferenceSettings(
+        method=numbers.difference_method,
+        kernel_radius_px=numbers.kernel_radius_px,
+        kernel_order=numbers.kernel_order,
+    )
 
 
 def match_stars(calibrated: Frame, sources: Table, known: Table) -> MatchedStars:
     """Return the sources of a frame that the reference has too.
 
-    A source of the reference that the frame's table lacks (saturated, or at its edge) is kept with the flux that the
-    reference gives it: light is left around it all the same.
+    A source of the reference that the frame's table lacks or has no flux of (saturated, or at its edge) is kept with
+    the flux that the reference gives it: light is left around it all the same.
     """
     assert calibrated.wcs is not None
     x, y = calibrated.wcs.all_world2pix(np.asarray(known["ra"]), np.asarray(known["dec"]), 0, quiet=True)
@@ -290,7 +299,9 @@ def match_stars(calibrated: Frame, sources: Table, known: Table) -> MatchedStars
         good = usable[found] & (own > 0)
         scale = float(np.median(own[good] / flux[found][good])) if good.any() else 1.0
         flux = flux * scale
-        flux[found] = np.maximum(own, 0)
+        # The fit to a saturated star may have failed, or given too little.
+        better = (own > 0) & (clean | (own > flux[found]))
+        flux[found[better]] = own[better]
     return MatchedStars(x, y, flux, usable)
 
 

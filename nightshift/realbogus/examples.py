@@ -21,7 +21,14 @@ __all__ = ["Examples", "draw_examples"]
 SIGMA = 4.0
 REAL_PX, BOGUS_PX = 2.0, 4.0  # nearer than the first to a true change, further than the second from any
 WITHOUT_CUTS = CandidateSettings(
-    sigma=SIGMA, dipole_ratio=1e3, chi_square=1e3, sharp=0.05, wide=50.0, crowd=(16.0, 10**9, 2.0), star_residuals=()
+    sigma=SIGMA,
+    dipole_ratio=1e3,
+    chi_square=1e3,
+    sharp=0.05,
+    wide=50.0,
+    crowd=(16.0, 10**9, 2.0),
+    star_residuals=(),
+    ridge=(1e3, 0.0),
 )
 
 

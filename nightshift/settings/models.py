@@ -330,6 +330,7 @@ class ReductionSettings(Table):
     match_radius_arcsec: Positive = 3.0
     pointing_error_arcsec: Positive = 60.0
     aperture_radius_px: Positive = 4.0
+    difference_method: Literal["delta_basis", "zogy"] = "delta_basis"  # the other is a second opinion
     kernel_radius_px: Annotated[int, Key(ge=1)] = 7
     kernel_order: Annotated[int, Key(ge=0)] = 4  # at most; fewer stars give a lower one
     difference_sigma: Positive = 5.0

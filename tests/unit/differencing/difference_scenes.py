@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from astropy.wcs import WCS
 
-from reduction.candidates import Candidate, Photometry, ReferenceSources, find_candidates
+from reduction.candidates import Candidate, CandidateSettings, Photometry, ReferenceSources, find_candidates
 from reduction.difference import Difference, DifferenceSettings, make_difference
 from reduction.frame import Frame
 from reduction.psf import PsfModel
@@ -34,12 +34,14 @@ class Scene:
             self.science, self.psf, self.reference, self.reference_psf.fwhm(), self.stars, settings
         )
 
-    def candidates(self, difference: Difference | None = None) -> list[Candidate]:
+    def candidates(
+        self, difference: Difference | None = None, settings: CandidateSettings | None = None
+    ) -> list[Candidate]:
         difference = difference or self.difference()
         ra, dec = self.science.wcs.all_pix2world(self.stars.x, self.stars.y, 0)
         same = np.full(len(ra), 0.1)
         sources = ReferenceSources(self.stars.x, self.stars.y, ra, dec, 20 + same, same, 10 * same)
-        return find_candidates(difference, Photometry(25.0, 0.02, 40, 30.0), sources)[0]
+        return find_candidates(difference, Photometry(25.0, 0.02, 40, 30.0), sources, settings)[0]
 
 
 def grid(shift: tuple[float, float] = (0.0, 0.0), turn: float = 0.0) -> WCS:

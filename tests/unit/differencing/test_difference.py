@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.alerts.schema import record_fields
+from reduction.candidates import CandidateSettings
 from reduction.cutouts import cut_out
 from reduction.mask import MaskBit
 from reduction.problems import Unusable
@@ -166,6 +167,36 @@ def test_a_star_that_moved_within_its_own_width_is_no_candidate():
     cut = np.s_[row - 8 : row + 9, column - 8 : column + 9]
     image[cut] = 0.7 * image[cut] + 0.3 * np.roll(image[cut], 1, axis=1)
     assert nearest(with_science(pair, image=image).candidates(), column, row, 6.0) is None
+
+
+def with_rim(pair, light):
+    """Return the scene with the bent rim of a reflection on its science image: so many electrons in a pixel."""
+    rows, columns = np.indices(SHAPE)
+    rim = light * np.exp(-0.5 * ((np.hypot(columns - 128, rows + 150) - 290) / 1.5) ** 2)
+    return with_science(pair, image=pair.science.image + rim.astype(np.float32))
+
+
+def test_the_rim_of_a_reflection_is_no_row_of_candidates():
+    bare = replace(CandidateSettings(), ridge=(1e3, 0.0))
+    without, kept = 0, 0
+    for light in (20, 25, 30, 40):
+        pair = with_rim(scene(new=0, seed=17), light)
+        difference = pair.difference()
+        kept += len(pair.candidates(difference))
+        without += len(pair.candidates(difference, bare))
+    assert without >= 6
+    assert kept <= without / 3
+
+
+def test_a_new_source_that_outshines_the_rim_it_lies_on_is_found():
+    pair = scene(seed=18)
+    distance = np.abs(np.hypot(pair.new_x - 128, pair.new_y + 150) - 290)
+    x, y = pair.new_x[distance.argmin()], pair.new_y[distance.argmin()]
+    off = np.hypot(x - 128, y + 150) - 290
+    rows, columns = np.indices(SHAPE)
+    rim = 30 * np.exp(-0.5 * ((np.hypot(columns - 128, rows + 150) - 290 - off) / 1.5) ** 2)
+    crossed = with_science(pair, image=pair.science.image + rim.astype(np.float32))
+    assert nearest(crossed.candidates(), x, y) is not None
 
 
 def test_a_record_has_the_alert_formats_names_and_plain_values():

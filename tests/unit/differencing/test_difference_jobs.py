@@ -22,12 +22,14 @@ from nightshift.inspect.gather import from_folder
 from nightshift.inspect.page import page_of
 from nightshift.jobs import difference, moving_objects, reference
 from nightshift.jobs.contract import Input, UnitWork, write_result
+from nightshift.jobs.differencing import match_stars
 from nightshift.jobs.translate import compression_of
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
 from reduction.compression import NO_COMPRESSION
 from reduction.cutouts import read_cutouts
 from reduction.frame import read_frame, write_frame
+from reduction.sources import SourceFlag
 
 UNIT = "democam/20260115030000/d01/q1/processed/live"
 HEADER = {"EXPTIME": 30.0, "MAGZP": 25.0, "MAGZPRMS": 0.02, "MAGZPNUM": 50, "FILTER": "r"}
@@ -324,3 +326,15 @@ def test_a_difference_is_the_same_with_the_frame_or_after_it(tmp_path, survey):
     assert at_once.rows == later.rows
     assert [p.sha256 for p in at_once.products[2:]] == [p.sha256 for p in later.products]
     assert {i.role for i in at_once.products[2].inputs} == {i.role for i in later.products[0].inputs}
+
+
+def test_a_saturated_star_that_could_not_be_fitted_is_as_bright_as_the_reference_says():
+    pair = scene()
+    inside = (pair.stars.x > 5) & (pair.stars.y > 5) & (pair.stars.x < 250) & (pair.stars.y < 250)
+    x, y, flux = pair.stars.x[inside], pair.stars.y[inside], pair.stars.flux[inside]
+    known, own = (table_of(x, y, f, pair.science.wcs) for f in (1.2 * flux, flux))
+    star = int(np.argmax(flux))
+    own["flux"][star], own["flags"][star] = 0.0, int(SourceFlag.SATURATED | SourceFlag.NOT_FITTED)
+    matched = match_stars(pair.science, own, known)
+    assert matched.flux[star] == pytest.approx(flux[star])
+    assert not matched.usable[star]
