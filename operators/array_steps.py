@@ -170,11 +170,14 @@ def _print_logs(runner: Any, problems: Iterable[Any]) -> None:
 
 def reap_arrays() -> str:
     """Compare what lives on the cluster with the ledger and with Airflow's runs, and put right what differs."""
+    from nightshift.guard import storage_trouble
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.reaper import reap
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:
+        if trouble := storage_trouble(workplace):
+            return f"waits: {'; '.join(trouble)}"  # what cannot be read now is not lost
         actions = reap(workplace, runner_from_environment(), how_runs_stand)
     for action in actions:
         log.warning("%s", action)

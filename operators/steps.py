@@ -310,6 +310,7 @@ def why_night_may_close(night: date) -> str | None:
 def settle_night(night: str) -> str:
     """Post what is released, take in what has a result, and give up what has none and the deadline allows."""
     from nightshift.alerts.turns import release_all_in_turn
+    from nightshift.guard import wait_for_storage
     from nightshift.night_end.close import fail_stragglers, in_flight
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import give_up
@@ -318,6 +319,7 @@ def settle_night(night: str) -> str:
     day = date.fromisoformat(night)
     with open_workplace() as workplace:
         given_up = 0
+        wait_for_storage(workplace)  # what cannot be read now is not lost
         if in_flight(workplace, day):
             give_up(workplace, runner_from_environment(), workplace.survey.site.name, day)
             given_up = fail_stragglers(workplace, day)

@@ -19,6 +19,7 @@ import numpy as np
 import psycopg2
 import pytest
 from astropy.io import fits
+from hypothesis import settings
 
 from nightshift.cluster import Cluster, ClusterPlan, missing_programs
 from nightshift.depot import Depot
@@ -29,6 +30,10 @@ from nightshift.workplace import Workplace
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+# an example may take as long as it takes: how fast the machine is today is no promise of the system
+settings.register_profile("nightshift", deadline=None)
+settings.load_profile("nightshift")
 
 MIDNIGHT = datetime(2026, 1, 16, 8, tzinfo=UTC)  # local midnight at the demo site, night 2026-01-15
 TEMPLATE = "nightshift_template"

@@ -4,9 +4,7 @@ A message is sent at least once: where a broker's answer was lost it is sent aga
 same key, and consumers drop repeats by ``candid``.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +15,7 @@ from nightshift.alerts.address import broker_life, brokers_from_environment
 from nightshift.alerts.tars import Member, read_member
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger import Ledger
+from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
 
@@ -24,7 +23,6 @@ __all__ = ["PostSummary", "post"]
 
 Row = dict[str, Any]
 BATCH = 500
-LOCK_POLL_S = 0.2
 CONNECT_S = 0.1
 BEGINNING = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_candid": -1, "after_topic": ""}
 
@@ -82,25 +80,29 @@ def post(
         How long a message may take, in real seconds.
     """
     summary = PostSummary()
-    with _alone(workplace.ledger, lock_wait_s) as mine:
-        if not mine:
-            summary.busy = True
-            return summary
-        life = None if brokers else _queue_what_was_forgotten(workplace)
-        first = workplace.ledger.rows("alerts", "queued", **BEGINNING, most=BATCH)
-        if not first:
-            return summary
-        try:
-            producer = _producer(brokers or brokers_from_environment(), delivery_s)
-        except (KafkaException, Retry) as error:
-            _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary, life)
-            return summary
-        for rows in _batches(workplace.ledger, first):
-            batch = _send(workplace, producer, rows, delivery_s)
-            _record(workplace, batch, summary, life)
-            if batch.refused and not batch.delivered:
-                break
+    try:
+        with alone(workplace.ledger, Deed.POST, wait_s=lock_wait_s):
+            _post_all(workplace, summary, brokers, delivery_s)
+    except Busy:
+        summary.busy = True
     return summary
+
+
+def _post_all(workplace: Workplace, summary: PostSummary, brokers: str | None, delivery_s: float) -> None:
+    life = None if brokers else _queue_what_was_forgotten(workplace)
+    first = workplace.ledger.rows("alerts", "queued", **BEGINNING, most=BATCH)
+    if not first:
+        return
+    try:
+        producer = _producer(brokers or brokers_from_environment(), delivery_s)
+    except (KafkaException, Retry) as error:
+        _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary, life)
+        return
+    for rows in _batches(workplace.ledger, first):
+        batch = _send(workplace, producer, rows, delivery_s)
+        _record(workplace, batch, summary, life)
+        if batch.refused and not batch.delivered:
+            break
 
 
 def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
@@ -122,21 +124,6 @@ def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
             night_time=workplace.clock.now(), alerts=forgotten,
         )  # fmt: skip
     return life
-
-
-@contextmanager
-def _alone(ledger: Ledger, wait_s: float) -> Iterator[bool]:
-    """Hold the posters' lock; say False where another held it for too long."""
-    deadline = time.monotonic() + wait_s
-    while not ledger.value("alerts", "try_lock_posting"):
-        if time.monotonic() >= deadline:
-            yield False
-            return
-        time.sleep(LOCK_POLL_S)
-    try:
-        yield True
-    finally:
-        ledger.row("alerts", "unlock_posting")
 
 
 def _producer(brokers: str, delivery_s: float) -> Producer:

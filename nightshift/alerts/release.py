@@ -7,7 +7,6 @@ left as it is, whatever the ledger has learned since.
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from nightshift.alerts.tars import Member, read_stamps, write_tar
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.keys import ExposureKey
 from nightshift.ledger import Ledger
+from nightshift.ledger.locks import Deed, alone
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workplace import Workplace
@@ -87,19 +87,9 @@ def release(workplace: Workplace, unit_keys: Iterable[str]) -> ReleaseSummary:
         exposures[ExposureKey(search.instrument, search.exposure_id), search.campaign][unit_key] = search
     total = ReleaseSummary()
     for (exposure, _), searches in sorted(exposures.items()):
-        with _alone(workplace.ledger, exposure):
+        with alone(workplace.ledger, Deed.RELEASE, exposure):
             total += _release_exposure(workplace, exposure, searches)
     return total
-
-
-@contextmanager
-def _alone(ledger: Ledger, exposure: ExposureKey) -> Iterator[None]:
-    """Let nobody else release alerts of the same exposure meanwhile."""
-    ledger.row("alerts", "lock_exposure", exposure=str(exposure))
-    try:
-        yield
-    finally:
-        ledger.row("alerts", "unlock_exposure", exposure=str(exposure))
 
 
 def _release_exposure(workplace: Workplace, exposure: ExposureKey, searches: dict[str, Search]) -> ReleaseSummary:

@@ -16,13 +16,11 @@ Frames that come after their turn (a late transfer) take the next one. Fields do
 overlap, an object in both is named by whichever came first.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from nightshift.alerts.release import release
 from nightshift.errors import NightshiftError, Retry
-from nightshift.ledger import Ledger
+from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.nights import night_of
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
@@ -50,6 +48,8 @@ def release_all_in_turn(workplace: Workplace, *, at_once: bool = False) -> int:
         except NightshiftError as error:
             if at_once and isinstance(error, Retry):
                 raise  # there is no later look: who asked tries again
+            if isinstance(error, Busy):
+                continue  # whoever is at it releases these too, or the next look does
             _say_not_released(workplace, "/".join(map(str, field.values())), error)
     return released
 
@@ -61,7 +61,7 @@ def release_in_turn(
     if field is None:
         return 0  # no field, no reference, no difference
     released = 0
-    with _alone(workplace.ledger, f"{instrument}/{field}/{campaign}"):
+    with alone(workplace.ledger, Deed.TURNS, f"{instrument}/{field}/{campaign}"):
         while rows := _next_turn(workplace, instrument, field, campaign):
             patience_s = 0.0 if at_once else workplace.survey.alerts.turn_wait_s
             late = min(row["waited_s"] for row in rows) > patience_s
@@ -74,16 +74,6 @@ def release_in_turn(
             workplace.ledger.run("alerts", "set_released", unit_keys=unit_keys, campaign=campaign)
             released += len(rows)
     return released
-
-
-@contextmanager
-def _alone(ledger: Ledger, field_of: str) -> Iterator[None]:
-    """Let nobody else release alerts of the same field meanwhile."""
-    ledger.row("alerts", "lock_field", field_of=field_of)
-    try:
-        yield
-    finally:
-        ledger.row("alerts", "unlock_field", field_of=field_of)
 
 
 def _next_turn(workplace: Workplace, instrument: str, field: int, campaign: str) -> list[Row]:

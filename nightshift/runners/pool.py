@@ -76,8 +76,8 @@ class Worker:
 
     @property
     def free(self) -> bool:
-        """Whether it waits for a task."""
-        return self.ready and self.task is None
+        """Whether it waits for a task and lives: the death of one may not have been heard of yet."""
+        return self.ready and self.task is None and self.process.is_alive()
 
 
 class Pool:

@@ -1,13 +1,13 @@
 """Results into the ledger: whatever of a job's arrays has ended, one transaction a unit."""
 
-import contextlib
+import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nightshift.errors import Retry
+from nightshift.errors import NightshiftError
 from nightshift.jobs.contract import read_job_file
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, JobKind, Reason
@@ -18,6 +18,9 @@ from nightshift.workflow.verdicts import Answer, ask, outcome_of
 from nightshift.workplace import Workplace
 
 __all__ = ["CollectSummary", "Problem", "settle", "subject_of_job", "take_in"]
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -147,5 +150,7 @@ def _cancel_what_lives(runner: Runner, attempts: Iterable[Mapping[str, Any]], an
     """Stop arrays whose tasks were given up while they live: their output would not be believed any more."""
     live = {row["name"] for row in attempts if (report := answer.of(row)) and not report.state.ended}
     for name in sorted(live):
-        with contextlib.suppress(Retry):
+        try:
             runner.cancel(name)
+        except NightshiftError as error:  # the reaper finds it, and tries again
+            log.warning("%s lives, was given up and cannot be cancelled now: %s", name, error)

@@ -1,6 +1,9 @@
 """What is done once quadrants of an exposure are in: the alerts of its field that have their turn are released."""
 
+from contextlib import suppress
+
 from nightshift.alerts.turns import release_in_turn
+from nightshift.ledger.locks import Busy
 from nightshift.vocabulary import JobKind
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
@@ -19,5 +22,7 @@ def gather(workplace: Workplace, subject: Subject) -> None:
     exposure = workplace.ledger.row(
         "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
-    if exposure is not None:
+    if exposure is None:
+        return
+    with suppress(Busy):  # whoever is at it releases these too, or the watch does
         release_in_turn(workplace, exposure["instrument"], exposure["field"], subject.campaign)

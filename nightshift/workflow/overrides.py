@@ -14,6 +14,7 @@ from nightshift.errors import BadInput, NeedsOperator
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.register import examine, register
 from nightshift.keys import FrameKey
+from nightshift.ledger.locks import Deed, alone
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 from nightshift.workplace import Workplace
 
@@ -74,7 +75,9 @@ def read_disposal(asked: Mapping[str, Any]) -> Disposal:
     return Disposal(thing, Verdict(asked["verdict"]), explanation)
 
 
-def dispose(workplace: Workplace, request: Disposal, *, operator: str, request_id: str = "") -> str:
+def dispose(
+    workplace: Workplace, request: Disposal, *, operator: str, request_id: str = "", account: str = ""
+) -> str:
     """Accept or reject a frame, a unit or a file in quarantine, and return in words what follows.
 
     Parameters
@@ -83,15 +86,25 @@ def dispose(workplace: Workplace, request: Disposal, *, operator: str, request_i
         Who says so.
     request_id : str
         Names this request: asking again with the same changes nothing.
+    account : str
+        Of the machine, where it was asked for by command and the name is only said; kept in the audit.
 
     Raises
     ------
     BadInput
         If the ledger knows no such thing, or it cannot be accepted; the message says why and what to do.
+    nightshift.errors.Retry
+        If alerts have been on their way out for too long to wait: ask again.
     """
-    ledger, action = workplace.ledger, f"{request.verdict}_frame"
     if not operator.strip():
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are: an override has a name")
+    # what is on its way to the broker cannot be withheld: it is sent first, and what was not is withheld then
+    with alone(workplace.ledger, Deed.POST):
+        return _dispose(workplace, request, operator, request_id, account)
+
+
+def _dispose(workplace: Workplace, request: Disposal, operator: str, request_id: str, account: str) -> str:
+    ledger, action = workplace.ledger, f"{request.verdict}_frame"
     with ledger.transaction():
         ledger.rows("overrides", "lock_disposal", subject=request.thing)
         known = ledger.row("overrides", "request_known", action=action, request_id=request_id) if request_id else None
@@ -103,6 +116,7 @@ def dispose(workplace: Workplace, request: Disposal, *, operator: str, request_i
             subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator,
         )  # fmt: skip
         detail = {"explanation": request.explanation, "asked": request.thing, "text": text, "request_id": request_id}
+        detail |= {"account": account} if account else {}
         ledger.run("overrides", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
         ledger.event(
             EventLevel.INFO, f"operator_{request.verdict}s", f"{operator} {request.verdict}s it: "

@@ -118,6 +118,8 @@ def record(
         try:
             products = _keep_products(workplace, subject, attempt, job, work, outcome)
         except Retry as error:
+            if error.reason is Reason.STORAGE_UNAVAILABLE:
+                raise  # says nothing of the attempt: it is looked at again
             outcome = Outcome(
                 AttemptState.FAILED, reason=error.reason, error_class=ErrorClass.RETRY, detail=str(error),
                 restarts=outcome.restarts, host=outcome.host,
@@ -246,14 +248,19 @@ def _place(folder: Path, home: Path, product: Product) -> Path:
         source = target
     try:
         found = (sha256_of(source), source.stat().st_size)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise Retry(Reason.RESULT_INVALID, f"product {product.name} of the result is not there: {error}") from error
+    except OSError as error:
+        raise Retry(Reason.STORAGE_UNAVAILABLE, f"{source} does not read: {error}") from error
     if found != (product.sha256, product.bytes):
         raise Retry(Reason.RESULT_INVALID, f"product {product.name} is not what its result says: {found}")
     if source != target:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        source.replace(target)
-        sync_folder(target.parent)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+            sync_folder(target.parent)
+        except OSError as error:
+            raise Retry(Reason.STORAGE_UNAVAILABLE, f"{source} cannot be moved to {home}: {error}") from error
     return target
 
 

@@ -3,18 +3,6 @@
 -- name: lock_association
 select pg_advisory_xact_lock(hashtext('nightshift.association'));
 
--- name: lock_exposure
-select pg_advisory_lock(hashtext('nightshift.release'), hashtext(:exposure));
-
--- name: unlock_exposure
-select pg_advisory_unlock(hashtext('nightshift.release'), hashtext(:exposure));
-
--- name: try_lock_posting
-select pg_try_advisory_lock(hashtext('nightshift.post')) as taken;
-
--- name: unlock_posting
-select pg_advisory_unlock(hashtext('nightshift.post'));
-
 -- name: objects_of
 select candid, object_id from candidates where candid = any(:candids::bigint[]) and object_id is not null
 union
@@ -49,12 +37,6 @@ update candidates c
 set object_id = n.object_id
 from unnest(:candids::bigint[], :times::timestamptz[], :names::text[]) as n (candid, shutter_open, object_id)
 where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is null;
-
--- name: lock_field
-select pg_advisory_lock(hashtext('nightshift.turns'), hashtext(:field_of));
-
--- name: unlock_field
-select pg_advisory_unlock(hashtext('nightshift.turns'), hashtext(:field_of));
 
 -- name: fields_awaiting_turns
 -- Where something waits for its turn.

@@ -12,3 +12,10 @@ values (:level::event_level, :kind, :message, :subject, :night_time, :detail);
 -- name: events_since
 select event_id, at, night_time, level, kind, subject, message, detail
 from events where event_id > :event_id order by event_id limit :most;
+
+-- name: try_lock
+-- Held by the connection, beyond any transaction.
+select pg_try_advisory_lock(hashtext('nightshift.' || :deed), hashtext(:of)) as taken;
+
+-- name: unlock
+select pg_advisory_unlock(hashtext('nightshift.' || :deed), hashtext(:of));

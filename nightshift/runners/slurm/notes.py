@@ -8,6 +8,7 @@ writes it, so that a submit that was cut off is taken up by whoever comes next.
 import fcntl
 import hashlib
 import json
+import logging
 import re
 import shutil
 import time
@@ -21,9 +22,10 @@ from nightshift.files import write_json
 from nightshift.runners.base import ArrayRequest, TaskReport
 from nightshift.vocabulary import JobState, Reason
 
-__all__ = ["Note", "Notes", "key_of"]
+__all__ = ["Damaged", "Note", "Notes", "key_of"]
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]{0,179}")
+log = logging.getLogger(__name__)
 NOTE, ABSENT, ENDED = "array.json", "absent.json", "ended.json"
 
 
@@ -37,6 +39,10 @@ def key_of(name: str) -> str:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:16]
     return f"a_{re.sub(r'[^A-Za-z0-9_.=+@-]', '_', name)[:150]}.{digest}"
+
+
+class Damaged(Retry):
+    """What was written down of an array cannot be understood: nothing is known of it, and it may live."""
 
 
 @dataclass(frozen=True)
@@ -117,18 +123,30 @@ class Notes:
             ) from error
 
     def get(self, name: str) -> Note | None:
-        """Return what is known of an array, or None."""
+        """Return what is known of an array, or None.
+
+        Raises
+        ------
+        Damaged
+            If it does not say: look at the folder that the message names.
+        """
         return self._read(self.folder(name))
 
     def all(self) -> list[Note]:
-        """Return what is known of every array."""
+        """Return what is known of every array, but for damaged notes: a line in the log says so."""
         try:
             folders = sorted(path for path in (self.root / "arrays").iterdir() if path.is_dir())
         except FileNotFoundError:
             return []
         except OSError as error:
             raise Retry(Reason.STORAGE_UNAVAILABLE, f"{self.root} does not read: {error}") from error
-        return [note for note in map(self._read, folders) if note is not None]
+        notes = []
+        for folder in folders:
+            try:
+                notes.append(self._read(folder))
+            except Damaged as error:
+                log.error("%s", error)
+        return [note for note in notes if note is not None]
 
     @staticmethod
     def _read(folder: Path) -> Note | None:
@@ -136,8 +154,14 @@ class Notes:
             return Note(**json.loads((folder / NOTE).read_text()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
             raise Retry(Reason.STORAGE_UNAVAILABLE, f"{folder / NOTE} does not read: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise Damaged(
+                Reason.STORAGE_UNAVAILABLE,
+                f"{folder / NOTE} is damaged ({error}): look for jobs named {folder.name} on the cluster, cancel "
+                "them, and remove that folder",
+            ) from error
 
     def begin(self, request: ArrayRequest, *, requeue: bool) -> Note:
         """Write down that an array is going to be submitted."""

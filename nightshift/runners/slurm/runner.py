@@ -13,7 +13,7 @@ from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners.base import ArrayRequest, Capacity, TaskReport
 from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.nodes import NodeFailures
-from nightshift.runners.slurm.notes import Note, Notes
+from nightshift.runners.slurm.notes import Damaged, Note, Notes
 from nightshift.runners.slurm.states import SlurmState
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, NoAccounting, Order, Queued, Transport
 from nightshift.runners.slurm.verdict import Grace, Sources, judge, needs_accounting
@@ -29,6 +29,7 @@ FOUND_WITHIN_S = 20.0  # a submit whose answer was lost shows up, or the control
 SETTLED_S = 2.0  # between two answers of the controller that agree
 CANCELLED_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.5
+MOST_TASKS = 1001  # of an array, as SLURM has it by default
 KEEP_S = 2 * 86400.0
 HIGHEST = 50_000  # priority that becomes `--nice=0`: none by rule is as high (nightshift/workflow/priorities.py)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -196,12 +197,13 @@ class SlurmRunner:
 
     def states(self, names: frozenset[str] | None = None) -> dict[str, list[TaskReport]]:
         """Return the tasks of all live and lately ended arrays (or of those named), by array name."""
+        answer: dict[str, list[TaskReport]] = {}
         if names is None:
             self.notes.forget(KEEP_S)
             notes = self.notes.all()
         else:
-            notes = [note for note in map(self.notes.get, sorted(names)) if note is not None]
-        answer = {note.name: reports for note in notes if (reports := self._ended(note)) is not None}
+            notes, answer = self._legible(names)
+        answer |= {note.name: reports for note in notes if (reports := self._ended(note)) is not None}
         open_notes = [note for note in notes if note.name not in answer]
         if not open_notes:
             return answer
@@ -212,6 +214,19 @@ class SlurmRunner:
             if reports := self._reports(note, queue, starts):
                 answer[note.name] = reports
         return answer
+
+    def _legible(self, names: frozenset[str]) -> tuple[list[Note], dict[str, list[TaskReport]]]:
+        """Return the notes of some arrays, and for those that are damaged an answer that says nothing."""
+        notes: list[Note] = []
+        unknown: dict[str, list[TaskReport]] = {}
+        for name in sorted(names):
+            try:
+                notes += filter(None, [self.notes.get(name)])
+            except Damaged as error:
+                unknown[name] = [
+                    TaskReport(name, index, JobState.UNKNOWN, detail=str(error)) for index in range(MOST_TASKS)
+                ]
+        return notes, unknown
 
     def _ended(self, note: Note) -> list[TaskReport] | None:
         reports = self.notes.ended(note)

@@ -17,6 +17,7 @@ from nightshift.alerts.consumer import consume
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
 from nightshift.ledger import open_ledger
+from nightshift.ledger.locks import Deed, alone
 from nightshift.workplace import Workplace
 
 pytestmark = pytest.mark.integration
@@ -202,8 +203,8 @@ def test_two_posters_at_once_do_not_interleave(small_night, workplace, ledger_ur
 def test_a_poster_that_does_not_get_the_lock_says_so_and_sends_nothing(small_night, workplace, ledger_url, brokers):
     released(small_night, workplace)
     with open_ledger(ledger_url) as other:
-        assert other.value("alerts", "try_lock_posting")
-        assert post(workplace, brokers=brokers, lock_wait_s=0.0).busy
+        with alone(other, Deed.POST):
+            assert post(workplace, brokers=brokers, lock_wait_s=0.0).busy
         assert states(workplace) == {("queued", "released"): 3}
     assert post(workplace, brokers=brokers).acknowledged == 3
 

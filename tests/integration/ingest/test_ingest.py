@@ -304,7 +304,7 @@ def test_a_name_that_no_file_system_takes_stops_nothing(workplace, frames):
     assert [arrival.name for arrival in arrivals] == [good.name]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=60).filter(
         lambda n: n not in (".", "..") and len(os.fsencode(n.encode("utf-8", "replace").decode())) < 250
@@ -325,7 +325,7 @@ def test_no_name_and_no_content_stops_ingest_or_leaves_the_folder(workplace, tmp
 CARD = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.dictionaries(
         st.sampled_from(["EXPTIME", "DATE-OBS", "RA", "DEC", "FILTER", "AIRMASS", "SEQLEN", "SEQINDEX", "PROGRAM"]),
@@ -428,7 +428,7 @@ def test_a_manifest_that_does_not_read_as_one_is_quarantined_with_the_place(work
     assert said in arrival.detail
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.one_of(
         st.binary(max_size=300),

@@ -33,7 +33,7 @@ def add(night: Night, number: int, fate: str, detector: int = 1) -> None:
         night.arrival(name, b"another", "conflicting", reason="name_conflict")
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fates=st.lists(st.sampled_from(FATES), max_size=8))
 def test_the_night_closes_for_any_mixture_of_arrivals(workplace, fates):
     with workplace.ledger.connection.cursor() as cursor:

@@ -1,5 +1,6 @@
 """An array is submitted once and its results are believed once, whatever breaks in between."""
 
+import errno
 import threading
 from pathlib import Path
 
@@ -308,6 +309,22 @@ def test_a_disk_that_does_not_give_a_result_says_nothing_of_it(night, exposure):
     path.unlink()
     kept.rename(path)
     assert night.collect(exposure).succeeded == 1
+
+
+def test_a_disk_that_takes_no_product_says_nothing_of_the_attempt(night, exposure, monkeypatch):
+    name = night.start(exposure)
+    night.runner.finish(name)
+
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "replace", full)
+        with pytest.raises(Retry, match="No space left") as caught:
+            night.collect(exposure)
+    assert caught.value.reason is Reason.STORAGE_UNAVAILABLE
+    assert {row["state"] for row in attempts(night)} == {"submitted"}
+    assert night.collect(exposure).succeeded == 4
 
 
 def test_half_a_result_of_a_task_that_still_runs_is_left_to_it(night, exposure):

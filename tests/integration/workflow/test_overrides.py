@@ -1,12 +1,19 @@
 """A person accepts or rejects a frame, and everything that comes after asks for it."""
 
+import getpass
 import json
+import socket
+from functools import partial
 
 import pytest
 
+from nightshift.command_line import main
 from nightshift.errors import BadInput
 from nightshift.ingest import ingest_all
+from nightshift.ledger import open_ledger
+from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.vocabulary import Disposition, Reason
+from nightshift.workflow import overrides
 from nightshift.workflow.explain import explain
 from nightshift.workflow.overrides import ACCEPTABLE, dispose, read_disposal
 
@@ -179,3 +186,24 @@ def test_what_the_form_does_not_have_is_refused(change, named):
     asked = {"frame": "a.fits", "verdict": "accept", "explanation": "it is good", **change}
     with pytest.raises(BadInput, match=named):
         read_disposal(asked)
+
+
+def test_a_frame_is_not_rejected_while_its_alerts_are_being_sent(night, ledger_url, monkeypatch):
+    night.bring(0)
+    monkeypatch.setattr(overrides, "alone", partial(alone, wait_s=0.0))
+    with open_ledger(ledger_url) as poster, alone(poster, Deed.POST), pytest.raises(Busy):
+        say(night, "reject", frame(night, 0))
+    assert not night.rows("overrides") and not night.rows("audit")
+    say(night, "reject", frame(night, 0))
+    assert [row["verdict"] for row in night.rows("overrides")] == ["reject"]
+
+
+def test_a_command_keeps_the_account_beside_the_name_that_was_said(night, ledger_url, monkeypatch):
+    night.bring(0)
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(night.workplace.depot.root))
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(night.workplace.inbox))
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", night.workplace.survey.name)
+    assert main(["reject", frame(night, 0), "--operator", "mira", "--reason", "I looked at it"]) == 0
+    (row,) = night.rows("audit")
+    assert (row["operator"], row["detail"]["account"]) == ("mira", f"{getpass.getuser()}@{socket.gethostname()}")

@@ -215,7 +215,7 @@ def test_a_record_has_the_alert_formats_names_and_plain_values():
         assert record["diffmaglim"] > record["magpsf"] - 0.2
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(-20, 20), st.integers(-20, 20))
 def test_an_image_moved_on_its_grid_has_its_candidates_moved_with_it(dx, dy):
     pair = scene()

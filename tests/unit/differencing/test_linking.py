@@ -63,7 +63,7 @@ def test_every_planted_mover_is_one_pure_tracklet_and_static_sources_are_none():
         assert tracklet.residual_arcsec < 0.3
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.integers(0, 10_000))
 def test_the_order_of_detections_does_not_matter(seed):
     detections, _, _, _ = night(tracks=3, visits=6, noise=5)

@@ -23,7 +23,7 @@ def noise(shape=(96, 80), seed=1, wcs=None) -> Frame:
     return Frame(image, np.zeros(shape, np.uint16), np.full(shape, 9, np.float32), wcs or grid())
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(-9, 9), st.integers(-9, 9))
 def test_a_shift_by_whole_pixels_keeps_every_value(dx, dy):
     frame = noise()

@@ -33,7 +33,7 @@ def measured(image: np.ndarray, **changes) -> Measured:
     return now
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(IMAGES, MASKS, MASKS, MASKS)
 def test_no_step_of_the_calibration_loses_a_bit_of_a_mask(image, own, of_bias, of_flat):
     ones = np.ones(SHAPE, np.float32)
@@ -43,7 +43,7 @@ def test_no_step_of_the_calibration_loses_a_bit_of_a_mask(image, own, of_bias, o
     np.testing.assert_array_equal(done.mask & wanted, wanted)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(IMAGES, st.floats(0.125, 8.0))
 def test_twice_the_light_is_twice_the_electrons(image, times):
     masters = Calibrations(flat=frame_of(np.linspace(0.5, 1.5, image.size).reshape(SHAPE)))

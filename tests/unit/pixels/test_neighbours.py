@@ -21,7 +21,7 @@ def points(seed: int, number: int, width: float = 300.0) -> tuple[np.ndarray, np
     return random.uniform(-width, width, number), random.uniform(0, 200, number)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 300), st.integers(0, 80), st.floats(0.01, 1000))
 def test_the_nearest_point_is_the_trees(seed, number, places, radius):
     (x, y), (at_x, at_y) = points(seed, number), points(seed + 1, places, 350.0)
@@ -32,7 +32,7 @@ def test_the_nearest_point_is_the_trees(seed, number, places, radius):
     np.testing.assert_array_equal(found, np.where(np.isfinite(distance), nearest, -1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(0, 300), st.floats(0.01, 1000))
 def test_who_has_a_neighbour_is_in_a_pair_of_the_trees(seed, number, radius):
     x, y = points(seed, number)

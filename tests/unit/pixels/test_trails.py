@@ -39,7 +39,7 @@ def test_a_field_of_stars_has_no_trail(seed):
     assert find_trails(image, nothing_bad(image)) == ()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.0, 3.1), st.floats(0.35, 0.65), st.floats(0.35, 0.65))
 def test_a_trail_through_the_middle_is_found_where_it_is(angle, across, up):
     distance = across * SHAPE[1] * np.cos(angle) + up * SHAPE[0] * np.sin(angle)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightshift.errors import Retry
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Note, Notes
@@ -106,6 +105,18 @@ def test_two_looks_far_apart_are_no_evidence_of_what_was_between(tmp_path):
     assert notes.absent_for(NOTE, 0, 2020.0, gap_s=60) == 0
 
 
+def test_a_damaged_note_is_named_and_holds_up_no_other_array(tmp_path, caplog):
+    notes = Notes(tmp_path)
+    for name in ("a", "b"):
+        notes.write(replace(NOTE, name=name, key=name))
+    (notes.folder("a") / "array.json").write_text('{"name": "a"')
+    assert [note.name for note in notes.all()] == ["b"]
+    assert str(notes.folder("a")) in caplog.text
+    notes.settle(replace(NOTE, name="b", key="b"), [])
+    answer = SlurmRunner(tmp_path, EmptyCluster()).states(frozenset({"a", "b"}))
+    assert answer["b"] == [] and {report.state for report in answer["a"]} == {JobState.UNKNOWN}
+
+
 def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_path):
     notes = Notes(tmp_path)
     now = time.time()
@@ -159,14 +170,6 @@ def test_an_array_that_was_cancelled_before_its_submit_is_forgotten_as_others_ar
     assert transport.questions == 0
     runner.notes.forget(2 * 86400, every_s=0)
     assert runner.notes.all() == []
-
-
-def test_a_note_that_does_not_read_is_no_unknown_array(tmp_path):
-    notes = Notes(tmp_path)
-    notes.write(NOTE)
-    (notes.folder("a") / "array.json").write_text("{")
-    with pytest.raises(Retry):
-        SlurmRunner(tmp_path).states(frozenset({"a"}))
 
 
 def test_a_node_is_left_out_after_three_losses_and_comes_back(tmp_path):

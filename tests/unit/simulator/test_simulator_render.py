@@ -16,7 +16,7 @@ def one(*values):
 
 
 @given(x=st.floats(30, 34), y=st.floats(30, 34), fwhm=st.floats(1.9, 4.0), e1=st.floats(-0.1, 0.1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_point_source_keeps_its_flux_and_its_place(x, y, fwhm, e1):
     image = np.zeros((65, 65))
     add_points(image, *one(x, y, 1e5, moffat_alpha(fwhm), e1, 0.0), 1e-4)
@@ -49,7 +49,7 @@ def test_mixtures_follow_their_profiles(kind, low, high, worst):
 
 
 @given(st.lists(st.floats(0, 5000), min_size=40, max_size=40))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_bleeding_moves_charge_along_the_column_only_and_leaves_none_above_the_full_well(values):
     image = np.array(values).reshape(20, 2)
     before = image.sum(axis=0)

@@ -1,0 +1,58 @@
+"""Locks in the ledger: one process at a time does a thing, whatever machine it runs on.
+
+A lock lives as long as the connection that took it, so that nobody has to clear up after a process that was killed.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+from nightshift.errors import Retry
+from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import Reason
+
+__all__ = ["Busy", "Deed", "alone"]
+
+POLL_S = 0.2
+
+
+class Deed(StrEnum):
+    """What one process at a time does to one thing."""
+
+    POST = "post"  # send what the outbox holds: what is queued stays queued meanwhile
+    RELEASE = "release"  # make the alerts of an exposure
+    TURNS = "turns"  # release the differences of a field in their order
+
+
+class Busy(Retry):
+    """Another process does the same thing, for longer than the caller was ready to wait."""
+
+
+@contextmanager
+def alone(ledger: Ledger, deed: Deed, of: object = "", *, wait_s: float = 60.0) -> Iterator[None]:
+    """Let nobody else do a deed to the same thing meanwhile. Call it outside of a transaction.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    deed : Deed
+    of : object
+        What it is done to; its text counts.
+    wait_s : float
+        How long to wait for another to finish, in real seconds.
+
+    Raises
+    ------
+    Busy
+        If that was not enough.
+    """
+    deadline = time.monotonic() + wait_s
+    while not ledger.value("ledger", "try_lock", deed=deed, of=str(of)):
+        if time.monotonic() >= deadline:
+            raise Busy(Reason.INTERNAL_ERROR, f"another process is at it ({deed} {of}), for {wait_s:.0f} s already")
+        time.sleep(POLL_S)
+    try:
+        yield
+    finally:
+        ledger.row("ledger", "unlock", deed=deed, of=str(of))

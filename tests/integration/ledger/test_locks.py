@@ -1,0 +1,27 @@
+"""One process at a time does a thing, and nobody waits for ever."""
+
+import pytest
+
+from nightshift.ledger import open_ledger
+from nightshift.ledger.locks import Busy, Deed, alone
+
+pytestmark = pytest.mark.integration
+
+
+def test_a_deed_is_done_by_one_at_a_time_and_to_different_things_at_once(ledger_url):
+    with open_ledger(ledger_url) as one, open_ledger(ledger_url) as other, alone(one, Deed.RELEASE, "a"):
+        with pytest.raises(Busy, match="release a"), alone(other, Deed.RELEASE, "a", wait_s=0.0):
+            pass
+        with alone(other, Deed.RELEASE, "b", wait_s=0.0), alone(other, Deed.TURNS, "a", wait_s=0.0):
+            pass
+
+
+def test_the_lock_goes_with_the_process_that_held_it(ledger_url):
+    killed = open_ledger(ledger_url)
+    killed.value("ledger", "try_lock", deed=Deed.POST, of="")
+    with open_ledger(ledger_url) as other:
+        with pytest.raises(Busy), alone(other, Deed.POST, wait_s=0.0):
+            pass
+        killed.close()
+        with alone(other, Deed.POST):
+            pass
