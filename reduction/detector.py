@@ -4,6 +4,7 @@ Units are ADU until `apply_gain`, electrons after it. `variance` exists from `ap
 """
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,15 @@ from reduction.mask import MaskBit, grown
 from reduction.problems import Unusable
 from reduction.raw import Layout
 
+if TYPE_CHECKING:
+    from reduction.crosstalk import Aggressor
+
 __all__ = [
     "Calibrations",
     "DetectorSettings",
     "apply_gain",
     "divide_flat",
+    "flag_bad_pixels",
     "flag_saturated",
     "mask_edges",
     "mask_invalid",
@@ -31,11 +36,23 @@ DEAD_BELOW = 0.05  # of the flat's median: no light to speak of
 
 @dataclass(frozen=True)
 class Calibrations:
-    """The masters of one quadrant; None where there is none."""
+    """What is known of one quadrant beside its own pixels.
+
+    Parameters
+    ----------
+    bias, dark, flat : Frame or None
+        The masters; None where there is none.
+    bad_pixels : ndarray of uint16, shape of the trimmed image, or None
+        Bits of pixels that are known to be bad.
+    aggressors : tuple of Aggressor
+        What the amplifiers saw that this one hears, of this very exposure.
+    """
 
     bias: Frame | None = None
     dark: Frame | None = None
     flat: Frame | None = None
+    bad_pixels: np.ndarray | None = None
+    aggressors: "tuple[Aggressor, ...]" = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,14 @@ def flag_saturated(frame: Frame, calibrations: Calibrations, settings: DetectorS
         mask[grown(full)] |= np.uint16(MaskBit.SPILLAGE)
         mask[full] |= np.uint16(MaskBit.SATURATED)
     return replace(frame, mask=mask)
+
+
+def flag_bad_pixels(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Flag the pixels that are known to be bad."""
+    if calibrations.bad_pixels is None:
+        return frame
+    _check_shape(frame, calibrations.bad_pixels, "mask of bad pixels")
+    return replace(frame, mask=frame.mask | calibrations.bad_pixels)
 
 
 def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
@@ -139,7 +164,7 @@ def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSe
     bias = calibrations.bias
     if bias is None:
         return frame
-    _check_shape(frame, bias, "bias")
+    _check_shape(frame, bias, "master bias")
     return replace(frame, image=frame.image - bias.image, mask=frame.mask | bias.mask)
 
 
@@ -150,18 +175,36 @@ def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSetti
     variance = np.maximum(image, 0) + np.float32(layout.read_noise**2)
     if calibrations.bias is not None and calibrations.bias.variance is not None:
         variance += calibrations.bias.variance * np.float32(layout.gain**2)
-    saturation = (layout.saturation - frame.header.get("OVERSCAN", 0.0)) * layout.gain
-    header = {**frame.header, "GAIN": 1.0, "RDNOISE": layout.read_noise, "SATURATE": float(saturation)}
+    header = {
+        **frame.header,
+        "GAIN": 1.0,
+        "RAWGAIN": layout.gain,
+        "RDNOISE": layout.read_noise,
+        "SATURATE": _saturation(frame, layout) * layout.gain,
+    }
     return replace(frame, image=image, variance=variance, header=header)
 
 
+def _saturation(frame: Frame, layout: Layout) -> float:
+    """Return the level at which pixels are flagged as saturated, ADU above the overscan and proportional to light."""
+    level = layout.saturation - frame.header.get("OVERSCAN", 0.0)
+    if layout.linearity is None:
+        return float(level)
+    most = np.array([[min(level, layout.linearity.most)]], np.float32)
+    return float(layout.linearity.linear(most)[0, 0])
+
+
 def subtract_dark(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Subtract the dark current (electrons per second) of the exposure time."""
+    """Subtract the dark current (electrons per second) of the exposure time.
+
+    A dark that was made with another gain than the frame's is brought to it.
+    """
     dark = calibrations.dark
     if dark is None or settings.exposure_s <= 0:
         return frame
-    _check_shape(frame, dark, "dark")
-    time = np.float32(settings.exposure_s)
+    _check_shape(frame, dark, "master dark")
+    gain = settings.layout.gain
+    time = np.float32(settings.exposure_s * gain / dark.header.get("RAWGAIN", gain))
     variance = frame.variance
     if variance is not None and dark.variance is not None:
         variance = variance + dark.variance * time**2
@@ -173,7 +216,7 @@ def divide_flat(frame: Frame, calibrations: Calibrations, settings: DetectorSett
     flat = calibrations.flat
     if flat is None:
         return frame
-    _check_shape(frame, flat, "flat")
+    _check_shape(frame, flat, "master flat")
     dead = ~(flat.image > DEAD_BELOW)
     response = np.where(dead, np.float32(1), flat.image)
     image = np.where(dead, np.float32(0), frame.image / response)
@@ -199,6 +242,6 @@ def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSetti
     return replace(frame, mask=mask)
 
 
-def _check_shape(frame: Frame, master: Frame, what: str) -> None:
-    if master.shape != frame.shape:
-        raise Unusable("wrong_shape", f"the master {what} has {master.shape} pixels, the frame {frame.shape}")
+def _check_shape(frame: Frame, other: Frame | np.ndarray, what: str) -> None:
+    if other.shape != frame.shape:
+        raise Unusable("wrong_shape", f"the {what} has {other.shape} pixels, the frame {frame.shape}")

@@ -12,8 +12,9 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from reduction.compression import NO_COMPRESSION, Compression, image_unit
+from reduction.problems import Unusable
 
-__all__ = ["Frame", "read_frame", "write_frame", "write_units"]
+__all__ = ["Frame", "read_frame", "read_mask", "write_frame", "write_units"]
 
 # What the file's structure and the WCS say by themselves; a header that was read must not repeat it.
 _STRUCTURE = re.compile(
@@ -21,6 +22,7 @@ _STRUCTURE = re.compile(
     r"|WCSAXES|(CRPIX|CRVAL|CDELT|CTYPE|CUNIT)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|(A|B|AP|BP)_(ORDER|\d_\d)"
     r"|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
 )
+BITS = 13  # of a mask
 
 
 @dataclass(frozen=True)
@@ -122,3 +124,27 @@ def read_frame(path: Path) -> Frame:
         }
         mask = np.array(units["MASK"].data, dtype=np.int16).view(np.uint16)
         return Frame(np.array(science.data, dtype=np.float32), mask, variance, wcs, own)
+
+
+def read_mask(path: Path) -> np.ndarray:
+    """Read a mask of bad pixels: the first image of whole numbers of a FITS file, bits as in `reduction.mask`.
+
+    Returns
+    -------
+    ndarray of uint16, shape (rows, columns)
+
+    Raises
+    ------
+    Unusable
+        ``unreadable_file``, where there is no such image or a number is no sum of known bits.
+    """
+    try:
+        with fits.open(path, memmap=False) as units:
+            found = next((u.data for u in units if u.is_image and u.data is not None and u.data.ndim == 2), None)
+    except (OSError, ValueError, TypeError) as error:
+        raise Unusable("unreadable_file", f"{path.name}: {error}") from error
+    if found is None or found.dtype.kind not in "iu":
+        raise Unusable("unreadable_file", f"{path.name}: a mask of bad pixels is an image of whole numbers")
+    if found.min() < 0 or found.max() >= 1 << BITS:
+        raise Unusable("unreadable_file", f"{path.name}: a mask's values lie from 0 to {(1 << BITS) - 1}")
+    return found.astype(np.uint16)

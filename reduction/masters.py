@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
+from reduction.crosstalk import subtract_crosstalk
 from reduction.detector import (
     Calibrations,
     DetectorSettings,
@@ -17,6 +18,7 @@ from reduction.detector import (
     trim,
 )
 from reduction.frame import Frame
+from reduction.linearity import correct_linearity
 from reduction.mask import MaskBit
 from reduction.median import median_of
 from reduction.twilight import off_the_ramp
@@ -31,7 +33,16 @@ __all__ = [
     "unlike_fraction",
 ]
 
-PREPARE = (flag_saturated, mask_invalid, subtract_overscan, trim, mask_edges, subtract_bias)
+PREPARE = (
+    flag_saturated,
+    mask_invalid,
+    subtract_overscan,
+    trim,
+    mask_edges,
+    subtract_bias,
+    subtract_crosstalk,
+    correct_linearity,
+)
 CLIP = 4.0  # sigma about the median
 FLOOR = {"bias": 0.0, "dark": 0.0, "flat": 0.01}  # relative differences below this say nothing against a frame
 LEVEL_APART = 0.5  # of the read noise: a closed shutter's level may wander by so much
@@ -332,7 +343,8 @@ def build_master(frames: Sequence[Frame], exposures_s: Sequence[float], settings
     -------
     Frame
         Bias in ADU, dark in electrons per second, flat relative to its median. ``variance`` is the uncertainty
-        squared. ``header``: NFRAMES, LEVEL (ADU) and NOISE (rms of one frame's pixel, in the master's unit).
+        squared. ``header``: NFRAMES, LEVEL (ADU), NOISE (rms of one frame's pixel, in the master's unit) and RAWGAIN
+        (electrons per ADU that it was made with).
     """
     levels = [_level(frame) for frame in frames]
     scales = np.array(_scales(levels, exposures_s, settings), dtype=np.float32)
@@ -353,7 +365,12 @@ def build_master(frames: Sequence[Frame], exposures_s: Sequence[float], settings
         mask |= _response_flags(mean, used)
     else:
         mask |= _noisy_flags(mean, variance, used, usual, len(frames), settings.kind == "dark")
-    header = {"NFRAMES": len(frames), "LEVEL": level, "NOISE": float(np.sqrt(usual * max(len(frames), 1)))}
+    header = {
+        "NFRAMES": len(frames),
+        "LEVEL": level,
+        "NOISE": float(np.sqrt(usual * max(len(frames), 1))),
+        "RAWGAIN": settings.gain,
+    }
     return Frame(mean, mask, variance, header=header)
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy.io import fits
@@ -11,6 +11,9 @@ from astropy.wcs import WCS
 
 from reduction.frame import Frame
 from reduction.problems import Unusable
+
+if TYPE_CHECKING:
+    from reduction.linearity import Linearity
 
 __all__ = ["Layout", "Section", "parse_section", "read_quadrant"]
 
@@ -76,6 +79,8 @@ class Layout:
         Where the overscan is an image of its own.
     sections_from_header : bool
         ``TRIMSEC`` and ``BIASSEC``, where the header has them, win.
+    linearity : Linearity or None
+        None: counts are proportional to light as they are.
     """
 
     extension: int | str
@@ -87,6 +92,7 @@ class Layout:
     overscan: Section | None = None
     overscan_extension: int | str | None = None
     sections_from_header: bool = False
+    linearity: "Linearity | None" = None
 
 
 def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:

@@ -15,11 +15,13 @@ from astropy.wcs import WCS
 from reduction.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
 from reduction.catalogue import Catalogue
 from reduction.cosmic_rays import reject_cosmic_rays
+from reduction.crosstalk import subtract_crosstalk
 from reduction.detector import (
     Calibrations,
     DetectorSettings,
     apply_gain,
     divide_flat,
+    flag_bad_pixels,
     flag_saturated,
     mask_edges,
     mask_invalid,
@@ -30,6 +32,7 @@ from reduction.detector import (
 )
 from reduction.examine import examine_raw, pattern_amplitude
 from reduction.frame import Frame
+from reduction.linearity import correct_linearity
 from reduction.mask import FATAL, MaskBit
 from reduction.photometry import Photometry, fit_sources, limiting_flux
 from reduction.problems import Unusable
@@ -417,7 +420,10 @@ CALIBRATE = (
     mask_invalid,
     subtract_overscan,
     trim,
+    flag_bad_pixels,
     subtract_bias,
+    subtract_crosstalk,
+    correct_linearity,
     apply_gain,
     subtract_dark,
     divide_flat,

@@ -3,7 +3,9 @@
 Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, ``dark`` (optional) for flats,
 ``last_master`` (optional). Parameters: `calibration_kind`, `detector`, `quadrant`, `filter`, `frames` (`key`,
 `exposure_id`, `filter`, `exposure_s`, `shutter_open`, `overruled`). Product: the master, of the kind's name. Metrics:
-`frames`, `level`, `noise`, `unlike_last_fraction`. Rows: ``frames`` (`key`, `accepted`, `reason`, `level`).
+`frames`, `level`, `noise`, `bad_pixels`, `unlike_last_fraction`; of a bias `read_noise` (ADU), of a flat `gain`
+(electrons per ADU) and `gain_error`, as far as they can be measured. Rows: ``frames`` (`key`, `accepted`, `reason`,
+`level`).
 """
 
 from dataclasses import replace
@@ -15,16 +17,19 @@ import numpy as np
 
 from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
-from nightshift.jobs.translate import layout_of, master_settings
+from nightshift.jobs.translate import aggressors_of, layout_as_measured, layout_of, master_settings
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.detector import Calibrations, DetectorSettings
 from reduction.frame import Frame, read_frame, write_frame
 from reduction.masters import FrameVerdict, MasterSettings, build_master, judge_frames, prepare, unlike_fraction
+from reduction.photon_transfer import measure_gain, measure_read_noise
 from reduction.problems import Unusable
 from reduction.raw import Layout, read_quadrant
 
 __all__ = ["run"]
+
+METRIC_OF = {"RNADU": "read_noise", "GAINMEAS": "gain", "GAINERR": "gain_error"}
 
 
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
@@ -56,7 +61,13 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         return _rejected(replace(result, seconds=watch.seconds), Reason.TOO_FEW_FRAMES, detail)
     with watch("build_master"):
         times = [float(told["frames"][i].get("exposure_s") or 0.0) for i in accepted]
-        master = build_master([_chosen(prepared, i) for i in accepted], times, settings)
+        frames = [_chosen(prepared, i) for i in accepted]
+        master = build_master(frames, times, settings)
+    with watch("measure_amplifier"):
+        measured = _measured_amplifier(frames, kind, layout, calibrations.bias)
+        master = replace(master, header={**master.header, **measured})
+        bias, flat = (master, None) if kind == "bias" else (None, master)
+        result = replace(result, flags=layout_as_measured(layout, survey, bias, flat)[1])
     return _finished(work, folder, kind, master, settings, result, watch)
 
 
@@ -66,6 +77,22 @@ def _opened_s(entry: dict[str, Any]) -> float:
         return float("nan")
     opened = datetime.fromisoformat(str(entry["shutter_open"]))
     return (opened if opened.tzinfo else opened.replace(tzinfo=UTC)).timestamp()
+
+
+def _measured_amplifier(frames: list[Frame], kind: str, layout: Layout, bias: Frame | None) -> dict[str, float]:
+    """Return what the accepted frames say of the amplifier, as keywords of the master.
+
+    ``RNADU`` and ``RNADUERR``: read noise (ADU) and its error, of biases. ``GAINMEAS`` and ``GAINERR``: electrons
+    per ADU and the error, of flats.
+    """
+    if kind == "bias":
+        noise = measure_read_noise(frames)
+        return {} if noise is None else {"RNADU": noise.value, "RNADUERR": noise.error}
+    if kind == "flat":
+        known = layout.read_noise / layout.gain if bias is None else bias.header.get("RNADU")
+        gain = measure_gain(frames, layout.read_noise / layout.gain if known is None else known)
+        return {} if gain is None else {"GAINMEAS": gain.value, "GAINERR": gain.error}
+    return {}
 
 
 def _chosen(prepared: list[Frame | None], index: int) -> Frame:
@@ -98,6 +125,7 @@ def _finished(
         "noise": master.header["NOISE"],
         "bad_pixels": int((master.mask != 0).sum()),
         "unlike_last_fraction": unlike,
+        **{METRIC_OF[keyword]: value for keyword, value in master.header.items() if keyword in METRIC_OF},
     }
     result = replace(result, products=(product,), metrics=metrics, seconds=watch.seconds)
     if unlike is not None and unlike > settings.unlike_fraction:
@@ -121,6 +149,7 @@ def _prepared(
 ) -> tuple[list[Frame | None], list[FrameVerdict]]:
     """Read every frame of the set; a frame that is of another filter or does not read gets its reason here."""
     told = work.parameters
+    place = int(told["detector"]), int(told["quadrant"])
     raws = {item.key: item for item in work.inputs_of("raw")}
     frames: list[Frame | None] = []
     verdicts: list[FrameVerdict] = []
@@ -132,7 +161,7 @@ def _prepared(
             reason = "input_lost"
         else:
             try:
-                frame = _one(Path(raws[entry["key"]].path), layout, survey, calibrations, entry)
+                frame = _one(Path(raws[entry["key"]].path), place, layout, survey, calibrations, entry)
             except Unusable as error:
                 reason = error.cause
         frames.append(frame)
@@ -140,14 +169,21 @@ def _prepared(
     return frames, verdicts
 
 
-def _one(path: Path, layout: Layout, survey: Survey, calibrations: Calibrations, entry: dict[str, Any]) -> Frame:
+def _one(
+    path: Path,
+    place: tuple[int, int],
+    layout: Layout,
+    survey: Survey,
+    calibrations: Calibrations,
+    entry: dict[str, Any],
+) -> Frame:
     raw, layout = read_quadrant(path, layout)
     seconds = float(entry.get("exposure_s") or 0.0)
     settings = DetectorSettings(layout, seconds, mask_edge_px=survey.camera.mask_edge_px)
-    frame = prepare(raw, calibrations, settings)
+    frame = prepare(raw, replace(calibrations, aggressors=aggressors_of(survey, *place, path)), settings)
     if calibrations.dark is not None and seconds > 0:
-        electrons = calibrations.dark.image * np.float32(seconds)
-        frame = replace(frame, image=frame.image - electrons / np.float32(layout.gain))
+        gain = calibrations.dark.header.get("RAWGAIN", layout.gain)
+        frame = replace(frame, image=frame.image - calibrations.dark.image * np.float32(seconds / gain))
     return frame
 
 

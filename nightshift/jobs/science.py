@@ -1,8 +1,8 @@
 """Reduce one quadrant of a science exposure: calibrate, measure, and difference where a reference is there.
 
-Inputs: ``raw`` (the detector's file), ``bias``, ``dark``, ``flat`` (those that exist), ``catalogue`` (optional),
-``reference`` and ``reference_sources`` (optional). Parameters: `instrument`, `exposure_id`, `detector`,
-`quadrant`, `filter`, `field`, `exposure_s`, `shutter_open`, `ra_deg`, `dec_deg`, `airmass`, `flags`,
+Inputs: ``raw`` (the detector's file), ``bias``, ``dark``, ``flat`` (those that exist), ``bad_pixels`` and
+``catalogue`` (optional), ``reference`` and ``reference_sources`` (optional). Parameters: `instrument`, `exposure_id`,
+`detector`, `quadrant`, `filter`, `field`, `exposure_s`, `shutter_open`, `ra_deg`, `dec_deg`, `airmass`, `flags`,
 `own_catalogue`, `reference_key`, `overruled` (a person accepted it: what the checks say is a flag). Products:
 ``calibrated`` (background subtracted, electrons; the PSF is its extension ``PSF``), ``sources``, and those of a
 difference. Metrics: the columns of ``image_quality``, and under ``difference`` those of ``differences``.
@@ -22,13 +22,20 @@ from astropy.time import Time
 from nightshift import __version__
 from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
-from nightshift.jobs.translate import bounds_of, compression_of, layout_of, pointing_wcs
+from nightshift.jobs.translate import (
+    aggressors_of,
+    bounds_of,
+    compression_of,
+    layout_as_measured,
+    layout_of,
+    pointing_wcs,
+)
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.catalogue import Catalogue, read_catalogue
 from reduction.compression import Compression
 from reduction.detector import Calibrations, DetectorSettings
-from reduction.frame import Frame, read_frame, write_frame, write_units
+from reduction.frame import Frame, read_frame, read_mask, write_frame, write_units
 from reduction.problems import Unusable
 from reduction.quality import Bounds, Judgement, judge
 from reduction.raw import read_quadrant
@@ -57,7 +64,10 @@ REASONS_OF = {
     "zero_point_rms": (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED),
     "limiting_magnitude": (Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED),
 }
-PROVENANCE = {"raw": "RAWKEY", "bias": "BIASKEY", "dark": "DARKKEY", "flat": "FLATKEY", "catalogue": "CATKEY"}
+PROVENANCE = {
+    "raw": "RAWKEY", "bias": "BIASKEY", "dark": "DARKKEY", "flat": "FLATKEY", "bad_pixels": "BPMKEY",
+    "catalogue": "CATKEY",
+}  # fmt: skip
 SKY_PX = 96  # pixels along the longer side of the sky that is kept beside the image
 CAUSES = tuple(REASONS_OF)[: tuple(REASONS_OF).index("sources")]  # explain why later steps could not go on
 
@@ -73,11 +83,11 @@ class Outcome:
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     """Reduce the unit. A frame that is not good enough is rejected, with what was measured of it."""
     watch = Stopwatch()
-    frame = _calibrated(work, survey, watch)
+    frame, found = _calibrated(work, survey, watch)
     outcome = _measured(work, survey, frame, watch)
     measured = _above_the_air(work, survey, outcome.measured)
     judgement = judge(measured.metrics, _bounds(work, survey))
-    flags = _flags(work, measured)
+    flags = _flags(work, measured, found)
     sources = source_table(measured) if measured.photometry is not None and measured.psf is not None else None
     with watch("write"):
         products = _products(work, survey, folder, measured, sources)
@@ -115,16 +125,23 @@ def _with_difference(
     )
 
 
-def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> Frame:
-    """Take the raw quadrant to electrons."""
+def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame, tuple[Reason, ...]]:
+    """Take the raw quadrant to electrons; the reasons say what the masters know better than the settings."""
     told = work.parameters
     raw = work.input("raw")
     if raw is None:
         raise Unusable("input_lost", "the job names no raw file")
-    layout = layout_of(survey, int(told["detector"]), int(told["quadrant"]))
+    place = int(told["detector"]), int(told["quadrant"])
     with watch("read"):
-        frame, layout = read_quadrant(Path(raw.path), layout)
+        frame, layout = read_quadrant(Path(raw.path), layout_of(survey, *place))
         masters = {role: _master(work, role) for role in ("bias", "dark", "flat")}
+        bad_pixels = work.input("bad_pixels")
+        calibrations = Calibrations(
+            **masters,
+            bad_pixels=read_mask(Path(bad_pixels.path)) if bad_pixels is not None else None,
+            aggressors=aggressors_of(survey, *place, Path(raw.path)),
+        )
+    layout, found = layout_as_measured(layout, survey, masters["bias"], masters["flat"])
     if survey.camera.wcs == "pointing":
         frame = replace(frame, wcs=None)
     seconds = float(told.get("exposure_s") or 0.0)
@@ -136,8 +153,8 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> Frame:
     )
     for step in CALIBRATE:
         with watch(step.__name__):
-            frame = step(frame, Calibrations(**masters), settings)
-    return replace(frame, header={**frame.header, **_told_header(told, seconds), **_made_from(work)})
+            frame = step(frame, calibrations, settings)
+    return replace(frame, header={**frame.header, **_told_header(told, seconds), **_made_from(work)}), found
 
 
 def _master(work: UnitWork, role: str) -> Frame | None:
@@ -168,7 +185,7 @@ def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:
 def _made_from(work: UnitWork) -> dict[str, Any]:
     """Return the keywords that say what the image was made from, and by which version."""
     made: dict[str, Any] = {"UNITKEY": work.unit_key, "NSVERS": __version__}
-    for role in ("raw", "bias", "dark", "flat", "catalogue"):
+    for role in PROVENANCE:
         item = work.input(role)
         if item is not None:
             made[PROVENANCE[role]] = item.key[:68]
@@ -246,8 +263,8 @@ def _bounds(work: UnitWork, survey: Survey) -> tuple[Bounds, ...]:
     return bounds_of(survey, str(told.get("filter")), day)
 
 
-def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
-    flags = [Reason(flag) for flag in work.parameters.get("flags", ())]
+def _flags(work: UnitWork, measured: Measured, found: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    flags = [*(Reason(flag) for flag in work.parameters.get("flags", ())), *found]
     if measured.own_catalogue or work.parameters.get("own_catalogue"):
         flags.append(Reason.OWN_CATALOGUE)
     if work.parameters.get("overruled"):
@@ -260,7 +277,7 @@ def _flags(work: UnitWork, measured: Measured) -> tuple[Reason, ...]:
 def _products(
     work: UnitWork, survey: Survey, folder: Path, measured: Measured, sources: Table | None
 ) -> tuple[Product, ...]:
-    made = tuple(i for i in work.inputs if i.role in ("raw", "bias", "dark", "flat", "catalogue"))
+    made = tuple(i for i in work.inputs if i.role in PROVENANCE)
     packed = compression_of(survey)
     products = [
         write_product(

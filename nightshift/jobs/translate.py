@@ -1,18 +1,37 @@
 """Turn a survey's settings into what `reduction` takes: it knows nothing of settings."""
 
+from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.wcs import WCS
 
-from nightshift.settings import Survey
+from nightshift.settings import Quadrant, Survey
+from nightshift.vocabulary import Reason
 from reduction.astrometry import tangent_wcs
 from reduction.compression import Compression
+from reduction.crosstalk import Aggressor, Coupling, read_aggressors
+from reduction.frame import Frame
+from reduction.linearity import Linearity
 from reduction.masters import MasterSettings
+from reduction.photon_transfer import Estimate
 from reduction.quality import Bounds
 from reduction.raw import Layout, parse_section
 
-__all__ = ["bounds_of", "compression_of", "layout_of", "master_settings", "pointing_wcs"]
+__all__ = [
+    "aggressors_of",
+    "bounds_of",
+    "compression_of",
+    "layout_as_measured",
+    "layout_of",
+    "master_settings",
+    "pointing_wcs",
+]
+
+LINEARITY_NODES = 2049  # of the table in which a correction is applied: 30 ADU apart, where 60,000 saturate
+BELIEVED = 0.2  # of the difference that matters: the error that a measured gain may have
 
 
 def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
@@ -28,7 +47,59 @@ def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
         overscan=parse_section(own.overscan_section) if own.overscan_section else None,
         overscan_extension=own.overscan_extension,
         sections_from_header=own.sections_from_header,
+        linearity=_linearity(own),
     )
+
+
+def _linearity(quadrant: Quadrant) -> Linearity | None:
+    if quadrant.linearity is None:
+        return None
+    most = quadrant.linearity.most(quadrant.saturation)
+    nodes = np.array(quadrant.linearity.nodes(quadrant.saturation, LINEARITY_NODES))
+    return Linearity(most, (nodes - np.linspace(0, most, LINEARITY_NODES)).astype(np.float32))
+
+
+def aggressors_of(survey: Survey, detector: int, quadrant: int, raw: Path) -> tuple[Aggressor, ...]:
+    """Read from a detector's raw file what the amplifiers saw that a quadrant hears."""
+    couplings = [
+        Coupling(layout_of(survey, detector, entry.source), entry.coefficient, entry.mirrored)
+        for entry in survey.camera.crosstalk_of(detector, quadrant)
+    ]
+    return read_aggressors(raw, couplings) if couplings else ()
+
+
+def layout_as_measured(
+    layout: Layout, survey: Survey, bias: Frame | None, flat: Frame | None
+) -> tuple[Layout, tuple[Reason, ...]]:
+    """Return the layout with the gain and read noise that the masters' frames show, where the settings' are wrong.
+
+    Wrong is what differs by more than `gain_apart` and `read_noise_apart` of the survey's calibration settings, and
+    by far more than the measurement's error. The reasons say which were taken.
+    """
+    policy, flags = survey.calibration, []
+    gain, noise = _estimate(flat, "GAINMEAS", "GAINERR"), _estimate(bias, "RNADU", "RNADUERR")
+    if gain is not None and _apart(gain, layout.gain, policy.gain_apart):
+        layout = replace(layout, gain=gain.value)
+        flags.append(Reason.GAIN_DISAGREES)
+    if noise is not None:
+        electrons = Estimate(noise.value * layout.gain, noise.error * layout.gain)
+        if _apart(electrons, layout.read_noise, policy.read_noise_apart):
+            layout = replace(layout, read_noise=electrons.value)
+            flags.append(Reason.READ_NOISE_DISAGREES)
+    return layout, tuple(flags)
+
+
+def _estimate(master: Frame | None, value: str, error: str) -> Estimate | None:
+    """Return what a master's header says that was measured on its frames."""
+    if master is None or value not in master.header or error not in master.header:
+        return None
+    return Estimate(float(master.header[value]), float(master.header[error]))
+
+
+def _apart(measured: Estimate, said: float, most: float) -> bool:
+    """Whether a measured number and what the settings say differ by more than a fraction of what they say."""
+    apart = abs(measured.value - said)
+    return apart > most * said and measured.error < BELIEVED * apart
 
 
 def master_settings(survey: Survey, kind: str, layout: Layout) -> MasterSettings:

@@ -280,11 +280,22 @@ def _calibrations(facts: NightFacts) -> Section:
     rows = [
         (
             m["kind"], m["filter"], f"{m['in_service']} of {m['masters']}", str(m["frames"]),
-            _level(m["level"]), _level(m["noise"]), " ".join(facts.sentence(r) for r in m["reasons"]),
+            _level(m["level"]), _level(m["noise"]), number(m["read_noise"]), number(m["gain"], 3),
+            " ".join(facts.sentence(r) for r in m["reasons"]),
         )
         for m in facts.masters
     ]  # fmt: skip
-    titles = columns("Master", "Filter", ">Quadrants in service", ">Frames", ">Level", ">Noise", "Reason")
+    titles = columns(
+        "Master",
+        "Filter",
+        ">Quadrants in service",
+        ">Frames",
+        ">Level",
+        ">Noise",
+        ">Read noise (ADU)",
+        ">Gain (e-/ADU)",
+        "Reason",
+    )
     return Section("Calibrations", titles, rows, "" if rows else "No master was built tonight.")
 
 

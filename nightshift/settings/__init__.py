@@ -4,7 +4,7 @@
 the key, the value and what is allowed.
 """
 
-from nightshift.settings.loader import SettingsError, load_survey, settings_hash, survey_names
+from nightshift.settings.loader import SettingsError, bad_pixels_file, load_survey, settings_hash, survey_names
 from nightshift.settings.models import Camera, Field, Filter, Quadrant, Survey
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Quadrant",
     "SettingsError",
     "Survey",
+    "bad_pixels_file",
     "load_survey",
     "settings_hash",
     "survey_names",

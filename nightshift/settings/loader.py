@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nightshift.settings.models import Survey
 
-__all__ = ["SettingsError", "load_survey", "settings_hash", "survey_names"]
+__all__ = ["SettingsError", "bad_pixels_file", "load_survey", "settings_hash", "survey_names"]
 
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -63,9 +63,29 @@ def _load(name: str, root: Path) -> Survey:
                 raise SettingsError(f"{file}: {key} is already set in {origin.get(key, folder)}")
             tables[key], origin[key] = value, file
     try:
-        return Survey.model_validate(tables)
+        survey = Survey.model_validate(tables)
     except ValidationError as error:
         raise SettingsError(_explain(error, origin, folder)) from error
+    _check_masks(survey, folder)
+    return survey
+
+
+def bad_pixels_file(survey: Survey, detector: int, quadrant: int) -> Path | None:
+    """Return the file of a quadrant's mask of bad pixels, None where the camera has none."""
+    path = survey.camera.bad_pixels_of(detector, quadrant)
+    return None if path is None else config_folder() / survey.name / path
+
+
+def _check_masks(survey: Survey, folder: Path) -> None:
+    camera = survey.camera
+    for detector in camera.detector_ids:
+        for quadrant in camera.quadrant_ids:
+            mask = bad_pixels_file(survey, detector, quadrant)
+            if mask is not None and not mask.is_file():
+                raise SettingsError(
+                    f"{folder / 'camera.toml'}: camera.bad_pixels = {camera.bad_pixels!r}: {mask} is not there; "
+                    "every quadrant of a detector in service has a mask, of zeros where it has no bad pixels"
+                )
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

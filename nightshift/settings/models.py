@@ -5,9 +5,11 @@ from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic import Field as Key
 
+from nightshift.settings.amplifiers import Crosstalk, Linearity
+from nightshift.settings.table import Positive, Table
 from nightshift.vocabulary import CalibrationKind, ImageType, JobKind
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
@@ -27,16 +29,21 @@ def _section(text: str) -> str:
     return text
 
 
+def _mask_path(text: str) -> str:
+    try:
+        path = PurePosixPath(text.format(detector=1, quadrant=1))
+    except (AttributeError, LookupError, ValueError) as error:
+        raise ValueError(f"not a name with {{detector}} and {{quadrant}}: {error}") from error
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("a path below the survey's folder is allowed, with {detector} and {quadrant} in it")
+    return text
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
 Section = Annotated[str, AfterValidator(_section)]
-Positive = Annotated[float, Key(gt=0)]
+MaskPath = Annotated[str, AfterValidator(_mask_path)]
+COARSE = 129  # counts at which a linearity is checked
 Fraction = Annotated[float, Key(ge=0, le=1)]
-
-
-class Table(BaseModel):
-    """A table that allows no unknown key and does not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # --- site.toml ---------------------------------------------------------------------------------------------
@@ -108,7 +115,25 @@ class Quadrant(Table):
     read_noise: Positive  # electrons
     saturation: Positive  # ADU, before overscan subtraction
     shape: tuple[int, int]  # rows, columns of the raw image
+    linearity: Linearity | None = None  # None: counts are proportional to light
     sky_offset_arcsec: tuple[float, float] = (0.0, 0.0)  # centre from the detector's centre, along (x, y)
+
+    @property
+    def data_shape(self) -> tuple[int, int]:
+        """Rows and columns of the trimmed image, by the settings."""
+        if self.data_section is None:
+            return self.shape
+        x1, x2, y1, y2 = (int(number) for number in re.findall(r"\d+", self.data_section))
+        return y2 - y1 + 1, x2 - x1 + 1
+
+    @model_validator(mode="after")
+    def _linearity_up_to_saturation(self) -> "Quadrant":
+        if self.linearity is not None:
+            try:
+                self.linearity.nodes(self.saturation, COARSE)
+            except ValueError as error:
+                raise ValueError(f"linearity: {error}") from error
+        return self
 
 
 class Detector(Table):
@@ -129,6 +154,7 @@ class Amplifier(Table):
     gain: Positive | None = None
     read_noise: Positive | None = None
     saturation: Positive | None = None
+    linearity: Linearity | None = None
 
 
 class Camera(Table):
@@ -147,6 +173,8 @@ class Camera(Table):
     quadrants: tuple[Quadrant, ...]  # of every detector
     detectors: tuple[Detector, ...]
     amplifiers: tuple[Amplifier, ...] = ()
+    crosstalk: tuple[Crosstalk, ...] = ()
+    bad_pixels: MaskPath | None = None  # FITS masks in the survey's folder, one a quadrant
 
     def quadrant(self, detector: int, quadrant: int) -> Quadrant:
         """Return the description of one amplifier's image."""
@@ -156,8 +184,62 @@ class Camera(Table):
         own = next((a for a in self.amplifiers if (a.detector, a.quadrant) == (detector, quadrant)), None)
         if own is None:
             return base
-        changes = own.model_dump(exclude={"detector", "quadrant"}, exclude_none=True)
+        changes = {key: value for key, value in own if value is not None and key not in ("detector", "quadrant")}
         return base.model_copy(update=changes)
+
+    def crosstalk_of(self, detector: int, quadrant: int) -> tuple[Crosstalk, ...]:
+        """Return what one amplifier hears of others."""
+        return tuple(c for c in self.crosstalk if c.victim == quadrant and c.detector in (None, detector))
+
+    def bad_pixels_of(self, detector: int, quadrant: int) -> PurePosixPath | None:
+        """Return the path, below the survey's folder, of a quadrant's mask of bad pixels; None without one."""
+        if self.bad_pixels is None:
+            return None
+        return PurePosixPath(self.bad_pixels.format(detector=detector, quadrant=quadrant))
+
+    @field_validator("amplifiers")
+    @classmethod
+    def _amplifiers_of_the_camera(cls, amplifiers: tuple[Amplifier, ...], info: ValidationInfo):
+        if not {"detectors", "quadrants"} <= set(info.data):  # wrong themselves
+            return amplifiers
+        detectors, quadrants = {d.id for d in info.data["detectors"]}, {q.id: q for q in info.data["quadrants"]}
+        for own in amplifiers:
+            if own.detector not in detectors or own.quadrant not in quadrants:
+                raise ValueError(
+                    f"detector {own.detector}, quadrant {own.quadrant}: there are detectors {sorted(detectors)} "
+                    f"of quadrants {sorted(quadrants)}"
+                )
+            linearity = own.linearity or quadrants[own.quadrant].linearity
+            if linearity is not None:
+                linearity.nodes(own.saturation or quadrants[own.quadrant].saturation, COARSE)
+        return amplifiers
+
+    @field_validator("crosstalk")
+    @classmethod
+    def _crosstalk_within_a_file(cls, crosstalk: tuple[Crosstalk, ...], info: ValidationInfo):
+        if not {"detectors", "quadrants"} <= set(info.data):
+            return crosstalk
+        detectors, quadrants = {d.id for d in info.data["detectors"]}, {q.id: q for q in info.data["quadrants"]}
+        seen: set[tuple[int, int, int | None]] = set()
+        for entry in crosstalk:
+            what = f"victim {entry.victim}, source {entry.source}"
+            unknown = [number for number in (entry.victim, entry.source) if number not in quadrants]
+            if unknown:
+                raise ValueError(
+                    f"{what}: only what a detector's own file holds can be heard in it: quadrants {sorted(quadrants)}"
+                )
+            if entry.victim == entry.source:
+                raise ValueError(f"{what}: an amplifier has no crosstalk with itself")
+            if entry.detector is not None and entry.detector not in detectors:
+                raise ValueError(f"{what}: detector {entry.detector} is not one of {sorted(detectors)}")
+            shapes = [quadrants[number].data_shape for number in (entry.victim, entry.source)]
+            if shapes[0] != shapes[1]:
+                raise ValueError(f"{what}: their images have {shapes[0]} and {shapes[1]} pixels; they must be alike")
+            key = (entry.victim, entry.source, entry.detector)
+            if key in seen or (entry.detector is not None and (*key[:2], None) in seen):
+                raise ValueError(f"{what}: is set twice")
+            seen.add(key)
+        return crosstalk
 
     @property
     def detector_ids(self) -> tuple[int, ...]:
@@ -219,6 +301,8 @@ class CalibrationPolicy(Table):
     saturated_fraction: Fraction = 0.05
     unlike_fraction: Fraction = 0.05  # of pixels that differ by `unlike_sigma`
     unlike_sigma: Positive = 6.0
+    gain_apart: Fraction = 0.05  # a measured gain that differs by more serves in place of the settings'
+    read_noise_apart: Fraction = 0.25  # the same for the read noise
     wait_s: Positive = 120.0  # ladder, first rung: real seconds that a science frame waits for its master
     substitute_days: Annotated[int, Key(ge=0)] = 30  # second rung: how old another night's may be
     last_rung: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
@@ -356,7 +440,7 @@ class Profile(Table):
     account: str | None = None
     backlog_partition: str | None = None  # where work goes that real-time work may displace; it is requeued then
     backlog_qos: str | None = None
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Key(default_factory=dict)
 
 
 class Survey(Table):
@@ -376,7 +460,7 @@ class Survey(Table):
     storage: StoragePolicy = StoragePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
-    profiles: dict[JobKind, Profile] = {}
+    profiles: dict[JobKind, Profile] = Key(default_factory=dict)
 
     def profile(self, kind: JobKind) -> Profile:
         """Return what a kind of job asks of the runner."""

@@ -10,12 +10,22 @@ from nightshift.simulator.geometry import UnitGeometry
 from nightshift.simulator.sections import bounds, data_bounds
 from nightshift.simulator.seeds import generator
 
-__all__ = ["OVERSCAN_COLUMNS", "CosmicRays", "Signature", "cosmic_rays", "response", "signature"]
+__all__ = [
+    "OVERSCAN_COLUMNS",
+    "CosmicRays",
+    "Signature",
+    "bent",
+    "cosmic_rays",
+    "electrons_at",
+    "response",
+    "signature",
+]
 
 OVERSCAN_COLUMNS = 30  # of an overscan that is an image of its own
 DARK_CURRENT = 0.05  # electrons a second
 WARM_PIXELS, WARM_CURRENT = 4e-4, 8.0  # share of the pixels; mean electrons a second
 COSMIC_RAYS = 1.0e-6  # a pixel and second
+LINEARITY_NODES = 4097
 VIGNETTING = 0.18  # loss of light at the camera's farthest pixel
 
 
@@ -154,3 +164,29 @@ def cosmic_rays(random: np.random.Generator, shape: tuple[int, int], exposure_s:
     inside = (track[0] >= 0) & (track[0] < rows) & (track[1] >= 0) & (track[1] < columns)
     track = track[:, inside]
     return CosmicRays(track[0].astype(np.int32), track[1].astype(np.int32), track[2])
+
+
+def electrons_at(quadrant: Quadrant, counts: float) -> float:
+    """Return the charge that an amplifier turns into so many ADU above its bias."""
+    if quadrant.linearity is None:
+        return counts * quadrant.gain
+    most = quadrant.linearity.most(quadrant.saturation)
+    inside = min(counts, most)
+    return quadrant.linearity.at(inside) * counts / inside * quadrant.gain
+
+
+def bent(counts: np.ndarray, quadrant: Quadrant) -> np.ndarray:
+    """Return what an amplifier makes of counts proportional to light: the opposite of its linearity's correction.
+
+    Parameters
+    ----------
+    counts : ndarray of float32
+        ADU above the bias, as are the returned.
+    """
+    linearity = quadrant.linearity
+    if linearity is None:
+        return counts
+    most = linearity.most(quadrant.saturation)
+    nodes = np.array(linearity.nodes(quadrant.saturation, LINEARITY_NODES))
+    inside = np.interp(counts, nodes, np.linspace(0.0, most, LINEARITY_NODES))
+    return np.where(counts > nodes[-1], counts * (most / nodes[-1]), inside).astype(np.float32)

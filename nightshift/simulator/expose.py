@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nightshift.settings import Field, Quadrant, Survey
-from nightshift.simulator.detector import CosmicRays, cosmic_rays, response, signature
+from nightshift.simulator.detector import CosmicRays, bent, cosmic_rays, electrons_at, response, signature
 from nightshift.simulator.events import Mover, Riser
 from nightshift.simulator.geometry import UnitGeometry, focal_radius_arcsec, project, unit_geometry
 from nightshift.simulator.headers import RawImage, fits_bytes
@@ -19,7 +19,7 @@ from nightshift.simulator.seeds import generator
 from nightshift.simulator.sky import Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import ImageType
 
-__all__ = ["ExposedFile", "NightSky", "Unit", "expected_electrons", "expose", "expose_unit", "without_events"]
+__all__ = ["ExposedFile", "NightSky", "Unit", "expected_electrons", "expose", "without_events"]
 
 FULL_WELL = 1.03  # of the level that the settings call saturated
 FAINTEST = 0.02  # of the sky's noise: where the wings of a star end
@@ -100,16 +100,49 @@ def expose(sky: NightSky, exposure: Exposure, detector: int) -> ExposedFile:
     """Return the file of one detector of an exposure."""
     survey = sky.survey
     made = ExposedFile(file_name(survey.camera, exposure, detector, sky.night), b"")
-    images: dict[int, RawImage] = {}
-    for quadrant in survey.camera.quadrant_ids:
-        unit = Unit.of(survey, detector, quadrant)
-        images[quadrant] = expose_unit(sky, exposure, unit, made)
+    units = [Unit.of(survey, detector, quadrant) for quadrant in survey.camera.quadrant_ids]
+    signals = {unit.quadrant.id: _signal(sky, exposure, unit, made) for unit in units}
+    images = {unit.quadrant.id: _read_out(sky, exposure, unit, signals) for unit in units}
     made.content = fits_bytes(survey, exposure, detector, images)
     return made
 
 
-def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile | None = None) -> RawImage:
-    """Return the raw counts of one quadrant; the truth goes into `made`.
+@dataclass(frozen=True)
+class _Signal:
+    """What an amplifier sends while its quadrant is read, and the dice that its readout goes on with.
+
+    `counts` are ADU above the bias, float32, of the shape of the data.
+    """
+
+    random: np.random.Generator
+    counts: np.ndarray
+
+
+def _signal(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile) -> _Signal:
+    """Collect the light of one quadrant and pass it through its amplifier; the truth goes into `made`."""
+    quadrant = unit.quadrant
+    random = generator(sky.seed, "noise", exposure.exposure_id, unit.detector, quadrant.id)
+    expected = expected_electrons(sky, exposure, unit)
+    rays = cosmic_rays(random, unit.geometry.shape, exposure.exposure_s + 5.0)
+    charge = _arriving(random, expected)
+    np.add.at(charge, (rays.rows, rays.columns), rays.electrons)
+    crossed = _satellite_trails(sky, exposure, unit) if exposure.satellites else np.zeros(1)
+    charge += crossed
+    bleed(charge, FULL_WELL * electrons_at(quadrant, quadrant.saturation))
+    hit = _hit_pixels(rays, expected, quadrant)
+    made.cosmic_ray_pixels[quadrant.id] = hit
+    bad = signature(sky.seed, quadrant, unit.detector).defects | (
+        charge >= electrons_at(quadrant, quadrant.saturation - 1300.0)
+    )
+    bad[hit[:, 0], hit[:, 1]] = True
+    bad |= crossed > 0
+    variance = np.where(bad, np.inf, expected + quadrant.read_noise**2)
+    _tell(sky, exposure, unit, variance, bad, made)
+    return _Signal(random, bent((charge / quadrant.gain).astype(np.float32), quadrant))
+
+
+def _read_out(sky: NightSky, exposure: Exposure, unit: Unit, signals: dict[int, _Signal]) -> RawImage:
+    """Return the raw counts of one quadrant, with what it hears of the others of its detector.
 
     Returns
     -------
@@ -117,29 +150,18 @@ def expose_unit(sky: NightSky, exposure: Exposure, unit: Unit, made: ExposedFile
     overscan : ndarray of uint16 or None
     """
     quadrant = unit.quadrant
-    random = generator(sky.seed, "noise", exposure.exposure_id, unit.detector, quadrant.id)
-    own = signature(sky.seed, quadrant, unit.detector)
-    expected = expected_electrons(sky, exposure, unit)
-    rays = cosmic_rays(random, unit.geometry.shape, exposure.exposure_s + 5.0)
-    charge = _arriving(random, expected)
-    np.add.at(charge, (rays.rows, rays.columns), rays.electrons)
-    crossed = _satellite_trails(sky, exposure, unit) if exposure.satellites else np.zeros(1)
-    charge += crossed
-    full_well = FULL_WELL * quadrant.saturation * quadrant.gain
-    bleed(charge, full_well)
-    if made is not None:
-        hit = _hit_pixels(rays, expected, quadrant)
-        made.cosmic_ray_pixels[quadrant.id] = hit
-        bad = own.defects | (charge >= quadrant.gain * (quadrant.saturation - 1300.0))
-        bad[hit[:, 0], hit[:, 1]] = True
-        bad |= crossed > 0
-        variance = np.where(bad, np.inf, expected + quadrant.read_noise**2)
-        _tell(sky, exposure, unit, variance, bad, made)
+    own, signal = signature(sky.seed, quadrant, unit.detector), signals[quadrant.id]
     if unit.detector in exposure.dead_detectors:
         return np.zeros(own.bias.shape, np.uint16), None if own.overscan is None else np.zeros_like(
             own.overscan, "u2"
         )
-    return _digitised(random, own.bias, own.overscan, charge, exposure, quadrant)
+    counts = signal.counts
+    for entry in sky.survey.camera.crosstalk_of(unit.detector, quadrant.id):
+        heard = np.flip(
+            signals[entry.source].counts, tuple(axis for axis, name in enumerate("yx") if name in entry.mirrored)
+        )
+        counts = counts + np.float32(entry.coefficient) * heard
+    return _digitised(signal.random, own.bias, own.overscan, counts, exposure, quadrant)
 
 
 def _satellite_trails(sky: NightSky, exposure: Exposure, unit: Unit) -> np.ndarray:
@@ -287,11 +309,11 @@ def _hit_pixels(rays: CosmicRays, expected: np.ndarray, quadrant: Quadrant) -> n
     return np.argwhere(charge > 3.0 * np.sqrt(expected + quadrant.read_noise**2)).astype(np.int32)
 
 
-def _digitised(random, bias, overscan, charge, exposure: Exposure, quadrant: Quadrant) -> RawImage:
+def _digitised(random, bias, overscan, signal, exposure: Exposure, quadrant: Quadrant) -> RawImage:
     x0, x1, y0, y1 = data_bounds(quadrant)
     noise = quadrant.read_noise / quadrant.gain
     counts = bias + exposure.bias_drift + noise * random.standard_normal(bias.shape, dtype=np.float32)
-    counts[y0:y1, x0:x1] += (charge / quadrant.gain).astype(np.float32)
+    counts[y0:y1, x0:x1] += signal
     strip = None
     if overscan is not None:
         strip = overscan + exposure.bias_drift + noise * random.standard_normal(overscan.shape, dtype=np.float32)

@@ -37,6 +37,8 @@ class Reason(StrEnum):
     UNLIKE_ITS_FELLOWS = "unlike_its_fellows"
     UNLIKE_LAST_MASTER = "unlike_last_master"
     TOO_FEW_FRAMES = "too_few_frames"
+    GAIN_DISAGREES = "gain_disagrees"
+    READ_NOISE_DISAGREES = "read_noise_disagrees"
     CALIBRATION_MISSING = "calibration_missing"
     CALIBRATION_SUBSTITUTED = "calibration_substituted"
     # of science frames
@@ -116,6 +118,11 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.UNLIKE_ITS_FELLOWS: (_BAD, "The frame differs from the others of its set."),
     Reason.UNLIKE_LAST_MASTER: (_HUMAN, "The new master differs from the last good one."),
     Reason.TOO_FEW_FRAMES: (_BAD, "Too few good frames for a master."),
+    Reason.GAIN_DISAGREES: (_HUMAN, "The gain measured on the flats is not the settings'; the measured one serves."),
+    Reason.READ_NOISE_DISAGREES: (
+        _HUMAN,
+        "The read noise measured on the biases is not the settings'; the measured one serves.",
+    ),
     Reason.CALIBRATION_MISSING: (_HUMAN, "No usable master calibration was found."),
     Reason.CALIBRATION_SUBSTITUTED: (_BAD, "A master of another night served in place of the missing one."),
     Reason.NO_SIGNAL: (_BAD, "The pixels hold one value: a dead detector or a broken readout."),

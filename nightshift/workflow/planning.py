@@ -16,7 +16,7 @@ from nightshift.files import sha256_of, write_json
 from nightshift.jobs.contract import Input
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey
 from nightshift.nights import night_of
-from nightshift.settings import settings_hash
+from nightshift.settings import bad_pixels_file, settings_hash
 from nightshift.vocabulary import CalibrationKind, EventLevel, JobKind, Reason, UnitState
 from nightshift.workflow.due import catalogue_path
 from nightshift.workflow.keys import Subject
@@ -167,7 +167,13 @@ def plan_science(workplace: Workplace, subject: Subject) -> Plan:
         raw_key = str(FrameKey(exposure["instrument"], exposure["exposure_id"], row["detector"]))
         raw = Input("raw", str(workplace.depot.absolute(row["path"])), row["sha256"], raw_key)
         reference = references.get(place)
-        inputs = (raw, *chosen.inputs, *catalogues.of(place), *_reference_inputs(workplace, reference))
+        inputs = (
+            raw,
+            *chosen.inputs,
+            *_bad_pixels(workplace, place),
+            *catalogues.of(place),
+            *_reference_inputs(workplace, reference),
+        )
         parameters = {
             **_exposure_parameters(exposure, row),
             "flags": [flag.value for flag in chosen.flags],
@@ -232,6 +238,17 @@ def _sha256_of_state(path: Path, modified_ns: int, size: int) -> str:
     return sha256_of(path)
 
 
+def _file(role: str, path: Path, key: str) -> Input:
+    """Return an input that is a file of the user's own."""
+    status = path.stat()
+    return Input(role, str(path), _sha256_of_state(path, status.st_mtime_ns, status.st_size), key)
+
+
+def _bad_pixels(workplace: Workplace, place: tuple[int, int]) -> tuple[Input, ...]:
+    path = bad_pixels_file(workplace.survey, *place)
+    return () if path is None else (_file("bad_pixels", path.absolute(), f"bad_pixels/{path.name}"),)
+
+
 class _Catalogues:
     """What the stars of an exposure are compared with: the field's catalogue, or its own first good frame."""
 
@@ -247,9 +264,7 @@ class _Catalogues:
 def _catalogues(workplace: Workplace, exposure: dict[str, Any]) -> _Catalogues:
     path = catalogue_path(workplace, exposure["field"])
     if path is not None:
-        status = path.stat()
-        checksum = _sha256_of_state(path, status.st_mtime_ns, status.st_size)
-        return _Catalogues(Input("catalogue", str(path), checksum, f"catalogue/{path.name}"), {})
+        return _Catalogues(_file("catalogue", path, f"catalogue/{path.name}"), {})
     if exposure["field"] is None:
         return _Catalogues(None, {})
     rows = workplace.ledger.rows(

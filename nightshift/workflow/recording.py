@@ -280,8 +280,11 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
         state=CalibrationState.IN_SERVICE if in_service else CalibrationState.REJECTED,
         reason=reason, detail=outcome.detail[:2000],
         product_key=ending.products.get(key.kind.value), frames=metrics.get("frames") or 0,
-        level=metrics.get("level"), noise=metrics.get("noise"), valid_from=valid_from,
+        level=metrics.get("level"), noise=metrics.get("noise"), read_noise=metrics.get("read_noise"),
+        gain=metrics.get("gain"), gain_error=metrics.get("gain_error"), valid_from=valid_from,
     )  # fmt: skip
+    if in_service:
+        _say_what_disagrees(workplace, ending, key)
     workplace.ledger.run(
         "workflow", "put_calibration_frames",
         calibration_key=str(key), frames={"rows": _judged_frames(ending, reason)},
@@ -298,6 +301,23 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
             EventLevel.WARNING, "master_rejected", f"No master: {reason}. {outcome.detail}"[:1000],
             subject=key, night_time=workplace.clock.now(), reason=reason,
         )  # fmt: skip
+
+
+def _say_what_disagrees(workplace: Workplace, ending: Ending, key: CalibrationKey) -> None:
+    """Leave an event where the amplifier is not what the settings say."""
+    assert ending.outcome.result is not None
+    metrics, said = ending.metrics, workplace.survey.camera.quadrant(key.detector, key.quadrant)
+    noise = said.read_noise / said.gain
+    sentences = {
+        Reason.GAIN_DISAGREES: f"{metrics.get('gain')} electrons per ADU, by the settings {said.gain:g}",
+        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by the settings {noise:g}",
+    }
+    for reason in ending.outcome.result.flags:
+        if reason in sentences:
+            workplace.ledger.event(
+                EventLevel.WARNING, reason, f"{sentences[reason]}. What was measured serves.",
+                subject=key, night_time=workplace.clock.now(), reason=reason,
+            )  # fmt: skip
 
 
 def _judged_frames(ending: Ending, reason: Reason | None) -> list[dict[str, Any]]:

@@ -213,6 +213,8 @@ select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = '
     max(c.frames) as frames,
     percentile_cont(0.5) within group (order by c.level) as level,
     percentile_cont(0.5) within group (order by c.noise) as noise,
+    percentile_cont(0.5) within group (order by c.read_noise) as read_noise,
+    percentile_cont(0.5) within group (order by c.gain) as gain,
     array_remove(array_agg(distinct c.reason), null) as reasons
 from calibrations c
 where c.night = :night and c.instrument = :instrument

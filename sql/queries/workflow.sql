@@ -144,9 +144,10 @@ where instrument = :instrument and night = :night and kind = :kind::calibration_
 
 -- name: put_calibration!
 insert into calibrations (kind, instrument, detector, quadrant, filter, night, epoch, version, calibration_key, state,
-    reason, detail, product_key, frames, level, noise, valid_from)
+    reason, detail, product_key, frames, level, noise, read_noise, gain, gain_error, valid_from)
 values (:kind::calibration_kind, :instrument, :detector, :quadrant, :filter, :night, :epoch, :version,
-    :calibration_key, :state::calibration_state, :reason, :detail, :product_key, :frames, :level, :noise, :valid_from)
+    :calibration_key, :state::calibration_state, :reason, :detail, :product_key, :frames, :level, :noise, :read_noise,
+    :gain, :gain_error, :valid_from)
 on conflict (calibration_key) do nothing;
 
 -- name: put_calibration_frames!

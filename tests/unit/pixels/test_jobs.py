@@ -27,6 +27,7 @@ from nightshift.settings.models import Thresholds
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from nightshift.workflow.recording import IMAGE_QUALITY
 from reduction.frame import read_frame
+from reduction.mask import MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 
@@ -322,6 +323,77 @@ def test_a_calibration_frame_that_a_person_accepted_is_in_the_master(survey, tmp
     frames = calibration_frames(tmp_path, [40000.0] * 5 + [100.0], ["r"] * 6)
     result = master(survey, tmp_path, "flat", frames, overruled=frames[5][0].name)
     assert [row["accepted"] for row in result.rows["frames"]] == [True] * 6
+
+
+def with_amplifier(survey, **changes) -> Survey:
+    quadrants = tuple(q.model_copy(update=changes) for q in survey.camera.quadrants)
+    return survey.model_copy(update={"camera": survey.camera.model_copy(update={"quadrants": quadrants})})
+
+
+@pytest.fixture(scope="module")
+def amplifier(survey, tmp_path_factory):
+    """A master bias and flat of frames with the true gain and read noise, made with the right settings."""
+    folder = tmp_path_factory.mktemp("amplifier")
+    made = {}
+    for kind, electrons in (("bias", [0.0] * 5), ("flat", [40000.0] * 6)):
+        (folder / kind).mkdir()
+        frames = calibration_frames(folder / kind, electrons, ["r" if kind == "flat" else ""] * len(electrons))
+        extra = [given("bias", folder / "bias" / "unit" / "bias.fits")] if kind == "flat" else []
+        made[kind] = frames, extra, master(survey, folder / kind, kind, frames, extra)
+    return folder, made
+
+
+def test_masters_know_gain_and_read_noise_and_say_nothing_where_the_settings_are_right(amplifier):
+    _, made = amplifier
+    assert made["bias"][2].metrics["read_noise"] == pytest.approx(6.0 / GAIN, rel=0.05)
+    assert made["flat"][2].metrics["gain"] == pytest.approx(GAIN, rel=0.03)
+    assert made["bias"][2].flags == made["flat"][2].flags == ()
+
+
+@pytest.mark.parametrize(("wrong", "flags"), [
+    ({"gain": 3 * GAIN, "read_noise": 11.0}, {Reason.GAIN_DISAGREES, Reason.READ_NOISE_DISAGREES}),
+    ({"read_noise": 9.3}, {Reason.READ_NOISE_DISAGREES}),
+])  # fmt: skip
+def test_a_wrong_gain_or_read_noise_in_the_settings_is_said_and_the_measured_one_serves(
+    survey, night, amplifier, tmp_path, wrong, flags
+):
+    folder, made = amplifier
+    mistaken = with_amplifier(survey, **wrong)
+    for kind, reason in (("flat", Reason.GAIN_DISAGREES), ("bias", Reason.READ_NOISE_DISAGREES)):
+        frames, extra, _ = made[kind]
+        again = master(mistaken, tmp_path / kind, kind, frames, extra)
+        assert (reason in again.flags) == (reason in flags), again.flags
+    raw = given("raw", night[0] / "raw.fits")
+    masters = [given(kind, folder / kind / "unit" / f"{kind}.fits") for kind in ("bias", "flat")]
+    inputs = [raw, given("catalogue", night[0] / "catalogue.fits"), *masters]
+    right, found = science(survey, tmp_path / "a", inputs), science(mistaken, tmp_path / "b", inputs)
+    assert set(found.flags) == flags and right.flags == ()
+    assert found.metrics["zero_point"] == pytest.approx(right.metrics["zero_point"], abs=0.05)
+    header = read_frame(tmp_path / "b" / "unit" / "calibrated.fits").header
+    assert header["RAWGAIN"] == pytest.approx(GAIN, rel=0.03)
+    assert header["RDNOISE"] == pytest.approx(6.0, rel=0.08)
+
+
+def test_without_masters_a_wrong_gain_stays_and_nothing_pretends_otherwise(survey, night, tmp_path):
+    mistaken = with_amplifier(survey, gain=2 * GAIN)
+    inputs = [given("raw", night[0] / "raw.fits"), given("catalogue", night[0] / "catalogue.fits")]
+    result = science(mistaken, tmp_path, inputs)
+    assert result.flags == ()
+    assert read_frame(tmp_path / "unit" / "calibrated.fits").header["RAWGAIN"] == 2 * GAIN
+
+
+def test_bad_pixels_that_are_known_are_in_the_mask_and_the_frame_says_from_where(survey, night, tmp_path):
+    mask = np.zeros(SHAPE, np.int16)
+    mask[:, 50] = MaskBit.DEAD
+    fits.PrimaryHDU(mask).writeto(tmp_path / "mask.fits")
+    inputs = [given("raw", night[0] / "raw.fits"), given("catalogue", night[0] / "catalogue.fits"),
+              given("bad_pixels", tmp_path / "mask.fits")]  # fmt: skip
+    result = science(survey, tmp_path, inputs)
+    assert result.state == AttemptState.SUCCEEDED, result.detail
+    frame = read_frame(tmp_path / "unit" / "calibrated.fits")
+    assert (frame.mask[:, 50] & np.uint16(MaskBit.DEAD)).all()
+    assert frame.header["BPMKEY"] == "mask.fits"
+    assert "bad_pixels" in {i.role for i in result.products[0].inputs}
 
 
 def test_too_few_good_frames_are_no_master(survey, tmp_path):
