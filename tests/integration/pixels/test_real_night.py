@@ -10,7 +10,7 @@ from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork
 from nightshift.jobs.run import run_unit
 from nightshift.settings import load_survey
-from nightshift.vocabulary import AttemptState, JobKind
+from nightshift.vocabulary import AttemptState, JobKind, Reason
 
 DATA = Path(os.environ.get("NIGHTSHIFT_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 NIGHT = DATA / "lowell-20190326"
@@ -24,16 +24,18 @@ def given(role: str, path: Path, key: str = "") -> Input:
     return Input(role, str(path), sha256_of(path), key)
 
 
-def run(folder: Path, kind: JobKind, name: str, inputs, parameters) -> UnitResult:
+def run(folder: Path, kind: JobKind, name: str, inputs, parameters, **amplifier) -> UnitResult:
     survey = load_survey("lowell42")
+    quadrants = tuple(q.model_copy(update=amplifier) for q in survey.camera.quadrants)
+    survey = survey.model_copy(update={"camera": survey.camera.model_copy(update={"quadrants": quadrants})})
     unit = UnitWork(name, 1, "token", str(folder / name), tuple(inputs), parameters)
     job = JobFile(kind, "job", 1, "lowell42", "hash", survey.model_dump(mode="json"), ((0,),), (unit,))
     return run_unit(job, unit, survey)
 
 
-@pytest.fixture(scope="module")
-def masters(tmp_path_factory):
-    folder, made = tmp_path_factory.mktemp("masters"), {}
+def build_masters(folder: Path, **amplifier) -> dict[str, UnitResult]:
+    """Build the night's bias and flat, with an amplifier that may be other than the settings'."""
+    made = {}
     for kind in ("bias", "flat"):
         raws = sorted((NIGHT / kind).glob("*.fits.fz"))
         headers = [fits.getheader(path, 1) for path in raws]
@@ -47,8 +49,24 @@ def masters(tmp_path_factory):
             inputs.append(given("bias", folder / "bias" / "bias.fits"))
         told = {"calibration_kind": kind, "detector": 1, "quadrant": 1, "filter": "VR" if kind == "flat" else "",
                 "frames": frames}  # fmt: skip
-        made[kind] = run(folder, JobKind.MASTER, kind, inputs, told)
-    return folder, made
+        made[kind] = run(folder, JobKind.MASTER, kind, inputs, told, **amplifier)
+    return made
+
+
+@pytest.fixture(scope="module")
+def masters(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("masters")
+    return folder, build_masters(folder)
+
+
+def test_gain_and_read_noise_of_the_header_are_found_wrong_and_those_of_the_settings_right(masters, tmp_path):
+    _, made = masters
+    assert made["bias"].flags == made["flat"].flags == ()
+    assert made["flat"].metrics["gain"] == pytest.approx(3.68, rel=0.01)
+    by_header = build_masters(tmp_path, gain=4.95, read_noise=9.3)
+    assert by_header["bias"].flags == (Reason.READ_NOISE_DISAGREES,)
+    assert by_header["flat"].flags == (Reason.GAIN_DISAGREES,)
+    assert by_header["flat"].metrics["gain"] == pytest.approx(3.68, rel=0.01)
 
 
 def test_the_flat_of_another_filter_and_the_bright_one_are_kept_out_with_their_reasons(masters):
