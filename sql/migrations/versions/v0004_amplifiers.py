@@ -1,16 +1,16 @@
-"""Gain and read noise measured with masters; the text is in ``0003_amplifiers.sql``."""
+"""Gain and read noise measured with masters; the text is in ``0004_amplifiers.sql``."""
 
 from pathlib import Path
 
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
     """Add them."""
-    text = (Path(__file__).parents[1] / "0003_amplifiers.sql").read_text()
+    text = (Path(__file__).parents[1] / "0004_amplifiers.sql").read_text()
     # the driver's own cursor: a per cent sign in the text is not a parameter
     with op.get_bind().connection.cursor() as cursor:
         cursor.execute(text)
