@@ -69,6 +69,7 @@ class NightFacts:
     alerts: dict[str, Row]
     topics: list[Row]
     latency: dict[bool, Row]  # by whether the alert had to wait for its reference
+    completeness: Row  # counts of sources put into a sample of quadrants, and how many quadrants
     tracklets: list[Row]
     tracklet_positions: list[Row]
     sky: list[Row]
@@ -142,6 +143,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         alerts=alerts,
         topics=ask("outbox_by_topic"),
         latency={row["waited"]: row for row in ask("latency")},
+        completeness=workplace.ledger.rows("injection", "completeness_of_night", site=site, night=night)[0],
         tracklets=ask("tracklets"),
         tracklet_positions=ask("tracklet_positions"),
         sky=ask("sky_of_alerts", most=MOST_ON_SKY),

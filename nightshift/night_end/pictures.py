@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from nightshift.completeness import recovered_by_signal
 from nightshift.night_end.facts import NightFacts
 from reduction.cutouts import read_cutouts
 
@@ -54,8 +55,10 @@ class Picture:
 
 
 def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
-    """Draw the night's timeline, its sky, and the stamps of its best alerts where there are any."""
+    """Draw the timeline and the sky, and where there are any, completeness and the best stamps."""
     pictures = [_timeline(facts), _sky(facts)]
+    if facts.completeness["quadrants"]:
+        pictures.append(_completeness(facts))
     if stamps := _stamps(facts, depot):
         pictures.append(stamps)
     return pictures
@@ -252,6 +255,29 @@ def _tracks(axes: Axes, facts: NightFacts, project: Callable[..., Any], limit: f
             str(tracklet["number"]), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK,
             fontweight="bold",
         )  # fmt: skip
+
+
+def _completeness(facts: NightFacts) -> Picture:
+    """Draw the share found by signal to noise, with what the numbers leave open."""
+    figure = Figure(figsize=(7.2, 1.5), layout="constrained")
+    axes = figure.subplots()
+    rows = recovered_by_signal(facts.completeness)
+    for place, row in enumerate(reversed(rows)):
+        if row.share is not None and row.interval is not None:
+            axes.plot(
+                [100 * bound for bound in row.interval], [place, place], color=SPARE_COLOURS[0], lw=2.5, alpha=0.5
+            )
+            axes.plot(100 * row.share, place, "o", color=SPARE_COLOURS[0], ms=6, mew=0)
+    axes.set_yticks(range(len(rows)), [f"S/N {row.label}" for row in reversed(rows)])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(0, 102)
+    axes.grid(axis="x", color=LINE, lw=0.5)
+    axes.set_xlabel("found (%), with the 95 % interval", **STYLE)
+    _tidy(axes)
+    shares = "; ".join(f"S/N {row.label}: {row.recovered} of {row.injected}" for row in rows)
+    return Picture(
+        "completeness", "Completeness", f"Share of sources put in that were found: {shares}.", _png(figure), 680
+    )
 
 
 def _stamps(facts: NightFacts, depot: Path) -> Picture | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nightshift.completeness import recovered_by_signal
 from nightshift.night_end.facts import NightFacts, unit_name
 from nightshift.night_end.identities import Member
 from nightshift.vocabulary import AlertState, UnitState
@@ -90,6 +91,7 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _quality(facts),
         _detectors(facts),
         _alerts(facts),
+        _completeness(facts),
         _movers(facts),
         _calibrations(facts),
         _kept_out(facts),
@@ -257,6 +259,32 @@ def _alerts(facts: NightFacts) -> Section:
         "Alerts", columns("State", ">Alerts", ">Objects", "Reason"), rows,
         " ".join(notes) or "No alert was made.", "stamps",
     )  # fmt: skip
+
+
+def _completeness(facts: NightFacts) -> Section:
+    """What would have been found of new sources, and how well so few of them say it."""
+    quadrants = facts.completeness["quadrants"]
+    titles = columns("S/N on an empty sky", ">Put in", ">Found", ">Share", ">95 % interval")
+    if not quadrants:
+        note = "No quadrant was sampled (reduction.injection_fraction), so that nothing is known of it."
+        return Section("Completeness", titles, [], note)
+    rows = [
+        (
+            row.label, str(row.injected), str(row.recovered), percent_of(row.share),
+            "—" if row.interval is None else f"{100 * row.interval[0]:.0f}–{100 * row.interval[1]:.0f} %",
+        )
+        for row in recovered_by_signal(facts.completeness)
+    ]  # fmt: skip
+    note = (
+        f"New sources were put into {quadrants} quadrant{'' if quadrants == 1 else 's'}, differenced and searched "
+        "again; a third lie on galaxies where there are any. The interval is what these numbers leave open."
+    )
+    return Section("Completeness", titles, rows, note, "completeness")
+
+
+def percent_of(share: float | None) -> str:
+    """Return a share to a tenth of a percent, or a dash where there is none."""
+    return "—" if share is None else f"{100 * share:.1f} %"
 
 
 def _movers(facts: NightFacts) -> Section:

@@ -7,9 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-__all__ = ["register"]
+from nightshift.completeness import recovered_by_signal
 
-BINS = {"snr5_6": "S/N 5 to 6", "snr6_8": "S/N 6 to 8", "snr8_up": "S/N 8 and more"}
+__all__ = ["register"]
 
 
 def register(subparsers) -> None:
@@ -98,8 +98,10 @@ def _of_files(survey_name: str, calibrated: Path, sources: Path, reference: Path
 
 def _table(counts: Mapping[str, Any]) -> str:
     lines = []
-    for name, text in BINS.items():
-        injected, recovered = counts[f"injected_{name}"], counts[f"recovered_{name}"]
-        share = f"{recovered / injected:.3f}" if injected else "-"
-        lines.append(f"{text:<15} {recovered:>6} of {injected:>6}  {share}")
+    for row in recovered_by_signal(counts):
+        line = f"S/N {row.label:<11} {row.recovered:>6} of {row.injected:>6}  "
+        if row.share is None or row.interval is None:
+            lines.append(line + "-")
+        else:
+            lines.append(f"{line}{row.share:.3f}  ({row.interval[0]:.3f} to {row.interval[1]:.3f})")
     return "\n".join(lines)

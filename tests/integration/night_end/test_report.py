@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import json
 import re
 from html.parser import HTMLParser
 
@@ -87,6 +88,26 @@ def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warne
         "0.012", "%", "—", "—", "2",
     ]  # fmt: skip
     assert "outside of the bounds that warn: fwhm px (2), pattern noise (2)." in " ".join(text.split())
+
+
+def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_that_is(workplace, filled):
+    report = write_report(workplace, NIGHT)
+    assert "No quadrant was sampled" in report.text
+    assert "completeness" not in {picture.name for picture in report.pictures}
+    counts = {"injected_snr5_6": 10, "recovered_snr5_6": 5, "injected_snr6_8": 0, "recovered_snr6_8": 0,
+              "injected_snr8_up": 12, "recovered_snr8_up": 12}  # fmt: skip
+    filled.query(
+        "update differences set quality = %s where unit_key in (select min(unit_key) from differences) returning 1",
+        json.dumps(counts),
+    )
+    report = write_report(workplace, NIGHT)
+    rows = [re.split(r"\s{2,}", line.strip()) for line in report.text.split("COMPLETENESS")[1].splitlines()]
+    assert ["5 to 6", "10", "5", "50.0 %", "24–76 %"] in rows
+    assert ["6 to 8", "0", "0", "—", "—"] in rows
+    assert ["8 and more", "12", "12", "100.0 %", "76–100 %"] in rows
+    assert "New sources were put into 1 quadrant," in report.text
+    page = report.page.read_text()
+    assert "completeness.png" in page and (report.page.parent / "completeness.png").exists()
 
 
 def test_a_second_send_changes_nothing(workplace, filled, sink):
