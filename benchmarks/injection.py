@@ -40,7 +40,7 @@ from reduction.convolve import fill_bad
 from reduction.difference import Difference, DifferenceSettings
 from reduction.resample import resample
 
-__all__ = ["run"]
+__all__ = ["add_candidates", "run"]
 
 PAIRS, PEER_PAIRS = 10, 2
 SIGMA = 5.0
@@ -76,7 +76,7 @@ def run(pairs: int = PAIRS, peer_pairs: int = PEER_PAIRS, plan: PairPlan | None 
 def _ours(prepared: Prepared, tally: Tally, settings: DifferenceSettings | None = None) -> None:
     began = time.process_time()
     difference = prepared.difference(settings)
-    _add_candidates(prepared, difference, tally, time.process_time() - began)
+    add_candidates(prepared, difference, tally, time.process_time() - began)
 
 
 def _peer(prepared: Prepared, subtract: Subtract, plain: Tally, with_star_noise: Tally) -> None:
@@ -93,10 +93,10 @@ def _peer(prepared: Prepared, subtract: Subtract, plain: Tally, with_star_noise:
 
     peaks = np.array(find_peaks(searched(False), SIGMA), float).reshape(-1, 3)
     plain.add(pair, peaks[:, 1], peaks[:, 0], None, seconds)
-    _add_candidates(prepared, searched(True), with_star_noise, seconds)
+    add_candidates(prepared, searched(True), with_star_noise, seconds)
 
 
-def _add_candidates(prepared: Prepared, difference: Difference, tally: Tally, seconds: float) -> None:
+def add_candidates(prepared: Prepared, difference: Difference, tally: Tally, seconds: float) -> None:
     """Search a difference as the jobs do and note what was found."""
     began = time.process_time()
     candidates = prepared.candidates(difference)

@@ -12,18 +12,22 @@ from matplotlib.figure import Figure
 
 from nightshift.inspect.pictures import Picture, axes_of, binned, extent, png
 from reduction.cutouts import read_cutouts
+from reduction.frame import Frame, read_frame
 
 __all__ = ["draw_difference"]
 
 KINDS = {"science": "science", "template": "reference", "difference": "difference", "score": "score"}
 ALONG = 12  # candidates a picture
 AT_MOST = 4 * ALONG
+MARK = "#0b8f3c"  # of the candidate's place in its stamps
 COLOURS = {True: "#d64545", False: "#2186eb"}  # by whether the candidate is positive
 
 
 def draw_difference(files: Mapping[str, Path], candidates: Sequence[Mapping[str, Any]]) -> list[Picture]:
-    """Draw the difference, its score and its candidates, as far as there are files of them."""
+    """Draw the reference, the difference, its score and its candidates, as far as there are files of them."""
     pictures = []
+    if "reference" in files:
+        pictures.append(_reference(read_frame(files["reference"])))
     if "difference" in files:
         with fits.open(files["difference"]) as units:
             image = np.array(units["SCI"].data, np.float32)
@@ -34,6 +38,21 @@ def draw_difference(files: Mapping[str, Path], candidates: Sequence[Mapping[str,
     if "cutouts" in files:
         pictures += _stamps(files["cutouts"], candidates)
     return pictures
+
+
+def _reference(frame: Frame) -> Picture:
+    figure, axes = axes_of(frame.shape)
+    shown = binned(np.where(np.isfinite(frame.image), frame.image, np.float32(0)))
+    middle = float(np.median(shown))
+    spread = 1.4826 * float(np.median(np.abs(shown - middle))) + 1e-6
+    picture = axes.imshow(
+        shown, origin="lower", cmap="gray", vmin=middle - 3 * spread, vmax=middle + 10 * spread,
+        extent=extent(frame.shape), interpolation="nearest",
+    )  # fmt: skip
+    figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons above the sky")
+    frames = frame.header.get("NFRAMES")
+    said = f"The combination of {frames} frames" if frames else "The reference image"
+    return Picture("Reference", f"{said}, on its own grid, averaged in blocks.", png(figure))
 
 
 def _difference(image: np.ndarray, candidates: Sequence[Mapping[str, Any]]) -> Picture:
@@ -117,3 +136,6 @@ def _stamp(axes: Axes, image: np.ndarray, *, is_score: bool) -> None:
         image, origin="lower", cmap="RdBu_r" if is_score else "gray", vmin=low, vmax=max(high, low + 1e-6),
         interpolation="nearest",
     )  # fmt: skip
+    middle = (np.array(image.shape) - 1) / 2
+    axes.plot(middle[1] + np.array([4, 9]), [middle[0]] * 2, color=MARK, lw=0.8)
+    axes.plot([middle[1]] * 2, middle[0] + np.array([4, 9]), color=MARK, lw=0.8)

@@ -21,7 +21,8 @@ class Inspected:
     ----------
     key, state, reason, detail : str
     files : dict of str to Path
-        Its products by kind; ``calibrated``, ``sources``, ``difference`` and ``cutouts`` are shown.
+        Its products by kind; ``calibrated``, ``sources``, ``difference`` and ``cutouts`` are shown, and the
+        ``reference`` that it was differenced against.
     measurements : dict
         By name, in the order in which they are shown.
     warnings, flags : tuple of str
@@ -56,7 +57,9 @@ def from_folder(folder: Path) -> Inspected:
     """
     try:
         told = json.loads((folder / "result.json").read_text())
-        files = {p["kind"]: folder / Path(p["name"]).name for p in told["products"]}
+        given = [i for p in told["products"] if p["kind"] == "difference" for i in p["inputs"]]
+        files = {i["role"]: Path(i["path"]) for i in given if i["role"] == "reference"}
+        files |= {p["kind"]: folder / Path(p["name"]).name for p in told["products"]}
         metrics = dict(told["metrics"])
         key, state = str(told["unit_key"]), str(told["state"])
         difference = _flat(metrics.pop("difference", {}))
@@ -89,7 +92,9 @@ def from_ledger(workplace: Workplace, unit_key: str) -> Inspected:
     difference = workplace.ledger.row("inspect", "difference", unit_key=unit_key) or {}
     candidates = workplace.ledger.rows("inspect", "candidates", unit_key=unit_key)
     warnings = tuple(quality.pop("warnings", ()))
-    files = {p["kind"]: workplace.depot.absolute(p["path"]) for p in products}
+    reference = workplace.ledger.row("inspect", "reference", unit_key=unit_key)
+    files = {} if reference is None else {"reference": workplace.depot.absolute(reference["path"])}
+    files |= {p["kind"]: workplace.depot.absolute(p["path"]) for p in products}
     return _with_image(
         Inspected(
             unit_key, row["state"], row["reason"] or "", row["detail"] or "", files, dict(quality), warnings,

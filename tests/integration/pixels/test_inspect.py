@@ -12,5 +12,5 @@ def test_a_unit_that_the_ledger_does_not_know_is_said_by_name(workplace):
 
 
 def test_the_queries_of_the_page_run(workplace):
-    for name in ("unit", "products", "quality", "difference", "candidates"):
+    for name in ("unit", "products", "quality", "difference", "reference", "candidates"):
         assert workplace.ledger.rows("inspect", name, unit_key="none") == []

@@ -124,7 +124,8 @@ def test_the_page_of_a_difference_shows_its_field_its_score_and_its_candidates(t
     shown = from_folder(folder)
     pictures = draw_difference(shown.files, shown.candidates)
     rows = -(-len(shown.candidates) // 12)
-    assert [p.wide for p in pictures] == [False, False] + [True] * rows
+    assert [p.title for p in pictures[:3]] == ["Reference", "Difference", "Score"]
+    assert [p.wide for p in pictures] == [False, False, False] + [True] * rows
     page = page_of(shown)
     assert page.count("data:image/png;base64,") == len(pictures)
     assert "noise ratio" in page and "limiting magnitude" in page
