@@ -112,7 +112,7 @@ def product(unit, kind, name, content, *, made_of=()):
     return Product(kind, name, write_whole(path, content), len(content), inputs)
 
 
-def master(unit, *, rejects=None, bad_frames=None):
+def master(unit, *, rejects=None, bad_frames=None, measured=None):
     kind = unit.parameters["calibration_kind"]
     bad_frames = bad_frames or {}
     rows = [
@@ -128,7 +128,8 @@ def master(unit, *, rejects=None, bad_frames=None):
     made = product(unit, kind, f"{kind}.fits", unit.unit_key.encode())
     return UnitResult(
         unit.unit_key, unit.token, AttemptState.SUCCEEDED, products=(made,), rows={"frames": rows},
-        metrics={"frames": len(rows), "level": 100.0, "noise": 3.0},
+        metrics={"frames": len(rows), "level": 100.0, "noise": 3.0, **(measured or {}).get(kind, {})},
+        flags=(Reason.GAIN_DISAGREES,) if kind in (measured or {}) else (),
     )  # fmt: skip
 
 
