@@ -1,5 +1,7 @@
 """Pixels as no camera should send them: a result with flags, or a failure that says why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -10,7 +12,7 @@ from reduction.frame import Frame
 from reduction.mask import MaskBit
 from reduction.problems import Unusable
 from reduction.raw import Layout, read_quadrant
-from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate
+from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, source_table
 
 SHAPE = (16, 20)
 
@@ -109,3 +111,36 @@ def test_a_master_of_another_size_is_a_named_failure(role):
     with pytest.raises(Unusable) as failure:
         calibrate(frame_of(np.ones(SHAPE)), masters, plain_settings(SHAPE))
     assert failure.value.cause == "wrong_shape"
+
+
+@pytest.mark.parametrize("keyword", ["BZERO", "BSCALE", "BLANK"])
+def test_a_word_where_the_scale_of_the_pixels_belongs_is_a_named_failure(tmp_path, keyword):
+    raw_fits(tmp_path / "a.fits", np.ones(SHAPE, np.int16))
+    content = (tmp_path / "a.fits").read_bytes()
+    card, end = f"{keyword:<8}= 'north   '".ljust(80).encode(), b"END".ljust(80)
+    place = content.rindex(end)
+    (tmp_path / "a.fits").write_bytes(content[:place] + card + end + content[place + 160 :])
+    with pytest.raises(Unusable) as failure:
+        read_quadrant(tmp_path / "a.fits", Layout(1, SHAPE, 1.0, 5.0, 6e4))
+    assert failure.value.cause == "unreadable_file"
+
+
+def test_stars_whose_counts_ran_over_are_flagged_and_the_others_are_measured_as_ever():
+    field = star_field(stars=40, seed=4)
+    image, (row, column) = field.image.astype(np.float64), (80, 40)
+    y, x = np.mgrid[: image.shape[0], : image.shape[1]]
+    image += 400000 * np.exp(-0.5 * ((x - column) ** 2 + (y - row) ** 2) / 1.5**2)
+    raw = (np.rint(image).astype(np.int64) % 65536).astype(np.uint16)  # as a counter of 16 bits does
+    frame = calibrate(frame_of(raw), Calibrations(), plain_settings(image.shape))
+    now = Measured(replace(frame, wcs=field.wcs))
+    for step in MEASURE:
+        now = step(now, MeasureSettings())
+    table = source_table(now)
+    over = table[np.hypot(table["x"] - column, table["y"] - row) < 8]
+    assert len(over) and (over["flags"] != 0).all() and not over["star"].any()
+    apart = np.hypot(table["x"][:, None] - field.x, table["y"][:, None] - field.y)
+    far = np.hypot(field.x - column, field.y - row) > 25
+    found = apart.min(axis=0) < 0.5
+    assert found[far].mean() > 0.9
+    ratio = table["flux"][apart.argmin(axis=0)][far & found] / field.flux[far & found]
+    assert float(np.median(ratio)) == pytest.approx(1, abs=0.02)

@@ -26,7 +26,7 @@ from nightshift.settings import Survey, load_survey
 from nightshift.settings.models import Thresholds
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from nightshift.workflow.recording import IMAGE_QUALITY
-from reduction.frame import read_frame
+from reduction.frame import Frame, read_frame, write_frame
 from reduction.mask import MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
@@ -261,6 +261,27 @@ def test_a_raw_file_of_another_shape_fails_as_bad_input(survey, tmp_path):
     result = science(survey, tmp_path, [given("raw", tmp_path / "r.fits")])
     assert (result.state, result.reason) == (AttemptState.FAILED, Reason.WRONG_SHAPE)
     assert result.error_class == ErrorClass.BAD_INPUT
+
+
+@pytest.mark.parametrize("role", ["bias", "dark", "flat", "bad_pixels"])
+def test_what_is_of_another_size_than_the_frame_fails_by_name(survey, night, tmp_path, role):
+    other = np.ones((SHAPE[0], SHAPE[1] - 2), np.float32)
+    if role == "bad_pixels":
+        fits.PrimaryHDU(other.astype(np.int16)).writeto(tmp_path / "other.fits")
+    else:
+        with (tmp_path / "other.fits").open("w+b") as stream:
+            write_frame(stream, Frame(other, np.zeros(other.shape, np.uint16), other))
+    result = science(survey, tmp_path, [given("raw", night[0] / "raw.fits"), given(role, tmp_path / "other.fits")])
+    assert (result.state, result.reason) == (AttemptState.FAILED, Reason.WRONG_SHAPE)
+    assert role.replace("_", " ").removeprefix("bad ") in result.detail
+
+
+def test_pixels_of_nothing_but_nan_are_a_failure_that_says_so(survey, tmp_path):
+    units = [fits.PrimaryHDU(), *(fits.ImageHDU(np.full((192, 208), np.nan, np.float32)) for _ in (1, 2))]
+    fits.HDUList(units).writeto(tmp_path / "raw.fits")
+    result = science(survey, tmp_path, [given("raw", tmp_path / "raw.fits")])
+    assert (result.state, result.reason) == (AttemptState.FAILED, Reason.UNREADABLE_FILE)
+    assert "no pixel has a value" in result.detail
 
 
 def test_what_was_known_before_stays_flagged(survey, night, tmp_path):
