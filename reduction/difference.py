@@ -60,6 +60,7 @@ class DifferenceSettings:
     noise_ratio: tuple[float, float] = (0.5, 1.7)  # outside: the difference is refused
     region_ratio: float = 2.0  # a region this much noisier than the median one is bad
     bad_regions: float = 0.3  # a larger share refuses the difference
+    star_scatter: float = 0.25  # of their flux, that stars leave; more refuses the difference
     star_noise: bool = True  # False: the score knows nothing of what stars leave, as training wants it
 
 
@@ -493,6 +494,8 @@ def _score(
     quality = _check(plain, quiet, noise_ratio, settings)
     noise2 *= np.float32(noise_ratio**2)
     scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, fitted=subtracted.fitted)
+    if scatter.flux > settings.star_scatter:
+        raise Unusable("difference_failed", f"stars do not vanish: {scatter.flux:.0%} of their flux is left")
     if settings.star_noise:
         add_scatter_noise(noise2, model, scatter)
         add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)

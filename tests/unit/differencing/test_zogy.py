@@ -79,6 +79,14 @@ def test_three_stars_are_too_few_for_a_proper_difference():
     assert caught.value.cause == "too_few_stars"
 
 
+def test_stars_that_do_not_vanish_refuse_the_difference():
+    pair = scene(new=0, seed=44)
+    trailed = np.mean([np.roll(pair.science.image, step, axis=1) for step in range(-4, 5)], axis=0)
+    with pytest.raises(Unusable, match="stars do not vanish") as caught:
+        with_science(pair, image=trailed.astype(np.float32)).difference(ZOGY)
+    assert caught.value.cause == "difference_failed"
+
+
 def test_a_survey_chooses_its_method_and_an_unknown_one_is_refused():
     survey = load_survey("demo")
     assert survey_settings(survey).method == "delta_basis"
