@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntFlag
+from itertools import pairwise
 
 import numpy as np
 import sep
@@ -13,6 +14,9 @@ from reduction.problems import Unusable
 __all__ = ["Background", "SourceFlag", "Sources", "find_sources", "measure_background", "psf_stars"]
 
 SOURCES_AT_MOST = 200_000
+# sep holds each detection against all others, so that a crowded image is searched band by band
+PIXELS_OF_A_BAND = 50_000  # above the threshold; some 3,000 sources
+LEAST_BAND, MARGIN = 256, 64  # rows of a band, and beside it: no source but the very brightest reaches farther
 
 
 class SourceFlag(IntFlag):
@@ -113,7 +117,7 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     sep.set_extract_pixstack(max(300_000, image.size // 4))
     sep.set_sub_object_limit(8192)
     try:
-        table = sep.extract(image, sigma, err=noise, mask=hidden, minarea=4, deblend_cont=0.005, deblend_nthresh=16)
+        table = _extract(image, sigma, noise, hidden)
     except Exception as error:  # sep raises bare Exception where its stacks overflow
         raise Unusable("background_too_high", f"the image is too full to tell sources apart: {error}") from error
     table = table[np.isfinite(table["x"]) & np.isfinite(table["y"]) & (table["flux"] > 0)]
@@ -121,6 +125,24 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     flags = np.where(table["flag"] & 3, SourceFlag.BLENDED, 0).astype(np.int32)
     x, y, flux, peak, a, b = (np.asarray(table[name], dtype=float) for name in ("x", "y", "flux", "peak", "a", "b"))
     return Sources(x, y, flux, peak, a, b, flags | _pixel_flags(x, y, mask))
+
+
+def _extract(image: np.ndarray, sigma: float, noise: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Return sep's table of an image; where it is crowded, put together from bands of rows."""
+    rows, crowd = len(image), int(np.count_nonzero(image > sigma * noise))
+    number = max(1, min(-(-crowd // PIXELS_OF_A_BAND), rows // LEAST_BAND))
+    edges = np.linspace(0, rows, number + 1).astype(int)
+    parts = []
+    for top, bottom in pairwise(edges):
+        low, high = max(top - MARGIN, 0), min(bottom + MARGIN, rows)
+        part = sep.extract(
+            image[low:high], sigma, err=noise[low:high], mask=hidden[low:high], minarea=4, deblend_cont=0.005,
+            deblend_nthresh=16,
+        )  # fmt: skip
+        part["y"] += low
+        own = (np.round(part["y"]) >= top) & (np.round(part["y"]) < bottom)
+        parts.append(part[own] if number > 1 else part)
+    return np.concatenate(parts)
 
 
 def _pixel_flags(x: np.ndarray, y: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from star_fields import ZERO_POINT, add_star, star_field
 
+from reduction import sources
 from reduction.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
 from reduction.catalogue import Catalogue, read_catalogue
 from reduction.frame import Frame
@@ -15,7 +16,7 @@ from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
 from reduction.recipes import MEASURE, Measured, MeasureSettings, source_table
-from reduction.sources import SourceFlag
+from reduction.sources import SourceFlag, find_sources, measure_background
 from reduction.zero_point import fit_zero_point
 
 
@@ -296,3 +297,21 @@ def test_bounds_hold_on_both_sides_and_what_was_not_measured_fails():
     assert not judge({"fwhm_px": 0.3}, bounds).good
     assert not judge({"fwhm_px": 9.0}, bounds).good
     assert not judge({"elongation": float("nan")}, bounds).good
+
+
+def test_a_crowded_image_is_searched_in_bands_and_gives_the_same_sources(monkeypatch):
+    field = star_field((900, 160), stars=400, seed=5)
+    frame = field.frame
+    background = measure_background(frame, mesh_px=64)
+    image = frame.image - background.level
+    whole = find_sources(image, background, frame.mask, sigma=5.0)
+    calls, extract = [], sources.sep.extract
+    monkeypatch.setattr(sources, "PIXELS_OF_A_BAND", 500)
+    monkeypatch.setattr(sources.sep, "extract", lambda *a, **told: calls.append(a[0].shape) or extract(*a, **told))
+    banded = find_sources(image, background, frame.mask, sigma=5.0)
+    assert calls == [(300 + 64, 160), (300 + 2 * 64, 160), (300 + 64, 160)]
+    assert len(banded) == len(whole) > 300
+    order, same = np.lexsort((whole.x, whole.y)), np.lexsort((banded.x, banded.y))
+    np.testing.assert_allclose(banded.y[same], whole.y[order], atol=0.01)
+    np.testing.assert_allclose(banded.x[same], whole.x[order], atol=0.01)
+    np.testing.assert_allclose(banded.flux[same], whole.flux[order], rtol=1e-4)
