@@ -16,6 +16,7 @@ from nightshift.catalogue.folder import place_catalogues
 from nightshift.cluster import missing_programs
 from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator
+from nightshift.guard import Storage
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import LOOPBACK, listens
@@ -286,6 +287,10 @@ class Machine:
             )
         embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
         check_free(self.ports, frozenset(embedded))
+
+    def disk_trouble(self) -> str | None:
+        """Return what is wrong with the disk of this home, on which the embedded ledger lies too, or None."""
+        return Storage("night's folder", self.home.root).trouble(self.survey.storage.least_free_mb)
 
     def stop(self) -> None:
         """End every part."""

@@ -228,7 +228,9 @@ def _watch(options: NightOptions, machine: Machine, view: NightView, night: date
     with _ledger(machine, view) as ledger:
         while True:
             player.check()
+            machine.supervisor.check()
             NightRecord.touch(machine.home)
+            view.disk = machine.disk_trouble()
             glance = _patiently(lambda: take_glance(ledger, site, night), view)
             view.consumed = _consumed(machine.home)
             view.update(glance)

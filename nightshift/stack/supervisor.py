@@ -147,6 +147,7 @@ class Supervisor:
 
     def __init__(self, home: Home):
         self.home = home
+        self._process: subprocess.Popen | None = None
 
     def _ask(self):
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self.home.supervisor_socket}")
@@ -178,7 +179,7 @@ class Supervisor:
         path.write_text(configuration(self.home, parts))
         with (self.home.logs / "supervisord.out").open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-c", str(path)],
+                [sys.executable, "-m", "nightshift.stack.supervisord", "-c", str(path)],
                 env={**environment, TOKEN: str(self.home.root)},
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
@@ -193,6 +194,21 @@ class Supervisor:
         self.home.remember(supervisor_pid=process.pid)
         self._process = process
         return process.pid
+
+    def check(self) -> None:
+        """Do nothing while the supervisor that this process started lives.
+
+        Raises
+        ------
+        NeedsOperator
+            If it is gone: nobody brings back what dies.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            raise NeedsOperator(
+                Reason.INTERNAL_ERROR,
+                f"the supervisor of all parts is gone (exit code {self._process.returncode}); its last words are in "
+                f"{self.home.logs / 'supervisord.log'}. Ask for the same night again: it goes on where it was.",
+            )
 
     def start_part(self, name: str) -> None:
         """Start one part, without waiting for it. A part that runs already is left alone."""
@@ -262,7 +278,7 @@ class Supervisor:
                 time.sleep(0.2)
 
     def _wait_gone(self, pid: int, wait_s: float) -> None:
-        process = getattr(self, "_process", None)
+        process = self._process
         with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired, subprocess.TimeoutExpired):
             if process is not None and process.pid == pid:
                 process.wait(wait_s)

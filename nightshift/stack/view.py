@@ -94,6 +94,7 @@ class NightView:
         self.files = 0
         self.played = 0
         self.consumed: int | None = None
+        self.disk: str | None = None
         self.phase = "setting up"
         self.last_phase_at = 0.0
         self.notes: deque[str] = deque(maxlen=10)
@@ -106,6 +107,11 @@ class NightView:
     def elapsed_s(self) -> float:
         """Seconds since the view was made."""
         return time.monotonic() - self._began
+
+    @property
+    def waits(self) -> list[str]:
+        """What the night waits for; where the ledger cannot take it down any more, its own full disk."""
+        return self.glance.waits or [self.disk] if self.disk else self.glance.waits
 
     @contextmanager
     def shown(self) -> Iterator["NightView"]:
@@ -143,7 +149,7 @@ class NightView:
         c = self.glance.counts
         units = " ".join(f"{state} {n}" for state, n in self.glance.units.items())
         consumed = "" if self.consumed is None else f" consumed {self.consumed}"
-        waits = "".join(f" | WAITS: {why}" for why in self.glance.waits)
+        waits = "".join(f" | WAITS: {why}" for why in self.waits)
         return (
             f"{_clock(self.elapsed_s)}  files {self.played}/{self.files} in, {c.get('registered', 0)} registered, "
             f"{c.get('quarantined', 0)} quarantined | units {units or 'none'} | masters {c.get('masters', 0)} "
@@ -157,7 +163,7 @@ class NightView:
             (self.title, "bold"), "   ", (_clock(self.elapsed_s), "cyan"), "   ", (self.phase, "bold green")
         )
         body: list[RenderableType] = [head]
-        body += [Text(f"The night waits: {why}", style="bold red") for why in self.glance.waits]
+        body += [Text(f"The night waits: {why}", style="bold red") for why in self.waits]
         if self.glance.counts:
             body += [
                 Columns([self._files(), self._units(), self._exposures(), self._products()], padding=(0, 3)),

@@ -8,6 +8,7 @@ import time
 import psutil
 import pytest
 
+from nightshift.errors import NeedsOperator
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.supervisor import Part, Supervisor
 
@@ -51,6 +52,28 @@ def start(supervisor, *parts):
     for one in parts:
         supervisor.start_part(one.name)
     until(lambda: all(state == "RUNNING" for state, _, _ in supervisor.states().values()))
+
+
+def test_a_full_disk_ends_neither_the_supervisor_nor_what_it_does(supervisor, part):
+    start(supervisor, part("one", "import time\nwhile True: print('still here', flush=True); time.sleep(0.05)"))
+    process, log = psutil.Process(supervisor.pid()), supervisor.home.logs / "one.log"
+    _, hard = process.rlimit(psutil.RLIMIT_FSIZE)
+    until(lambda: log.stat().st_size)
+    process.rlimit(psutil.RLIMIT_FSIZE, (1, hard))  # no file of its takes another byte, as on a full disk
+    until(lambda: (size := log.stat().st_size) is not None and (time.sleep(1) or log.stat().st_size == size))
+    os.kill(pid := supervisor.states()["one"][1], signal.SIGKILL)
+    until(lambda: supervisor.states()["one"][0] == "RUNNING" and supervisor.states()["one"][1] != pid)
+    process.rlimit(psutil.RLIMIT_FSIZE, (hard, hard))
+    size = log.stat().st_size
+    until(lambda: log.stat().st_size > size)
+    supervisor.check()
+
+
+def test_a_supervisor_that_is_gone_is_said(supervisor, part):
+    start(supervisor, part("one", "import time; time.sleep(600)"))
+    os.kill(supervisor.pid(), signal.SIGKILL)
+    with pytest.raises(NeedsOperator, match="goes on where it was"):
+        until(supervisor.check)
 
 
 def test_a_part_that_dies_comes_back(supervisor, part):
