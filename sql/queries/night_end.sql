@@ -381,6 +381,9 @@ from events e join nights n on n.site = :site and n.night = :night
 where e.level in ('warning', 'error', 'page')
     and e.kind not in ('archive_fault', 'mail_not_sent', 'manifest_mismatch', 'night_overdue', 'stragglers_failed',
         'unbalanced')
+    -- what was waited for and came back needs nobody any more
+    and not (e.kind = 'storage_unavailable' and exists (
+        select from events b where b.kind = 'storage_back' and b.subject = e.subject and b.event_id > e.event_id))
     and (e.subject = :subject
          or e.night_time >= n.begins and e.night_time < n.ends
          or e.night_time is null and e.at >= (

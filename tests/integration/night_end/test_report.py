@@ -15,6 +15,7 @@ from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing
 from nightshift.night_end.mail import MailServer
 from nightshift.night_end.report import send_report, write_report
+from nightshift.vocabulary import EventLevel
 
 pytestmark = pytest.mark.integration
 
@@ -207,3 +208,13 @@ def test_what_needs_a_human_is_named_once_each(workplace, night):
         "1 alert withheld: look at them, then release or drop them.",
         f"1 registered file not on the manifest. First: {night.name(10)}.",
     ]
+
+
+def test_storage_that_came_back_needs_nobody(workplace, filled):
+    event, now = workplace.ledger.event, workplace.clock.now()
+    event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
+    assert any("no room" in need for need in write_report(workplace, NIGHT).facts.needs)
+    event(EventLevel.INFO, "storage_back", "The depot can be used again", subject="depot", night_time=now)
+    assert write_report(workplace, NIGHT).facts.needs == []
+    event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
+    assert any("no room" in need for need in write_report(workplace, NIGHT).facts.needs)
