@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["copy_whole", "new_file", "sha256_of", "write_json", "write_whole"]
+__all__ = ["copy_whole", "end_of", "new_file", "sha256_of", "write_json", "write_whole"]
 
 CHUNK = 1 << 20
 
@@ -81,3 +81,24 @@ def copy_whole(source: Path, target: Path) -> tuple[str, int]:
             size += len(chunk)
             writer.write(chunk)
     return digest.hexdigest(), size
+
+
+def end_of(path: Path, most_bytes: int) -> str:
+    """Return the last part of a text file, which may be a log that grows without bounds.
+
+    Parameters
+    ----------
+    path : Path
+    most_bytes : int
+        Where the file has more, the first line says how many were left out.
+
+    Raises
+    ------
+    OSError
+        If it does not read.
+    """
+    with path.open("rb") as stream:
+        left_out = max(0, stream.seek(0, os.SEEK_END) - most_bytes)
+        stream.seek(left_out)
+        text = stream.read(most_bytes).decode(errors="replace")
+    return f"... {left_out} bytes before this are left out: {path}\n{text}" if left_out else text

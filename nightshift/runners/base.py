@@ -8,7 +8,7 @@ from typing import Protocol
 
 from nightshift.vocabulary import JobKind, JobState
 
-__all__ = ["ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
+__all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
 
 VARIABLE = "NIGHTSHIFT_RUNNER"
 
@@ -45,6 +45,10 @@ class ArrayRequest:
     priority: int = 0
     options: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+
+
+MOST_LOG_BYTES = 1_000_000
+"""Of what a task printed, as `Runner.log` gives it: more would fill the memory of whoever shows it."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Runner(Protocol):
         ...
 
     def log(self, name: str, index: int) -> str:
-        """Return what a task of an array printed, or an empty text where nothing is kept."""
+        """Return what a task of an array printed, the end of it where it is long, or an empty text."""
         ...
 
 

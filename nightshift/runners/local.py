@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from nightshift.errors import Retry
-from nightshift.runners.base import ArrayRequest, Capacity, TaskReport
+from nightshift.files import end_of
+from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, Capacity, TaskReport
 from nightshift.runners.spool import Spool, TaskRecord
 from nightshift.vocabulary import JobState, Reason
 
@@ -76,7 +77,7 @@ class LocalRunner:
     def log(self, name: str, index: int) -> str:
         """Return what a task printed, or an empty text."""
         try:
-            return self.spool.log(name, index).read_text(errors="replace")
+            return end_of(self.spool.log(name, index), MOST_LOG_BYTES)
         except OSError:
             return ""
 

@@ -19,6 +19,7 @@ import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
 from nightshift.errors import NeedsOperator, Retry
+from nightshift.files import end_of
 from nightshift.stack.home import Home
 from nightshift.stack.names import PART, TOKEN
 from nightshift.vocabulary import Reason
@@ -293,10 +294,7 @@ class Supervisor:
 def tail(path: Path, lines: int) -> str:
     """Return the last lines of a file, or say that there is none."""
     try:
-        with path.open("rb") as stream:
-            stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, stream.tell() - 64_000))
-            text = stream.read().decode(errors="replace")
+        text = end_of(path, 64_000)
     except FileNotFoundError:
         return f"(no {path})"
     return "\n".join(line[:LONGEST_LINE] for line in text.splitlines()[-lines:])

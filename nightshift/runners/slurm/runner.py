@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from nightshift.errors import NeedsOperator, Retry
-from nightshift.runners.base import ArrayRequest, Capacity, TaskReport
+from nightshift.files import end_of
+from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, Capacity, TaskReport
 from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Damaged, Note, Notes
@@ -350,7 +351,7 @@ class SlurmRunner:
     def log(self, name: str, index: int) -> str:
         """Return what a task printed, or an empty text."""
         try:
-            return self.notes.log(name, index).read_text(errors="replace")
+            return end_of(self.notes.log(name, index), MOST_LOG_BYTES)
         except OSError:
             return ""
 
