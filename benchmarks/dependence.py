@@ -37,7 +37,7 @@ __all__ = ["run"]
 SHAPE = (1024, 1024)
 QUADRANTS = 3080 * 3072 / (SHAPE[0] * SHAPE[1])  # of such images in a quadrant
 BASE = PairPlan(shape=SHAPE, new=1400)
-PAIRS = 3
+PAIRS = 4
 SHOWN = ("recovered_snr5_6", "recovered_snr6_8", "recovered_snr8_up", "false_per_quadrant", "flux_bias_percent")
 
 
