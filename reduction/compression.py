@@ -41,12 +41,11 @@ class Compression:
         return None if self.steps_per_noise is None or noise is None else noise / self.steps_per_noise
 
     def variance_step(self, variance: np.ndarray) -> float | None:
-        """Return the step of a variance, None where it is to stay as it is: nothing positive may become nought."""
+        """Return the step of a variance, None where it is to stay as it is: the least of it stays positive."""
         noise = noise_of(variance)
         if self.steps_per_noise is None or noise is None:
             return None
-        step = noise**2 / VARIANCE_STEPS
-        return step if np.min(variance, where=variance > 0, initial=np.inf) > step else None
+        return min(noise**2 / VARIANCE_STEPS, float(np.min(variance, where=variance > 0, initial=np.inf)))
 
 
 NO_COMPRESSION = Compression()
