@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 from nightshift.jobs.contract import Input, Product, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import compression_of
+from nightshift.realbogus import REAL_BOGUS
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason, UnitState
 from reduction.astrometry import tangent_wcs
@@ -29,7 +30,8 @@ from reduction.injection import inject, plan_injection, recovery
 from reduction.mask import FATAL, MaskBit
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
-from reduction.real_bogus import RealBogusModel, features, read_model
+from reduction.real_bogus import RealBogusModel, read_model
+from reduction.real_bogus_features import features
 from reduction.score import MatchedStars, block_extremes
 from reduction.sources import SourceFlag
 
@@ -45,7 +47,6 @@ __all__ = [
     "warm_up",
 ]
 
-REAL_BOGUS = Path(__file__).parents[1] / "realbogus" / "model.json"  # `nightshift train-realbogus` writes it
 _SPOILED = int(SourceFlag.SATURATED | SourceFlag.BAD_PIXELS | SourceFlag.AT_EDGE | SourceFlag.NOT_FITTED)
 SCORE_BLOCK = 8  # pixels along each side of a block whose extreme score is kept
 _MATCH_PX = 2.0
@@ -120,7 +121,7 @@ def difference_unit(
     with watch("candidates"):
         candidates, dropped = _search(work, survey, calibrated, known, difference)
     with watch("real_bogus"):
-        _judge(difference, candidates)
+        _judge(difference, calibrated, candidates)
     with watch("write_difference"):
         products = [_write_difference(work, survey, folder, calibrated, difference)]
     quality = {**difference.quality, **{f"dropped_{cause}": count for cause, count in dropped.items()}}
@@ -222,12 +223,12 @@ def completeness_of_files(
     return completeness(work, survey, frame, table, psf, image, known, difference, candidates)
 
 
-def _judge(difference: Difference, candidates: list[Candidate]) -> None:
+def _judge(difference: Difference, science: Frame, candidates: list[Candidate]) -> None:
     """Put into each candidate's record how real it looks, and by which model."""
     if not candidates:
         return
     model = _real_bogus()
-    for candidate, score in zip(candidates, model.score(features(difference, candidates)), strict=True):
+    for candidate, score in zip(candidates, model.score(features(difference, science, candidates)), strict=True):
         candidate.record["rb"], candidate.record["rbversion"] = float(score), model.version
 
 
@@ -436,4 +437,4 @@ def warm_up() -> None:
     difference = make_difference(science, psf, coadd.frame, 2.0, stars, settings)
     nothing = np.zeros(0)
     candidates, _ = find_candidates(difference, Photometry(25.0, 0.0, 0, 1.0), ReferenceSources(*[nothing] * 7))
-    _judge(difference, candidates)
+    _judge(difference, science, candidates)

@@ -16,6 +16,7 @@ from nightshift.night_end.identities import (
 )
 from nightshift.night_end.names import frame_of_name
 from nightshift.night_end.nights import night_row, night_text
+from nightshift.realbogus.retraining import note_model
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
 from nightshift.workplace import Workplace
 
@@ -122,6 +123,7 @@ def account(workplace: Workplace, night: date) -> Accounts:
         _put_ends(workplace, _unseen_units(workplace, night, _sent(workplace, night)))
         books = read_accounts(workplace, night)
         ledger.run("night_end", "put_summary", **key, summary=books.to_json())
+        note_model(workplace)
     return books
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from nightshift.night_end.close import Verdict, verdict
 from nightshift.night_end.nights import night_row
+from nightshift.realbogus.retraining import retraining_due
 from nightshift.vocabulary import AlertState, ErrorClass, UnitState
 from nightshift.workplace import Workplace
 
@@ -151,7 +152,10 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         best=ask("best_candidates", most=MOST_STAMPS),
         events=events,
         archive=ask("archive_totals")[0],
-        needs=_needs(outcome, {r["reason"]: r for r in reasons}, quarantine, units, masters, alerts, events),
+        needs=[
+            *_needs(outcome, {r["reason"]: r for r in reasons}, quarantine, units, masters, alerts, events),
+            *retraining_due(workplace),
+        ],
     )
 
 

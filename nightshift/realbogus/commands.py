@@ -19,9 +19,19 @@ def register(subparsers) -> None:
     )
     train.add_argument("version", help="what packets will say in rbversion, such as ns-2")
     train.add_argument("--output", type=Path, help="file to write (default: the model that the jobs use)")
-    train.add_argument("--pairs", type=int, default=16, help="to train on (default: 16)")
-    train.add_argument("--held-out", type=int, default=12, help="to test on (default: 12)")
+    train.add_argument(
+        "--survey",
+        action="append",
+        help="it is to serve; may be given several times (default: all that are configured)",
+    )
+    train.add_argument("--pairs", type=int, help="of usual seeing to train on (default: 108)")
+    train.add_argument("--odd-pairs", type=int, help="beyond the usual to train on (default: 48)")
+    train.add_argument("--held-out", type=int, help="to judge it by (default: 12)")
     train.add_argument("--size", type=int, default=1024, help="side of a pair in pixels (default: 1024)")
+    train.add_argument(
+        "--keep", type=Path, help="folder for each pair's examples: those that it has are not drawn again. "
+        "Empty it when the code has changed",
+    )  # fmt: skip
     train.set_defaults(run=_train)
 
     inject = subparsers.add_parser(
@@ -41,20 +51,29 @@ def register(subparsers) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from nightshift.files import write_json
-    from nightshift.jobs.differencing import REAL_BOGUS
-    from nightshift.realbogus.training import TEST_SEEDS, TRAINING_SEEDS, examples_of, missed_at, train
+    from nightshift.realbogus import REAL_BOGUS
+    from nightshift.realbogus.examples import Examples
+    from nightshift.realbogus.retraining import trained_for
+    from nightshift.realbogus.training import HELD_OUT_SEEDS, ODD_SEEDS, TRAINING_SEEDS, examples_of, missed_at, train
+    from nightshift.settings import load_survey, survey_names
 
-    seeds = range(TRAINING_SEEDS.start, TRAINING_SEEDS.start + arguments.pairs)
-    held_out = range(TEST_SEEDS.start, TEST_SEEDS.start + arguments.held_out)
-    model = train(examples_of(seeds, size=arguments.size), arguments.version)
-    test = examples_of(held_out, size=arguments.size)
+    surveys = {name: trained_for(load_survey(name)) for name in arguments.survey or survey_names()}
+    usual = _first(TRAINING_SEEDS, arguments.pairs)
+    odd = _first(ODD_SEEDS, arguments.odd_pairs)
+    held_out = _first(HELD_OUT_SEEDS, arguments.held_out)
+    drawing = {"size": arguments.size, "keep": arguments.keep}
+    examples = Examples.joined([examples_of(usual, **drawing), examples_of(odd, odd=True, **drawing)])
+    model = train(examples, arguments.version)
+    test = examples_of(held_out, **drawing)
     missed, threshold = missed_at(model.score(test.table), test.real)
     model.record.update(
-        training_seeds=[seeds.start, seeds.stop],
-        test_seeds=[held_out.start, held_out.stop],
+        surveys=surveys,
+        training_seeds=[usual.start, usual.stop],
+        odd_seeds=[odd.start, odd.stop],
+        held_out_seeds=[held_out.start, held_out.stop],
         size_px=arguments.size,
-        test_real=int(test.real.sum()),
-        test_bogus=int((~test.real).sum()),
+        held_out_real=int(test.real.sum()),
+        held_out_bogus=int((~test.real).sum()),
         missed_percent_at_2_percent_false=round(100 * missed, 3),
         threshold_at_2_percent_false=round(threshold, 4),
     )
@@ -65,6 +84,11 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{(~test.real).sum()} bogus passing (threshold {threshold:.3f}); written to {path}"
     )
     return 0
+
+
+def _first(seeds: range, number: int | None) -> range:
+    """Return the first of some seeds, or so many from the first on."""
+    return seeds if number is None else range(seeds.start, seeds.start + number)
 
 
 def _inject(arguments: argparse.Namespace) -> int:

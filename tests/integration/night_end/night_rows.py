@@ -181,12 +181,12 @@ class Night:
                 detector=detector, accepted=reason is None, reason=reason, level=312.0 + number % 7,
             )  # fmt: skip
 
-    def reference(self, *, field=101, filter="g", detector=1, quadrant=1, built=ARRIVED) -> str:
-        key = str(ReferenceKey(field, CAMERA, detector, quadrant, filter))
+    def reference(self, *, field=101, filter="g", detector=1, quadrant=1, version=1, built=ARRIVED) -> str:
+        key = str(ReferenceKey(field, CAMERA, detector, quadrant, filter, version))
         product = self.product(key, "reference", key.encode())
         self.insert(
             "reference_images", field=field, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
-            version=1, reference_key=key, state="in_service", product_key=product, frames=6, fwhm_px=2.1,
+            version=version, reference_key=key, state="in_service", product_key=product, frames=6, fwhm_px=2.1,
             zero_point=25.0, limiting_magnitude=22.0, valid_from=FIRST, built_at=built,
         )  # fmt: skip
         return key
