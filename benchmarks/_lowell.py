@@ -12,7 +12,7 @@ from nightshift.jobs.run import run_unit
 from nightshift.settings import Survey, load_survey
 from nightshift.vocabulary import AttemptState, JobKind
 
-__all__ = ["Night"]
+__all__ = ["MEMBERS", "Night", "without_cosmic_rays_rejected"]
 
 MEMBERS = 6  # of the reference: the night's first frames, as the survey's policy has it
 
@@ -39,8 +39,9 @@ class Night:
         data = os.environ.get("NIGHTSHIFT_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")
         return Path(data) / "lowell-20190326"
 
-    def masters(self) -> None:
+    def masters(self) -> dict[str, UnitResult]:
         """Make the bias and the flat."""
+        made = {}
         for kind in ("bias", "flat"):
             raws = sorted((self.raw / kind).glob("*.fits.fz"))
             frames = []
@@ -55,7 +56,8 @@ class Night:
                 inputs.append(_given("bias", self.folder / "bias" / "bias.fits"))
             told = {"calibration_kind": kind, "detector": 1, "quadrant": 1,
                     "filter": "VR" if kind == "flat" else "", "frames": frames}  # fmt: skip
-            self._run(JobKind.MASTER, kind, inputs, told)
+            made[kind] = self._run(JobKind.MASTER, kind, inputs, told)
+        return made
 
     def science(self, number: str, *, name: str = "", survey: Survey | None = None) -> UnitResult:
         """Reduce a frame; the night's first is the catalogue of the others."""
@@ -80,11 +82,11 @@ class Night:
             inputs += self._products(number, ("calibrated", "sources"))
         return self._run(JobKind.REFERENCE, "reference", inputs, {})
 
-    def difference(self, number: str, *, name: str = "") -> UnitResult:
+    def difference(self, number: str) -> UnitResult:
         """Difference and search a frame that is reduced."""
-        inputs = self._products(name or number, ("calibrated", "sources"))
-        inputs += [_given(role, self.folder / "reference" / f"{role}.fits") for role in REFERENCE]
-        return self._run(JobKind.DIFFERENCE, f"{name or number}-difference", inputs, {"exposure_s": 300.0})
+        inputs = self._products(number, ("calibrated", "sources"))
+        inputs += self._products("reference", ("reference", "reference_sources"))
+        return self._run(JobKind.DIFFERENCE, f"{number}-difference", inputs, {"exposure_s": 300.0})
 
     def _products(self, name: str, kinds: tuple[str, ...]) -> list[Input]:
         return [_given(kind, self.folder / name / f"{kind}.fits", f"{name}/{kind}") for kind in kinds]
@@ -99,9 +101,6 @@ class Night:
         if result.state != AttemptState.SUCCEEDED:
             raise RuntimeError(f"{name}: {result.state}, {result.reason}: {result.detail}")
         return result
-
-
-REFERENCE = ("reference", "reference_sources")
 
 
 def _given(role: str, path: Path, key: str = "") -> Input:
