@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reduction.arithmetic import divided, less_scaled, scaled
 from reduction.frame import Frame
 from reduction.mask import MaskBit, grown
 from reduction.problems import Unusable
@@ -171,10 +172,10 @@ def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSe
 def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
     """Turn ADU into electrons and start the variance: photon noise, read noise and the master bias's own."""
     layout = settings.layout
-    image = frame.image * np.float32(layout.gain)
-    variance = np.maximum(image, 0) + np.float32(layout.read_noise**2)
-    if calibrations.bias is not None and calibrations.bias.variance is not None:
-        variance += calibrations.bias.variance * np.float32(layout.gain**2)
+    image, variance = scaled(
+        frame.image, np.float32(layout.gain), np.float32(layout.read_noise**2),
+        _variance_of(calibrations.bias, frame.shape), np.float32(layout.gain**2),
+    )  # fmt: skip
     header = {
         **frame.header,
         "GAIN": 1.0,
@@ -205,10 +206,10 @@ def subtract_dark(frame: Frame, calibrations: Calibrations, settings: DetectorSe
     _check_shape(frame, dark, "master dark")
     gain = settings.layout.gain
     time = np.float32(settings.exposure_s * gain / dark.header.get("RAWGAIN", gain))
-    variance = frame.variance
-    if variance is not None and dark.variance is not None:
-        variance = variance + dark.variance * time**2
-    return replace(frame, image=frame.image - dark.image * time, variance=variance, mask=frame.mask | dark.mask)
+    image, variance = less_scaled(
+        frame.image, _variance_of(frame), dark.image, _variance_of(dark), time
+    )  # fmt: skip
+    return replace(frame, image=image, variance=variance, mask=frame.mask | dark.mask)
 
 
 def divide_flat(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
@@ -217,17 +218,18 @@ def divide_flat(frame: Frame, calibrations: Calibrations, settings: DetectorSett
     if flat is None:
         return frame
     _check_shape(frame, flat, "master flat")
-    dead = ~(flat.image > DEAD_BELOW)
-    response = np.where(dead, np.float32(1), flat.image)
-    image = np.where(dead, np.float32(0), frame.image / response)
-    variance = frame.variance
-    if variance is not None:
-        variance = variance / response**2
-        if flat.variance is not None:
-            variance = variance + (image / response) ** 2 * flat.variance
-    mask = frame.mask | flat.mask
-    mask[dead] |= np.uint16(MaskBit.DEAD)
+    image, variance, mask = divided(
+        frame.image, _variance_of(frame), frame.mask, flat.image, _variance_of(flat), flat.mask,
+        np.float32(DEAD_BELOW), np.uint16(MaskBit.DEAD),
+    )  # fmt: skip
     return replace(frame, image=image, variance=variance, mask=mask)
+
+
+def _variance_of(frame: Frame | None, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Return a frame's variance; zeros where it has none, and of this shape where there is no frame."""
+    if frame is not None and frame.variance is not None:
+        return frame.variance
+    return np.zeros(shape if frame is None else frame.shape, np.float32)
 
 
 def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:

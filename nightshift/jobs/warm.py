@@ -27,10 +27,13 @@ def _reduce_small_field() -> None:
     """Take a small field of stars through calibration, measuring and a master."""
     from dataclasses import replace
 
+    from reduction.crosstalk import Aggressor
     from reduction.detector import Calibrations, DetectorSettings
     from reduction.frame import Frame
+    from reduction.linearity import Linearity
     from reduction.masters import MasterSettings, build_master, judge_frames
     from reduction.neighbours import nearest_within
+    from reduction.photon_transfer import measure_gain
     from reduction.raw import Layout
     from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, solve_astrometry, source_table
 
@@ -41,8 +44,12 @@ def _reduce_small_field() -> None:
     for row, column in random.uniform(15, 113, (20, 2)):
         image += 4000 * np.exp(-((x - column) ** 2 + (y - row) ** 2) / 3)
     raw = Frame(image.astype(np.float32), np.zeros(shape, dtype=np.uint16))
-    settings = DetectorSettings(Layout(0, shape, 1.0, 5.0, 60000.0), 1.0)
-    measured = Measured(calibrate(raw, Calibrations(), settings))
+    straight = Linearity(60000.0, np.zeros(2, np.float32))
+    settings = DetectorSettings(Layout(0, shape, 1.0, 5.0, 60000.0, linearity=straight), 1.0)
+    nothing, unity = (np.full(shape, value, np.float32) for value in (0, 1))
+    zero, one = Frame(nothing, raw.mask, nothing), Frame(unity, raw.mask, nothing)
+    calibrations = Calibrations(zero, zero, one, aggressors=(Aggressor(nothing, 0.0),))
+    measured = Measured(calibrate(raw, calibrations, settings))
     for step in MEASURE[: MEASURE.index(solve_astrometry)]:  # it would need a catalogue
         measured = step(measured, MeasureSettings())
     x, y = np.eye(2)
@@ -52,3 +59,4 @@ def _reduce_small_field() -> None:
     judging = MasterSettings("flat", (1.0, 1e5), 0.5, 0.5, 6.0, 1.0, 5.0)
     judge_frames(flats, judging)
     build_master(flats, [1.0] * 3, judging)
+    measure_gain(flats, 5.0)
