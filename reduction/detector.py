@@ -172,9 +172,10 @@ def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSe
 def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
     """Turn ADU into electrons and start the variance: photon noise, read noise and the master bias's own."""
     layout = settings.layout
+    bias = calibrations.bias
     image, variance = scaled(
         frame.image, np.float32(layout.gain), np.float32(layout.read_noise**2),
-        _variance_of(calibrations.bias, frame.shape), np.float32(layout.gain**2),
+        _variance_of(frame if bias is None else bias), np.float32(layout.gain**2),
     )  # fmt: skip
     header = {
         **frame.header,
@@ -225,11 +226,9 @@ def divide_flat(frame: Frame, calibrations: Calibrations, settings: DetectorSett
     return replace(frame, image=image, variance=variance, mask=mask)
 
 
-def _variance_of(frame: Frame | None, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Return a frame's variance; zeros where it has none, and of this shape where there is no frame."""
-    if frame is not None and frame.variance is not None:
-        return frame.variance
-    return np.zeros(shape if frame is None else frame.shape, np.float32)
+def _variance_of(frame: Frame) -> np.ndarray:
+    """Return a frame's variance; zeros where it has none."""
+    return np.zeros(frame.shape, np.float32) if frame.variance is None else frame.variance
 
 
 def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
