@@ -303,9 +303,25 @@ class CalibrationPolicy(Table):
     unlike_sigma: Positive = 6.0
     gain_apart: Fraction = 0.05  # a measured gain that differs by more serves in place of the settings'
     read_noise_apart: Fraction = 0.25  # the same for the read noise
+    epochs: tuple[date, ...] = ()  # nights from which the hardware is other: no master of before serves from then on
     wait_s: Positive = 120.0  # ladder, first rung: real seconds that a science frame waits for its master
     substitute_days: Annotated[int, Key(ge=0)] = 30  # second rung: how old another night's may be
     last_rung: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
+
+    def epoch(self, night: date) -> int:
+        """Return the number of the epoch that a night lies in, from 1."""
+        return 1 + sum(begins <= night for begins in self.epochs)
+
+    def epoch_begins(self, night: date) -> date:
+        """Return the first night of a night's epoch; the first epoch has always been."""
+        return max((begins for begins in self.epochs if begins <= night), default=date.min)
+
+    @field_validator("epochs")
+    @classmethod
+    def _epochs_in_order(cls, epochs: tuple[date, ...]) -> tuple[date, ...]:
+        if list(epochs) != sorted(set(epochs)):
+            raise ValueError("nights in rising order, none twice")
+        return epochs
 
 
 class ReferencePolicy(Table):

@@ -65,11 +65,12 @@ class Masters:
 
 
 def read_masters(workplace: Workplace, instrument: str, night: date, filter_name: str) -> Masters:
-    """Return the masters that may serve frames of that night and filter."""
+    """Return the masters that may serve frames of that night and filter: of its epoch, and not too old."""
+    policy = workplace.survey.calibration
     rows = workplace.ledger.rows(
         "workflow", "masters_in_reach",
         instrument=instrument, night=night, filter=filter_name,
-        oldest=night - timedelta(days=workplace.survey.calibration.substitute_days),
+        oldest=max(night - timedelta(days=policy.substitute_days), policy.epoch_begins(night)),
     )  # fmt: skip
     return Masters(workplace, rows)
 

@@ -81,17 +81,20 @@ def plan_masters(workplace: Workplace, subject: Subject) -> Plan:
         frames[row["detector"]].append(row)
     made = {r["calibration_key"] for r in ledger.rows(
         "workflow", "masters_of_version", version=int(subject["version"]), **set_of)}  # fmt: skip
-    before = {(r["detector"], r["quadrant"]): r for r in ledger.rows("workflow", "last_masters", **set_of)}
+    policy = workplace.survey.calibration
+    last = ledger.rows("workflow", "last_masters", **set_of, oldest=policy.epoch_begins(night))
+    before = {(r["detector"], r["quadrant"]): r for r in last}
     masters = read_masters(workplace, instrument, night, subject["filter"])
     units: list[PlannedUnit] = []
     for detector, rows in sorted(frames.items()):
         for quadrant in camera.quadrant_ids:
             key = CalibrationKey(
-                kind, instrument, detector, quadrant, subject["filter"], night, version=int(subject["version"])
-            )
+                kind, instrument, detector, quadrant, subject["filter"], night,
+                epoch=policy.epoch(night), version=int(subject["version"]),
+            )  # fmt: skip
             if str(key) not in made:
-                last = before.get((detector, quadrant))
-                units.append(_master_unit(workplace, key, rows, masters, last, task=len(units)))
+                compared = before.get((detector, quadrant))
+                units.append(_master_unit(workplace, key, rows, masters, compared, task=len(units)))
     return Plan(workplace.survey.site.name, night, tuple(units))
 
 
@@ -122,6 +125,7 @@ def _master_unit(
         "detector": key.detector,
         "quadrant": key.quadrant,
         "filter": key.filter,
+        "epoch": key.epoch,
         "flags": [flag.value for flag in chosen.flags],
         "frames": [
             {

@@ -345,7 +345,7 @@ def _calibration_key(subject: Subject, work: UnitWork) -> CalibrationKey:
     parameters = work.parameters
     return CalibrationKey(
         CalibrationKind(subject["kind"]), subject["instrument"], parameters["detector"], parameters["quadrant"],
-        subject["filter"], subject.night, version=int(subject["version"]),
+        subject["filter"], subject.night, epoch=parameters.get("epoch", 1), version=int(subject["version"]),
     )  # fmt: skip
 
 

@@ -130,11 +130,11 @@ where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is 
 order by c.kind, c.detector, c.quadrant, c.night desc, c.epoch desc, c.version desc;
 
 -- name: last_masters
--- The last good master before this night, however old, to compare a new one with.
+-- The last good master before this night, however old within its epoch, to compare a new one with.
 select distinct on (c.detector, c.quadrant) c.detector, c.quadrant, p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
 where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is null
-    and c.kind = :kind::calibration_kind and c.filter = :filter and c.night < :night
+    and c.kind = :kind::calibration_kind and c.filter = :filter and c.night < :night and c.night >= :oldest
 order by c.detector, c.quadrant, c.night desc, c.epoch desc, c.version desc;
 
 -- name: masters_of_version

@@ -1,6 +1,7 @@
 """The ledger decides what is due."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -120,6 +121,24 @@ def test_last_nights_master_serves_with_a_flag_where_tonight_has_none(night):
     night.bring(24 * 60)
     assert len(night.run_due("exposure")) == 1
     assert {tuple(row["flags"]) for row in night.rows("units")} == {(Reason.CALIBRATION_SUBSTITUTED,)}
+
+
+def test_a_master_of_before_a_change_of_hardware_does_not_serve_and_is_compared_with_no_new_one(night):
+    night.calibrate()
+    day = night.rows("calibrations")[0]["night"] + timedelta(days=1)
+    night.workplace = with_policy(night.workplace, "calibration", epochs=(day,))
+    night.bring(24 * 60)
+    night.later(seconds=night.workplace.survey.calibration.wait_s)
+    night.run_due("exposure")
+    assert {tuple(row["flags"]) for row in night.rows("units")} == {(Reason.CALIBRATION_MISSING,)}
+    for index in range(5):
+        night.bring(24 * 60 - 60 + index, kind="bias", SEQNAME="bias", SEQINDEX=index + 1, SEQLEN=5)
+    night.run_due("calibrations")
+    new = [row for row in night.rows("calibrations") if row["night"] == day]
+    assert {(row["kind"], row["epoch"], row["state"]) for row in new} == {("bias", 2, "in_service")}
+    assert all("/e2/" in row["product_key"] for row in new)
+    roles = {item.role for name in night.runner.requests for unit in night.runner.units(name) for item in unit.inputs}
+    assert "last_master" not in roles
 
 
 def test_a_master_that_is_too_old_does_not_serve(night):

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,21 @@ def test_an_amplifier_that_the_camera_does_not_have_is_an_error(tmp_path, monkey
     edited(tmp_path, monkeypatch, end="\n[[camera.amplifiers]]\ndetector = 1\nquadrant = 7\ngain = 2.0\n")
     with pytest.raises(SettingsError, match=r"camera\.toml: camera\.amplifiers.*quadrant 7.*\[1, 2\]"):
         load_survey("demo")
+
+
+def test_epochs_that_do_not_rise_are_an_error_and_those_that_do_say_where_a_night_lies(tmp_path, monkeypatch):
+    shutil.copytree(config_folder() / "demo", tmp_path / "demo")
+    monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path))
+    policy = tmp_path / "demo" / "policy.toml"
+    text = policy.read_text()
+    policy.write_text(text.replace("[calibration]\n", "[calibration]\nepochs = [2026-02-01, 2026-01-01]\n"))
+    with pytest.raises(SettingsError, match=r"policy\.toml: calibration\.epochs.*rising order"):
+        load_survey("demo")
+    policy.write_text(text)
+    rising = load_survey("demo").calibration.model_copy(update={"epochs": (date(2026, 1, 1), date(2026, 2, 1))})
+    nights = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 31), date(2026, 2, 1)]
+    assert [rising.epoch(night) for night in nights] == [1, 2, 2, 3]
+    assert [rising.epoch_begins(night) for night in nights[1:]] == [nights[1], nights[1], nights[3]]
 
 
 # --- bad pixels ----------------------------------------------------------------------------------------------
