@@ -11,6 +11,8 @@ from nightshift.settings.table import Positive, Table
 
 __all__ = ["Crosstalk", "Linearity"]
 
+CHECKS = 128  # counts at which a linearity is looked at
+
 
 class Linearity(Table):
     """How an amplifier's counts `x` (ADU above the overscan) become proportional to light.
@@ -42,27 +44,30 @@ class Linearity(Table):
         return self.most_adu or (self.measured[-1] if self.form == "table" else saturation)
 
     def nodes(self, saturation: float, number: int) -> tuple[float, ...]:
-        """Return counts proportional to light for so many evenly spaced counts from 0 to the most.
+        """Return counts proportional to light for so many evenly spaced counts from 0 to the most."""
+        most = self.most(saturation)
+        return tuple(self.at(most * k / (number - 1)) for k in range(number))
+
+    def check(self, saturation: float) -> None:
+        """Check it for an amplifier of this saturation.
 
         Raises
         ------
         ValueError
-            Where they do not rise all the way, or are not within a factor of two of what was measured.
+            Where corrected counts do not rise all the way, or are not within a factor of two of what was measured.
         """
-        most = self.most(saturation)
-        nodes = [0.0]
-        for k in range(1, number):
-            counts = most * k / (number - 1)
+        most, before = self.most(saturation), 0.0
+        for counts in sorted({*self.measured[1:], *(most * k / CHECKS for k in range(1, CHECKS + 1))}):
             try:
-                nodes.append(self.at(counts))
+                after = self.at(counts)
             except ZeroDivisionError:
-                nodes.append(math.inf)
-            if not (nodes[-1] > nodes[-2] and 0.5 < nodes[-1] / counts < 2):
+                after = math.inf
+            if not (after > before and 0.5 < after / counts < 2):
                 raise ValueError(
                     f"corrected counts must rise all the way to {most:g} ADU and stay within a factor of two; "
-                    f"{counts:.0f} ADU become {nodes[-1]:.0f}"
+                    f"{counts:.6g} ADU become {after:.6g}"
                 )
-        return tuple(nodes)
+            before = after
 
     @model_validator(mode="after")
     def _numbers_of_its_form(self) -> "Linearity":

@@ -42,7 +42,6 @@ def _mask_path(text: str) -> str:
 Pattern = Annotated[str, AfterValidator(_compiles)]
 Section = Annotated[str, AfterValidator(_section)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
-COARSE = 129  # counts at which a linearity is checked
 Fraction = Annotated[float, Key(ge=0, le=1)]
 
 
@@ -130,7 +129,7 @@ class Quadrant(Table):
     def _linearity_up_to_saturation(self) -> "Quadrant":
         if self.linearity is not None:
             try:
-                self.linearity.nodes(self.saturation, COARSE)
+                self.linearity.check(self.saturation)
             except ValueError as error:
                 raise ValueError(f"linearity: {error}") from error
         return self
@@ -211,7 +210,7 @@ class Camera(Table):
                 )
             linearity = own.linearity or quadrants[own.quadrant].linearity
             if linearity is not None:
-                linearity.nodes(own.saturation or quadrants[own.quadrant].saturation, COARSE)
+                linearity.check(own.saturation or quadrants[own.quadrant].saturation)
         return amplifiers
 
     @field_validator("crosstalk")

@@ -181,6 +181,10 @@ def edited(tmp_path: Path, monkeypatch, *, after: str = "", text: str = "", end:
         ('linearity = { form = "table", measured = [1, 9], linear = [0, 9] }', r"begins with 0"),
         ('linearity = { form = "table", measured = [0, 9, 9], linear = [0, 8, 9] }', r"`measured` must rise"),
         (
+            'linearity = { form = "table", measured = [0, 9, 10], linear = [0, 9, 8] }',
+            r"rise all the way.*9\.\d+ ADU become 8\.9",
+        ),
+        (
             'linearity = { form = "table", measured = [0, 9], linear = [0, 9], most_adu = 10 }',
             r"beyond the table's end",
         ),
