@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from nightshift.jobs.translate import aggressors_of, layout_of
+from nightshift.jobs.translate import aggressors_of, layout_of, master_settings
 from nightshift.settings import SettingsError, Survey, bad_pixels_file, load_survey
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.loader import config_folder
@@ -24,6 +24,7 @@ from reduction.detector import Calibrations, DetectorSettings, flag_bad_pixels
 from reduction.frame import Frame, read_mask
 from reduction.linearity import correct_linearity
 from reduction.mask import MaskBit
+from reduction.masters import build_master, prepare
 from reduction.problems import Unusable
 from reduction.raw import Layout, read_quadrant
 from reduction.recipes import CALIBRATE
@@ -243,6 +244,30 @@ def test_epochs_that_do_not_rise_are_an_error_and_those_that_do_say_where_a_nigh
 # --- bad pixels ----------------------------------------------------------------------------------------------
 
 MASK_KEY = 'bad_pixels = "masks/d{detector:02d}_q{quadrant}.fits"\n'
+
+
+def test_masters_find_the_pixels_that_the_simulator_spoilt(straight, tmp_path):
+    scale = replace(SCALE, biases=6, darks=6, flats=6)
+    plan = plan_night(straight, scale, seed=3, night=DEFAULT_NIGHT)
+    sky = night_sky(straight, scale, plan, seed=3, night=DEFAULT_NIGHT)
+    layout, made = layout_of(straight, 1, 1), {}
+    for kind in (ImageType.BIAS, ImageType.DARK, ImageType.FLAT):
+        frames, seconds = [], []
+        for exposure in [e for e in plan if e.image_type == kind]:
+            (tmp_path / exposure.exposure_id).write_bytes(expose(sky, exposure, 1).content)
+            raw, _ = read_quadrant(tmp_path / exposure.exposure_id, layout)
+            settings = DetectorSettings(layout, exposure.exposure_s)
+            frames.append(prepare(raw, Calibrations(bias=made.get(ImageType.BIAS)), settings))
+            seconds.append(exposure.exposure_s)
+        made[kind] = build_master(frames, seconds, master_settings(straight, kind.value, layout))
+    own = signature(3, straight.camera.quadrant(1, 1), 1)
+    dead, hot = own.pixel_response < 0.1, own.dark > 5
+    assert dead.sum() > 20 and hot.sum() > 3
+    assert ((made[ImageType.FLAT].mask & (MaskBit.DEAD | MaskBit.LOW_RESPONSIVITY)) != 0)[dead].mean() > 0.95
+    assert ((made[ImageType.DARK].mask & MaskBit.NOISY) != 0)[hot].mean() > 0.95
+    spoilt = made[ImageType.FLAT].mask | made[ImageType.DARK].mask | made[ImageType.BIAS].mask
+    healthy = ~own.defects & (own.dark < 0.1)
+    assert (spoilt[healthy] != 0).mean() < 0.01
 
 
 def test_masks_of_bad_pixels_are_found_in_the_surveys_folder(tmp_path, monkeypatch):
