@@ -133,4 +133,5 @@ class MasterSets:
 
 def read_sets(workplace: Workplace) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
-    return MasterSets(workplace, workplace.ledger.rows("workflow", "calibration_sets"))
+    quadrants = len(workplace.survey.camera.quadrant_ids)
+    return MasterSets(workplace, workplace.ledger.rows("workflow", "calibration_sets", quadrants=quadrants))

@@ -35,19 +35,28 @@ where site = :site and night = :night and state = 'open';
 -- Calibration sets -------------------------------------------------------------------------------------------
 
 -- name: calibration_sets
--- The sets (night, kind, filter, instrument) of every night of which something has not ended.
+-- The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a master
+-- has judged for every quadrant needs no other, though nobody may have come to end its exposure yet.
 with frames as (
     select e.site, e.night, e.instrument, e.image_type, e.filter, e.sequence, e.sequence_index, e.sequence_length,
-        e.state, e.first_arrival_at, e.last_arrival_at,
+        e.first_arrival_at, e.last_arrival_at,
         cardinality(e.detectors_expected) <= (
             select count(*) from raw_frames r
-            where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as whole
+            where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as whole,
+        e.state = 'ended' or (
+            select count(distinct (f.detector, c.quadrant))
+            from calibration_frames f join calibrations c using (calibration_key)
+            where f.instrument = e.instrument and f.exposure_id = e.exposure_id
+        ) >= greatest(1, :quadrants * (
+            select count(*) from raw_frames r
+            where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null
+        )) as judged
     from exposures e
     where e.image_type in ('bias', 'dark', 'flat')
         and (e.site, e.night) in (select x.site, x.night from exposures x where x.state <> 'ended')
 ), sequences as (
     select site, night, instrument, image_type, filter, sequence,
-        count(*) filter (where state <> 'ended') as unended,
+        count(*) filter (where not judged) as unended,
         max(last_arrival_at) as last_arrival_at,
         coalesce(bool_and(whole and sequence_length is not null)
             and count(distinct sequence_index) >= max(sequence_length), false) as complete

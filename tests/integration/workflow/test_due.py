@@ -7,6 +7,8 @@ import pytest
 
 from nightshift.ingest import ingest_all
 from nightshift.vocabulary import Reason
+from nightshift.workflow import collecting
+from nightshift.workflow.arrays import sweep
 from nightshift.workflow.due import mark_requested
 from nightshift.workplace import Workplace
 
@@ -83,6 +85,20 @@ def test_a_frame_that_comes_after_its_master_makes_a_second_version_of_all(night
 
 
 # --- the ladder ---------------------------------------------------------------------------------------------
+
+
+def test_a_set_that_is_judged_and_not_yet_ended_gets_no_second_masters(night, monkeypatch):
+    night.bring(-60, -59, -58, kind="bias", SEQNAME="bias", SEQLEN=3)
+    night.later(seconds=20)
+    (request,) = night.due("calibrations")
+    with monkeypatch.context() as moment:  # between the last quadrant's record and the end of its exposures
+        moment.setattr(collecting, "settle", lambda *_: None)
+        night.run(request)
+    assert {row["state"] for row in night.rows("exposures")} == {"running"}
+    assert night.due("calibrations") == []
+    sweep(night.workplace, night.runner)
+    assert {row["state"] for row in night.rows("exposures")} == {"ended"}
+    assert {row["version"] for row in night.rows("calibrations")} == {1}
 
 
 def test_a_science_frame_waits_for_its_own_nights_masters_and_no_longer_than_it_must(night):
