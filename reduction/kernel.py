@@ -34,8 +34,10 @@ def polynomial_terms(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], order
     """
     u = 2.0 * np.asarray(x, float) / max(shape[1] - 1, 1) - 1.0
     v = 2.0 * np.asarray(y, float) / max(shape[0] - 1, 1) - 1.0
-    in_x = [np.polynomial.legendre.Legendre.basis(n)(u) for n in range(order + 1)]
-    in_y = [np.polynomial.legendre.Legendre.basis(n)(v) for n in range(order + 1)]
+    in_x, in_y = (
+        np.polynomial.legendre.legvander(places.ravel(), order).T.reshape(order + 1, *places.shape)
+        for places in (np.asarray(u), np.asarray(v))
+    )
     return np.stack([in_x[i] * in_y[total - i] for total in range(order + 1) for i in range(total, -1, -1)])
 
 
