@@ -129,7 +129,11 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def percent(fraction: float | None) -> str:
     """Return a share of pixels, or a dash where there is none."""
-    return "—" if fraction is None else f"{100 * fraction:.2g} %"
+    if fraction is None:
+        return "—"
+    if 0 < fraction < 1e-4:
+        return "< 0.01 %"
+    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
 
 
 def _level(value: float | None) -> str:
