@@ -4,7 +4,8 @@ A message is sent at least once: where a broker's answer was lost it is sent aga
 same key, and consumers drop repeats by ``candid``.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,6 @@ from confluent_kafka import KafkaException, Message, Producer
 from nightshift.alerts.address import broker_life, brokers_from_environment
 from nightshift.alerts.tars import Member, read_member
 from nightshift.errors import NeedsOperator, Retry
-from nightshift.ledger import Ledger
 from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
@@ -23,6 +23,7 @@ __all__ = ["PostSummary", "post"]
 
 Row = dict[str, Any]
 BATCH = 500
+BETWEEN_BATCHES_S = 0.5  # longer than others wait between two tries for the lock
 CONNECT_S = 0.1
 BEGINNING = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_candid": -1, "after_topic": ""}
 
@@ -81,28 +82,35 @@ def post(
     """
     summary = PostSummary()
     try:
-        with alone(workplace.ledger, Deed.POST, wait_s=lock_wait_s):
-            _post_all(workplace, summary, brokers, delivery_s)
+        _post_all(workplace, summary, brokers, lock_wait_s, delivery_s)
     except Busy:
         summary.busy = True
     return summary
 
 
-def _post_all(workplace: Workplace, summary: PostSummary, brokers: str | None, delivery_s: float) -> None:
-    life = None if brokers else _queue_what_was_forgotten(workplace)
-    first = workplace.ledger.rows("alerts", "queued", **BEGINNING, most=BATCH)
-    if not first:
-        return
-    try:
-        producer = _producer(brokers or brokers_from_environment(), delivery_s)
-    except (KafkaException, Retry) as error:
-        _record(workplace, _Batch(refused=[(row, str(error)) for row in first]), summary, life)
-        return
-    for rows in _batches(workplace.ledger, first):
-        batch = _send(workplace, producer, rows, delivery_s)
-        _record(workplace, batch, summary, life)
-        if batch.refused and not batch.delivered:
-            break
+def _post_all(
+    workplace: Workplace, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
+) -> None:
+    """Send batch after batch. Between two the lock is free: who rejects a frame need not wait for the whole queue."""
+    producer, life, after = None, None, BEGINNING
+    while True:
+        with alone(workplace.ledger, Deed.POST, wait_s=lock_wait_s):
+            if producer is None and brokers is None:
+                life = _queue_what_was_forgotten(workplace)
+            rows = workplace.ledger.rows("alerts", "queued", **after, most=BATCH)
+            if not rows:
+                return
+            try:
+                producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
+                batch = _send(workplace, producer, rows, delivery_s)
+            except (KafkaException, Retry) as error:
+                batch = _Batch(refused=[(row, str(error)) for row in rows])
+            _record(workplace, batch, summary, life)
+        if len(rows) < BATCH or (batch.refused and not batch.delivered):
+            return
+        last = rows[-1]  # one that failed is not met again in this call
+        after = {"after_time": last["queued_at"], "after_candid": last["candid"], "after_topic": last["topic"]}
+        time.sleep(BETWEEN_BATCHES_S)
 
 
 def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
@@ -142,18 +150,6 @@ def _producer(brokers: str, delivery_s: float) -> Producer:
     # An idempotent producer asks for its id on a timer of 500 ms, or when it is connected before it has work.
     producer.poll(CONNECT_S)
     return producer
-
-
-def _batches(ledger: Ledger, first: list[Row]) -> Iterator[list[Row]]:
-    """Yield the queued messages in their order; one that fails is not met again in this call."""
-    rows = first
-    while rows:
-        yield rows
-        last = rows[-1]
-        rows = ledger.rows(
-            "alerts", "queued", after_time=last["queued_at"], after_candid=last["candid"],
-            after_topic=last["topic"], most=BATCH,
-        )  # fmt: skip
 
 
 def _send(workplace: Workplace, producer: Producer, rows: Sequence[Row], delivery_s: float) -> _Batch:

@@ -27,6 +27,6 @@ def place_catalogues(survey: Survey, depot: Depot) -> list[Path]:
     for name in sorted({str(field.catalogue) for field in survey.sky.fields if field.catalogue is not None}):
         source, target = catalogue_folder(survey) / name, depot.catalogue(name)
         if source.is_file() and not (target.is_file() and sha256_of(target) == sha256_of(source)):
-            copy_whole(source, target)
+            copy_whole(source.resolve(), target)  # it may be a link to where a site keeps its catalogues
             placed.append(target)
     return placed

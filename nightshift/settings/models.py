@@ -39,7 +39,14 @@ def _mask_path(text: str) -> str:
     return text
 
 
+def _below(path: PurePosixPath) -> PurePosixPath:
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        raise ValueError("a path below the folder of catalogues is allowed, without `..`")
+    return path
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
+PathBelow = Annotated[PurePosixPath, AfterValidator(_below)]
 Section = Annotated[str, AfterValidator(_section)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
 Fraction = Annotated[float, Key(ge=0, le=1)]
@@ -210,7 +217,10 @@ class Camera(Table):
                 )
             linearity = own.linearity or quadrants[own.quadrant].linearity
             if linearity is not None:
-                linearity.check(own.saturation or quadrants[own.quadrant].saturation)
+                try:
+                    linearity.check(own.saturation or quadrants[own.quadrant].saturation)
+                except ValueError as error:
+                    raise ValueError(f"detector {own.detector}, quadrant {own.quadrant}: {error}") from error
         return amplifiers
 
     @field_validator("crosstalk")
@@ -220,7 +230,7 @@ class Camera(Table):
             return crosstalk
         detectors, quadrants = {d.id for d in info.data["detectors"]}, {q.id: q for q in info.data["quadrants"]}
         seen: set[tuple[int, int, int | None]] = set()
-        for entry in crosstalk:
+        for entry in sorted(crosstalk, key=lambda entry: entry.detector is not None):  # those of every detector first
             what = f"victim {entry.victim}, source {entry.source}"
             unknown = [number for number in (entry.victim, entry.source) if number not in quadrants]
             if unknown:
@@ -274,7 +284,7 @@ class Field(Table):
     dec_deg: Annotated[float, Key(ge=-90, le=90)]
     radius_deg: Positive = 0.5  # a pointing this close is this field
     object_pattern: Pattern | None = None  # what the header's object says, where that decides
-    catalogue: PurePosixPath | None = None  # below the depot's `catalogues`; None: its own first good frame
+    catalogue: PathBelow | None = None  # below the depot's `catalogues`; None: its own first good frame
 
 
 class Sky(Table):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nightshift.errors import NightshiftError
+from nightshift.errors import NightshiftError, Retry
 from nightshift.jobs.contract import read_job_file
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, JobKind, Reason
@@ -114,7 +114,14 @@ def take_in(
         if outcome is None:
             counts["running"] += 1
             continue
-        became, outcome = record(workplace, subject, attempt, read_job(attempt["job_file"]), outcome)
+        try:
+            became, outcome = record(workplace, subject, attempt, read_job(attempt["job_file"]), outcome, final=final)
+        except Retry as error:
+            if error.reason is not Reason.STORAGE_UNAVAILABLE:
+                raise
+            log.warning("%s is looked at again: %s", attempt["unit_key"], error)
+            counts["running"] += 1
+            continue
         counts[became] += 1
         if became in ("failed", "retried"):
             problems.append(_problem(attempt, outcome, again=became == "retried"))

@@ -10,11 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from nightshift.errors import BadInput, NeedsOperator
+from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.register import examine, register
 from nightshift.keys import FrameKey
-from nightshift.ledger.locks import Deed, alone
+from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 from nightshift.workplace import Workplace
 
@@ -98,9 +98,14 @@ def dispose(
     """
     if not operator.strip():
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are: an override has a name")
-    # what is on its way to the broker cannot be withheld: it is sent first, and what was not is withheld then
-    with alone(workplace.ledger, Deed.POST):
+    if request.verdict is Verdict.ACCEPT:
         return _dispose(workplace, request, operator, request_id, account)
+    # what is on its way to the broker cannot be withheld: that batch is sent first, and the rest is withheld then
+    try:
+        with alone(workplace.ledger, Deed.POST):
+            return _dispose(workplace, request, operator, request_id, account)
+    except Busy as error:
+        raise Retry(error.reason, "alerts are being sent, and nothing was changed yet: ask again") from error
 
 
 def _dispose(workplace: Workplace, request: Disposal, operator: str, request_id: str, account: str) -> str:

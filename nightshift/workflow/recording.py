@@ -96,9 +96,25 @@ class Ending:
 
 
 def record(
-    workplace: Workplace, subject: Subject, attempt: Mapping[str, Any], job: JobFile, outcome: Outcome
+    workplace: Workplace,
+    subject: Subject,
+    attempt: Mapping[str, Any],
+    job: JobFile,
+    outcome: Outcome,
+    *,
+    final: bool = False,
 ) -> tuple[str, Outcome]:
     """Write how an attempt ended, with its products and rows, in one transaction.
+
+    Parameters
+    ----------
+    final : bool
+        Whether an attempt whose products cannot be read or moved now has failed: nobody looks again.
+
+    Raises
+    ------
+    nightshift.errors.Retry
+        STORAGE_UNAVAILABLE, if they cannot and somebody will.
 
     Returns
     -------
@@ -118,7 +134,7 @@ def record(
         try:
             products = _keep_products(workplace, subject, attempt, job, work, outcome)
         except Retry as error:
-            if error.reason is Reason.STORAGE_UNAVAILABLE:
+            if error.reason is Reason.STORAGE_UNAVAILABLE and not final:
                 raise  # says nothing of the attempt: it is looked at again
             outcome = Outcome(
                 AttemptState.FAILED, reason=error.reason, error_class=ErrorClass.RETRY, detail=str(error),

@@ -46,7 +46,9 @@ with frames as (
         e.state = 'ended' or (
             select count(distinct (f.detector, c.quadrant))
             from calibration_frames f join calibrations c using (calibration_key)
-            where f.instrument = e.instrument and f.exposure_id = e.exposure_id
+            join raw_frames r on r.instrument = f.instrument and r.exposure_id = f.exposure_id
+                and r.detector = f.detector
+            where f.instrument = e.instrument and f.exposure_id = e.exposure_id and r.invalid_reason is null
         ) >= greatest(1, :quadrants * (
             select count(*) from raw_frames r
             where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null
@@ -123,6 +125,8 @@ where e.instrument = :instrument and e.night = :night and e.image_type = :kind::
     and e.state <> 'ended'
     and (select count(distinct (f.detector, c.quadrant))
          from calibration_frames f join calibrations c using (calibration_key)
+         join raw_frames r on r.instrument = f.instrument and r.exposure_id = f.exposure_id
+            and r.detector = f.detector and r.invalid_reason is null
          where f.instrument = e.instrument and f.exposure_id = e.exposure_id)
       >= :quadrants * (select count(*) from raw_frames r
          where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null);

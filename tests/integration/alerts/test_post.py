@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -207,6 +208,21 @@ def test_a_poster_that_does_not_get_the_lock_says_so_and_sends_nothing(small_nig
             assert post(workplace, brokers=brokers, lock_wait_s=0.0).busy
         assert states(workplace) == {("queued", "released"): 3}
     assert post(workplace, brokers=brokers).acknowledged == 3
+
+
+def test_between_two_batches_what_is_queued_can_be_held_back(
+    small_night, workplace, ledger_url, brokers, monkeypatch
+):
+    released(small_night, workplace)
+
+    def hold_back(_):
+        with open_ledger(ledger_url) as other, alone(other, Deed.POST, wait_s=0.0):
+            other.connection.cursor().execute("update outbox set state = 'withheld' where state = 'queued'")
+
+    monkeypatch.setattr(posting, "BATCH", 1)
+    monkeypatch.setattr(posting, "time", SimpleNamespace(sleep=hold_back))
+    assert post(workplace, brokers=brokers).acknowledged == 1
+    assert states(workplace) == {("acknowledged", "sent"): 1, ("withheld", "released"): 2}
 
 
 def test_broker_and_consumer_run_as_processes_and_end_when_asked(small_night, workplace, tmp_path, monkeypatch):

@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from nightshift.command_line import main
-from nightshift.errors import BadInput
+from nightshift.errors import BadInput, Retry
 from nightshift.ingest import ingest_all
 from nightshift.ledger import open_ledger
-from nightshift.ledger.locks import Busy, Deed, alone
+from nightshift.ledger.locks import Deed, alone
 from nightshift.vocabulary import Disposition, Reason
 from nightshift.workflow import overrides
 from nightshift.workflow.explain import explain
@@ -191,11 +191,13 @@ def test_what_the_form_does_not_have_is_refused(change, named):
 def test_a_frame_is_not_rejected_while_its_alerts_are_being_sent(night, ledger_url, monkeypatch):
     night.bring(0)
     monkeypatch.setattr(overrides, "alone", partial(alone, wait_s=0.0))
-    with open_ledger(ledger_url) as poster, alone(poster, Deed.POST), pytest.raises(Busy):
-        say(night, "reject", frame(night, 0))
-    assert not night.rows("overrides") and not night.rows("audit")
+    with open_ledger(ledger_url) as poster, alone(poster, Deed.POST):
+        with pytest.raises(Retry, match="nothing was changed yet: ask again"):
+            say(night, "reject", frame(night, 0))
+        assert not night.rows("overrides") and not night.rows("audit")
+        say(night, "accept", frame(night, 0))  # holds nothing back, and waits for nobody
     say(night, "reject", frame(night, 0))
-    assert [row["verdict"] for row in night.rows("overrides")] == ["reject"]
+    assert [row["verdict"] for row in night.rows("overrides", "override_id")] == ["accept", "reject"]
 
 
 def test_a_command_keeps_the_account_beside_the_name_that_was_said(night, ledger_url, monkeypatch):

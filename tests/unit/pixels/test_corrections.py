@@ -212,6 +212,11 @@ def test_a_linearity_that_cannot_be_is_an_error_that_says_where_and_what_may_be(
             "victim = 1\nsource = 2\ncoefficient = 0\n[[camera.crosstalk]]\nvictim = 1\nsource = 2\ncoefficient = 0",
             "is set twice",
         ),
+        (
+            "victim = 1\nsource = 2\ncoefficient = 0\ndetector = 1\n"
+            "[[camera.crosstalk]]\nvictim = 1\nsource = 2\ncoefficient = 0",
+            "is set twice",
+        ),
     ],
 )
 def test_a_crosstalk_that_cannot_be_taken_out_is_an_error_that_says_why(tmp_path, monkeypatch, entry, said):
