@@ -117,8 +117,9 @@ def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
     for name, keyword in (("same_value_fraction", "SAMEVAL"), ("thousands_fraction", "THOUSAND")):
         if keyword in header:
             noted[name] = header[keyword]
-    if "RNMEAS" in header and header.get("RDNOISE"):
-        noted["read_noise_ratio"] = header["RNMEAS"] / header["RDNOISE"]
+    # against the camera's settings, where something else serves in their place
+    if "RNMEAS" in header and (declared := header.get("RNSET") or header.get("RDNOISE")):
+        noted["read_noise_ratio"] = header["RNMEAS"] / declared
     return measured.noting(**noted)
 
 

@@ -41,7 +41,7 @@ class PostSummary:
     damaged : int
         Messages withheld because the packet's bytes are not those that were released.
     busy : bool
-        Another poster held the lock for as long as this call was ready to wait: nothing was tried.
+        Another poster held the lock for as long as this call was ready to wait: what is queued is left to it.
     error : str
         The last thing that went wrong.
     """

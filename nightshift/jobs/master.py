@@ -198,8 +198,10 @@ def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSetti
         floor = 0.02 / settings.unlike_sigma * 3
     else:
         floor = 0.2 * settings.read_noise / (settings.gain if kind == "bias" else 100.0)
-    noise = np.sqrt(master.variance + last.variance + floor**2)
-    return unlike_fraction((master.image - last.image)[good], noise[good], sigma=settings.unlike_sigma)
+    # darks are electrons by the gain of their time: a gain that was put right since is no change of the detector
+    scale = settings.gain / last.header.get("RAWGAIN", settings.gain) if kind == "dark" else 1.0
+    noise = np.sqrt(master.variance + scale**2 * last.variance + floor**2)
+    return unlike_fraction((master.image - scale * last.image)[good], noise[good], sigma=settings.unlike_sigma)
 
 
 def _row(entry: dict[str, Any], verdict: FrameVerdict) -> dict[str, Any]:

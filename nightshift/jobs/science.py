@@ -141,6 +141,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
             bad_pixels=read_mask(Path(bad_pixels.path)) if bad_pixels is not None else None,
             aggressors=aggressors_of(survey, *place, Path(raw.path)),
         )
+    read_noise_by_settings = layout.read_noise / layout.gain  # ADU, which no wrong gain changes
     layout, found = layout_as_measured(layout, survey, masters["bias"], masters["flat"])
     if survey.camera.wcs == "pointing":
         frame = replace(frame, wcs=None)
@@ -154,7 +155,9 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
     for step in CALIBRATE:
         with watch(step.__name__):
             frame = step(frame, calibrations, settings)
-    return replace(frame, header={**frame.header, **_told_header(told, seconds), **_made_from(work)}), found
+    header = {**frame.header, **_told_header(told, seconds), **_made_from(work)}
+    header["RNSET"] = read_noise_by_settings * layout.gain
+    return replace(frame, header=header), found
 
 
 def _master(work: UnitWork, role: str) -> Frame | None:

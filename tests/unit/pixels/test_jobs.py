@@ -393,6 +393,8 @@ def test_a_wrong_gain_or_read_noise_in_the_settings_is_said_and_the_measured_one
     header = read_frame(tmp_path / "b" / "unit" / "calibrated.fits").header
     assert header["RAWGAIN"] == pytest.approx(GAIN, rel=0.03)
     assert header["RDNOISE"] == pytest.approx(6.0, rel=0.08)
+    by_settings = mistaken.camera.quadrants[0].read_noise / mistaken.camera.quadrants[0].gain
+    assert header["RNSET"] / header["RAWGAIN"] == pytest.approx(by_settings)  # what the checks compare with
 
 
 def test_without_masters_a_wrong_gain_stays_and_nothing_pretends_otherwise(survey, night, tmp_path):
@@ -434,6 +436,19 @@ def test_a_master_unlike_the_last_good_one_is_kept_and_rejected(survey, tmp_path
     again = master(survey, tmp_path / "b", "bias", calibration_frames(tmp_path / "b", [60.0] * 5), [last])
     assert (again.state, again.reason) == (AttemptState.REJECTED, Reason.UNLIKE_LAST_MASTER)
     assert again.products
+
+
+def test_darks_are_compared_in_the_gain_of_now(survey, tmp_path):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    warm = survey.calibration.model_copy(update={"dark_current": (-1.0, 100.0)})
+    survey = survey.model_copy(update={"calibration": warm})
+    mistaken = with_amplifier(survey, gain=1.4 * GAIN)
+    first = master(mistaken, tmp_path / "a", "dark", calibration_frames(tmp_path / "a", [200.0] * 9))
+    assert first.state == AttemptState.SUCCEEDED, first.detail
+    last = given("last_master", tmp_path / "a" / "unit" / "dark.fits")
+    again = master(survey, tmp_path / "b", "dark", calibration_frames(tmp_path / "b", [200.0] * 9), [last])
+    assert again.state == AttemptState.SUCCEEDED, again.detail
 
 
 # --- the boundary --------------------------------------------------------------------------------------------
