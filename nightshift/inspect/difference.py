@@ -10,7 +10,7 @@ from astropy.io import fits
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nightshift.inspect.pictures import Picture, axes_of, binned, extent, png
+from nightshift.inspect.pictures import Picture, above_sky, axes_of, binned, extent, png
 from reduction.cutouts import read_cutouts
 from reduction.frame import Frame, read_frame
 
@@ -41,18 +41,10 @@ def draw_difference(files: Mapping[str, Path], candidates: Sequence[Mapping[str,
 
 
 def _reference(frame: Frame) -> Picture:
-    figure, axes = axes_of(frame.shape)
-    shown = binned(np.where(np.isfinite(frame.image), frame.image, np.float32(0)))
-    middle = float(np.median(shown))
-    spread = 1.4826 * float(np.median(np.abs(shown - middle))) + 1e-6
-    picture = axes.imshow(
-        shown, origin="lower", cmap="gray", vmin=middle - 3 * spread, vmax=middle + 10 * spread,
-        extent=extent(frame.shape), interpolation="nearest",
-    )  # fmt: skip
-    figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons above the sky")
     frames = frame.header.get("NFRAMES")
     said = f"The combination of {frames} frames" if frames else "The reference image"
-    return Picture("Reference", f"{said}, on its own grid, averaged in blocks.", png(figure))
+    image = np.where(np.isfinite(frame.image), frame.image, np.float32(0))
+    return Picture("Reference", f"{said}, on its own grid, averaged in blocks.", above_sky(image))
 
 
 def _difference(image: np.ndarray, candidates: Sequence[Mapping[str, Any]]) -> Picture:

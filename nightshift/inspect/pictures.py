@@ -16,7 +16,7 @@ from reduction.frame import Frame, read_frame
 from reduction.mask import MaskBit
 from reduction.psf import PsfModel
 
-__all__ = ["Picture", "axes_of", "binned", "draw", "extent", "png"]
+__all__ = ["Picture", "above_sky", "axes_of", "binned", "draw", "extent", "png"]
 
 SIDE = 720  # pixels of a drawn image, at most
 SHOWN = (MaskBit.SATURATED | MaskBit.SPILLAGE, MaskBit.SPIKE, MaskBit.TRACK, MaskBit.DEAD | MaskBit.NAN)
@@ -91,17 +91,22 @@ def extent(shape: tuple[int, int]) -> tuple[float, float, float, float]:
     return -0.5, shape[1] - 0.5, -0.5, shape[0] - 0.5
 
 
-def _image(frame: Frame) -> Picture:
-    figure, axes = axes_of(frame.shape)
-    shown = binned(frame.image)
+def above_sky(image: np.ndarray) -> bytes:
+    """Draw an image, shape (rows, columns) in electrons above the sky, averaged in blocks, as a PNG."""
+    figure, axes = axes_of(image.shape)
+    shown = binned(image)
     middle = float(np.median(shown))
     spread = 1.4826 * float(np.median(np.abs(shown - middle))) + 1e-6
     picture = axes.imshow(
         shown, origin="lower", cmap="gray", vmin=middle - 3 * spread, vmax=middle + 10 * spread,
-        extent=extent(frame.shape), interpolation="nearest",
+        extent=extent(image.shape), interpolation="nearest",
     )  # fmt: skip
     figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons above the sky")
-    return Picture("Image", "The calibrated image, sky subtracted, averaged in blocks.", png(figure))
+    return png(figure)
+
+
+def _image(frame: Frame) -> Picture:
+    return Picture("Image", "The calibrated image, sky subtracted, averaged in blocks.", above_sky(frame.image))
 
 
 def _mask(frame: Frame) -> Picture:
