@@ -102,9 +102,10 @@ def _post_all(
                 return
             try:
                 producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
-                batch = _send(workplace, producer, rows, delivery_s)
             except (KafkaException, Retry) as error:
-                batch = _Batch(refused=[(row, str(error)) for row in rows])
+                _record(workplace, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
+                return
+            batch = _send(workplace, producer, rows, delivery_s)
             _record(workplace, batch, summary, life)
         if len(rows) < BATCH or (batch.refused and not batch.delivered):
             return
