@@ -74,7 +74,7 @@ def release(workplace: Workplace, unit_keys: Iterable[str]) -> ReleaseSummary:
     """Make and queue the alerts of some units. May run again: what is released stays as it is.
 
     Call it outside of a transaction. Each exposure's alerts and messages appear in the ledger together, after
-    their packets are in the depot.
+    their packets are in the depot. A unit that does not stand as processed at that moment sends nothing.
 
     Parameters
     ----------
@@ -108,10 +108,10 @@ def _release_exposure(workplace: Workplace, exposure: ExposureKey, searches: dic
         except NightshiftError as error:
             if fresh:
                 withheld.append(Withheld(unit_key, fresh, error))
-    _publish(workplace, exposure, searches, chosen, stamps, withheld)
-    kept_back = sum(len(unit.rows) for unit in withheld)
-    unchanged = sum(len(rows) for rows in by_unit.values()) - len(chosen) - kept_back
-    return ReleaseSummary(len(chosen), kept_back, unchanged, dict(missed))
+    released, kept_back = _publish(workplace, exposure, searches, chosen, stamps, withheld)
+    decided = len(chosen) + sum(len(unit.rows) for unit in withheld)
+    unchanged = sum(len(rows) for rows in by_unit.values()) - decided
+    return ReleaseSummary(released, kept_back, unchanged, dict(missed))
 
 
 def _passing(workplace: Workplace, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
@@ -159,8 +159,12 @@ def _publish(
     chosen: Sequence[Row],
     stamps: dict[str, Stamps],
     withheld: Sequence[Withheld],
-) -> None:
-    """Write the packets, then all rows of the exposure in one transaction."""
+) -> tuple[int, int]:
+    """Write the packets, then all rows of the exposure in one transaction; return how many left and were kept back.
+
+    Units that were rejected since they were looked at have no part in it: they stay locked until the rows are
+    there, so that whoever rejects one later finds its alerts and withholds them.
+    """
     one = next(iter(searches.values()))
     path = workplace.depot.packets(one.night, *exposure, _tar_name(one.campaign, chosen))
     names: dict[int, str] = {}
@@ -169,10 +173,16 @@ def _publish(
         names = _associate(workplace, chosen)
         places = _write_packets(workplace, path, searches, chosen, names, stamps)
     with workplace.ledger.transaction():
-        if chosen:
-            _queue(workplace, one, chosen, names, path, places)
-        for unit in withheld:
+        rows = workplace.ledger.rows("alerts", "lock_units_that_stand", unit_keys=list(searches))
+        standing = [row["unit_key"] for row in rows]
+        leaving = [(row, place) for row, place in zip(chosen, places, strict=True) if row["unit_key"] in standing]
+        kept_back = [unit for unit in withheld if unit.unit_key in standing]
+        if leaving:
+            _queue(workplace, one, leaving, names, path)
+        for unit in kept_back:
             _withhold(workplace, unit, searches[unit.unit_key])
+        workplace.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
+    return len(leaving), sum(len(unit.rows) for unit in kept_back)
 
 
 def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
@@ -188,16 +198,16 @@ def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
 def _queue(
     workplace: Workplace,
     search: Search,
-    chosen: Sequence[Row],
+    leaving: Sequence[tuple[Row, Member]],
     names: dict[int, str],
     path: Path,
-    places: Sequence[Member],
 ) -> None:
     """Write the alerts of an exposure and their messages. `search` is any one of its differences."""
-    candids = [row["candid"] for row in chosen]
+    candids = [row["candid"] for row, _ in leaving]
+    places = [place for _, place in leaving]
     workplace.ledger.run(
         "alerts", "put_alerts", **_exposure_columns(search), candids=candids,
-        names=[names[candid] for candid in candids], unit_keys=[row["unit_key"] for row in chosen],
+        names=[names[candid] for candid in candids], unit_keys=[row["unit_key"] for row, _ in leaving],
         schema_version=SCHEMA_VERSION, packet_path=workplace.depot.relative(path),
         offsets=[place.offset for place in places], sizes=[place.bytes for place in places],
         digests=[place.sha256 for place in places],
@@ -206,8 +216,8 @@ def _queue(
     workplace.ledger.run("alerts", "queue_messages", candids=candids, kafka_topic=topic)
     exposure = ExposureKey(search.instrument, search.exposure_id)
     workplace.ledger.event(
-        EventLevel.INFO, "alerts_released", f"{len(chosen)} alerts of {exposure} may be sent",
-        subject=exposure, night_time=workplace.clock.now(), alerts=len(chosen),
+        EventLevel.INFO, "alerts_released", f"{len(leaving)} alerts of {exposure} may be sent",
+        subject=exposure, night_time=workplace.clock.now(), alerts=len(leaving),
     )  # fmt: skip
 
 

@@ -69,9 +69,7 @@ def release_in_turn(
                 if not late:
                     break
                 _say_out_of_turn(workplace, f"{instrument}/{rows[0]['exposure_id']}", open_before)
-            unit_keys = [row["unit_key"] for row in rows]
-            release(workplace, unit_keys)
-            workplace.ledger.run("alerts", "set_released", unit_keys=unit_keys, campaign=campaign)
+            release(workplace, [row["unit_key"] for row in rows])
             released += len(rows)
     return released
 

@@ -95,7 +95,13 @@ select w.unit_key, w.exposure_id, w.waited_s, (
     order by o.turn, o.shutter_open, o.exposure_id limit 1) as waits_for
 from waiting w join first f using (turn, shutter_open, exposure_id) order by w.unit_key;
 
+-- name: lock_units_that_stand
+-- Which of some units are processed; nobody rejects one of them before the transaction has ended.
+select unit_key from units where unit_key = any(:unit_keys::text[]) and state = 'processed'
+order by unit_key for share;
+
 -- name: set_released!
+-- Its alerts were decided on, those of a difference without any too.
 update differences set released_at = clock_timestamp()
 where unit_key = any(:unit_keys::text[]) and campaign = :campaign and released_at is null;
 

@@ -1,6 +1,9 @@
 """From candidates in a real ledger to packets in the depot and rows in the outbox."""
 
+import dataclasses
 import importlib
+import threading
+import time
 
 import psycopg2
 import pytest
@@ -8,7 +11,10 @@ import pytest
 from nightshift.alerts.packets import decode
 from nightshift.alerts.release import release
 from nightshift.alerts.tars import Member, read_member
+from nightshift.alerts.turns import release_in_turn
 from nightshift.files import sha256_of
+from nightshift.ledger import open_ledger
+from nightshift.workflow.overrides import dispose, read_disposal
 
 pytestmark = pytest.mark.integration
 PLACE = (0.02, -1.5)
@@ -193,6 +199,58 @@ def test_two_objects_whose_names_collide_both_get_one(small_night, workplace, mo
     release(workplace, [small_night.search(1, [PLACE, (0.04, -1.5)])])
     names = [row["object_id"] for row in query(workplace, "select object_id from objects order by first_candid")]
     assert len(set(names)) == 2 and names[0] == "NS25aaaaaaa"
+
+
+def reject(workplace, ledger_url, unit):
+    """Reject a unit as somebody in another process does."""
+    asked = read_disposal({"frame": unit, "verdict": "reject", "explanation": "a plane"})
+    with open_ledger(ledger_url) as ledger:
+        dispose(dataclasses.replace(workplace, ledger=ledger), asked, operator="mira")
+
+
+def releasing(monkeypatch, step, meanwhile):
+    """Let something happen before a step of the release."""
+    module = importlib.import_module("nightshift.alerts.release")
+    real = getattr(module, step)
+
+    def then(*arguments):
+        meanwhile()
+        return real(*arguments)
+
+    monkeypatch.setattr(module, step, then)
+
+
+def test_what_is_rejected_while_its_packets_are_made_is_not_released(small_night, workplace, ledger_url, monkeypatch):
+    doubted = small_night.search(1, [PLACE, (0.03, -1.5)])
+    other = small_night.search(1, [(0.04, -1.4)], detector=2)
+    with monkeypatch.context() as meanwhile:
+        releasing(meanwhile, "_write_packets", lambda: reject(workplace, ledger_url, doubted))
+        assert release(workplace, [doubted, other]).released == 1
+    assert {row["unit_key"]: row["state"] for row in alerts(workplace)} == {other: "released"}
+    assert len(query(workplace, "select * from outbox")) == 1
+    query(workplace, "update units set state = 'processed', reason = null returning 1")  # it is accepted after all
+    assert release_in_turn(workplace, "democam", 102, "live") == 1
+    assert len(alerts(workplace)) == len(query(workplace, "select * from outbox where state = 'queued'")) == 3
+
+
+def test_who_rejects_what_is_being_released_withholds_it(small_night, workplace, ledger_url, monkeypatch):
+    units = [small_night.search(1, [PLACE]), small_night.search(1, [(0.04, -1.4)], detector=2)]
+    rejecting = threading.Thread(target=reject, args=(workplace, ledger_url, units[0]))
+
+    def begin_and_let_it_wait():
+        rejecting.start()
+        deadline = time.monotonic() + 20
+        waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        while rejecting.is_alive() and not query(workplace, waits) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    releasing(monkeypatch, "_queue", begin_and_let_it_wait)
+    assert release(workplace, units).released == 2
+    rejecting.join(30)
+    assert {row["unit_key"]: row["state"] for row in alerts(workplace)} == {
+        units[0]: "withheld", units[1]: "released",
+    }  # fmt: skip
+    assert {row["state"] for row in query(workplace, "select state from outbox")} == {"withheld", "queued"}
 
 
 def test_what_was_sent_never_changes(small_night, workplace):
