@@ -16,7 +16,7 @@ __all__ = ["Background", "SourceFlag", "Sources", "find_sources", "measure_backg
 SOURCES_AT_MOST = 200_000
 # sep holds each detection against all others, so that a crowded image is searched band by band
 PIXELS_OF_A_BAND = 50_000  # above the threshold; some 3,000 sources
-LEAST_BAND, MARGIN = 256, 64  # rows of a band, and beside it: no source but the very brightest reaches farther
+LEAST_BAND, MARGIN = 256, 64  # rows of a band, and beside it; more where a source of the band reaches farther
 
 
 class SourceFlag(IntFlag):
@@ -128,20 +128,31 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
 
 
 def _extract(image: np.ndarray, sigma: float, noise: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Return sep's table of an image; where it is crowded, put together from bands of rows."""
+    """Return sep's table of an image; where it is crowded, put together from bands of rows.
+
+    A band is searched with a margin, wide enough that no source which reaches into the band is cut.
+    """
     rows, crowd = len(image), int(np.count_nonzero(image > sigma * noise))
     number = max(1, min(-(-crowd // PIXELS_OF_A_BAND), rows // LEAST_BAND))
     edges = np.linspace(0, rows, number + 1).astype(int)
     parts = []
     for top, bottom in pairwise(edges):
-        low, high = max(top - MARGIN, 0), min(bottom + MARGIN, rows)
-        part = sep.extract(
-            image[low:high], sigma, err=noise[low:high], mask=hidden[low:high], minarea=4, deblend_cont=0.005,
-            deblend_nthresh=16,
-        )  # fmt: skip
+        margin, cut = MARGIN, True
+        while cut:
+            low, high = max(top - margin, 0), min(bottom + margin, rows)
+            part = sep.extract(
+                image[low:high], sigma, err=noise[low:high], mask=hidden[low:high], minarea=4, deblend_cont=0.005,
+                deblend_nthresh=16,
+            )  # fmt: skip
+            if high - low == rows:
+                return part  # of the whole image
+            reaching = (part["ymax"] + low >= top) & (part["ymin"] + low < bottom)
+            ends = ((part["ymin"] == 0) & (low > 0)) | ((part["ymax"] == high - low - 1) & (high < rows))
+            cut = bool((reaching & ends).any())
+            margin *= 2
         part["y"] += low
         own = (np.round(part["y"]) >= top) & (np.round(part["y"]) < bottom)
-        parts.append(part[own] if number > 1 else part)
+        parts.append(part[own])
     return np.concatenate(parts)
 
 

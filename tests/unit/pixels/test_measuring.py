@@ -16,7 +16,7 @@ from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
 from reduction.recipes import MEASURE, Measured, MeasureSettings, source_table
-from reduction.sources import SourceFlag, find_sources, measure_background
+from reduction.sources import Background, SourceFlag, find_sources, measure_background
 from reduction.zero_point import fit_zero_point
 
 
@@ -297,6 +297,22 @@ def test_bounds_hold_on_both_sides_and_what_was_not_measured_fails():
     assert not judge({"fwhm_px": 0.3}, bounds).good
     assert not judge({"fwhm_px": 9.0}, bounds).good
     assert not judge({"elongation": float("nan")}, bounds).good
+
+
+@pytest.mark.parametrize("rows", [(180, 420), (250, 372), (20, 310), (0, 900)], ids=str)
+def test_a_source_taller_than_a_bands_margin_is_found_once_and_whole(monkeypatch, rows):
+    field = star_field((900, 160), stars=400, seed=5)
+    image = field.frame.image - np.float32(np.median(field.frame.image))
+    image[slice(*rows), 80:84] += 30_000  # charge that ran along its column, across the seam at row 300
+    variance = np.full(image.shape, 400, np.float32)
+    background = Background(np.zeros_like(image), variance, 0.0, 20.0)
+    whole = find_sources(image, background, field.frame.mask, sigma=5.0)
+    monkeypatch.setattr(sources, "PIXELS_OF_A_BAND", 500)
+    banded = find_sources(image, background, field.frame.mask, sigma=5.0)
+    assert len(banded) == len(whole)
+    brightest = np.flatnonzero(banded.flux > 0.1 * whole.flux[0])
+    np.testing.assert_allclose(banded.y[brightest], whole.y[: len(brightest)], atol=0.01)
+    np.testing.assert_allclose(banded.flux[brightest], whole.flux[: len(brightest)], rtol=1e-4)
 
 
 def test_a_crowded_image_is_searched_in_bands_and_gives_the_same_sources(monkeypatch):
