@@ -18,10 +18,14 @@ __all__ = [
     "add_rings",
     "add_scatter_noise",
     "block_extremes",
+    "excess_scatter",
     "ring_residuals",
     "robust_deviation",
     "star_scatter",
 ]
+
+
+_MEDIAN_CHI_SQUARE = 0.4549  # of one degree of freedom
 
 
 class Psf(Protocol):
@@ -148,23 +152,30 @@ def star_scatter(
     useful = error2[:, 1] < max(0.15**2, float(np.sort(error2[:, 1])[4]))
     # Stars that the kernel was fitted to had their scatter fitted away in part.
     boost = math.sqrt(1 / max(1 - fitted, 0.3))
-    flux_, shift_x, shift_y, width = (boost * _excess(value[useful, i], error2[useful, i]) for i in range(4))
+    flux_, shift_x, shift_y, width = (boost * excess_scatter(value[useful], error2[useful])).tolist()
     return StarScatter(shift_x, shift_y, flux_, width, int(useful.sum()))
 
 
-def _excess(value: np.ndarray, error2: np.ndarray) -> float:
-    """Return the standard deviation beyond the known errors that makes the median chi square that of a Gaussian."""
-    low, high = 0.0, float(np.abs(value).max()) * 2 + 1e-9
-    expected = 0.4549  # median of chi square of one degree of freedom
-    if np.median(value**2 / error2) <= expected:
-        return 0.0
+def excess_scatter(value: np.ndarray, error2: np.ndarray) -> np.ndarray:
+    """Return the scatter of each column beyond known errors that makes the median chi square that of a Gaussian.
+
+    Parameters
+    ----------
+    value, error2 : ndarray of float64, shape (n, columns)
+        Numbers that would be nought but for noise, and the noise's variances.
+
+    Returns
+    -------
+    ndarray of float64, shape (columns,)
+        Standard deviations; 0 where the errors explain all.
+    """
+    low, high = np.zeros(value.shape[1]), 2 * np.abs(value).max(axis=0)
+    beyond = np.median(value**2 / error2, axis=0) > _MEDIAN_CHI_SQUARE
     for _ in range(40):
         middle = (low + high) / 2
-        if np.median(value**2 / (error2 + middle**2)) > expected:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+        more = np.median(value**2 / (error2 + middle**2), axis=0) > _MEDIAN_CHI_SQUARE
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    return np.where(beyond, (low + high) / 2, 0.0)
 
 
 def add_scatter_noise(noise2: np.ndarray, model: np.ndarray, scatter: StarScatter) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from reduction.difference import Difference
+from reduction.score import excess_scatter
 
 __all__ = ["PATTERNS", "StarResiduals", "measure_star_residuals", "star_patterns"]
 
@@ -19,7 +20,6 @@ _HALF = 6  # of the stamps that are fitted
 _FIRST = 150  # of the stars, brightest first, by which the foretelling itself is judged
 _NEIGHBOURS, _NEAR = 16, 6  # asked about a place; the last of so many sets the distance over which they count
 _LEAST = 1e-4  # of a scatter
-_MEDIAN_CHI_SQUARE = 0.4549  # of one degree of freedom
 
 
 def star_patterns(wide: np.ndarray) -> np.ndarray:
@@ -120,14 +120,15 @@ def measure_star_residuals(difference: Difference, *, at_most: int = 300) -> Sta
     x, y = np.array(places, float).reshape(-1, 2).T
     # Fewer stars than these tell nothing: a difference is then taken for a rather poor one.
     usual = np.array([0.02, 0.1, 0.1, 0.05, 0.05, 0.05])
-    scatter = _excess(value, error2) if len(x) >= _NEAR else usual
+    scatter = np.maximum(excess_scatter(value, error2), _LEAST) if len(x) >= _NEAR else usual
     core = math.sqrt(max(float(np.median(cores[:_FIRST])), 0.0)) if cores else 0.0
     found = StarResiduals(x, y, value, error2, scatter, scatter, core)
     if len(x) < 2 * _NEAR:
         return found
     first = slice(0, _FIRST)
     remaining = value[first] - found.foretell(x[first], y[first], beyond=1.0)[0]
-    return StarResiduals(x, y, value, error2, scatter, _excess(remaining, error2[first]), core)
+    left = np.maximum(excess_scatter(remaining, error2[first]), _LEAST)
+    return StarResiduals(x, y, value, error2, scatter, left, core)
 
 
 def _weighted_median(value: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -158,13 +159,3 @@ def _fit(difference: Difference, row: int, column: int) -> tuple[np.ndarray, np.
     core = light > 0.1 * light.max()
     rest = ((data - solution @ design)[core] ** 2 - noise2[core]).sum() / (light[core] ** 2).sum()
     return solution, np.diag(covariance), float(rest)
-
-
-def _excess(value: np.ndarray, error2: np.ndarray) -> np.ndarray:
-    """Return the scatter of each column beyond known errors that makes the median chi square that of a Gaussian."""
-    low, high = np.zeros(value.shape[1]), 2 * np.abs(value).max(axis=0)
-    for _ in range(30):
-        middle = (low + high) / 2
-        more = np.median(value**2 / (error2 + middle**2), axis=0) > _MEDIAN_CHI_SQUARE
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
-    return np.maximum((low + high) / 2, _LEAST)

@@ -13,7 +13,7 @@ from reduction.candidates import CandidateSettings
 from reduction.cutouts import cut_out
 from reduction.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.score import MatchedStars
+from reduction.score import MatchedStars, excess_scatter
 
 
 @pytest.mark.parametrize(("fwhm", "reference_fwhm", "convolved"), [(3.0, 2.3, "reference"), (2.3, 3.0, "science")])
@@ -58,6 +58,14 @@ def _on_grid_of(frame, pair):
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_a_sky_without_change_gives_no_candidates(seed):
     assert scene(new=0, seed=seed).candidates() == []
+
+
+def test_scatter_beyond_known_errors_is_found_and_none_where_they_explain_all():
+    random = np.random.default_rng(3)
+    error = random.uniform(0.5, 1.5, (20_000, 3))
+    value = error * random.standard_normal((20_000, 3)) * [0.5, 1, 1]
+    value[:, 1:] += [0.7, 3.0] * random.standard_normal((20_000, 2))
+    np.testing.assert_allclose(excess_scatter(value, error**2), [0, 0.7, 3.0], rtol=0.05)
 
 
 def test_the_score_has_the_scatter_of_noise():
