@@ -35,12 +35,19 @@ def register(subparsers: Any) -> None:
     )  # fmt: skip
     prepare.add_argument("--epoch", type=float, help="Julian year of the table's places, such as 2016.0")
     prepare.add_argument("--to-epoch", type=float, help="Julian year to bring them to, by their proper motions")
-    prepare.add_argument("--radius", type=float, metavar="DEG", help="around the field (default: what is seen of it)")
+    prepare.add_argument(
+        "--radius", type=float, metavar="DEG",
+        help="around the field's centre, above 0 (default: what the camera sees of the field)",
+    )  # fmt: skip
     prepare.add_argument(
         "--missing", action="append", default=[], type=float, metavar="NUMBER",
         help="a number that stands for no value, such as 99; may be given again (--missing=-999)",
     )  # fmt: skip
-    prepare.add_argument("--output", type=Path, help="file (default: the field's, beside the survey's settings)")
+    prepare.add_argument(
+        "--output", type=Path, metavar="FILE",
+        help="where to write it: FILE.fits or FILE.parquet (default: in the folder `catalogues` of the survey's "
+        "settings, by the name that the field has in fields.toml; a night takes catalogues from there only)",
+    )  # fmt: skip
     prepare.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     prepare.set_defaults(run=_prepare)
 
@@ -53,6 +60,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _prepare(options: argparse.Namespace) -> int:
+    from nightshift.catalogue.folder import catalogue_folder
     from nightshift.catalogue.prepare import Request, prepare
     from nightshift.catalogue.table import CatalogueError
     from nightshift.settings import load_survey
@@ -74,9 +82,20 @@ def _prepare(options: argparse.Namespace) -> int:
     else:
         made.write(target)
         print(f"wrote {len(made.table)} stars to {target}")
-    if field.catalogue is None:
-        print(f'field {field.id} of fields.toml has no catalogue yet: add  catalogue = "{target.name}"')
+    advice = _advice(target.resolve(), catalogue_folder(survey).resolve(), field)
+    if advice:
+        print(advice)
     return 0
+
+
+def _advice(target: Path, folder: Path, field: "Field") -> str:
+    """Return what is left to do until nights use the catalogue; nothing where they do."""
+    inside = target.relative_to(folder).as_posix() if target.is_relative_to(folder) else ""
+    name = inside or str(field.catalogue or target.name)
+    steps = [] if inside else [f"copy it to {folder / name}"]
+    if field.catalogue is None or str(field.catalogue) != name:
+        steps.append(f'give field {field.id} in fields.toml  catalogue = "{name}"')
+    return f"for nights to use it: {'; '.join(steps)}" if steps else ""
 
 
 def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Path:

@@ -39,7 +39,7 @@ class Request:
     to_epoch : float or None
         To which places are brought; it needs proper motions.
     radius_deg : float or None
-        Around the field's centre; None: what the camera can see of the field.
+        Around the field's centre, above 0; None: what the camera can see of the field.
     missing : tuple of float
         Numbers that stand for no value.
     """
@@ -113,12 +113,14 @@ def prepare(survey: Survey, chosen: Field, request: Request) -> Prepared:
     ------
     CatalogueError
         If the table does not read, lacks a column, or a value of the field's stars cannot be; the message names file,
-        column and row.
+        column and row. If the radius is none.
     """
+    radius = _reach_deg(survey, chosen) if request.radius_deg is None else request.radius_deg
+    if not 0 < radius <= 180:
+        raise CatalogueError(f"a radius of {radius:g} degrees takes in no star: it must be above 0 and at most 180")
     table = read_table(request.path, request.missing)
     columns = _columns(survey, table, request)
     ra, dec = _places(table, columns)
-    radius = request.radius_deg or _reach_deg(survey, chosen)
     near = _separation_deg(ra, dec, chosen.ra_deg, chosen.dec_deg) <= radius
     if not near.any():
         raise CatalogueError(

@@ -163,6 +163,9 @@ def test_a_column_in_another_kind_of_unit_is_refused(tmp_path, capsys):
     (["--to-epoch", "2026"], "needs proper motions"),
     (["--column", "pm_ra=mag_g"], "no epoch to bring places to"),
     (["--radius", "0.000001"], "none of 60 stars lies within"),
+    (["--radius", "0"], "a radius of 0 degrees takes in no star: it must be above 0"),
+    (["--radius", "-1"], "a radius of -1 degrees takes in no star"),
+    (["--radius", "nan"], "a radius of nan degrees takes in no star"),
 ])  # fmt: skip
 def test_what_is_asked_for_and_cannot_be_is_said(tmp_path, capsys, words, said):
     assert said in refusal(capsys, written(stars(), tmp_path / "t.fits"), tmp_path / "c.fits", *words)
@@ -188,6 +191,26 @@ def test_a_field_or_a_name_that_cannot_be_is_said(tmp_path, capsys):
     assert "ends with .fits or .parquet" in refusal(capsys, source, tmp_path / "c.txt")
     assert main(["catalogue", "prepare", str(source), "--survey", "demo", "--field", "7"]) == 2
     assert "no field 7" in capsys.readouterr().err
+
+
+def test_what_is_left_to_do_is_said_by_where_the_catalogue_was_written(tmp_path, monkeypatch, capsys):
+    def advice(output: Path | None, **of_the_field) -> str:
+        field = FIELD.model_copy(update=of_the_field)
+        monkeypatch.setattr("nightshift.settings.Survey.field", lambda survey, number: field)
+        words = ["catalogue", "prepare", str(source), "--survey", "demo", "--field", "101"]
+        assert main(words if output is None else [*words, "--output", str(output)]) == 0
+        return next((k for k in capsys.readouterr().out.splitlines() if k.startswith("for nights to use it: ")), "")
+
+    monkeypatch.setattr("nightshift.catalogue.folder.config_folder", lambda: tmp_path / "config")
+    source, folder = written(stars(), tmp_path / "t.fits"), tmp_path / "config" / "demo" / "catalogues"
+    line = 'give field 101 in fields.toml  catalogue = "{}"'.format
+    assert advice(None, catalogue="a.fits") == ""
+    assert (folder / "a.fits").is_file()
+    assert advice(None, catalogue=None).endswith(f": {line('field000101.fits')}")
+    assert advice(folder / "b.parquet", catalogue="a.fits").endswith(f": {line('b.parquet')}")
+    assert advice(tmp_path / "c.fits", catalogue="a.fits").endswith(f": copy it to {folder / 'a.fits'}")
+    elsewhere = advice(tmp_path / "c.fits", catalogue=None)
+    assert elsewhere.endswith(f": copy it to {folder / 'c.fits'}; {line('c.fits')}")
 
 
 def test_prepared_catalogues_are_taken_into_the_depot_of_a_stack(tmp_path, monkeypatch):
