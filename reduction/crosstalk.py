@@ -4,7 +4,6 @@ The signals mix on their way from the amplifiers to the converters. So it is tak
 the readout adds last, and before the linearity is corrected, since each amplifier has bent its own signal before.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from reduction.frame import Frame
 from reduction.problems import Unusable
 from reduction.raw import Layout, read_quadrant
 
-__all__ = ["Aggressor", "Coupling", "read_aggressors", "subtract_crosstalk"]
+__all__ = ["Aggressor", "Coupling", "read_aggressor", "subtract_crosstalk"]
 
 
 @dataclass(frozen=True)
@@ -54,23 +53,28 @@ class Aggressor:
     coefficient: float
 
 
-def read_aggressors(path: Path, couplings: Sequence[Coupling]) -> tuple[Aggressor, ...]:
-    """Read the amplifiers that are heard from the raw file of the one that hears them.
+def read_aggressor(path: Path, coupling: Coupling) -> Aggressor | None:
+    """Read the amplifier that is heard from the raw file of the one that hears it.
 
-    One whose overscan has no value at all sent no signal that anybody could have heard: it is left out.
+    Returns
+    -------
+    Aggressor or None
+        None where no pixel, or none of its overscan, has a value: it sent no signal that anybody could have heard.
+
+    Raises
+    ------
+    Unusable
+        Where its image does not read: what was heard of it is not known.
     """
-    found = []
-    for coupling in couplings:
-        frame, layout = read_quadrant(path, coupling.source)
-        settings = DetectorSettings(layout, 0.0)
-        try:
-            for step in (mask_invalid, subtract_overscan, trim):
-                frame = step(frame, Calibrations(), settings)
-        except Unusable:
-            continue
-        along = tuple(axis for axis, name in enumerate("yx") if name in coupling.mirrored)
-        found.append(Aggressor(np.ascontiguousarray(np.flip(frame.image, along)), coupling.coefficient))
-    return tuple(found)
+    frame, layout = read_quadrant(path, coupling.source)
+    settings = DetectorSettings(layout, 0.0)
+    try:
+        for step in (mask_invalid, subtract_overscan, trim):
+            frame = step(frame, Calibrations(), settings)
+    except Unusable:
+        return None
+    along = tuple(axis for axis, name in enumerate("yx") if name in coupling.mirrored)
+    return Aggressor(np.ascontiguousarray(np.flip(frame.image, along)), coupling.coefficient)
 
 
 def subtract_crosstalk(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:

@@ -17,7 +17,7 @@ import numpy as np
 
 from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
-from nightshift.jobs.translate import aggressors_of, layout_as_measured, layout_of, master_settings
+from nightshift.jobs.translate import aggressors_of, gain_of, layout_as_measured, layout_of, master_settings
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.detector import Calibrations, DetectorSettings
@@ -180,10 +180,13 @@ def _one(
     raw, layout = read_quadrant(path, layout)
     seconds = float(entry.get("exposure_s") or 0.0)
     settings = DetectorSettings(layout, seconds, mask_edge_px=survey.camera.mask_edge_px)
-    frame = prepare(raw, replace(calibrations, aggressors=aggressors_of(survey, *place, path)), settings)
+    aggressors, unread = aggressors_of(survey, *place, path)
+    if unread:
+        raise Unusable("crosstalk_left", f"{path.name}: quadrants {unread}, which this one hears, do not read")
+    frame = prepare(raw, replace(calibrations, aggressors=aggressors), settings)
     if calibrations.dark is not None and seconds > 0:
-        gain = calibrations.dark.header.get("RAWGAIN", layout.gain)
-        frame = replace(frame, image=frame.image - calibrations.dark.image * np.float32(seconds / gain))
+        per_adu = np.float32(seconds / gain_of(calibrations.dark, layout.gain))
+        frame = replace(frame, image=frame.image - calibrations.dark.image * per_adu)
     return frame
 
 
@@ -199,7 +202,7 @@ def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSetti
     else:
         floor = 0.2 * settings.read_noise / (settings.gain if kind == "bias" else 100.0)
     # darks are electrons by the gain of their time: a gain that was put right since is no change of the detector
-    scale = settings.gain / last.header.get("RAWGAIN", settings.gain) if kind == "dark" else 1.0
+    scale = settings.gain / gain_of(last, settings.gain) if kind == "dark" else 1.0
     noise = np.sqrt(master.variance + scale**2 * last.variance + floor**2)
     return unlike_fraction((master.image - scale * last.image)[good], noise[good], sigma=settings.unlike_sigma)
 

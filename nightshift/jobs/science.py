@@ -26,6 +26,7 @@ from nightshift.jobs.translate import (
     aggressors_of,
     bounds_of,
     compression_of,
+    gain_of,
     layout_as_measured,
     layout_of,
     pointing_wcs,
@@ -126,7 +127,7 @@ def _with_difference(
 
 
 def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame, tuple[Reason, ...]]:
-    """Take the raw quadrant to electrons; the reasons say what the masters know better than the settings."""
+    """Take the raw quadrant to electrons; the reasons say what could not be done as the settings have it."""
     told = work.parameters
     raw = work.input("raw")
     if raw is None:
@@ -135,11 +136,15 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
     with watch("read"):
         frame, layout = read_quadrant(Path(raw.path), layout_of(survey, *place))
         masters = {role: _master(work, role) for role in ("bias", "dark", "flat")}
+        if masters["dark"] is not None:
+            gain = gain_of(masters["dark"], layout.gain)
+            masters["dark"] = replace(masters["dark"], header={**masters["dark"].header, "RAWGAIN": gain})
         bad_pixels = work.input("bad_pixels")
+        aggressors, unread = aggressors_of(survey, *place, Path(raw.path))
         calibrations = Calibrations(
             **masters,
             bad_pixels=read_mask(Path(bad_pixels.path)) if bad_pixels is not None else None,
-            aggressors=aggressors_of(survey, *place, Path(raw.path)),
+            aggressors=aggressors,
         )
     read_noise_by_settings = layout.read_noise / layout.gain  # ADU, which no wrong gain changes
     layout, found = layout_as_measured(layout, survey, masters["bias"], masters["flat"])
@@ -157,6 +162,9 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
             frame = step(frame, calibrations, settings)
     header = {**frame.header, **_told_header(told, seconds), **_made_from(work)}
     header["RNSET"] = read_noise_by_settings * layout.gain
+    if unread:
+        header["XTALKNOT"] = ",".join(map(str, unread))[:68]
+        found += (Reason.CROSSTALK_LEFT,)
     return replace(frame, header=header), found
 
 

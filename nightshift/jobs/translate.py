@@ -1,5 +1,6 @@
 """Turn a survey's settings into what `reduction` takes: it knows nothing of settings."""
 
+import math
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,11 +13,12 @@ from nightshift.settings import Quadrant, Survey
 from nightshift.vocabulary import Reason
 from reduction.astrometry import tangent_wcs
 from reduction.compression import Compression
-from reduction.crosstalk import Aggressor, Coupling, read_aggressors
+from reduction.crosstalk import Aggressor, Coupling, read_aggressor
 from reduction.frame import Frame
 from reduction.linearity import Linearity
 from reduction.masters import MasterSettings
 from reduction.photon_transfer import Estimate
+from reduction.problems import Unusable
 from reduction.quality import Bounds
 from reduction.raw import Layout, parse_section
 
@@ -24,6 +26,7 @@ __all__ = [
     "aggressors_of",
     "bounds_of",
     "compression_of",
+    "gain_of",
     "layout_as_measured",
     "layout_of",
     "master_settings",
@@ -59,13 +62,27 @@ def _linearity(quadrant: Quadrant) -> Linearity | None:
     return Linearity(most, (nodes - np.linspace(0, most, LINEARITY_NODES)).astype(np.float32))
 
 
-def aggressors_of(survey: Survey, detector: int, quadrant: int, raw: Path) -> tuple[Aggressor, ...]:
-    """Read from a detector's raw file what the amplifiers saw that a quadrant hears."""
-    couplings = [
-        Coupling(layout_of(survey, detector, entry.source), entry.coefficient, entry.mirrored)
-        for entry in survey.camera.crosstalk_of(detector, quadrant)
-    ]
-    return read_aggressors(raw, couplings) if couplings else ()
+def aggressors_of(
+    survey: Survey, detector: int, quadrant: int, raw: Path
+) -> tuple[tuple[Aggressor, ...], tuple[int, ...]]:
+    """Read from a detector's raw file what the amplifiers saw that a quadrant hears.
+
+    Returns
+    -------
+    aggressors : tuple of Aggressor
+    unread : tuple of int
+        Quadrants that are heard and whose images do not read: what was heard of them cannot be taken out.
+    """
+    found, unread = [], []
+    for entry in survey.camera.crosstalk_of(detector, quadrant):
+        source = layout_of(survey, detector, entry.source)
+        try:
+            aggressor = read_aggressor(raw, Coupling(source, entry.coefficient, entry.mirrored))
+        except Unusable:
+            unread.append(entry.source)
+        else:
+            found += [] if aggressor is None else [aggressor]
+    return tuple(found), tuple(unread)
 
 
 def layout_as_measured(
@@ -87,6 +104,23 @@ def layout_as_measured(
             layout = replace(layout, read_noise=electrons.value)
             flags.append(Reason.READ_NOISE_DISAGREES)
     return layout, tuple(flags)
+
+
+def gain_of(dark: Frame, by_settings: float) -> float:
+    """Return the electrons per ADU that a master dark was made with.
+
+    One that does not say is taken for the settings', with which every master dark is made: the measured gain, which
+    may serve in their place, is of the science frame.
+
+    Raises
+    ------
+    Unusable
+        ``header_impossible`` where what it says is no gain.
+    """
+    said = dark.header.get("RAWGAIN", by_settings)
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < math.inf:
+        raise Unusable("header_impossible", f"the master dark says RAWGAIN = {said!r}; a gain is a number above 0")
+    return float(said)
 
 
 def _estimate(master: Frame | None, value: str, error: str) -> Estimate | None:

@@ -203,6 +203,24 @@ class Camera(Table):
             return None
         return PurePosixPath(self.bad_pixels.format(detector=detector, quadrant=quadrant))
 
+    @field_validator("bad_pixels")
+    @classmethod
+    def _a_mask_for_each_quadrant(cls, bad_pixels: str | None, info: ValidationInfo):
+        if bad_pixels is None or not {"detectors", "quadrants"} <= set(info.data):  # wrong themselves
+            return bad_pixels
+        first: dict[str, tuple[int, int]] = {}
+        for detector in (d.id for d in info.data["detectors"] if d.in_service):
+            for quadrant in (q.id for q in info.data["quadrants"]):
+                path = bad_pixels.format(detector=detector, quadrant=quadrant)
+                other = first.setdefault(path, (detector, quadrant))
+                if other != (detector, quadrant):
+                    raise ValueError(
+                        f"detector {other[0]}, quadrant {other[1]} and detector {detector}, quadrant {quadrant} "
+                        f"would share the mask {path}; every quadrant has its own: the name needs {{detector}} "
+                        "where there are several detectors, and {quadrant} where there are several quadrants"
+                    )
+        return bad_pixels
+
     @field_validator("amplifiers")
     @classmethod
     def _amplifiers_of_the_camera(cls, amplifiers: tuple[Amplifier, ...], info: ValidationInfo):

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     TOO_FEW_FRAMES = "too_few_frames"
     GAIN_DISAGREES = "gain_disagrees"
     READ_NOISE_DISAGREES = "read_noise_disagrees"
+    CROSSTALK_LEFT = "crosstalk_left"
     CALIBRATION_MISSING = "calibration_missing"
     CALIBRATION_SUBSTITUTED = "calibration_substituted"
     # of science frames
@@ -123,6 +124,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
         _HUMAN,
         "The read noise measured on the biases is not the settings'; the measured one serves.",
     ),
+    Reason.CROSSTALK_LEFT: (_BAD, "An amplifier that this one hears does not read; its crosstalk was not taken out."),
     Reason.CALIBRATION_MISSING: (_HUMAN, "No usable master calibration was found."),
     Reason.CALIBRATION_SUBSTITUTED: (_BAD, "A master of another night served in place of the missing one."),
     Reason.NO_SIGNAL: (_BAD, "The pixels hold one value: a dead detector or a broken readout."),

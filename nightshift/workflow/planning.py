@@ -250,7 +250,8 @@ def _file(role: str, path: Path, key: str) -> Input:
 
 def _bad_pixels(workplace: Workplace, place: tuple[int, int]) -> tuple[Input, ...]:
     path = bad_pixels_file(workplace.survey, *place)
-    return () if path is None else (_file("bad_pixels", path.absolute(), f"bad_pixels/{path.name}"),)
+    key = f"bad_pixels/{workplace.survey.camera.bad_pixels_of(*place)}"
+    return () if path is None else (_file("bad_pixels", path.absolute(), key),)
 
 
 class _Catalogues:

@@ -24,16 +24,18 @@ def test_a_gain_that_is_not_the_settings_is_in_the_ledger_with_an_event_for_each
 def test_the_mask_of_bad_pixels_of_each_quadrant_is_an_input_of_its_unit(night, tmp_path, monkeypatch):
     shutil.copytree(config_folder() / "demo", tmp_path / "demo")
     monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path))
-    for name in ("1_1", "1_2", "2_1", "2_2"):
+    for name in ("1/1", "1/2", "2/1", "2/2"):
+        (tmp_path / "demo" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "demo" / f"{name}.fits").write_bytes(name.encode())
     survey = night.workplace.survey
-    camera = survey.camera.model_copy(update={"bad_pixels": "{detector}_{quadrant}.fits"})
+    camera = survey.camera.model_copy(update={"bad_pixels": "{detector}/{quadrant}.fits"})
     night.workplace = replace(night.workplace, survey=survey.model_copy(update={"camera": camera}))
     night.calibrate()
     night.bring(0)
     night.run_due("exposure")
     units = night.runner.units(night.runner.called("science"))
-    assert {f"{u.parameters['detector']}_{u.parameters['quadrant']}.fits" for u in units} == {
-        u.input("bad_pixels").key.removeprefix("bad_pixels/") for u in units
-    }
+    for unit in units:
+        place = f"{unit.parameters['detector']}/{unit.parameters['quadrant']}.fits"
+        assert unit.input("bad_pixels").key == f"bad_pixels/{place}"
+        assert unit.input("bad_pixels").path.endswith(f"/demo/{place}")
     assert all(u.input("bad_pixels").path.startswith(str(tmp_path)) for u in units)

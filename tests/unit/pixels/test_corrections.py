@@ -59,7 +59,7 @@ def pattern_of(survey: Survey, quadrant: int) -> Frame:
 
 def corrected(survey: Survey, raw: Path, quadrant: int, bias: Frame | None = None) -> Frame:
     frame, layout = read_quadrant(raw, layout_of(survey, 1, quadrant))
-    calibrations = Calibrations(bias=bias, aggressors=aggressors_of(survey, 1, quadrant, raw))
+    calibrations = Calibrations(bias=bias, aggressors=aggressors_of(survey, 1, quadrant, raw)[0])
     for step in UP_TO_LINEARITY:
         frame = step(frame, calibrations, DetectorSettings(layout, 30.0))
     return frame
@@ -106,7 +106,7 @@ def test_a_star_is_heard_where_the_other_amplifier_read_at_that_moment(tmp_path)
     survey = with_camera(
         survey, quadrants=quadrants, crosstalk=(Crosstalk(victim=1, source=2, coefficient=3e-3, mirrored="x"),)
     )
-    assert aggressors_of(survey, 1, 2, tmp_path / "a.fits") == ()
+    assert aggressors_of(survey, 1, 2, tmp_path / "a.fits") == ((), ())
     np.testing.assert_allclose(corrected(survey, tmp_path / "a.fits", 1).image, 0, atol=1e-3)
 
 
@@ -115,7 +115,7 @@ def test_an_amplifier_that_sent_nothing_is_heard_by_nobody(crooked, tmp_path):
     with fits.open(tmp_path / "a.fits") as units:
         units[2].data = np.full(units[2].shape, np.nan, np.float32)
         units.writeto(tmp_path / "b.fits")
-    assert aggressors_of(crooked, 1, 1, tmp_path / "b.fits") == ()
+    assert aggressors_of(crooked, 1, 1, tmp_path / "b.fits") == ((), ())
 
 
 def test_amplifiers_of_different_sizes_are_a_named_failure():
@@ -302,6 +302,9 @@ def test_masks_of_bad_pixels_are_found_in_the_surveys_folder(tmp_path, monkeypat
     [
         (MASK_KEY, r"camera\.bad_pixels = 'masks/.*d01_q1\.fits is not there; every quadrant"),
         ('bad_pixels = "../d{detector}.fits"\n', r"camera\.bad_pixels = .*below the survey's folder"),
+        ('bad_pixels = "masks/{detector}.fits"\n', r"camera\.bad_pixels.*detector 1, quadrant 2 would share"),
+        ('bad_pixels = "all.fits"\n', r"camera\.bad_pixels.*share the mask all\.fits; every quadrant"),
+        ('bad_pixels = "masks/{quadrant}.fits"\n', r"camera\.bad_pixels.*1, quadrant 1 and detector 2, quadrant 1"),
         ('bad_pixels = "{chip}.fits"\n', r"camera\.bad_pixels = .*\{detector\} and \{quadrant\}"),
     ],
 )

@@ -23,6 +23,7 @@ from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_
 from nightshift.jobs.run import TRY_AGAIN, plain, run_task, run_unit
 from nightshift.jobs.translate import bounds_of
 from nightshift.settings import Survey, load_survey
+from nightshift.settings.amplifiers import Crosstalk
 from nightshift.settings.models import Thresholds
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from nightshift.workflow.recording import IMAGE_QUALITY
@@ -417,6 +418,57 @@ def test_bad_pixels_that_are_known_are_in_the_mask_and_the_frame_says_from_where
     assert (frame.mask[:, 50] & np.uint16(MaskBit.DEAD)).all()
     assert frame.header["BPMKEY"] == "mask.fits"
     assert "bad_pixels" in {i.role for i in result.products[0].inputs}
+
+
+def test_a_dark_that_does_not_say_its_gain_is_taken_in_the_settings_not_in_the_measured_one(survey, night, tmp_path):
+    def with_dark(folder: str, header: dict) -> Frame | UnitResult:
+        (tmp_path / folder).mkdir()
+        frames = {"flat": Frame(ones, nothing, small, header={"GAINMEAS": GAIN, "GAINERR": 0.01})}
+        frames["dark"] = Frame(20 * ones, nothing, small, header=header)
+        for name, frame in frames.items():
+            with (tmp_path / folder / f"{name}.fits").open("w+b") as stream:
+                write_frame(stream, frame)
+        made = [given(name, tmp_path / folder / f"{name}.fits") for name in frames]
+        result = science(mistaken, tmp_path / folder, [given("raw", night[0] / "raw.fits"), *made])
+        path = tmp_path / folder / "unit" / "calibrated.fits"
+        return read_frame(path) if path.exists() else result
+
+    ones, nothing = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.uint16)
+    small, mistaken = 1e-6 * ones, with_amplifier(survey, gain=3 * GAIN)
+    silent, told = with_dark("silent", {}), with_dark("told", {"RAWGAIN": 3 * GAIN})
+    assert silent.header["RAWGAIN"] == GAIN
+    assert silent.header["BKGLEVEL"] == pytest.approx(told.header["BKGLEVEL"], abs=1e-3)
+    word = with_dark("word", {"RAWGAIN": "three"})
+    assert (word.state, word.reason) == (AttemptState.FAILED, Reason.HEADER_IMPOSSIBLE)
+    assert "RAWGAIN = 'three'" in word.detail
+
+
+def heard(survey: Survey) -> Survey:
+    """Return the survey whose first quadrant hears the second."""
+    coupling = Crosstalk(victim=1, source=2, coefficient=1e-3)
+    return survey.model_copy(update={"camera": survey.camera.model_copy(update={"crosstalk": (coupling,)})})
+
+
+def without_second_quadrant(path: Path, target: Path) -> Path:
+    with fits.open(path) as units:
+        fits.HDUList([units[0], units[1], fits.ImageHDU(np.zeros((9, 9), np.uint16))]).writeto(target)
+    return target
+
+
+def test_a_frame_whose_crosstalk_cannot_be_known_is_calibrated_without_and_says_so(survey, night, tmp_path):
+    raw = without_second_quadrant(night[0] / "raw.fits", tmp_path / "raw.fits")
+    inputs = [given("raw", raw), given("catalogue", night[0] / "catalogue.fits")]
+    result = science(heard(survey), tmp_path, inputs)
+    assert (result.state, result.flags) == (AttemptState.SUCCEEDED, (Reason.CROSSTALK_LEFT,))
+    assert read_frame(tmp_path / "unit" / "calibrated.fits").header["XTALKNOT"] == "2"
+
+
+def test_a_calibration_frame_whose_crosstalk_cannot_be_known_is_named_and_left_out(survey, tmp_path):
+    frames = calibration_frames(tmp_path, [40000.0] * 6, ["r"] * 6)
+    frames[2] = (without_second_quadrant(frames[2][0], tmp_path / "half.fits"), "r")
+    result = master(heard(survey), tmp_path, "flat", frames)
+    assert result.state == AttemptState.SUCCEEDED, result.detail
+    assert [row["reason"] for row in result.rows["frames"]] == [None, None, "crosstalk_left", None, None, None]
 
 
 def test_too_few_good_frames_are_no_master(survey, tmp_path):
