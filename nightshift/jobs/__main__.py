@@ -2,12 +2,15 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from nightshift.errors import NightshiftError
 from nightshift.jobs.contract import read_job_file
-from nightshift.jobs.run import run_task
+from nightshift.jobs.run import TRY_AGAIN, run_task
 from nightshift.vocabulary import JobKind
+
+PAUSE_S = 5.0  # before a task whose storage failed is begun again
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -16,17 +19,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("kind", choices=[str(kind) for kind in JobKind])
     parser.add_argument("job_file", type=Path)
     parser.add_argument("--unit", type=int, default=None, help="index of the array's task; all without it")
+    parser.add_argument(
+        "--patience", type=float, default=0.0, metavar="SECONDS",
+        help="begin again for so long where the storage fails; then, or without it, the exit code is 75",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
+    deadline = time.monotonic() + options.patience
     try:
+        while (code := _run(parser, options)) == TRY_AGAIN and time.monotonic() + PAUSE_S <= deadline:
+            time.sleep(PAUSE_S)
+        return code
+    except NightshiftError as error:
+        sys.stderr.write(f"{error.reason}: {error}\n")
+        return 1
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if options.job_file.exists():  # where it is not, the storage is gone: `run_task` says so
         job = read_job_file(options.job_file)
         if job.kind != options.kind:
             parser.error(f"{options.job_file} is a job of kind {job.kind}, not {options.kind}")
         if options.unit is not None and not 0 <= options.unit < len(job.tasks):
             parser.error(f"the array has tasks 0 to {len(job.tasks) - 1}, not {options.unit}")
-        return run_task(options.job_file, options.unit)
-    except NightshiftError as error:
-        sys.stderr.write(f"{error.reason}: {error}\n")
-        return 1
+    return run_task(options.job_file, options.unit)
 
 
 if __name__ == "__main__":

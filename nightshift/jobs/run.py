@@ -9,6 +9,7 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def run_task(job_file: Path, index: int | None = None) -> int:
         some unit has none; the same task is to be started again when it is mended.
     """
     if not Path(job_file).exists():  # it was there before the task was asked for
-        print(f"the storage is gone: {job_file} is not there", flush=True)
+        _say(f"the storage is gone: {job_file} is not there")
         return TRY_AGAIN
     try:
         job = read_job_file(Path(job_file))
@@ -63,15 +64,21 @@ def run_task(job_file: Path, index: int | None = None) -> int:
             if not _has_result(unit):
                 result = run_unit(job, unit, survey)
                 if result.reason is Reason.STORAGE_UNAVAILABLE or not Path(job_file).exists():
-                    print(f"{unit.unit_key}: {result.detail}", flush=True)
+                    _say(f"{unit.unit_key}: {result.detail}")
                     return TRY_AGAIN
                 write_result(Path(unit.folder), result)
     except OSError as error:
         if not storage_failed(error, Path(job_file)):
             raise
-        print(f"the storage fails: {error}", flush=True)
+        _say(f"the storage fails: {error}")
         return TRY_AGAIN
     return 0
+
+
+def _say(text: str) -> None:
+    """Print a line, or not: the log may lie on the same disk, and a stream would try again at the very end."""
+    with suppress(OSError):
+        os.write(1, f"{text}\n".encode())
 
 
 def storage_failed(error: OSError, job_file: Path) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nightshift.vocabulary import JobKind, JobState
+from nightshift.vocabulary import JobKind, JobState, Reason
 
 __all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
 
@@ -62,6 +62,7 @@ class TaskReport:
     restarts: int = 0
     started: float | None = None  # seconds since 1970
     detail: str = ""
+    reason: Reason | None = None  # where the runner knows more of an end than its state says
 
 
 @dataclass(frozen=True)

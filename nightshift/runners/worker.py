@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -78,7 +78,8 @@ def _run(function: Callable[[Path, int], int | None], task: Assignment) -> int:
         except SystemExit as leave:
             return leave.code if isinstance(leave.code, int) else 1
         except BaseException:  # noqa: BLE001  the boundary: whatever a task raises is its exit code and its log
-            traceback.print_exc()
+            with suppress(OSError):  # its log may lie on a disk that is full
+                traceback.print_exc()
             return 1
 
 
@@ -92,8 +93,9 @@ def _printing_to(log: str) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
         for descriptor, target in zip(saved, (1, 2), strict=True):
             os.dup2(descriptor, target)
             os.close(descriptor)

@@ -33,8 +33,9 @@ from nightshift.vocabulary import (
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
 
-__all__ = ["IMAGE_QUALITY", "Outcome", "end_subject", "record"]
+__all__ = ["COSTS_NO_TRY", "IMAGE_QUALITY", "Outcome", "end_subject", "record"]
 
+COSTS_NO_TRY = (Reason.CANCELLED, Reason.STORAGE_UNAVAILABLE)
 MOST_CANDIDATES = 999  # a candid has three digits for their number
 IMAGE_QUALITY = (  # measurements of an image that are columns of the ledger
     "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
@@ -183,9 +184,8 @@ def _end_attempt(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outc
 
 
 def _tries_again(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> bool:
-    return (
-        outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES)
-        and attempt["tries"] < workplace.survey.exposure.attempts
+    return outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES) and (
+        outcome.reason in COSTS_NO_TRY or attempt["tries"] < workplace.survey.exposure.attempts
     )
 
 

@@ -41,6 +41,8 @@ _WHAT_TO_DO = {
     Reason.OUT_OF_MEMORY: "It is tried with more; if it fails again, raise `memory_mb` in the survey's jobs.toml.",
     Reason.TIMEOUT: "It is tried with more; if it fails again, raise `time_s` in the survey's jobs.toml.",
     Reason.WORKER_LOST: "It is tried elsewhere; if it fails again, look at the node.",
+    Reason.STORAGE_UNAVAILABLE: "It is made again and costs no try; are the depot and the spool there on that node, "
+    "writable, and have they room?",
     Reason.CANCELLED: "Clear the run's `submit` in Airflow's page to have it made.",
 }
 
@@ -57,11 +59,14 @@ class Answer:
         False: nothing is known, so nothing is lost.
     reports : dict
         By array name and task index.
+    arrays : frozenset of str
+        The names of those that it knows, be it that nothing is said of some task of them.
     """
 
     runner: str
     answered: bool
     reports: dict[tuple[str, int], TaskReport] = field(default_factory=dict)
+    arrays: frozenset[str] = frozenset()
 
     def of(self, attempt: Mapping[str, Any]) -> TaskReport | None:
         """Return what was said of the task of an attempt."""
@@ -69,8 +74,9 @@ class Answer:
 
     def may_live(self, attempt: Mapping[str, Any]) -> bool:
         """Whether the task waits or runs, or could not be asked about."""
-        report = self.of(attempt)
-        return not self.answered or (report is not None and not report.state.ended)
+        if not self.answered or (report := self.of(attempt)) is None:
+            return not self.answered or attempt["name"] in self.arrays
+        return not report.state.ended
 
     def is_lost(self, attempt: Mapping[str, Any]) -> bool:
         """Whether the runner took the array, answers, and does not know it any more."""
@@ -79,7 +85,7 @@ class Answer:
             and attempt["runner"] == self.runner
             and attempt["state"] == AttemptState.SUBMITTED
             and attempt["age_s"] > LOST_AFTER_S
-            and self.of(attempt) is None
+            and attempt["name"] not in self.arrays
         )
 
 
@@ -91,9 +97,8 @@ def ask(runner: Runner, names: frozenset[str]) -> Answer:
         said = runner.states(names)
     except Retry:
         return Answer(runner.name, False)
-    return Answer(
-        runner.name, True, {(name, report.index): report for name, reports in said.items() for report in reports}
-    )
+    reports = {(name, report.index): report for name, reports in said.items() for report in reports}
+    return Answer(runner.name, True, reports, frozenset(said))
 
 
 def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer, *, final: bool) -> Outcome | None:
@@ -121,7 +126,7 @@ def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer,
     if result is not None:
         return _outcome_of_result(result, report)
     if report is not None and report.state in _REASONS:
-        reason = Reason.RESULT_INVALID if invalid else _REASONS[report.state]
+        reason = Reason.RESULT_INVALID if invalid else report.reason or _REASONS[report.state]
         said = f"the runner says: {report.state}" + (f", {report.detail}" if report.detail else "")
         return _failure(reason, f"{invalid or f'no {folder / RESULT_NAME}'}; {said}", report)
     if answer.is_lost(attempt):

@@ -12,10 +12,11 @@ import logging
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import write_json
@@ -177,27 +178,30 @@ class Notes:
 
     # --- absence ----------------------------------------------------------------------------------------------
 
-    def absent_for(self, note: Note, index: int, now: float, *, gap_s: float) -> float:
-        """Return for how many seconds a task has been seen by no source, every source answering.
+    @contextmanager
+    def look(self, note: Note, now: float, *, gap_s: float) -> Iterator[Callable[[int], float]]:
+        """Give what says for how many seconds a task has been seen by no source, every source answering.
 
-        Two looks that lie further apart than `gap_s` are no evidence of what was in between: it begins anew.
+        Two looks that lie further apart than `gap_s` are no evidence of what was in between: it begins anew. What
+        was found absent is written once, when the look is over, and forgotten where nothing was.
         """
         path = self.folder(note.name) / ABSENT
-        table: dict[str, list[float]] = {}
+        before: dict[str, list[float]] = {}
         with suppress(OSError, ValueError):
-            table = json.loads(path.read_text())
-        first, last = table.get(str(index), (now, now))
-        if now - last > gap_s:
-            first = now
-        table[str(index)] = [first, now]
-        with suppress(OSError):
-            write_json(path, table)
-        return now - first
+            before = json.loads(path.read_text())
+        found: dict[str, list[float]] = {}
 
-    def seen(self, note: Note) -> None:
-        """Forget that tasks of an array were absent: all of them were seen."""
+        def absent_for(index: int) -> float:
+            first, last = before.get(str(index), (now, now))
+            found[str(index)] = [first if now - last <= gap_s else now, now]
+            return now - found[str(index)][0]
+
+        yield absent_for
         with suppress(OSError):
-            (self.folder(note.name) / ABSENT).unlink(missing_ok=True)
+            if found:
+                write_json(path, found)
+            elif before:
+                path.unlink(missing_ok=True)
 
     # --- ends -------------------------------------------------------------------------------------------------
 
@@ -207,7 +211,7 @@ class Notes:
             table = json.loads((self.folder(note.name) / ENDED).read_text())
         except (OSError, ValueError):
             return None
-        return [TaskReport(**row | {"state": JobState(row["state"])}) for row in table["tasks"]]
+        return [_report(row) for row in table["tasks"]]
 
     def settle(self, note: Note, reports: list[TaskReport]) -> None:
         """Write down how an array's tasks ended: it is not asked about again."""
@@ -224,3 +228,8 @@ class Notes:
         for note in self.all():
             if self.ended(note) is not None and now - note.intended > older_than_s:
                 shutil.rmtree(self.folder(note.name), ignore_errors=True)
+
+
+def _report(row: dict[str, Any]) -> TaskReport:
+    reason = row.get("reason")
+    return TaskReport(**row | {"state": JobState(row["state"]), "reason": Reason(reason) if reason else None})

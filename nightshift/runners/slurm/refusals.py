@@ -11,8 +11,8 @@ _ADVICE = {
     "invalid partition": "Set `partition` of this kind of job in config/<survey>/jobs.toml; `sinfo -s` lists them.",
     "invalid account": "Set `account` in config/<survey>/jobs.toml; `sacctmgr show assoc user=$USER` lists yours.",
     "invalid qos": "Set `qos` in config/<survey>/jobs.toml; `sacctmgr show qos` lists them.",
-    "job array spec": "It has more tasks than MaxArraySize of slurm.conf allows: raise `units_per_task` in "
-    "config/<survey>/policy.toml, or have MaxArraySize raised.",
+    "job array spec": "It has more tasks than MaxArraySize of slurm.conf allows: have MaxArraySize raised, or set "
+    '`units_per_task = "detector"` in config/<survey>/camera.toml.',
     "memory specification": "No node has so much memory: lower `memory_mb` in config/<survey>/jobs.toml.",
     "node configuration is not available": "No node of the partition has so many cores or so much memory: lower "
     "`cores` or `memory_mb` in config/<survey>/jobs.toml, or choose another `partition`.",

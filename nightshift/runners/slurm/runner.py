@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from nightshift.errors import NeedsOperator, Retry
@@ -30,8 +31,8 @@ FOUND_WITHIN_S = 20.0  # a submit whose answer was lost shows up, or the control
 SETTLED_S = 2.0  # between two answers of the controller that agree
 CANCELLED_WITHIN_S = 10.0
 LOOK_EVERY_S = 0.5
-MOST_TASKS = 1001  # of an array, as SLURM has it by default
 KEEP_S = 2 * 86400.0
+PATIENCE_S = 60  # a task that cannot write begins again for so long; then it ends, and its core is free
 HIGHEST = 50_000  # priority that becomes `--nice=0`: none by rule is as high (nightshift/workflow/priorities.py)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 RESERVED = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "LD_")  # variables that would change SLURM, not the job
@@ -85,10 +86,8 @@ class SlurmRunner:
             raise NeedsOperator(
                 Reason.INTERNAL_ERROR, f"{SPOOL} is not set: give a folder that this machine and the nodes share"
             )
-        python = os.environ.get(PYTHON) or sys.executable
-        return cls(
-            Path(spool).resolve() / "slurm", _transport_from_environment(), command=(python, "-m", "nightshift.jobs")
-        )
+        command = (os.environ.get(PYTHON) or sys.executable, "-m", "nightshift.jobs", f"--patience={PATIENCE_S}")
+        return cls(Path(spool).resolve() / "slurm", _transport_from_environment(), command=command)
 
     # --- submit -----------------------------------------------------------------------------------------------
 
@@ -224,9 +223,7 @@ class SlurmRunner:
             try:
                 notes += filter(None, [self.notes.get(name)])
             except Damaged as error:
-                unknown[name] = [
-                    TaskReport(name, index, JobState.UNKNOWN, detail=str(error)) for index in range(MOST_TASKS)
-                ]
+                unknown[name] = [TaskReport(name, 0, JobState.UNKNOWN, detail=str(error))]  # of how many tasks?
         return notes, unknown
 
     def _ended(self, note: Note) -> list[TaskReport] | None:
@@ -277,13 +274,7 @@ class SlurmRunner:
         starts: Mapping[tuple[str, int], list[Accounted]] | None,
     ) -> list[TaskReport]:
         """Return the tasks of an array, or nothing where SLURM was asked for it in vain."""
-        now, reports, doubts = time.time(), [], 0
-
-        def doubt(index: int) -> float:
-            nonlocal doubts
-            doubts += 1
-            return self.notes.absent_for(note, index, now, gap_s=self.grace.lost_s)
-
+        now, reports = time.time(), []
         known = any(
             (note.key, index) in queue or (starts or {}).get((note.key, index)) for index in range(note.tasks)
         )
@@ -291,15 +282,14 @@ class SlurmRunner:
             if starts is not None and now - note.intended > KEEP_S:  # settled, so that it is asked about no more
                 self.notes.settle(note, _all_tasks(note, JobState.LOST, "SLURM never took it"))
             return []
-        for index in range(note.tasks):
-            task = note.key, index
-            sources = Sources(queue.get(task), None if starts is None else starts.get(task, ()))
-            report = judge(note, index, sources, self.grace, lambda index=index: doubt(index))  # type: ignore[misc]
+        with self.notes.look(note, now, gap_s=self.grace.lost_s) as absent_for:
+            for index in range(note.tasks):
+                task = note.key, index
+                sources = Sources(queue.get(task), None if starts is None else starts.get(task, ()))
+                reports.append(judge(note, index, sources, self.grace, partial(absent_for, index)))
+        for report in reports:
             if report.state is JobState.NODE_FAILED:
-                self.nodes.add(report.host, note.key, index)
-            reports.append(report)
-        if not doubts:
-            self.notes.seen(note)
+                self.nodes.add(report.host, note.key, report.index)
         if all(report.state.ended for report in reports):
             self.notes.settle(note, reports)
         return reports

@@ -5,6 +5,7 @@ without saying how. After an outage the accounting answers wrongly for some seco
 together is therefore not believed until it has lasted.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,13 +13,14 @@ from nightshift.runners.base import TaskReport
 from nightshift.runners.slurm.notes import Note
 from nightshift.runners.slurm.states import SlurmState, job_state
 from nightshift.runners.slurm.transport import Accounted, Queued
-from nightshift.vocabulary import JobState
+from nightshift.vocabulary import JobState, Reason
 
 __all__ = ["Grace", "Sources", "judge", "needs_accounting"]
 
 NEAR_LIMIT = 0.8  # of the memory: killed there means out of memory
 KILLED, CANNOT_OPEN = 9, 53  # signals; 53 is SLURM's own, for a working directory or output that does not open
 TIMED_OUT = (124, 137)  # exit codes of `timeout`, when TERM was enough and when it was not
+COULD_NOT_WRITE = os.EX_TEMPFAIL  # of a job: nothing is wrong with it but its storage
 OOM = 125  # the signal by which SLURM reports an end by cgroup's memory limit
 
 
@@ -136,6 +138,8 @@ def _is_doubtful(start: Accounted) -> bool:
 def explained(report: TaskReport, note: Note, start: Accounted) -> TaskReport:
     """Return the report of a task whose end the accounting knows."""
     state, detail = job_state(start.state), report.detail
+    if start.exit_code == COULD_NOT_WRITE and not start.exit_signal:
+        report = replace(report, reason=Reason.STORAGE_UNAVAILABLE)
     if start.state in (SlurmState.FAILED, SlurmState.OUT_OF_MEMORY):
         state, detail = _cause(note, start)
     elif start.state in (SlurmState.NODE_FAIL, SlurmState.PREEMPTED):
@@ -158,4 +162,6 @@ def _cause(note: Note, start: Accounted) -> tuple[JobState, str]:
         return JobState.NODE_FAILED, f"node {start.node} could not open its folder: is the shared disk mounted there?"
     if start.exit_signal:
         return JobState.FAILED, f"ended by signal {start.exit_signal}"
+    if start.exit_code == COULD_NOT_WRITE:
+        return JobState.FAILED, "it could not write"
     return JobState.FAILED, f"exit code {start.exit_code}"

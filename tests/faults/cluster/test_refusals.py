@@ -72,6 +72,15 @@ def test_without_the_clusters_configuration_the_error_names_it(array, tmp_path):
     assert runner.capacity().slots is None
 
 
+def test_a_task_that_could_not_write_is_told_from_one_that_failed(site, array):
+    request = array("full_disk", {"storage_until": "never"}, {"code": 3})
+    site.runner.submit(request)
+    full, failed = wait_for(site, request.name, all_ended)
+    assert (full.state, full.reason) == (JobState.FAILED, Reason.STORAGE_UNAVAILABLE)
+    assert (failed.state, failed.reason) == (JobState.FAILED, None)
+    assert site.another_runner().runner.states(frozenset({request.name}))[request.name] == [full, failed]
+
+
 def test_a_node_that_cannot_open_the_shared_folder_loses_the_task_and_says_so(site, array):
     request = array("no_disk", {})
     order = site.runner._order

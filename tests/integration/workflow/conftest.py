@@ -32,6 +32,7 @@ class FakeRunner:
         self.submitted = []
         self.cancelled = []
         self.said = {}
+        self.reasons = {}
         self.silent = None
         self.deaf = False  # to cancels
         self.forgotten = set()
@@ -48,7 +49,12 @@ class FakeRunner:
             raise self.silent
         return {
             name: [
-                TaskReport(name, index, self.said.get((name, index), JobState.RUNNING))
+                TaskReport(
+                    name,
+                    index,
+                    self.said.get((name, index), JobState.RUNNING),
+                    reason=self.reasons.get((name, index)),
+                )
                 for index in range(request.tasks)
             ]
             for name, request in self.requests.items()
@@ -79,10 +85,10 @@ class FakeRunner:
     def units(self, name):
         return self.job(name).units
 
-    def says(self, name, state, *, task=None):
+    def says(self, name, state, *, task=None, reason=None):
         for index in range(self.requests[name].tasks):
             if task in (None, index):
-                self.said[name, index] = state
+                self.said[name, index], self.reasons[name, index] = state, reason
 
     def finish(self, name, *, only=None, fails=None, **answer):
         """Let the units of an array leave results, by the kind of job; `fails` is a reason, or one by unit key."""

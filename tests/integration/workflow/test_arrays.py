@@ -9,6 +9,7 @@ import pytest
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.jobs.contract import UnitResult, write_result
 from nightshift.ledger import open_ledger
+from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import give_up, sweep
 from nightshift.workplace import Workplace
@@ -157,6 +158,20 @@ def test_tries_are_bounded(night, exposure):
     assert night.due() == []
 
 
+def test_a_task_that_could_not_write_costs_no_try(night, exposure):
+    bound = night.workplace.survey.exposure.attempts
+    request = exposure
+    for _ in range(bound + 1):
+        name = night.start(request)
+        night.runner.says(name, JobState.FAILED, reason=Reason.STORAGE_UNAVAILABLE)
+        assert night.collect(request).retried == 4
+        (request,) = night.due()
+    assert {row["reason"] for row in attempts(night)} == {"storage_unavailable"}
+    asked = night.run_due("exposure", fails=Reason.NO_RESULT)
+    assert len(asked) == bound
+    assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "no_result")}
+
+
 def test_out_of_memory_gets_more_memory_and_timeout_more_time(night, exposure):
     name = night.start(exposure)
     first = night.runner.requests[name]
@@ -271,6 +286,16 @@ def test_an_array_that_its_runner_does_not_know_any_more_is_made_again_within_a_
     assert (summary.running, summary.retried) == (0, 4)
     (again,) = night.due()
     assert night.start(again) != name
+
+
+def test_of_an_array_that_its_runner_cannot_tell_of_no_task_is_lost(night, exposure, monkeypatch):
+    name = night.start(exposure)
+    unknown = {name: [TaskReport(name, 0, JobState.UNKNOWN)]}  # the note that says how many tasks it has is damaged
+    monkeypatch.setattr(night.runner, "states", lambda names=None: unknown)
+    night.later(hours=1)
+    assert night.collect(exposure).running == 4
+    night.later(seconds=night.workplace.survey.exposure.hard_deadline_s)
+    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
 
 
 def test_a_job_that_cannot_be_collected_is_said_once_and_holds_up_no_other(night, exposure):

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.runners.slurm import SlurmRunner
+from nightshift.runners.slurm import notes as module_of_notes
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Note, Notes
 from nightshift.runners.slurm.states import SlurmState, job_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.runners.slurm.verdict import Grace, Sources, judge
-from nightshift.vocabulary import JobState
+from nightshift.vocabulary import JobState, Reason
 
 NOTE = Note("a", "a", 1, 1000.0, 100.0, job_id=7)
 LIVE = [state for state in SlurmState if not state.ended]
@@ -96,13 +97,39 @@ def test_work_that_may_be_displaced_ends_when_it_is_known_how_often_it_was_begun
     assert ask([displaced], 61).state is ask(None, 0).state is JobState.DONE
 
 
+def test_a_task_that_could_not_write_says_so_and_still_does_when_it_is_asked_for_again(tmp_path):
+    report = verdict(queued(SlurmState.FAILED), [start(SlurmState.FAILED, exit_code=75)])
+    assert (report.state, report.reason) == (JobState.FAILED, Reason.STORAGE_UNAVAILABLE)
+    assert verdict(queued(SlurmState.FAILED), [start(SlurmState.FAILED, exit_code=1)]).reason is None
+    notes = Notes(tmp_path)
+    notes.write(NOTE)
+    notes.settle(NOTE, [report])
+    assert notes.ended(NOTE) == [report]
+
+
+def looked(notes, now, *absent):
+    """Look at an array once; return for how long some of its tasks have been absent."""
+    with notes.look(NOTE, now, gap_s=60) as absent_for:
+        return [absent_for(index) for index in absent]
+
+
 def test_two_looks_far_apart_are_no_evidence_of_what_was_between(tmp_path):
     notes = Notes(tmp_path)
     notes.write(NOTE)
-    looks = [notes.absent_for(NOTE, 0, now, gap_s=60) for now in (1000.0, 1030.0, 1080.0, 2000.0, 2010.0)]
-    assert looks == [0, 30, 80, 0, 10]
-    notes.seen(NOTE)
-    assert notes.absent_for(NOTE, 0, 2020.0, gap_s=60) == 0
+    assert [looked(notes, now, 0)[0] for now in (1000.0, 1030.0, 1080.0, 2000.0, 2010.0)] == [0, 30, 80, 0, 10]
+    assert looked(notes, 2015.0, 0, 1) == [15, 0]
+    looked(notes, 2018.0)  # all were seen
+    assert looked(notes, 2020.0, 0) == [0]
+
+
+def test_a_look_at_a_large_array_that_nobody_knows_writes_one_file_and_none_where_all_are_seen(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(module_of_notes, "write_json", lambda path, _: written.append(path.name))
+    notes = Notes(tmp_path)
+    looked(notes, 1000.0, *range(500))
+    assert written == ["absent.json"]
+    looked(notes, 1001.0)
+    assert written == ["absent.json"]
 
 
 def test_a_damaged_note_is_named_and_holds_up_no_other_array(tmp_path, caplog):
