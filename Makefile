@@ -40,7 +40,7 @@ help: ## say what there is
 
 install: $(STAMP) ## make the Python environment in .venv (done by itself where needed)
 
-$(STAMP): requirements.lock requirements-uv.lock pyproject.toml
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null || { \
 	    echo "Nightshift needs Python 3.11 or 3.12; $(PYTHON) is: $$($(PYTHON) --version 2>&1)." >&2; \
 	    echo "Name another with: make PYTHON=/path/to/python3.11" >&2; exit 2; }

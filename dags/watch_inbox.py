@@ -9,11 +9,12 @@ from airflow.sdk import DAG, task
 
 from operators import steps
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
+from operators.timetables import AlwaysAgain
 from operators.waiting import WaitForInbox
 
 with DAG(
     "watch_inbox",
-    schedule="@continuous",
+    schedule=AlwaysAgain(),
     start_date=BEFORE_ANY_NIGHT,
     catchup=False,
     max_active_runs=1,

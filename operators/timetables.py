@@ -5,15 +5,35 @@ from typing import Any
 
 import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from airflow.timetables.simple import ContinuousTimetable
 
 from nightshift.clock import SystemClock, clock_from_environment
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings.models import Site
 from nightshift.sun import sunset_and_sunrise
 
-__all__ = ["NightTimetable", "at_the_end_of_live_nights"]
+__all__ = ["AlwaysAgain", "NightTimetable", "at_the_end_of_live_nights"]
 
 LATE_AT_MOST = timedelta(hours=6)
+
+
+class AlwaysAgain(ContinuousTimetable):
+    """One run after the other, as Airflow's ``@continuous``, also after the machine's clock was set back.
+
+    Airflow's own would then begin again at the DAG's first moment, for which there is a run already, and so make
+    none until the clock has caught up.
+    """
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the run from the end of the last one until now; where that lies ahead, one of now."""
+        now = pendulum.now(UTC)
+        if last_automated_data_interval is not None and last_automated_data_interval.end > now:
+            return DagRunInfo.exact(now)
+        return super().next_dagrun_info(
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
+        )
 
 
 class NightTimetable(Timetable):

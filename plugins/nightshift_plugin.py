@@ -4,9 +4,10 @@ import sys
 
 from airflow.plugins_manager import AirflowPlugin
 
+from operators import clock_set_back
 from operators.links import JOB_LOGS, JobLogLink
 from operators.preload import preload
-from operators.timetables import NightTimetable
+from operators.timetables import AlwaysAgain, NightTimetable
 
 
 def pages() -> list[dict]:
@@ -19,11 +20,12 @@ def pages() -> list[dict]:
 
 
 class NightshiftPlugin(AirflowPlugin):
-    """Registers the nights' timetable, the links of job arrays, and the pages that they lead to."""
+    """Registers timetables, the links of job arrays with the pages they lead to, and who looks after the clock."""
 
     name = "nightshift"
     fastapi_apps = pages()
-    timetables = (NightTimetable,)
+    timetables = (NightTimetable, AlwaysAgain)
+    listeners = (clock_set_back,)
     operator_extra_links = (JobLogLink(),)
 
 

@@ -57,9 +57,13 @@ class Glance:
     @property
     def progress(self) -> tuple:
         """What changes while the night goes on; equal twice means that nothing happened between."""
-        last = self.events[0]["event_id"] if self.events else 0
-        return (tuple(sorted(self.counts.items(), key=str)), tuple(self.units.items()), last,
+        return (tuple(sorted(self.counts.items(), key=str)), tuple(self.units.items()), self.latest_event,
                 tuple(self.exposures.items()))  # fmt: skip
+
+    @property
+    def latest_event(self) -> int:
+        """The number of the latest event; 0 before the first."""
+        return self.events[0]["event_id"] if self.events else 0
 
 
 def take_glance(ledger: Ledger, site: str, night: date) -> Glance:
@@ -138,9 +142,15 @@ class NightView:
             self.console.print(f"{_clock(self.elapsed_s)}  {text}", highlight=False, markup=False, soft_wrap=True)
 
     def update(self, glance: Glance) -> None:
-        """Take a new glance; where there is no terminal, print a line of it every few seconds."""
+        """Take a new glance; where there is no terminal, print new warnings, and a line now and then."""
+        known = self.glance.latest_event
         self.glance = glance
-        if self._live is None and time.monotonic() - self._line_at > LINE_EVERY_S:
+        if self._live is not None:
+            return
+        for event in reversed(glance.events):
+            if event["event_id"] > known and event["level"] != EventLevel.INFO:
+                self.note(f"{event['level']}: {event['message']}")
+        if time.monotonic() - self._line_at > LINE_EVERY_S:
             self._line_at = time.monotonic()
             self.console.print(self.line(), highlight=False, markup=False, soft_wrap=True)
 

@@ -87,7 +87,7 @@ def test_the_end_of_a_night_keeps_its_order(dags):
 
 def test_the_inbox_is_watched_for_ever_by_one_run_at_a_time(dags):
     watch = dags["watch_inbox"]
-    assert watch["timetable"] == "ContinuousTimetable"
+    assert watch["timetable"] == "AlwaysAgain"
     assert watch["max_active_runs"] == 1
     assert watch["tasks"]["wait_for_files"]["from_trigger"]
 

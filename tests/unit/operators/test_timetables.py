@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pendulum
 import pytest
 from airflow.timetables.base import DataInterval, TimeRestriction
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from nightshift.nights import night_of
 from nightshift.settings import load_survey
 from operators import timetables
-from operators.timetables import NightTimetable, at_the_end_of_live_nights
+from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights
 
 SITE = load_survey("ztf").site
 ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -80,3 +81,21 @@ def test_only_a_live_survey_ends_its_nights_by_the_clock(monkeypatch):
     assert at_the_end_of_live_nights() is not None
     monkeypatch.setenv("NIGHTSHIFT_CLOCK", "2026-01-01T00:00:00+00:00=2019-03-26T20:00:00+00:00*10.0")
     assert at_the_end_of_live_nights() is None
+
+
+def test_the_watch_follows_itself_without_a_gap():
+    last = DataInterval(pendulum.now(UTC).subtract(minutes=5), pendulum.now(UTC).subtract(minutes=1))
+    info = AlwaysAgain().next_dagrun_info(last_automated_data_interval=last, restriction=ANY_TIME)
+    assert info.data_interval.start == last.end
+    assert info.run_after <= pendulum.now(UTC)
+
+
+def test_the_watch_comes_again_as_often_as_need_be_after_the_clock_was_set_back():
+    started = TimeRestriction(earliest=pendulum.datetime(2019, 1, 1), latest=None, catchup=False)
+    last = DataInterval(pendulum.now(UTC).add(minutes=50), pendulum.now(UTC).add(minutes=60))
+    moments = set()
+    for _ in range(3):
+        info = AlwaysAgain().next_dagrun_info(last_automated_data_interval=last, restriction=started)
+        assert info.run_after <= pendulum.now(UTC)
+        moments.add(info.logical_date)
+    assert len(moments) == 3  # no two runs have the same

@@ -30,7 +30,8 @@ def full_glance():
 
 def test_without_a_terminal_the_night_is_a_line():
     _, output = view_of(False, full_glance())
-    (line,) = output.getvalue().splitlines()
+    warning, line = output.getvalue().splitlines()
+    assert warning.endswith("warning: a [file] was quarantined")
     for words in (
         "12/20",
         "10 registered",
@@ -43,10 +44,15 @@ def test_without_a_terminal_the_night_is_a_line():
         assert words in line
 
 
-def test_without_a_terminal_lines_come_now_and_then():
+def test_without_a_terminal_lines_come_now_and_then_and_each_warning_once():
     view, output = view_of(False, full_glance())
     view.update(full_glance())
-    assert len(output.getvalue().splitlines()) == 1
+    assert len(output.getvalue().splitlines()) == 2
+    calm = {**EVENT, "event_id": 4, "level": EventLevel.INFO}
+    page = {**EVENT, "event_id": 5, "level": EventLevel.PAGE, "message": "the night waits"}
+    view.update(Glance(COUNTS, {}, {}, [page, calm, EVENT]))
+    (new,) = output.getvalue().splitlines()[2:]
+    assert "page: the night waits" in new
 
 
 def test_the_panel_shows_frames_units_exposures_alerts_and_events():
