@@ -39,14 +39,23 @@ def set_right(session: Any) -> int:
         update(DagRun)
         .where(DagRun.state.in_(("queued", "running")), DagRun.run_after > now, DagRun.created_at > now)
         .values(run_after=now),
+        # Nor does it look at a run of a date that is still to come.
+        update(DagRun)
+        .where(DagRun.state.in_(("queued", "running")), DagRun.logical_date > now, DagRun.created_at > now)
+        .values(logical_date=None),
         # A run that was looked at in the future would be looked at after all others.
         update(DagRun)
         .where(DagRun.state == "running", DagRun.last_scheduling_decision > now)
         .values(last_scheduling_decision=None),
         # A watch that never pauses is never planned ahead.
         update(DagModel)
-        .where(DagModel.timetable_summary == "@continuous", DagModel.next_dagrun_create_after > now)
-        .values(next_dagrun_create_after=now),
+        .where(DagModel.timetable_summary == "@continuous", DagModel.next_dagrun_data_interval_end > now)
+        .values(
+            next_dagrun=now,
+            next_dagrun_data_interval_start=now,
+            next_dagrun_data_interval_end=now,
+            next_dagrun_create_after=now,
+        ),
         # A retry counts from the end of the try before it.
         update(TaskInstance)
         .where(TaskInstance.state == "up_for_retry", TaskInstance.end_date > now)

@@ -28,7 +28,7 @@ class AlwaysAgain(ContinuousTimetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """Return the run from the end of the last one until now; where that lies ahead, one of now."""
-        now = pendulum.now(UTC)
+        now = pendulum.now("UTC")
         if last_automated_data_interval is not None and last_automated_data_interval.end > now:
             return DagRunInfo.exact(now)
         return super().next_dagrun_info(

@@ -423,7 +423,11 @@ update nights set state = 'closing', closing_since = now(), closed_at = null, si
 where site = :site and night = :night and state <> 'closing';
 
 -- name: set_closed!
-update nights set state = :state::night_state, closed_at = now()
+-- Closed after all that it counted, whatever the clock says of that: it may have been set back since.
+update nights n set state = :state::night_state, closed_at = greatest(now(),
+    (select max(a.arrived_at) from arrivals a where a.site = n.site and a.night = n.night),
+    (select max(u.ended_at) from units u join exposures e using (instrument, exposure_id)
+        where e.site = n.site and e.night = n.night))
 where site = :site and night = :night and state is distinct from :state::night_state;
 
 -- name: seconds_closing

@@ -468,14 +468,14 @@ left join lateral (
     from manifests x where x.site = n.site and x.night = n.night) m on true
 left join lateral (
     select coalesce(steady_age_s(max(a.arrived_at)) < :quiet_s, false) as lately,
-        coalesce(max(a.arrived_at) > n.closed_at, false) as since_closing
+        coalesce(bool_or(came_after(a.arrived_at, n.closed_at)), false) as since_closing
     from arrivals a where a.site = n.site and a.night = n.night) came on true
 where n.site = :site and case n.state
     when 'open' then m.complete or (n.ends <= :now and not came.lately)
     when 'closing' then false
     else not came.lately and (came.since_closing or exists (
         select from units u join exposures e using (instrument, exposure_id)
-        where e.site = n.site and e.night = n.night and u.ended_at > n.closed_at)) end
+        where e.site = n.site and e.night = n.night and came_after(u.ended_at, n.closed_at))) end
 order by n.night;
 
 -- Jobs, submissions, attempts --------------------------------------------------------------------------------

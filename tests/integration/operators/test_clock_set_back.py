@@ -44,9 +44,10 @@ def put(session, model, **values):
     session.execute(sqlalchemy.insert(TABLES.tables[model.__tablename__]).values(**values))
 
 
-def put_run(session, name, *, run_after, created_at, state="running", decided=BEFORE):
+def put_run(session, name, *, run_after, created_at, state="running", decided=BEFORE, logical_date=None):
     put(session, DagRun, id=abs(hash(name)) % 10**6, dag_id="exposure", run_id=name, run_type="manual",
-        state=state, run_after=run_after, created_at=created_at, last_scheduling_decision=decided)  # fmt: skip
+        state=state, run_after=run_after, created_at=created_at, last_scheduling_decision=decided,
+        logical_date=logical_date)  # fmt: skip
 
 
 def runs(session):
@@ -71,15 +72,23 @@ def test_runs_that_were_asked_for_before_the_clock_was_set_back_are_looked_at_no
     assert set_right(session) == 0
 
 
+def test_a_run_of_a_date_that_is_still_to_come_has_none(session):
+    put_run(session, "watch", run_after=BEFORE, created_at=AHEAD, logical_date=AHEAD)
+    assert set_right(session) == 1
+    assert session.scalars(sqlalchemy.select(DagRun.logical_date)).all() == [None]
+
+
 def test_the_watch_comes_again_and_other_schedules_keep_their_time(session):
-    shared = {"next_dagrun_create_after": AHEAD, "is_paused": False, "is_stale": False}
+    columns = ("next_dagrun", "next_dagrun_data_interval_start", "next_dagrun_data_interval_end")
+    shared = dict.fromkeys((*columns, "next_dagrun_create_after"), AHEAD)
     put(session, DagModel, dag_id="watch_inbox", timetable_summary="@continuous", **shared)
     put(session, DagModel, dag_id="end_of_night", timetable_summary="end of night at ztf", **shared)
     assert set_right(session) == 1
-    query = sqlalchemy.select(DagModel.dag_id, DagModel.next_dagrun_create_after)
-    times = dict(session.execute(query).all())
-    assert times["watch_inbox"] < AHEAD
-    assert times["end_of_night"] == AHEAD
+    query = sqlalchemy.select(DagModel.dag_id, DagModel.next_dagrun, DagModel.next_dagrun_create_after)
+    times = {dag: moments for dag, *moments in session.execute(query)}
+    assert max(times["watch_inbox"]) < AHEAD
+    assert min(times["end_of_night"]) == AHEAD
+    assert set_right(session) == 0
 
 
 def test_a_retry_that_counts_from_a_moment_ahead_counts_from_now(session):

@@ -30,6 +30,8 @@ def the_clock_jumps(night, seconds):
     with night.workplace.ledger.connection.cursor() as cursor:
         cursor.execute(
             "update watch set looked_at = looked_at - make_interval(secs => %(s)s);"
+            "update nights set closed_at = closed_at - make_interval(secs => %(s)s);"
+            "update units set ended_at = ended_at - make_interval(secs => %(s)s);"
             "update pauses set until_at = until_at - make_interval(secs => %(s)s),"
             " after_at = after_at - make_interval(secs => %(s)s)",
             {"s": seconds},
@@ -75,6 +77,44 @@ def test_a_clock_that_is_set_and_set_back_leaves_ages_as_they_are(night):
     looks(night)
     assert night.due("exposure") == []
     assert len(said(night, "clock_stepped")) == 2
+
+
+def close(night):
+    night.workplace.ledger.run("night_end", "set_closed", site="demo", night="2026-01-15", state="closed")
+
+
+def wants_to_close(night):
+    return [request.run_id for request in night.due("end_of_night")]
+
+
+def test_a_night_whose_clock_was_set_back_closes_once(night):
+    half_an_exposure(night)
+    the_clock_jumps(night, -HOUR)
+    looks(night)
+    close(night)
+    long_enough_s = night.workplace.survey.night.grace_s + 1
+    the_clock_jumps(night, long_enough_s)
+    looks(night, long_enough_s)
+    assert wants_to_close(night) == []
+
+
+@pytest.mark.parametrize("set_back", ["before it closed", "after it closed"])
+def test_what_comes_after_closing_is_seen_though_the_clock_was_set_back(night, set_back):
+    half_an_exposure(night)
+    long_enough_s = night.workplace.survey.night.grace_s + 1
+    if set_back == "after it closed":
+        close(night)
+        looks(night)
+    the_clock_jumps(night, -HOUR)
+    looks(night)
+    if set_back == "before it closed":
+        close(night)
+    assert wants_to_close(night) == []
+    night.bring(0, detectors=(2,))
+    assert wants_to_close(night) == []  # more may come
+    the_clock_jumps(night, long_enough_s)
+    looks(night, long_enough_s)
+    assert len(wants_to_close(night)) == 1
 
 
 def test_time_that_nobody_watched_counts_for_no_deadline(night):

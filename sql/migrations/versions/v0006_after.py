@@ -1,0 +1,21 @@
+"""What happened after what, also where the clock was set back; the text is in ``0006_after.sql``."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Add them."""
+    text = (Path(__file__).parents[1] / "0006_after.sql").read_text()
+    # the driver's own cursor: a per cent sign in the text is not a parameter
+    with op.get_bind().connection.cursor() as cursor:
+        cursor.execute(text)
+
+
+def downgrade() -> None:
+    """A ledger is not taken back: restore a backup instead."""
+    raise NotImplementedError("a ledger is not taken back: restore a backup")
