@@ -49,7 +49,7 @@ def essentials(packet: dict[str, Any], received_at: datetime) -> dict[str, Any]:
     return {
         "candid": packet["candid"],
         "objectId": packet["objectId"],
-        **{name: record[name] for name in ("ra", "dec", "jd", "fid", "magpsf", "isdiffpos", "scorr")},
+        **{name: record[name] for name in ("ra", "dec", "jd", "fid", "magpsf", "isdiffpos", "scorr", "rbversion")},
         "received_at": received_at.isoformat(),
     }
 

@@ -18,6 +18,7 @@ from kills import TREE, Kill, Night, work_done
 
 from nightshift.digest import compare, take_digest
 from nightshift.ledger import Ledger
+from nightshift.realbogus import REAL_BOGUS
 from nightshift.stack.at_rest import ledger_of
 from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
@@ -107,6 +108,18 @@ def test_the_consumer_has_every_alert_that_the_broker_acknowledged(machine):
     with Ledger(machine.ledger_url) as ledger:
         glance = ledger.row("stack", "glance", site="demo", night=outcome(machine)["night"])
     assert len(received) == glance["acknowledged"] == glance["released"] > 0
+
+
+def test_every_alert_at_the_consumer_names_the_real_bogus_model_that_is_in_use(machine):
+    lines = map(json.loads, (machine.home.received / "alerts.jsonl").read_text().splitlines())
+    with Ledger(machine.ledger_url) as ledger, ledger.connection.cursor() as cursor:
+        cursor.execute("select instrument, version from real_bogus_models")
+        noted = {(row["instrument"], row["version"]) for row in cursor.fetchall()}
+        cursor.execute("select distinct record ->> 'rbversion' as version from candidates")
+        judged = {row["version"] for row in cursor.fetchall()}
+    in_use = json.loads(REAL_BOGUS.read_text())["version"]
+    assert {line["rbversion"] for line in lines} == judged == {in_use}
+    assert noted == {("democam", in_use)}
 
 
 def test_most_transients_arrive_and_false_alerts_are_the_fewer(machine):

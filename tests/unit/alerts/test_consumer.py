@@ -13,7 +13,8 @@ NOW = datetime(2025, 3, 11, 4, tzinfo=UTC)
 
 
 def content(candid):
-    record = candidate_record({"candid": candid, "pid": 1, "ra": 1.0, "dec": 2.0}, missing="nulls")
+    known = {"candid": candid, "pid": 1, "ra": 1.0, "dec": 2.0, "rb": 0.9, "rbversion": "model-7"}
+    record = candidate_record(known, missing="nulls")
     return encode(build_packet(publisher="p", object_id="o", candidate=record, history=(), stamps={}))
 
 
@@ -36,7 +37,7 @@ def test_repeats_and_rubbish_are_counted_and_not_written(tmp_path):
     assert log.take([("t", content(1)), ("t", b"rubbish"), ("t", content(1)), ("u", content(2))], NOW) == 2
     log.close()
     lines = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
-    assert [line["candid"] for line in lines] == [1, 2]
+    assert [(line["candid"], line["rbversion"]) for line in lines] == [(1, "model-7"), (2, "model-7")]
     assert json.loads((tmp_path / "summary.json").read_text()) == {
         "alerts": 2, "repeats": 1, "unreadable": 1, "topics": {"t": 1, "u": 1}, "last_received_at": NOW.isoformat(),
     }  # fmt: skip
