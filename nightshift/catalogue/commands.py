@@ -50,6 +50,24 @@ def register(subparsers: Any) -> None:
     )  # fmt: skip
     prepare.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
     prepare.set_defaults(run=_prepare)
+    place = actions.add_parser(
+        "place",
+        help="copy the catalogues of a survey's settings into its depot, as `nightshift up` does by itself",
+    )
+    place.add_argument("--survey", default=default, help="or NIGHTSHIFT_SURVEY (default: %(default)s)")
+    place.set_defaults(run=_place)
+
+
+def _place(options: argparse.Namespace) -> int:
+    from nightshift.catalogue.folder import place_catalogues
+    from nightshift.depot import Depot
+    from nightshift.settings import load_survey
+
+    placed = place_catalogues(load_survey(options.survey), Depot.from_environment())
+    for path in placed:
+        print(path)
+    print(f"{len(placed)} catalogues are new in the depot")
+    return 0
 
 
 def _assignment(text: str) -> tuple[str, str]:

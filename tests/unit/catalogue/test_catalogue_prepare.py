@@ -213,7 +213,7 @@ def test_what_is_left_to_do_is_said_by_where_the_catalogue_was_written(tmp_path,
     assert elsewhere.endswith(f": copy it to {folder / 'c.fits'}; {line('c.fits')}")
 
 
-def test_prepared_catalogues_are_taken_into_the_depot_of_a_stack(tmp_path, monkeypatch):
+def test_prepared_catalogues_are_taken_into_the_depot_of_a_stack(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("nightshift.catalogue.folder.config_folder", lambda: tmp_path / "config")
     survey, depot = load_survey("demo"), Depot(tmp_path / "depot")
     assert place_catalogues(survey, depot) == []
@@ -222,3 +222,7 @@ def test_prepared_catalogues_are_taken_into_the_depot_of_a_stack(tmp_path, monke
     assert place_catalogues(survey, depot) == [depot.catalogue("field000101.fits")]
     assert depot.catalogue("field000101.fits").read_bytes() == made.read_bytes()
     assert place_catalogues(survey, depot) == []
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(tmp_path / "another"))
+    assert main(["catalogue", "place", "--survey", "demo"]) == 0
+    assert "1 catalogues are new" in capsys.readouterr().out
+    assert Depot(tmp_path / "another").catalogue("field000101.fits").is_file()
