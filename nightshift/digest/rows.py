@@ -23,6 +23,7 @@ LEFT_OUT = {
     "controls": "what people set, and when the programs acted on it",
     "audit": "what people did",
     "events": "the story: it tells of what broke",
+    "event_archives": "which part of the story is in the archive",
     "watch": "when somebody last looked",
     "pauses": "when nobody looked",
     "storage": "the markers of this machine's disks",

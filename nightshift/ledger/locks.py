@@ -23,6 +23,7 @@ class Deed(StrEnum):
     POST = "post"  # send what the outbox holds: what is queued stays queued meanwhile
     RELEASE = "release"  # make the alerts of an exposure
     TURNS = "turns"  # release the differences of a field in their order
+    PRUNE = "prune"  # move old events into the archive
 
 
 class Busy(Retry):

@@ -20,7 +20,16 @@ from nightshift.night_end.nights import night_text
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workplace import Workplace
 
-__all__ = ["Archived", "Fault", "Verification", "archive", "checksum_line", "not_archived", "verify"]
+__all__ = [
+    "Archived",
+    "Fault",
+    "Verification",
+    "add_to_archive",
+    "archive",
+    "checksum_line",
+    "not_archived",
+    "verify",
+]
 
 CHECKSUMS = "SHA256SUMS"
 
@@ -104,9 +113,43 @@ def archive(workplace: Workplace, night: date) -> Archived:
             added += _enter(workplace, night, tar) if row is None or row["sha256"] != tar.sha256 else 0
     except NeedsOperator as error:
         _call(workplace, night, str(error))
-    rows = workplace.ledger.rows("night_end", "archived", **key)
-    write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
+    rows = _write_checksums(workplace, night)
     return Archived(folder, len(rows), sum(r["bytes"] for r in rows), added)
+
+
+def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str) -> str:
+    """Enter a file that was written into a night's archive, and read it back.
+
+    Returns
+    -------
+    str
+        Its place below the archive.
+
+    Raises
+    ------
+    NeedsOperator
+        If it does not read back as it was entered.
+    """
+    path = _folder(workplace, night) / name
+    wanted = _Wanted(name, kind, workplace.depot.relative(path), sha256_of(path), path.stat().st_size)
+    _enter(workplace, night, wanted)
+    _write_checksums(workplace, night)
+    place = path.relative_to(_root(workplace)).as_posix()
+    key = {"site": workplace.survey.site.name, "night": night}
+    row = next(row for row in workplace.ledger.rows("night_end", "archived", **key) if row["path"] == place)
+    if fault := _fault(path, row):
+        raise NeedsOperator(Reason.INPUT_LOST, f"{fault.path}: {fault.text}; the archive does not keep what it gets")
+    workplace.ledger.run("night_end", "set_verified", **key, paths=[place])
+    return place
+
+
+def _write_checksums(workplace: Workplace, night: date) -> list[dict[str, Any]]:
+    """Write the list of all that a night's archive holds by the ledger, and return its rows."""
+    folder = _folder(workplace, night)
+    rows = workplace.ledger.rows("night_end", "archived", site=workplace.survey.site.name, night=night)
+    below = folder.relative_to(_root(workplace)).as_posix()
+    write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
+    return rows
 
 
 def verify(workplace: Workplace, night: date) -> Verification:

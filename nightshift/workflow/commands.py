@@ -6,7 +6,7 @@ import pwd
 import socket
 from typing import Any
 
-__all__ = ["register"]
+__all__ = ["account", "register"]
 
 
 def register(subparsers: Any) -> None:
@@ -49,7 +49,7 @@ def _explain(options: argparse.Namespace) -> int:
     return 0 if lines else 1
 
 
-def _account() -> str:
+def account() -> str:
     """Return whose process this is, which nobody can make up as they can a name."""
     user = os.getuid()
     try:
@@ -65,5 +65,5 @@ def _dispose(options: argparse.Namespace) -> int:
 
     request = read_disposal({"frame": options.thing, "verdict": options.verdict, "explanation": options.reason})
     with open_workplace() as workplace:
-        print(dispose(workplace, request, operator=options.operator, account=_account()))
+        print(dispose(workplace, request, operator=options.operator, account=account()))
     return 0

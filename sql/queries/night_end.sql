@@ -180,6 +180,26 @@ update archive_files set verified_at = now() where site = :site and night = :nig
 -- name: set_unverified!
 update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
 
+-- name: last_closed_night
+select max(night) as night from nights where site = :site and state = 'closed';
+
+-- name: old_events
+-- The oldest that may leave. What tells when a night was closed stays.
+select * from events
+where at < clock_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced')
+order by event_id limit :most;
+
+-- name: old_events_in_sum
+select count(*) as events, min(at) as first, max(at) as last from events
+where at < clock_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced');
+
+-- name: put_event_archive!
+insert into event_archives (path, first_event_id, last_event_id) values (:path, :first, :last)
+on conflict (path) do nothing;
+
+-- name: delete_events!
+delete from events where event_id = any (:event_ids::bigint[]);
+
 -- name: archive_totals
 select count(*) as files, coalesce(sum(bytes), 0)::bigint as bytes, count(verified_at) as verified
 from archive_files where site = :site and night = :night;

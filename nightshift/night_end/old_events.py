@@ -1,0 +1,103 @@
+"""Events of long ago leave the ledger: first into a file of the archive, and out of the table when it was read back.
+
+The database itself refuses to remove an event that no verified file of the archive holds. What people did (the table
+``audit``) is never removed, nor is the word that a night was closed: what came after it is late for ever.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nightshift.errors import NeedsOperator
+from nightshift.files import write_whole
+from nightshift.ledger.locks import Deed, alone
+from nightshift.night_end.archive import add_to_archive
+from nightshift.vocabulary import Reason
+from nightshift.workplace import Workplace
+
+__all__ = ["OldEvents", "old_events", "prune_events"]
+
+AT_ONCE = 50_000  # events of one file
+
+
+@dataclass(frozen=True)
+class OldEvents:
+    """What is, or was, old enough to leave.
+
+    Parameters
+    ----------
+    events : int
+    first, last : datetime or None
+        When the oldest and the newest of them were said; None where there are none.
+    files : tuple of str
+        Where they are, below the archive; none before they were removed.
+    """
+
+    events: int
+    first: datetime | None = None
+    last: datetime | None = None
+    files: tuple[str, ...] = ()
+
+
+def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
+    """Return what is old enough to leave, and change nothing."""
+    row = workplace.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
+    assert row is not None
+    return OldEvents(row["events"], row["first"], row["last"])
+
+
+def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, account: str = "") -> OldEvents:
+    """Archive old events with their checksum, read them back, and remove them. May run again after a crash.
+
+    The files go to the archive of the last night that was closed, and into its ``SHA256SUMS``.
+
+    Parameters
+    ----------
+    older_than_days : int
+    operator : str
+        Who wants it; kept in the audit.
+    account : str
+        Of the machine where it was asked for, kept there too.
+
+    Raises
+    ------
+    NeedsOperator
+        If no night was closed yet, or a file does not read back as it was written: nothing of it was removed.
+    """
+    found = old_events(workplace, older_than_days=older_than_days)
+    if not found.events:
+        return found
+    night = workplace.ledger.value("night_end", "last_closed_night", site=workplace.survey.site.name)
+    if night is None:
+        raise NeedsOperator(
+            Reason.NEVER_ARRIVED, "no night was closed yet, so there is no archive to put events into"
+        )
+    with alone(workplace.ledger, Deed.PRUNE):
+        files = tuple(_move(workplace, night, older_than_days, operator, account))
+    return OldEvents(found.events, found.first, found.last, files)
+
+
+def _move(workplace: Workplace, night: date, days: int, operator: str, account: str) -> Iterator[str]:
+    """Let file after file appear in the archive and its events go, and yield each file's place."""
+    while rows := workplace.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
+        ids = [row["event_id"] for row in rows]
+        name = f"events_{ids[0]}_{ids[-1]}.jsonl"
+        sha256 = write_whole(workplace.depot.archive(night, name), b"".join(_lines(rows)))
+        path = add_to_archive(workplace, night, name, kind="events")
+        with workplace.ledger.transaction() as ledger:
+            ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1])
+            ledger.run("night_end", "delete_events", event_ids=ids)
+            detail = {"events": len(ids), "sha256": sha256, "older_than_days": days}
+            detail |= {"account": account} if account else {}
+            ledger.run(
+                "overrides", "put_audit", operator=operator, action="prune_events", subject=path, detail=detail
+            )
+        yield path
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> Iterator[bytes]:
+    for row in rows:
+        values = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+        yield json.dumps(values, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,105 @@
+"""Events of long ago move into the archive and only then leave the ledger; the audit stays."""
+
+import json
+import subprocess
+
+import psycopg2
+import pytest
+from night_rows import NIGHT
+
+import nightshift.night_end.archive as archiving
+from nightshift.command_line import main
+from nightshift.night_end import old_events
+from nightshift.night_end.archive import Fault, archive, verify
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def story(night):
+    """A closed night, and events of it and of long ago."""
+    night.science(1)
+    night.query("update nights set state = 'closed' returning 1")
+    for days, kind in ((900, "night_closed"), (800, "a"), (500, "b"), (450, "c"), (399, "d"), (0, "e")):
+        night.query(
+            "insert into events (at, level, kind, message, detail) values (now() - make_interval(days => %s), 'info', %s,"
+            " 'what was said', '{\"n\": 1}') returning 1",
+            days, kind,
+        )  # fmt: skip
+    night.query(
+        "insert into audit (at, operator, action, subject) values ('2001-01-01', 'mira', 'a', 'b') returning 1"
+    )
+    return night
+
+
+@pytest.fixture
+def prune(workplace, ledger_url, monkeypatch):
+    """Type the command."""
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(workplace.depot.root))
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(workplace.inbox))
+    return lambda *words: main(["ledger", "prune-events", *words])
+
+
+def kinds(story):
+    return [row["kind"] for row in story.query("select kind from events order by event_id")]
+
+
+def test_a_dry_run_says_what_is_old_and_changes_nothing(story, prune, workplace, capsys):
+    assert prune("--dry-run") == 0
+    assert "3 events older than 400 days would be moved" in capsys.readouterr().out
+    assert len(kinds(story)) == 6 and not (workplace.depot.root / "archive").exists()
+
+
+def test_old_events_are_in_the_archive_before_they_leave_and_the_audit_stays(story, prune, workplace, monkeypatch):
+    monkeypatch.setattr(old_events, "AT_ONCE", 2)
+    done = archive(workplace, NIGHT)
+    assert prune("--operator", "mira") == 0
+    assert kinds(story) == ["night_closed", "d", "e"]
+    files = sorted(done.folder.glob("events_*.jsonl"))
+    told = [json.loads(line) for path in files for line in path.read_text().splitlines()]
+    assert len(files) == 2 and [row["kind"] for row in told] == ["a", "b", "c"]
+    assert told[0]["message"] == "what was said" and told[0]["detail"] == {"n": 1}
+    assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=done.folder).returncode == 0
+    assert archive(workplace, NIGHT).added == 0 and verify(workplace, NIGHT).good
+    old, *ours = story.query("select operator, action, detail from audit order by audit_id")
+    assert (
+        old["action"] == "a" and [(row["operator"], row["action"]) for row in ours] == [("mira", "prune_events")] * 2
+    )
+    assert [row["detail"]["events"] for row in ours] == [2, 1] and ours[0]["detail"]["account"]
+    assert prune("--operator", "mira") == 0 and kinds(story) == ["night_closed", "d", "e"]
+
+
+def test_what_does_not_read_back_stays_in_the_ledger(story, prune, monkeypatch, capsys):
+    monkeypatch.setattr(archiving, "_fault", lambda path, row: Fault(row["path"], "its content differs"))
+    assert prune("--operator", "mira") == 2
+    assert "does not keep what it gets" in capsys.readouterr().err and len(kinds(story)) == 6
+
+
+def test_the_ledger_itself_gives_up_no_event_that_is_in_no_verified_file(story, prune):
+    with pytest.raises(psycopg2.Error, match="append-only"):
+        story.query("delete from events where kind = 'a' returning 1")
+    assert prune("--operator", "mira") == 0
+    with pytest.raises(psycopg2.Error, match="append-only"):
+        story.query("delete from events where kind = 'd' returning 1")
+    with pytest.raises(psycopg2.Error, match="append-only"):
+        story.query("update events set message = '' returning 1")
+    with pytest.raises(psycopg2.Error, match="append-only"):
+        story.query("delete from audit returning 1")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ([], "say who you are"),
+    (["--operator", " "], "say who you are"),
+    (["--dry-run", "--older-than", "0"], "at least one day"),
+])  # fmt: skip
+def test_what_cannot_be_is_said(story, prune, capsys, words, said):
+    assert prune(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_a_closed_night_there_is_no_archive_to_put_them_into(story, prune, capsys):
+    story.query("update nights set state = 'open' returning 1")
+    assert prune("--operator", "mira") == 2
+    assert "no night was closed yet" in capsys.readouterr().err and len(kinds(story)) == 6
