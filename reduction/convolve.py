@@ -7,7 +7,7 @@ cache, they cost less than one pair of Fourier transforms of the whole image, an
 import numba
 import numpy as np
 
-__all__ = ["BLOCK_PX", "block_centres", "convolve", "convolve_blocks", "fill_bad"]
+__all__ = ["BLOCK_PX", "bad_share", "block_centres", "convolve", "convolve_blocks", "fill_bad", "in_every_block"]
 
 BLOCK_PX = 48  # side of the blocks in which a kernel stays the same
 
@@ -21,7 +21,7 @@ def block_centres(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def convolve_blocks(image: np.ndarray, kernels: np.ndarray, *, beyond: float = 0.0) -> np.ndarray:
+def convolve_blocks(image: np.ndarray, kernels: np.ndarray) -> np.ndarray:
     """Return the convolution with one kernel a block.
 
     Parameters
@@ -30,28 +30,55 @@ def convolve_blocks(image: np.ndarray, kernels: np.ndarray, *, beyond: float = 0
         Finite. Blocks around which it is zero cost nothing.
     kernels : ndarray of float32, shape (block rows, block columns, height, width)
         Of odd size, one for each block of `BLOCK_PX`; a pixel of the result is made with the kernel of its block.
-    beyond : float
-        What is taken to lie beyond the image's edge.
 
     Returns
     -------
     ndarray of float32, shape (rows, columns)
+        Beyond the image's edge there is taken to be nothing.
     """
-    height, width = kernels.shape[2:]
-    blocks = tuple(-(-size // BLOCK_PX) for size in image.shape)
-    if height % 2 == 0 or width % 2 == 0 or kernels.shape[:2] != blocks:
-        raise ValueError(f"kernels of shape {kernels.shape} do not fit: odd sizes, {blocks} blocks")
-    margins = ((height // 2,) * 2, (width // 2,) * 2)
-    padded = np.pad(image.astype(np.float32, copy=False), margins, constant_values=np.float32(beyond))
+    _check(image.shape, kernels)
+    margins = tuple((size // 2, size // 2) for size in kernels.shape[2:])
+    padded = np.pad(image.astype(np.float32, copy=False), margins)
     out = np.empty(image.shape, np.float32)
     _convolve(padded, np.ascontiguousarray(kernels, np.float32), BLOCK_PX, out)
     return out
 
 
-def convolve(image: np.ndarray, kernel: np.ndarray, *, beyond: float = 0.0) -> np.ndarray:
+def convolve(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Return the convolution of a finite image with one kernel of odd size."""
-    blocks = tuple(-(-size // BLOCK_PX) for size in image.shape)
-    return convolve_blocks(image, np.broadcast_to(kernel.astype(np.float32), blocks + kernel.shape), beyond=beyond)
+    return convolve_blocks(image, in_every_block(kernel, image.shape))
+
+
+def in_every_block(kernel: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return one kernel as that of every block of an image of this shape."""
+    blocks = tuple(-(-size // BLOCK_PX) for size in shape)
+    return np.broadcast_to(kernel.astype(np.float32), blocks + kernel.shape)
+
+
+def bad_share(bad: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    """Return how much of a kernel's weight falls on bad pixels or beyond the edge, for every pixel it is centred on.
+
+    Parameters
+    ----------
+    bad : ndarray of bool, shape (rows, columns)
+    kernels : ndarray of float32, shape (block rows, block columns, height, width)
+        As of `convolve_blocks`, each of sum 1.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    _check(bad.shape, kernels)
+    out = np.empty(bad.shape, np.float32)
+    _spread_bad(bad, np.ascontiguousarray(kernels, np.float32), BLOCK_PX, out)
+    return out
+
+
+def _check(shape: tuple[int, ...], kernels: np.ndarray) -> None:
+    height, width = kernels.shape[2:]
+    blocks = tuple(-(-size // BLOCK_PX) for size in shape)
+    if height % 2 == 0 or width % 2 == 0 or kernels.shape[:2] != blocks:
+        raise ValueError(f"kernels of shape {kernels.shape} do not fit: odd sizes, {blocks} blocks")
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
@@ -98,6 +125,42 @@ def _is_zero(part):
             if part[row, column] != 0:
                 return False
     return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread_bad(bad, kernels, block, out):
+    """Spread out each bad pixel by the kernel; where the good ones are fewer, take them off a share of 1 instead."""
+    up, aside = kernels.shape[2] // 2, kernels.shape[3] // 2
+    rows, columns = bad.shape
+    for block_row in range(kernels.shape[0]):
+        for block_column in range(kernels.shape[1]):
+            first, left = block_row * block, block_column * block
+            last, right = min(first + block, rows), min(left + block, columns)
+            part, kernel = out[first:last, left:right], kernels[block_row, block_column]
+            good = 0
+            for row in range(max(first - up, 0), min(last + up, rows)):
+                for column in range(max(left - aside, 0), min(right + aside, columns)):
+                    good += not bad[row, column]
+            area = (last - first + 2 * up) * (right - left + 2 * aside)
+            rare = 2 * good >= area  # is a bad pixel
+            part[:] = np.float32(0) if rare else np.float32(1)
+            if good in (0, area):
+                continue
+            sign = np.float32(1) if rare else np.float32(-1)
+            for row in range(first - up, last + up):
+                for column in range(left - aside, right + aside):
+                    is_inside = 0 <= row < rows and 0 <= column < columns
+                    if (not is_inside or bad[row, column]) == rare:
+                        _spread(part, row - first, column - left, kernel, sign)
+
+
+@numba.njit(cache=True, nogil=True)
+def _spread(part, row, column, kernel, sign):
+    """Add a kernel about a place, which may lie outside, to a part of an image."""
+    up, aside = kernel.shape[0] // 2, kernel.shape[1] // 2
+    for j in range(max(row - up, 0), min(row + up + 1, part.shape[0])):
+        for i in range(max(column - aside, 0), min(column + aside + 1, part.shape[1])):
+            part[j, i] += sign * kernel[j - row + up, i - column + aside]
 
 
 def fill_bad(image: np.ndarray, bad: np.ndarray, *, size: int = 5) -> np.ndarray:

@@ -231,7 +231,7 @@ def _score(
     seen = ~bad & (matched_filter.bad_share(bad) < 0.5)
     if seen.sum() < 100:
         raise Unusable("reference_unusable", "hardly a pixel is good in both images")
-    noise2 = matched_filter.variance(variance - subtracted.reference_variance, subtracted.reference_variance)
+    noise2 = matched_filter.variance(variance, subtracted.reference_variance)
     sample = _sample(seen)
     floor = 1e-3 * float(np.median(noise2[sample][seen[sample]]))
     np.maximum(noise2, np.float32(floor), out=noise2)

@@ -200,8 +200,11 @@ class _Stamps:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_design(source, row, column, half, element, root, design):
-    """Fill the weighted design matrix of a stamp, transposed: (elements, pixels)."""
+def _fill_design(source, half, element, root, design):
+    """Fill the weighted design matrix of a stamp, transposed: (elements, pixels).
+
+    `source` is the stamp with a margin of the kernel's radius.
+    """
     radius = element.shape[0] // 2
     side = 2 * half + 1
     for j in range(element.shape[0]):
@@ -210,13 +213,28 @@ def _fill_design(source, row, column, half, element, root, design):
             if e < 0:
                 continue
             for v in range(side):
-                y = row - half + v - (j - radius)
-                x = column - half - (i - radius)
                 for u in range(side):
-                    design[e, v * side + u] += source[y, x + u]
+                    design[e, v * side + u] += source[v + 2 * radius - j, u + 2 * radius - i]
     for e in range(element.max() + 1):
         for k in range(side * side):
             design[e, k] *= root[k]
+
+
+def _stamp(image: np.ndarray, row: int, column: int, half: int) -> np.ndarray:
+    """Return a square about a pixel, 0 beyond the image's edge."""
+    top, left = max(row - half, 0), max(column - half, 0)
+    part = image[top : row + half + 1, left : column + half + 1]
+    if part.shape == (2 * half + 1, 2 * half + 1):
+        return part
+    stamp = np.zeros((2 * half + 1, 2 * half + 1), image.dtype)
+    stamp[top - row + half :, left - column + half :][: part.shape[0], : part.shape[1]] = part
+    return stamp
+
+
+def _span(place: int, half: int, radius: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels of a stamp along one axis, drawn into the image, and which have a whole kernel about them."""
+    pixels = np.arange(place - half, place + half + 1)
+    return np.clip(pixels, 0, size - 1), (pixels >= radius) & (pixels < size - radius)
 
 
 def _stamp_equations(target, source, variance, bad, x, y, element, half, background_order) -> _Stamps:
@@ -230,29 +248,24 @@ def _stamp_equations(target, source, variance, bad, x, y, element, half, backgro
     pixels = np.zeros(count)
     reach = half + radius
     side = 2 * half + 1
-    # Beyond the edge there is nothing, and within a kernel's radius of it the convolution lacks what is beyond.
-    inside = np.zeros(target.shape, bool)
-    inside[radius:-radius, radius:-radius] = True
-    spoiled = np.pad(bad | ~inside, reach, constant_values=True)
-    target, source, variance = (np.pad(a, reach) for a in (target, source, variance))
-    wide_bad = np.pad(bad, reach)
-    in_columns, in_rows = (np.pad(a, ((0, 0), (reach, reach))) for a in (in_columns, in_rows))
     design = np.empty((elements + n_background + 1, side * side), np.float32)
-    for k, (column, row) in enumerate(
-        zip(np.rint(x).astype(int) + reach, np.rint(y).astype(int) + reach, strict=True)
-    ):
-        if not (reach <= row < target.shape[0] - reach and reach <= column < target.shape[1] - reach):
+    for k, (column, row) in enumerate(zip(np.rint(x).astype(int), np.rint(y).astype(int), strict=True)):
+        if not (0 <= row < target.shape[0] and 0 <= column < target.shape[1]):
             continue
-        band, strip = slice(row - half, row + half + 1), slice(column - half, column + half + 1)
-        usable = ~spoiled[band, strip]
-        wide = wide_bad[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        wide = _stamp(bad, row, column, reach)
+        # Beyond the edge there is nothing, and within a kernel's radius of it the convolution lacks what is beyond.
+        (band, in_band), (strip, in_strip) = (
+            _span(place, half, radius, size) for place, size in zip((row, column), target.shape, strict=True)
+        )
+        usable = ~wide[radius:-radius, radius:-radius] & in_band[:, None] & in_strip
         if usable.mean() < 0.6 or not usable[half - 2 : half + 3, half - 2 : half + 3].all() or wide.mean() > 0.1:
             continue
-        data = target[band, strip]
-        noise2 = variance[band, strip] + (_SYSTEMATIC * data) ** 2
+        data = _stamp(target, row, column, half)
+        noise2 = _stamp(variance, row, column, half) + (_SYSTEMATIC * data) ** 2
         root = np.sqrt(usable / np.where(usable, noise2, 1)).ravel()
         design[:elements] = 0
-        _fill_design(source, row, column, half, element, root, design)
+        around = np.ascontiguousarray(_stamp(source, row, column, reach))
+        _fill_design(around, half, element, root, design)
         for number, (i, j) in enumerate(degrees):
             design[elements + number] = np.outer(in_rows[j, band], in_columns[i, strip]).ravel() * root
         design[-1] = data.ravel() * root

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, signal
 
-from reduction.convolve import block_centres, convolve_blocks
+from reduction.convolve import bad_share, block_centres, convolve_blocks
 
 __all__ = ["MatchedFilter", "make_filter"]
 
@@ -51,14 +51,14 @@ class MatchedFilter:
         """Return an image, filtered."""
         return convolve_blocks(image, self.stamps)
 
-    def variance(self, science: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Return the variance of the filtered difference from those of both images, at the science's flux scale."""
-        return convolve_blocks(science + np.float32(self.share) * reference, self.noise)
+    def variance(self, both: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """Return the variance of the filtered difference from that of both images and the reference's part of it."""
+        return convolve_blocks(both + np.float32(self.share - 1) * reference, self.noise)
 
     def bad_share(self, bad: np.ndarray) -> np.ndarray:
         """Return how much of the filter's weight falls on bad pixels or beyond the edge."""
         squares = self.stamps**2
-        return convolve_blocks(bad, squares / squares.sum(axis=(2, 3), keepdims=True), beyond=1.0)
+        return bad_share(bad, squares / squares.sum(axis=(2, 3), keepdims=True))
 
 
 # Of a place (x, y): a stamp of sum 1; None for an image that was not convolved.

@@ -6,6 +6,7 @@ measured on the matched stars of the difference itself and added to the noise wh
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Protocol
 
 import numba
@@ -205,6 +206,7 @@ def _add_scatter(noise2, model, flux2, shift_x2, shift_y2, width2):
 
 
 _RING_PX, _RINGS = 2, 12  # width and number of the rings about a bright star
+_THIN = 3  # the typical noise is taken from every so-manieth pixel of a row and a column
 
 
 def ring_residuals(
@@ -255,17 +257,22 @@ def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> Non
     if not rings.any():
         return
     reach = _RING_PX * _RINGS
-    rows, columns = noise2.shape
-    floor = float(np.median(noise2))
+    floor = float(np.median(noise2[::_THIN, ::_THIN]))
     v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     profile = np.interp(np.hypot(u, v), (np.arange(_RINGS) + 0.5) * _RING_PX, rings, right=0.0)
-    for k in np.flatnonzero(stars.flux**2 * rings.max() > 0.05 * floor):
-        row, column = round(float(stars.y[k])), round(float(stars.x[k]))
-        top, bottom = max(row - reach, 0), min(row + reach + 1, rows)
-        left, right = max(column - reach, 0), min(column + reach + 1, columns)
-        if top < bottom and left < right:
-            part = profile[top - row + reach : bottom - row + reach, left - column + reach : right - column + reach]
-            noise2[top:bottom, left:right] += np.float32(stars.flux[k] ** 2) * part
+    seen = stars.flux**2 * rings.max() > 0.05 * floor
+    row, column = (np.rint(place[seen]).astype(np.int64) for place in (stars.y, stars.x))
+    _add_profiles(noise2, profile.astype(np.float32), row, column, (stars.flux[seen] ** 2).astype(np.float32))
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_profiles(image, profile, rows, columns, factors):
+    """Add a profile times a factor about each place, cut at the image's edge."""
+    reach = profile.shape[0] // 2
+    for k in range(len(rows)):
+        for row in range(max(rows[k] - reach, 0), min(rows[k] + reach + 1, image.shape[0])):
+            for column in range(max(columns[k] - reach, 0), min(columns[k] + reach + 1, image.shape[1])):
+                image[row, column] += factors[k] * profile[row - rows[k] + reach, column - columns[k] + reach]
 
 
 def block_extremes(score: np.ndarray, size: int) -> np.ndarray:
@@ -275,10 +282,13 @@ def block_extremes(score: np.ndarray, size: int) -> np.ndarray:
     -------
     ndarray of float32, shape (ceil(rows / size), ceil(columns / size))
     """
-    starts = [np.arange(0, length, size) for length in score.shape]
+    ragged = [(0, -length % size) for length in score.shape]
+    if any(after for _, after in ragged):
+        score = np.pad(score, ragged, mode="edge")  # the same values once more
 
     def over(ufunc: np.ufunc) -> np.ndarray:
-        return ufunc.reduceat(ufunc.reduceat(score, starts[0], axis=0), starts[1], axis=1)
+        rows = reduce(ufunc, (score[k::size] for k in range(size)))
+        return reduce(ufunc, (rows[:, k::size] for k in range(size)))
 
     highest, lowest = over(np.maximum), over(np.minimum)
     return np.where(highest >= -lowest, highest, lowest).astype(np.float32)

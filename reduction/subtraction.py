@@ -12,7 +12,7 @@ import numpy as np
 import sep
 from scipy.spatial import cKDTree
 
-from reduction.convolve import convolve, fill_bad
+from reduction.convolve import bad_share, fill_bad, in_every_block
 from reduction.frame import Frame
 from reduction.kernel import MatchingKernel, fit_kernel
 from reduction.mask import FATAL
@@ -179,7 +179,7 @@ def _spread_stars(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], at_most:
 def _carried(bad: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Return where bad pixels, or those beyond the edge, carry too much of the kernel's weight."""
     weight = np.abs(kernel)
-    return convolve(bad, weight / weight.sum(), beyond=1.0) > _CARRIED
+    return bad_share(bad, in_every_block(weight / weight.sum(), bad.shape)) > _CARRIED
 
 
 def _subtract_fitted(pair: Pair, psf: Psf, stars: MatchedStars, settings: DifferenceSettings) -> Subtracted:

@@ -19,6 +19,7 @@ import numpy as np
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_file, read_result, write_result
+from nightshift.jobs.memory import freed_memory_kept
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from reduction.problems import Unusable
@@ -114,7 +115,8 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
         folder.mkdir(parents=True, exist_ok=True)
         verify_inputs(unit)
         seconds["verify_inputs"] = time.process_time() - start
-        result = (work or work_of(job.kind))(unit, survey, folder)
+        with freed_memory_kept():
+            result = (work or work_of(job.kind))(unit, survey, folder)
     except NightshiftError as error:
         result = _failed(unit, error.reason, error.error_class, str(error))
     except Unusable as error:
