@@ -40,7 +40,11 @@ CLUSTER_NODES = 2
 MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
 BEFORE_THE_REST = ("postgres", "broker", "mail")
 # of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
-PASSED_ON = ("NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE")
+PASSED_ON = (
+    "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
+    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_SMTP_USER", "NIGHTSHIFT_SMTP_PASSWORD", "NIGHTSHIFT_NODE_PYTHON",
+    "NIGHTSHIFT_SLURM_TRANSPORT",
+)  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
 ADMIN, OPERATOR, VIEWER, SERVICE = "admin", "operator", "viewer", "nightshift"
