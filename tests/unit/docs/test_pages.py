@@ -1,4 +1,4 @@
-"""What the pages tell a user to type is there: commands with their options, make's targets, variables, files, links."""
+"""What the pages tell a user to type is there: commands and options, targets of make, variables, files, links."""
 
 import argparse
 import re
