@@ -1,7 +1,7 @@
 """PSF photometry of all sources of an image, by batched least squares, and aperture photometry beside it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sep
@@ -14,6 +14,8 @@ from reduction.psf import PsfModel, fill_stamp, solve_into
 __all__ = ["Photometry", "fit_sources", "limiting_flux"]
 
 ROUNDS = 3
+CORE = 1.4  # of the FWHM: the radius within which a source is fitted
+WHOLE = 2.5  # that within which a lone source's flux is taken: 2% of what is known of a bright star lies outside
 GROWTH_STEP = 0.1  # of the log width, for the wider template that tells galaxies from stars
 
 
@@ -35,6 +37,11 @@ class Photometry:
     aperture_flux: np.ndarray
     aperture_flux_err: np.ndarray
 
+    def scaled(self, factor: np.ndarray) -> "Photometry":
+        """Return the same with every flux and its error multiplied by a factor, one a source."""
+        names = ("flux", "flux_err", "aperture_flux", "aperture_flux_err")
+        return replace(self, **{name: getattr(self, name) * factor for name in names})
+
 
 def fit_sources(
     image: np.ndarray,
@@ -49,7 +56,8 @@ def fit_sources(
     """Fit the PSF to every source, neighbours subtracted.
 
     Sources are fitted one after the other, brightest first, on the image less the present models of all others;
-    three rounds settle groups of neighbours; who has none needs but one.
+    three rounds settle groups of neighbours; who has none needs but one. A source is fitted by its core, where
+    neighbours disturb least; where there are none, its flux is from all pixels that say something of it.
 
     Parameters
     ----------
@@ -67,11 +75,14 @@ def fit_sources(
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     bad = (mask & np.uint16(FATAL)) != 0
     shapes = np.ascontiguousarray(psf.shape_at(x, y).T) if len(x) else np.empty((0, 3))
-    radius = min(max(2.5, 1.4 * psf.fwhm()), psf.radius)
+    radius = min(max(2.5, CORE * psf.fwhm()), psf.radius)
+    reach = min(max(2.5, WHOLE * psf.fwhm()), psf.radius)
     out = np.zeros((len(x), 8))
     residual = np.array(image, dtype=np.float32)
     crowded = have_neighbour(x, y, psf.radius + radius + 1)  # only they need more than one round
-    _fit_all(residual, sky_variance, bad, x, y, crowded, shapes, psf.beta, psf.correction, psf.radius, radius, out)
+    _fit_all(
+        residual, sky_variance, bad, x, y, crowded, shapes, psf.beta, psf.correction, psf.radius, radius, reach, out
+    )
     flux, error, _ = sep.sum_circle(
         np.ascontiguousarray(image, dtype=np.float32), out[:, 0], out[:, 1], aperture_radius_px,
         err=np.sqrt(sky_variance), mask=bad, gain=1.0,
@@ -191,14 +202,14 @@ def _growth(residual, variance, bad, stamp, wide, row, column, dx, dy, flux, rad
 
 
 @njit(cache=True)
-def _fit_all(residual, variance, bad, x, y, crowded, shapes, beta, correction, stamp_radius, radius, out):
+def _fit_all(residual, variance, bad, x, y, crowded, shapes, beta, correction, stamp_radius, radius, reach, out):
     """Fit all sources in turn; `out` (sources, 8) takes x, y, flux, its error, chi2, growth, its error, settled.
 
-    Only the core, which the fit looks at, is evaluated at each step; the whole stamp when it is subtracted.
+    Only the core, which the fit of the place looks at, is evaluated at each step; the whole stamp for the flux.
     """
     side, inner = 2 * stamp_radius + 1, 2 * math.ceil(radius) + 1
     stamp, core, wide = np.empty((side, side)), np.empty((inner, inner)), np.empty((inner, inner))
-    norms, result = np.empty(len(x)), np.empty(6)
+    norms, result, last = np.empty(len(x)), np.empty(6), np.empty(6)
     for k in range(len(x)):
         fill_stamp(stamp, 0.0, 0.0, shapes[k, 0], shapes[k, 1], shapes[k, 2], beta, correction)
         norms[k] = stamp.sum()
@@ -243,8 +254,12 @@ def _fit_all(residual, variance, bad, x, y, crowded, shapes, beta, correction, s
                 wide /= norms[k]
                 out[k, 5], out[k, 6] = _growth(residual, variance, bad, core, wide, row, column, dx, dy, flux, radius)
             _normalised(stamp, dx, dy, shape, beta, correction, norms[k])
+            variance_of_flux = result[3]
+            if not crowded[k]:
+                _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, beta, flux, reach, 1, last)
+                flux, variance_of_flux = last[0], last[3]
             _add(residual, stamp, row, column, -flux)
             out[k, 0], out[k, 1], out[k, 2] = column + dx, row + dy, flux
-            out[k, 3] = math.sqrt(result[3])
+            out[k, 3] = math.sqrt(variance_of_flux)
             out[k, 4] = result[4] / max(result[5] - 3, 1)
             out[k, 7] = settled if result[5] > 4 else 0.0

@@ -291,7 +291,10 @@ def _as_tan_sip(guess: WCS, shape: tuple[int, int]) -> WCS:
 
 
 def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measured:
-    """Fit the zero point; a frame that is its own catalogue gets the nominal one."""
+    """Fit the zero point; a frame that is its own catalogue gets the nominal one.
+
+    What it says of places is taken out of the fluxes: a flat of the twilight sky keeps that sky's slope.
+    """
     photometry = measured.photometry
     assert photometry is not None
     if measured.own_catalogue:
@@ -306,8 +309,9 @@ def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measu
         photometry.flux[stars], photometry.flux_err[stars], catalogue.magnitude[entries], colour=colour,
         places=(photometry.x[stars], photometry.y[stars]), shape=measured.frame.shape,
     )  # fmt: skip
-    residuals = _residuals(measured, catalogue, zero_point)
-    return replace(measured, zero_point=zero_point, residuals=residuals).noting(
+    level = photometry.scaled(zero_point.light(photometry.x, photometry.y, measured.frame.shape))
+    measured = replace(measured, photometry=level, zero_point=zero_point)
+    return replace(measured, residuals=_residuals(measured, catalogue, zero_point)).noting(
         zero_point=zero_point.value,
         zero_point_rms=zero_point.rms,
         zero_point_uncertainty=zero_point.uncertainty,
@@ -329,8 +333,7 @@ def _residuals(measured: Measured, catalogue: Catalogue, zero_point: ZeroPoint) 
     east = (ra - catalogue.ra[entries] + 180) % 360 - 180
     residuals[0, stars] = east * np.cos(np.radians(catalogue.dec[entries])) * 3600
     residuals[1, stars] = (dec - catalogue.dec[entries]) * 3600
-    value = zero_point.at(x, y, measured.frame.shape)
-    residuals[2, stars] = magnitudes(photometry.flux[stars], photometry.flux_err[stars], value)[0]
+    residuals[2, stars] = magnitudes(photometry.flux[stars], photometry.flux_err[stars], zero_point.value)[0]
     residuals[2, stars] -= catalogue.magnitude[entries]
     return residuals
 
@@ -378,9 +381,9 @@ def is_star(measured: Measured) -> np.ndarray:
 def source_table(measured: Measured) -> Table:
     """Return the table of sources, brightest first.
 
-    Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; magnitudes (the zero point's
-    spatial term in them, its colour term not) are NaN where the flux is not positive. `east_off`, `north_off`
-    (arcseconds) and `mag_off` are measured less catalogue, NaN where there is no match.
+    Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; the zero point's spatial term is
+    taken out of them, its colour term is not. Magnitudes are NaN where the flux is not positive. `east_off`,
+    `north_off` (arcseconds) and `mag_off` are measured less catalogue, NaN where there is no match.
     `flags` holds bits of `reduction.sources.SourceFlag`.
     """
     photometry, sources = measured.photometry, measured.sources
@@ -390,7 +393,7 @@ def source_table(measured: Measured) -> Table:
     wcs, zero_point = measured.frame.wcs, measured.zero_point
     nothing = np.full(len(sources), np.nan)
     ra, dec = wcs.all_pix2world(photometry.x, photometry.y, 0) if wcs is not None else (nothing, nothing)
-    value = zero_point.at(photometry.x, photometry.y, measured.frame.shape) if zero_point is not None else np.nan
+    value = zero_point.value if zero_point is not None else np.nan
     mag, mag_err = magnitudes(photometry.flux, photometry.flux_err, value)
     log_width = measured.psf.shape_at(photometry.x, photometry.y)[0]
     fwhm = (

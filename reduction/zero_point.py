@@ -32,7 +32,8 @@ class ZeroPoint:
     colour_term : float
         Magnitudes a magnitude of colour; 0 where it was not fitted.
     spatial : ndarray of float, shape (terms,)
-        Coefficients of u, v, u^2 - 1/3, uv, v^2 - 1/3 in the scaled place (-1 .. 1); empty where not fitted.
+        Coefficients of u, v, u^2 - 1/3, uv, v^2 - 1/3 in the scaled place (-1 .. 1), magnitudes; empty where not
+        fitted.
     """
 
     value: float
@@ -46,9 +47,9 @@ class ZeroPoint:
         """Of the value, from the scatter."""
         return self.rms / max(self.stars, 1) ** 0.5
 
-    def at(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-        """Return the zero point at 0-based pixel positions of an image of this shape, at the reference colour."""
-        return self.value + self.spatial @ _places(x, y, shape)[: len(self.spatial)]
+    def light(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return what fluxes at 0-based pixel positions are to be multiplied by, so that the value holds for all."""
+        return 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
 
 
 def _places(x, y, shape: tuple[int, int]) -> np.ndarray:

@@ -12,6 +12,7 @@ from reduction.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
 from reduction.catalogue import Catalogue, read_catalogue
 from reduction.frame import Frame
 from reduction.mask import MaskBit
+from reduction.photometry import fit_sources
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
@@ -49,6 +50,37 @@ def test_fluxes_places_zero_point_and_width_come_out_as_drawn(field, measured):
     assert measured.zero_point.value == pytest.approx(ZERO_POINT, abs=0.02)
     assert measured.psf.fwhm() == pytest.approx(np.hypot(2.4, 2.3548 / np.sqrt(12)), rel=0.08)
     assert table["star"][nearest][bright].mean() > 0.9
+
+
+def test_a_slope_that_the_flat_left_is_taken_out_of_the_fluxes():
+    field = star_field((420, 420), stars=150, seed=9)
+    along = (field.y - 210) / 210
+    shaded = replace(field.frame, image=field.image * np.linspace(0.96, 1.04, 420, dtype=np.float32)[:, None])
+    measured = measure(shaded, catalogue=field.catalogue)
+    table = source_table(measured)
+    distance = np.hypot(field.x[:, None] - table["x"][None], field.y[:, None] - table["y"][None])
+    bright = field.flux > 2e4
+    flux = np.asarray(table["flux"])[distance.argmin(axis=1)][bright]
+    assert abs(np.polyfit(along[bright], flux / field.flux[bright], 1)[0]) < 0.01
+    header = measured.frame.header
+    assert header["MAGZP_2"] == pytest.approx(2.5 * np.log10(1.04), abs=0.01)
+    np.testing.assert_allclose(table["mag"], header["MAGZP"] - 2.5 * np.log10(table["flux"]), atol=1e-6)
+
+
+def test_a_flux_has_the_error_that_all_its_photons_allow():
+    shape, flux, sky = (41, 41), 1e5, 200.0
+    psf = PsfModel(3.0, np.array([[np.log(2.6)], [0.05], [0.0]]), np.zeros((9, 9)), shape, 10)
+    stamp = psf.evaluate(20, 20)
+    image = np.zeros(shape)
+    image[10:31, 10:31] = flux * stamp
+    limit = 1 / np.sqrt((stamp**2 / (sky + flux * stamp)).sum())
+    nothing = np.zeros(shape, np.uint16)
+    noise2 = np.full(shape, sky, np.float32)
+    fitted = fit_sources(
+        image.astype(np.float32), noise2, nothing, [20.2], [19.9], psf, aperture_radius_px=4.0
+    )  # fmt: skip
+    assert fitted.flux[0] == pytest.approx(flux, rel=1e-3)
+    assert fitted.flux_err[0] == pytest.approx(limit, rel=0.015)
 
 
 def test_a_header_that_is_wrong_by_30_arcseconds_is_put_right(field):
@@ -258,7 +290,8 @@ def test_the_zero_point_follows_colour_and_place():
     )  # fmt: skip
     assert fitted.value == pytest.approx(24.5, abs=0.002)
     assert fitted.colour_term == pytest.approx(0.08, abs=0.005)
-    assert np.abs(fitted.at(x, y, (1000, 1000)) - 24.5 - shade).max() < 0.005
+    level = flux * fitted.light(x, y, (1000, 1000))
+    assert np.abs(2.5 * np.log10(level / flux) + shade).max() < 0.005
     assert fitted.rms < 0.015
 
 
