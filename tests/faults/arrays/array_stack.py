@@ -73,8 +73,8 @@ class StubMachine(Machine):
         self.control.mkdir()
         variables = " ".join(f"{name}='{value}'" for name, value in self.jobs_environment.items())
         stub = self.control / "stub"
-        # called as Python is: -m nightshift.jobs <kind> <job-file> --unit <index>
-        stub.write_text(f'#!/bin/sh\nexec env {variables} {sys.executable} {HERE}/array_stub.py "$4" "$6"\n')
+        # called as Python is: -m nightshift.jobs ... <job-file> --unit <index>
+        stub.write_text(f'#!/bin/sh\nexec env {variables} {sys.executable} {HERE}/array_stub.py "$@"\n')
         stub.chmod(0o755)
 
     def make_runner(self) -> Runner:

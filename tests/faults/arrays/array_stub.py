@@ -46,5 +46,5 @@ def master(unit: UnitWork) -> UnitResult:
     )  # fmt: skip
 
 
-if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1]), int(sys.argv[2])))
+if __name__ == "__main__":  # as a node runs it: ... <job-file> --unit <index>
+    sys.exit(run(Path(sys.argv[-3]), int(sys.argv[-1])))
