@@ -56,9 +56,7 @@ def runner(request, workplace, ledger_url, tmp_path, monkeypatch) -> Iterator:
         for name, value in request.getfixturevalue("slurm_cluster").environment.items():
             monkeypatch.setenv(name, value)
         given = " ".join(f"{name}='{value}'" for name, value in variables.items())
-        (control / "stub").write_text(
-            f'#!/bin/sh\nexec env {given} {sys.executable} {HERE}/array_stub.py "$@"\n'
-        )
+        (control / "stub").write_text(f'#!/bin/sh\nexec env {given} {sys.executable} {HERE}/array_stub.py "$@"\n')
         (control / "stub").chmod(0o755)
         yield runner_from_environment()
         return
