@@ -136,6 +136,26 @@ def _significance(work, laplacian, variance, row, column, read_noise2, scratch):
 
 
 @njit(cache=True)
+def _is_lost_in_noise(work, laplacian, variance, row, column, read_noise2, sigma):
+    """Tell without a median whether a pixel's significance cannot exceed `sigma`, as for most it cannot.
+
+    The surroundings would have to be fainter than a level at which the Laplacian stands out; their median is not
+    where half of them are brighter.
+    """
+    if row < 2 or column < 2 or row >= work.shape[0] - 2 or column >= work.shape[1] - 2:
+        return False
+    share = (max(work[row, column], np.float32(0)) + read_noise2) / variance[row, column]
+    level = np.float32(1.001) * (laplacian[row, column] / sigma) ** 2 * share - read_noise2
+    if level <= 0:
+        return True
+    fainter = 0
+    for i in range(row - 2, row + 3):
+        for j in range(column - 2, column + 3):
+            fainter += work[i, j] < level
+    return fainter <= 12
+
+
+@njit(cache=True)
 def _fine_structure(work, row, column, scratch, medians):
     """Return the median of 3x3 less the median of 7x7 of such medians: what a star's core leaves."""
     count = 0
@@ -258,7 +278,7 @@ def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise
     count = 0
     for k in range(len(queue)):
         i, j = queue[k, 0], queue[k, 1]
-        if hit[i, j]:
+        if hit[i, j] or _is_lost_in_noise(work, laplacian, variance, i, j, read_noise2, sigma):
             continue
         significance, noise = _significance(work, laplacian, variance, i, j, read_noise2, scratch)
         if significance <= sigma:

@@ -79,10 +79,11 @@ class DetectorSettings:
 def flag_saturated(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
     """Flag the pixels that reached saturation, and those beside them, whose charge cannot be trusted."""
     full = frame.image >= settings.layout.saturation
+    if not full.any():
+        return frame
     mask = frame.mask.copy()
-    if full.any():
-        mask[grown(full)] |= np.uint16(MaskBit.SPILLAGE)
-        mask[full] |= np.uint16(MaskBit.SATURATED)
+    mask[grown(full)] |= np.uint16(MaskBit.SPILLAGE)
+    mask[full] |= np.uint16(MaskBit.SATURATED)
     return replace(frame, mask=mask)
 
 
@@ -166,7 +167,9 @@ def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSe
     if bias is None:
         return frame
     _check_shape(frame, bias, "master bias")
-    return replace(frame, image=frame.image - bias.image, mask=frame.mask | bias.mask)
+    # Of the frames of a master few have flags of their own: the others share one mask.
+    mask = frame.mask | bias.mask if frame.mask.any() else bias.mask
+    return replace(frame, image=frame.image - bias.image, mask=mask)
 
 
 def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:

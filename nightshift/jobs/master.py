@@ -186,7 +186,8 @@ def _one(
     frame = prepare(raw, replace(calibrations, aggressors=aggressors), settings)
     if calibrations.dark is not None and seconds > 0:
         per_adu = np.float32(seconds / gain_of(calibrations.dark, layout.gain))
-        frame = replace(frame, image=frame.image - calibrations.dark.image * per_adu)
+        dark = calibrations.dark.image * per_adu
+        frame = replace(frame, image=np.subtract(frame.image, dark, out=dark))
     return frame
 
 
