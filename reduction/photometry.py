@@ -104,13 +104,11 @@ def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, 
 
 
 @njit(cache=True)
-def _gaussian_slopes(u, v, shape, beta):
-    """Return the derivatives of the log profile by the place of its centre, along x and y."""
+def _ellipse(shape):
+    """Return a, b and c of the profile's argument ``1 + a u^2 + 2 c u v + b v^2``."""
     width2 = math.exp(2 * shape[0])
     q = math.sqrt(1 + shape[1] * shape[1] + shape[2] * shape[2])
-    a, b, c = (q + shape[1]) / width2, (q - shape[1]) / width2, shape[2] / width2
-    m = 1 + a * u * u + 2 * c * u * v + b * v * v
-    return 2 * beta * (a * u + c * v) / m, 2 * beta * (b * v + c * u) / m
+    return (q + shape[1]) / width2, (q - shape[1]) / width2, shape[2] / width2
 
 
 @njit(cache=True)
@@ -134,11 +132,12 @@ def _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, bet
 
     Fills `result` with flux, steps of x and y, the flux's variance, chi square and its degrees of freedom.
     """
-    normal, right = np.zeros((free, free)), np.zeros(free)
-    gradient = np.empty(3)
+    # The sums are plain numbers and not arrays: thousands of stars with tens of pixels are fitted several times.
+    a, b, c = _ellipse(shape)
     middle = stamp.shape[0] // 2
     reach = math.ceil(radius)
-    chi, used = 0.0, 0
+    pp = px = py = xx = xy = yy = pr = xr = yr = chi = 0.0
+    used = 0
     for i in range(max(row - reach, 0), min(row + reach + 1, residual.shape[0])):
         for j in range(max(column - reach, 0), min(column + reach + 1, residual.shape[1])):
             u, v = j - column - dx, i - row - dy
@@ -146,30 +145,38 @@ def _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, bet
                 continue
             p = stamp[i - row + middle, j - column + middle]
             weight = 1 / (variance[i, j] + max(flux, 0.0) * max(p, 0.0))
-            slope_x, slope_y = _gaussian_slopes(u, v, shape, beta)
-            gradient[0] = p
-            gradient[1], gradient[2] = flux * p * slope_x, flux * p * slope_y
             difference = residual[i, j] - flux * p
             chi += weight * difference * difference
             used += 1
-            for m in range(free):
-                right[m] += weight * gradient[m] * difference
-                for n in range(free):
-                    normal[m, n] += weight * gradient[m] * gradient[n]
+            pp += weight * p * p
+            pr += weight * p * difference
+            if free == 3:
+                # the derivatives of the model by the place of its centre, by those of the log profile
+                slope = 2 * beta * flux * p / (1 + a * u * u + 2 * c * u * v + b * v * v)
+                x, y = slope * (a * u + c * v), slope * (b * v + c * u)
+                px += weight * p * x
+                py += weight * p * y
+                xx += weight * x * x
+                xy += weight * x * y
+                yy += weight * y * y
+                xr += weight * x * difference
+                yr += weight * y * difference
     result[:] = 0.0
     result[4], result[5] = chi, used
-    if used < free + 1 or normal[0, 0] <= 0:
+    if used < free + 1 or pp <= 0:
         result[0], result[3] = flux, np.inf
         return
-    result[3] = 1 / normal[0, 0]
-    for m in range(free):
+    result[3] = 1 / pp
+    if free == 1:
+        result[0] = flux + pr / pp
+        return
+    normal = np.array([[pp, px, py], [px, xx, xy], [py, xy, yy]])
+    for m in range(3):
         normal[m, m] *= 1 + 1e-9
         normal[m, m] += 1e-20
-    step = np.zeros(free)
-    solve_into(normal, right, step)
-    result[0] = flux + step[0]
-    if free == 3:
-        result[1], result[2] = step[1], step[2]
+    step = np.zeros(3)
+    solve_into(normal, np.array([pr, xr, yr]), step)
+    result[0], result[1], result[2] = flux + step[0], step[1], step[2]
 
 
 @njit(cache=True)

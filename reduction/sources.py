@@ -184,7 +184,7 @@ def psf_stars(sources: Sources, background: Background, *, at_most: int = 120) -
         First guess in pixels; NaN where there is nothing to guess from.
     """
     width = 2.3548 * np.sqrt(sources.a * sources.b)
-    noise = np.sqrt(max(float(np.median(background.variance)), 1e-6))
+    noise = np.sqrt(max(float(np.median(background.variance[::8, ::8])), 1e-6))
     snr = sources.flux / (noise * np.sqrt(12.0) + np.sqrt(sources.flux))
     usable = ((sources.flags & ~SourceFlag.BLENDED) == 0) & (snr > 15) & (sources.b > 0.3)
     if not usable.any():

@@ -73,10 +73,8 @@ def mark_trails(shape: tuple[int, int], trails: tuple[Trail, ...], half_width_px
 
 def _standing_out(image: np.ndarray, bad: np.ndarray, size: int) -> np.ndarray:
     """Return the cells of the binned image that stand out of its own scatter."""
-    rows, columns = (n // size * size for n in image.shape)
-    blocks = (rows // size, size, columns // size, size)
-    weight = (~bad[:rows, :columns]).reshape(blocks).sum(axis=(1, 3), dtype=np.float32)
-    light = np.where(bad, np.float32(0), image)[:rows, :columns].reshape(blocks).sum(axis=(1, 3), dtype=np.float32)
+    weight = _binned(~bad, size)
+    light = _binned(np.where(bad, np.float32(0), image), size)
     usable = weight >= 0.5 * size * size
     if not usable.any():
         return np.zeros(weight.shape, dtype=bool)
@@ -84,6 +82,13 @@ def _standing_out(image: np.ndarray, bad: np.ndarray, size: int) -> np.ndarray:
     middle = np.median(mean[usable])
     scatter = 1.4826 * np.median(np.abs(mean[usable] - middle))
     return usable & (mean - middle > ABOVE * max(float(scatter), 1e-9))
+
+
+def _binned(values: np.ndarray, size: int) -> np.ndarray:
+    """Return the sums of whole blocks of size x size: over rows first, which lie one after the other in memory."""
+    rows, columns = (n // size for n in values.shape)
+    bands = values[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
+    return bands.reshape(rows, columns, size).sum(axis=2)
 
 
 def _near(shape: tuple[int, int], angle: float, distance: float, width: float) -> np.ndarray:
@@ -101,10 +106,9 @@ def _best_line(above: np.ndarray) -> tuple[float, float] | None:
     distances = (np.arange(votes.shape[1]) + 0.5) * STRIP - diagonal
     length = _chord(angles[:, None], distances[None, :], above.shape)
     share = np.where(length >= SHORTEST * max(above.shape), votes / np.maximum(length, 1.0), 0.0)
-    for place in np.argsort(-share, axis=None, kind="stable")[:MOST]:
+    covered = np.flatnonzero(share >= COVERED)
+    for place in covered[np.argsort(-share.ravel()[covered], kind="stable")][:MOST]:
         i, j = np.unravel_index(place, share.shape)
-        if share[i, j] < COVERED:
-            return None
         line = _refined(above, float(angles[i]), float(distances[j]), STRIP / diagonal)
         if _is_line(above, *line):
             return line
