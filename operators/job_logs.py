@@ -66,7 +66,9 @@ def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]]
 
 
 def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any] | None) -> str:
-    silence = "the runner does not answer" if reports is None else "not known any more"
+    silence = "not known any more"
+    if reports is None or reports:
+        silence = "the runner does not answer" if reports is None else "the runner does not say"
     lines = []
     for index in range(row["tasks"]):
         report = (reports or {}).get(index)

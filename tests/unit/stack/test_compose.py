@@ -73,8 +73,9 @@ def test_the_cluster_has_the_nodes_and_partitions_that_one_machines_cluster_has(
 
 
 def test_no_secret_is_written_down(compose):
-    for key, value in compose["x-environment"].items():
-        if re.search(r"SECRET|FERNET|PASSWORD$", key):
+    known = [compose["x-environment"], *(service.get("environment", {}) for service in compose["services"].values())]
+    for key, value in (entry for environment in known for entry in environment.items()):
+        if re.search(r"SECRET|FERNET|PASSWORD$", key) and key != "MARIADB_RANDOM_ROOT_PASSWORD":
             assert value.startswith("${"), key
     assert not re.search(r"://[^:/${\s]+:[^$@\s]+@", FILE.read_text())
 
@@ -133,6 +134,28 @@ def test_airflow_takes_the_commands_and_the_settings_that_it_is_given(compose, t
     assert done.returncode == 0 and len(commands) == 4, done.stderr
     known = json.loads(done.stdout.splitlines()[-1])
     assert {name for name in compose["x-environment"] if name.startswith("AIRFLOW__")} <= set(known)
+
+
+def test_each_machine_of_the_cluster_starts_a_daemon_that_its_script_knows():
+    folder = ROOT / "deploy" / "slurm"
+    for script in folder.glob("*.sh"):
+        subprocess.run(["sh", "-n", script], check=True)
+    known = re.findall(r"^(\w+)\)$", (folder / "start.sh").read_text(), re.MULTILINE)
+    asked = [service["command"] for service in SERVICES.values() if service["image"] == "nightshift-slurm"]
+    assert {(name,) for name in known} == set(map(tuple, asked))
+
+
+def test_who_is_waited_for_says_when_it_is_ready(compose):
+    of_the_image = {"postgres": "pg_isready", "mariadb": "healthcheck.sh"}
+    waited = {
+        name for service in compose["services"].values() if isinstance(needs := service.get("depends_on", {}), dict)
+        for name, condition in needs.items() if condition == {"condition": "service_healthy"}
+    }  # fmt: skip
+    checked = {name: service for name, service in compose["services"].items() if "healthcheck" in service}
+    assert waited == set(checked)
+    for service in checked.values():
+        kind, command, *_ = service["healthcheck"]["test"]
+        assert (kind, command) == ("CMD", of_the_image[service["image"].partition(":")[0]])
 
 
 def test_the_first_part_prepares_all_that_the_others_need(compose):
