@@ -260,6 +260,8 @@ class _Stage:
         fit = _fit_psf(sign, difference, left, top, self.fwhm, settings.model_error)
         if fit is None:
             return "not_fitted"
+        if self._edge_distance(fit.x, fit.y) < settings.edge_px:
+            return "edge"
         shape = _moments(sign, difference.filtered, bad, fit.x, fit.y, self.fwhm).scaled(self.fwhm / self.own_size)
         width = shape.fwhm / self.fwhm
         if fit.chi_square > settings.chi_square or not settings.sharp < width < settings.wide:

@@ -3,9 +3,11 @@
 After Alard & Lupton (1998, ApJ 503, 325) and Alard (2000, A&AS 144, 363), with the pixels of the kernel themselves as
 basis (Bramich 2008, MNRAS 386, L77). Its outer pixels are bound in blocks of two by two (Albrow et al. 2009, MNRAS
 397, 2099), and a weak wish for smoothness keeps the noise of few stars out of it (Becker et al. 2012, MNRAS 425,
-1341). The kernel's coefficients are polynomials of the position.
+1341). The kernel's coefficients are polynomials of the position. Noise of the image that is convolved does not make
+the kernel smaller, and neither stars that vary nor places without stars turn its sum.
 """
 
+import math
 from dataclasses import dataclass
 
 import numba
@@ -20,7 +22,16 @@ _SMOOTHNESS = 1e-5  # of the data's own weight
 _SYSTEMATIC = 0.01  # of a star's flux in a pixel: no star counts more than this says
 _WING = 0.02  # what a kernel's pixel may have at the edge of its core; less beyond it
 _VARIATION = 0.3  # of that, over the field
+# Of the kernel's sum, over the field, in a term of the first degree, and less in those of higher ones: images that
+# were flattened agree in their flux scales.
+_SUM_VARIATION = 0.02
+_CORRECTIONS = (
+    2  # for the noise of the source image: each leaves the share of an error that the noise has of the power
+)
 _ROUNDS = 4
+_RATIO_ROUNDS = 2
+_RATIO_TOLERANCE = 0.02  # of a star's flux: by so much flux scales may differ over a field beyond what stars show
+_LOW_TERMS = 3  # a constant and two slopes
 _STARS_PER_TERM = 6  # a polynomial with more terms than the stars allow is not fitted
 
 
@@ -110,6 +121,11 @@ def _degrees(order: int) -> list[tuple[int, int]]:
     return [(i, total - i) for total in range(order + 1) for i in range(total, -1, -1)]
 
 
+def _total_degree(term: int) -> int:
+    """Return the degree in x and y together of a polynomial term."""
+    return (math.isqrt(8 * term + 1) - 1) // 2
+
+
 def _axes(shape: tuple[int, int], order: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the Legendre polynomials along the columns and along the rows (float32)."""
     values = []
@@ -196,7 +212,9 @@ class _Stamps:
     background_matrix: np.ndarray  # (stars, background terms, background terms)
     background_vector: np.ndarray  # (stars, background terms)
     square: np.ndarray  # (stars,)
+    noise: np.ndarray  # (stars, elements): what the source's noise adds to the matrix's diagonal
     pixels: np.ndarray  # (stars,)
+    flux_ratio: float  # of all stamps together: the target's light over the source's
 
 
 @numba.njit(cache=True, nogil=True)
@@ -220,6 +238,25 @@ def _fill_design(source, half, element, root, design):
             design[e, k] *= root[k]
 
 
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_noise(variance, half, element, weight, noise):
+    """Add to each element the variance of its row of the design matrix, weighted and summed over the stamp.
+
+    `variance` is the stamp with a margin of the kernel's radius.
+    """
+    radius = element.shape[0] // 2
+    side = 2 * half + 1
+    for j in range(element.shape[0]):
+        for i in range(element.shape[1]):
+            if element[j, i] < 0:
+                continue
+            total = np.float32(0.0)
+            for v in range(side):
+                for u in range(side):
+                    total += weight[v, u] * variance[v + 2 * radius - j, u + 2 * radius - i]
+            noise[element[j, i]] += total
+
+
 def _stamp(image: np.ndarray, row: int, column: int, half: int) -> np.ndarray:
     """Return a square about a pixel, 0 beyond the image's edge."""
     top, left = max(row - half, 0), max(column - half, 0)
@@ -237,7 +274,9 @@ def _span(place: int, half: int, radius: int, size: int) -> tuple[np.ndarray, np
     return np.clip(pixels, 0, size - 1), (pixels >= radius) & (pixels < size - radius)
 
 
-def _stamp_equations(target, source, variance, bad, x, y, element, half, background_order) -> _Stamps:
+def _stamp_equations(
+    target, source, variance, source_variance, bad, x, y, element, half, background_order
+) -> _Stamps:
     """Cut the stamps and form their normal equations. Stars that cannot be used have 0 pixels."""
     radius = element.shape[0] // 2
     elements = int(element.max()) + 1
@@ -245,7 +284,8 @@ def _stamp_equations(target, source, variance, bad, x, y, element, half, backgro
     in_columns, in_rows = _axes(target.shape, background_order)
     n_background, count = len(degrees), len(x)
     products = np.zeros((count, elements + n_background + 1, elements + n_background + 1))
-    pixels = np.zeros(count)
+    noise = np.zeros((count, elements))
+    pixels, light = np.zeros(count), np.zeros(2)
     reach = half + radius
     side = 2 * half + 1
     design = np.empty((elements + n_background + 1, side * side), np.float32)
@@ -261,7 +301,8 @@ def _stamp_equations(target, source, variance, bad, x, y, element, half, backgro
         if usable.mean() < 0.6 or not usable[half - 2 : half + 3, half - 2 : half + 3].all() or wide.mean() > 0.1:
             continue
         data = _stamp(target, row, column, half)
-        noise2 = _stamp(variance, row, column, half) + (_SYSTEMATIC * data) ** 2
+        # One variance for the whole stamp: that of single pixels follows their noise, and so would the fit.
+        noise2 = np.median(_stamp(variance, row, column, half)[usable]) + (_SYSTEMATIC * data) ** 2
         root = np.sqrt(usable / np.where(usable, noise2, 1)).ravel()
         design[:elements] = 0
         around = np.ascontiguousarray(_stamp(source, row, column, reach))
@@ -270,6 +311,11 @@ def _stamp_equations(target, source, variance, bad, x, y, element, half, backgro
             design[elements + number] = np.outer(in_rows[j, band], in_columns[i, strip]).ravel() * root
         design[-1] = data.ravel() * root
         products[k] = design @ design.T
+        _add_noise(
+            np.ascontiguousarray(_stamp(source_variance, row, column, reach)), half, element,
+            (root**2).reshape(side, side), noise[k],
+        )  # fmt: skip
+        light += data[usable].sum(), around[radius:-radius, radius:-radius][usable].sum()
         pixels[k] = usable.sum()
     kernel, sky = slice(0, elements), slice(elements, -1)
     return _Stamps(
@@ -279,15 +325,37 @@ def _stamp_equations(target, source, variance, bad, x, y, element, half, backgro
         background_matrix=products[:, sky, sky],
         background_vector=products[:, sky, -1],
         square=products[:, -1, -1],
+        noise=noise,
         pixels=pixels,
+        flux_ratio=float(light[0] / light[1]) if (light > 0).all() else 1.0,
     )
 
 
-def _solve(
-    stamps: _Stamps, used: np.ndarray, terms: np.ndarray, penalty: np.ndarray, ridge: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kernel's coefficients (terms, elements) and the background's, from the stars used."""
-    n_terms, elements = len(terms), penalty.shape[0]
+@dataclass(frozen=True)
+class _Wishes:
+    """What is asked of a kernel beside that it fits."""
+
+    penalty: np.ndarray  # (elements, elements), as of `kernel_basis`
+    ridge: np.ndarray  # (elements,), as of `kernel_basis`
+    pixels: np.ndarray  # (elements,): how many each has
+
+    def of(self, term: int, scale: float, flux_ratio: float) -> np.ndarray:
+        """Return what a polynomial term is drawn to zero by; the smoothness weighs `scale`."""
+        variation = flux_ratio * (_VARIATION if term else 1.0)
+        wish = scale * self.penalty + np.diag(self.ridge / variation**2)
+        if term:
+            wish += np.outer(self.pixels, self.pixels) * (_total_degree(term) / (_SUM_VARIATION * flux_ratio)) ** 2
+        return wish
+
+
+def _solve(stamps: _Stamps, used: np.ndarray, terms: np.ndarray, wishes: _Wishes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the kernel's coefficients (terms, elements) and the background's, from the stars used.
+
+    The noise of the source image adds to the diagonal of the normal equations and makes the kernel too small, the
+    more so the fainter the stars. How much is known. What it takes from the solution is put back to the right side, a
+    few times: the matrix without it would not be positive.
+    """
+    n_terms, elements = len(terms), len(wishes.ridge)
     n_background = stamps.background_vector.shape[1]
     size = n_terms * elements + n_background
     system = np.zeros((size, size))
@@ -308,13 +376,17 @@ def _solve(
     system[-n_background:, -n_background:] = stamps.background_matrix[used].sum(axis=0)
     right[-n_background:] = stamps.background_vector[used].sum(axis=0)
     # The wish for smoothness is the same for every term, measured by the weight of the constant one.
-    scale = _SMOOTHNESS * np.trace(system[:elements, :elements]) / np.trace(penalty)
+    scale = _SMOOTHNESS * np.trace(system[:elements, :elements]) / np.trace(wishes.penalty)
     for i in range(n_terms):
         part = slice(i * elements, (i + 1) * elements)
-        system[part, part] += scale * penalty + np.diag(ridge / (_VARIATION**2 if i else 1.0))
+        system[part, part] += wishes.of(i, scale, stamps.flux_ratio)
     system[np.diag_indices(size)] *= 1 + 1e-7
     factor = linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
     solution = linalg.cho_solve(factor, right, check_finite=False)
+    for _ in range(_CORRECTIONS):
+        local = own.T @ solution[:-n_background].reshape(n_terms, elements)
+        taken = (own @ (stamps.noise[used] * local)).ravel()
+        solution = linalg.cho_solve(factor, right + np.pad(taken, (0, n_background)), check_finite=False)
     return solution[:-n_background].reshape(n_terms, elements), solution[-n_background:]
 
 
@@ -329,10 +401,32 @@ def _chi_square(stamps: _Stamps, terms: np.ndarray, coefficients: np.ndarray, ba
         return np.where(stamps.pixels > 0, (stamps.square - data + model) / stamps.pixels, np.nan)
 
 
+def _of_one_ratio(stamps: _Stamps, used: np.ndarray, terms: np.ndarray, wishes: _Wishes) -> np.ndarray:
+    """Return which stars are as much brighter in the target as the others are, by a kernel of low order.
+
+    A kernel of high order follows a star that varies wherever few others are near: it would fit that star, and
+    nothing else about it.
+    """
+    for _ in range(_RATIO_ROUNDS):
+        coefficients, background = _solve(stamps, used, terms[:_LOW_TERMS], wishes)
+        local = terms[:_LOW_TERMS].T @ coefficients
+        power = np.einsum("se,sef,sf->s", local, stamps.matrix, local, optimize=True)
+        power -= (stamps.noise * local**2).sum(axis=1)
+        light = (local * (stamps.vector - stamps.cross @ background)).sum(axis=1)
+        seen = (stamps.pixels > 0) & (power > 0)
+        power = np.where(seen, power, 1.0)
+        ratio = light / power
+        median = np.median(ratio[seen])
+        spread = 1.4826 * np.median(np.abs(ratio[seen] - median))
+        used = seen & (np.abs(ratio - median) < 4 * np.sqrt(spread**2 + 1 / power) + _RATIO_TOLERANCE)
+    return used
+
+
 def fit_kernel(
     target: np.ndarray,
     source: np.ndarray,
     variance: np.ndarray,
+    source_variance: np.ndarray,
     bad: np.ndarray,
     x: np.ndarray,
     y: np.ndarray,
@@ -352,6 +446,8 @@ def fit_kernel(
         On one grid, finite, background subtracted.
     variance : ndarray of float32, same shape
         Of the two together.
+    source_variance : ndarray of float32, same shape
+        Of `source` alone.
     bad : ndarray of bool, same shape
         Pixels not to use.
     x, y : ndarray of float64
@@ -371,26 +467,31 @@ def fit_kernel(
         None where too few stars could be used.
     """
     element, penalty, ridge = kernel_basis(radius, min(core, radius))
-    stamps = _stamp_equations(target, source, variance, bad, x, y, element, half_stamp, background_order)
+    wishes = _Wishes(penalty, ridge, np.bincount(element[element >= 0], minlength=len(ridge)).astype(float))
+    stamps = _stamp_equations(
+        target, source, variance, source_variance, bad, x, y, element, half_stamp, background_order
+    )
     used = stamps.pixels > 0
     if used.sum() < at_least_stars:
         return None
     while order > 0 and used.sum() < _STARS_PER_TERM * (order + 1) * (order + 2) // 2:
         order -= 1
     terms = polynomial_terms(x, y, target.shape, order)
+    alike = _of_one_ratio(stamps, used, terms, wishes)
+    used = offered = alike if alike.sum() >= max(at_least_stars, 0.5 * used.sum()) else used
     for _ in range(_ROUNDS):
-        coefficients, background = _solve(stamps, used, terms, penalty, ridge)
+        coefficients, background = _solve(stamps, used, terms, wishes)
         chi_square = _chi_square(stamps, terms, coefficients, background)
         median = np.median(chi_square[used])
         spread = 1.4826 * np.median(np.abs(chi_square[used] - median))
-        keep = (stamps.pixels > 0) & (chi_square < median + 4 * spread + 0.2)
+        keep = offered & (chi_square < median + 4 * spread + 0.2)
         if keep.sum() < at_least_stars:
             return None
         if (keep == used).all():
             break
         used = keep
     else:
-        coefficients, background = _solve(stamps, used, terms, penalty, ridge)
+        coefficients, background = _solve(stamps, used, terms, wishes)
         chi_square = _chi_square(stamps, terms, coefficients, background)
     padded = np.concatenate([coefficients, np.zeros((len(terms), 1))], axis=1)  # element -1 is nothing
     return MatchingKernel(

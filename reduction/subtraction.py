@@ -143,6 +143,7 @@ def _kernel(pair: Pair, stars: MatchedStars, settings: DifferenceSettings) -> Ma
         pair.images[broad],
         pair.images[sharp],
         pair.variances[0] + pair.variances[1],
+        pair.variances[sharp],
         pair.bads[0] | pair.bads[1],
         stars.x[chosen],
         stars.y[chosen],

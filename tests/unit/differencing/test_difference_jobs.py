@@ -161,7 +161,7 @@ def test_compression_changes_no_candidate(tmp_path, survey):
     assert len(plain) == len(packed) > 5
     for one, other in zip(plain, packed, strict=True):
         assert np.hypot(one["x"] - other["x"], one["y"] - other["y"]) < 0.02
-        assert one["magnitude"] == pytest.approx(other["magnitude"], abs=0.1 * one["magnitude_error"])
+        assert one["magnitude"] == pytest.approx(other["magnitude"], abs=0.15 * one["magnitude_error"])
         # its noise is of its surroundings, and turns by some percent with the last digit of the pixels
         assert one["signal_to_noise"] == pytest.approx(other["signal_to_noise"], rel=0.1)
     if shutil.which("fitsverify"):

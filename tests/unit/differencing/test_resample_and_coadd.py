@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from difference_scenes import draw, grid, moffat
+from difference_scenes import SHAPE, draw, grid, moffat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -110,11 +110,67 @@ def test_a_known_kernel_is_recovered():
     axis = np.arange(-7, 8)
     true = 0.8 * np.exp(-0.5 * (axis[:, None] ** 2 + (axis[None] - 0.4) ** 2) / 1.1**2) / (2 * np.pi * 1.1**2)
     broad = convolve(sharp.image, true) + np.float32(7.0)
-    fitted = fit_kernel(broad, sharp.image, sharp.variance, np.zeros(broad.shape, bool), x, y, radius=7, order=0)
+    # The target has the source's own noise, convolved: none is to be taken out.
+    alike, bad = np.zeros_like(sharp.variance), np.zeros(broad.shape, bool)
+    fitted = fit_kernel(broad, sharp.image, sharp.variance, alike, bad, x, y, radius=7, order=0)
     assert fitted is not None
     assert fitted.flux_ratio(100.0, 100.0) == pytest.approx(0.8, abs=0.004)
     assert fitted.background[0] == pytest.approx(7.0, abs=0.3)
     np.testing.assert_allclose(fitted.at(128.0, 128.0), true, atol=0.01)
+
+
+def matched(x, y, flux, target_flux, *, sky=300.0, order=2, seed=8):
+    """Fit the kernel from a sharp, noisy image of stars to a blurred, deep one."""
+    ra, dec = grid().all_pix2world(x, y, 0)
+    sharp = draw(grid(), moffat(2.4), ra, dec, flux, sky=sky, seed=seed)
+    blurred = draw(grid(), moffat(3.0), ra, dec, target_flux, sky=sky / 10, seed=seed + 1)
+    fitted = fit_kernel(
+        blurred.image, sharp.image, sharp.variance + blurred.variance, sharp.variance,
+        np.zeros(SHAPE, bool), x, y, radius=7, half_stamp=11, order=order,
+    )  # fmt: skip
+    assert fitted is not None
+    return fitted
+
+
+def test_noise_of_the_image_that_is_convolved_does_not_make_the_kernel_smaller():
+    random = np.random.default_rng(6)
+    sums = []
+    for seed in range(4):
+        x, y = random.uniform(20, 236, (2, 80))
+        flux = random.uniform(1000, 3000, 80)
+        sums.append(float(matched(x, y, flux, 0.8 * flux, order=0, seed=20 + 2 * seed).flux_ratio(128.0, 128.0)))
+    assert np.mean(sums) == pytest.approx(0.8, rel=0.02)
+
+
+def test_a_star_that_varies_does_not_turn_the_flux_ratio_about_it():
+    random = np.random.default_rng(17)
+    x, y = random.uniform(20, 236, (2, 100))
+    flux = random.uniform(8000, 30_000, 100)
+    far = np.argmax(np.hypot(x - 128, y - 128))
+    flux[far] = 60_000
+    changed = 0.8 * flux
+    changed[far] *= 1.5
+    fitted = matched(x, y, flux, changed, order=4)
+    assert not fitted.stars[far]
+    assert fitted.flux_ratio(x[far], y[far]) == pytest.approx(0.8, rel=0.04)
+
+
+def test_the_flux_ratio_does_not_run_away_where_there_are_no_stars():
+    random = np.random.default_rng(9)
+    x, y = random.uniform(20, 140, 110), random.uniform(20, 236, 110)
+    flux = random.uniform(4000, 12_000, 110)
+    fitted = matched(x, y, flux, 0.8 * flux, order=3)
+    assert fitted.flux_ratio(np.full(3, 245.0), np.array([10.0, 128.0, 245.0])) == pytest.approx(0.8, rel=0.08)
+
+
+def test_a_flux_ratio_that_does_vary_is_followed_where_there_are_stars():
+    random = np.random.default_rng(10)
+    x, y = random.uniform(15, 240, (2, 110))
+    flux = random.uniform(20_000, 100_000, 110)
+    slope = 1 + 0.05 * (2 * x / 255 - 1)
+    fitted = matched(x, y, flux, 0.8 * slope * flux, order=2)
+    left, right = fitted.flux_ratio(np.array([30.0, 225.0]), np.full(2, 128.0))
+    assert right / left == pytest.approx(1.079, abs=0.015)
 
 
 def members(number=5) -> list[Frame]:
