@@ -1,14 +1,15 @@
 #!/bin/sh
-# A task of the benchmark, called as a node calls Python: -m nightshift.jobs <kind> <job-file> --unit <index>.
+# A task of the benchmark, called as a node calls Python: -m nightshift.jobs ... <job-file> --unit <index>.
 # It notes when it began, sleeps a second, and leaves the result of its one unit by an atomic rename.
 began=$(date +%s.%N)
+while [ $# -gt 3 ]; do shift; done
 sleep 1
-awk -v task="$6" '
+awk -v task="$3" '
     /^   "folder": /   { folder[folders++] = $2 }
     /^   "token": /    { token[tokens++] = $2 }
     /^   "unit_key": / { key[keys++] = $2 }
     END { gsub(/[",]/, "", folder[task]); print folder[task], token[task] key[task] }
-' "$4" | tr -d '"' | tr , ' ' | {
+' "$1" | tr -d '"' | tr , ' ' | {
     read -r folder token key
     mkdir -p "$folder"
     echo "$began" >"$folder/began"
