@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy import ndimage, signal
+from scipy import ndimage
 
+from reduction.convolve import convolve_stamp
 from reduction.frame import Frame
 from reduction.matched_filter import MatchedFilter, make_filter
 from reduction.problems import Unusable
@@ -59,7 +60,7 @@ class DifferencePsf:
         if self.kernel is None:
             return stamp
         local = self.kernel.at(x, y)
-        return signal.fftconvolve(stamp, local / local.sum(), mode="same")
+        return convolve_stamp(stamp, local / local.sum())
 
     def fwhm(self, x: float | None = None, y: float | None = None) -> float:
         """Return the full width at half maximum in pixels, from the area above half of the peak."""

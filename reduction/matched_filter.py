@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
-from reduction.convolve import bad_share, block_centres, convolve_blocks
+from reduction.convolve import bad_share, block_centres, convolve_blocks, convolve_stamp
 
 __all__ = ["MatchedFilter", "make_filter"]
 
@@ -104,7 +104,7 @@ def make_filter(
         for nodes in (stamps, noise)
     ]
     middle = _NODES // 2
-    profile = signal.fftconvolve(psf((shape[1] - 1) / 2, (shape[0] - 1) / 2), stamps[middle, middle], mode="same")
+    profile = convolve_stamp(psf((shape[1] - 1) / 2, (shape[0] - 1) / 2), stamps[middle, middle])
     return MatchedFilter(over_field[0], over_field[1], float(share.mean()), float(profile.max()), profile)
 
 

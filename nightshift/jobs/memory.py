@@ -12,9 +12,10 @@ from functools import cache
 
 __all__ = ["freed_memory_kept"]
 
-# Of mallopt(3), the GNU C library's
+# Of mallopt(3), the GNU C library's: what the parameters are called, and what they are while a unit runs and else
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_NEVER, _NONE = 2**31 - 1, 0
+_WORKING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+_USUAL = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65536}
 
 
 @contextmanager
@@ -24,12 +25,17 @@ def freed_memory_kept() -> Iterator[None]:
     if library is None:
         yield
         return
-    library.mallopt(_MMAP_MAX, _NONE)
-    library.mallopt(_TRIM_THRESHOLD, _NEVER)
+    _set(library, _WORKING)
     try:
         yield
     finally:
+        _set(library, _USUAL)
         library.malloc_trim(0)
+
+
+def _set(library: ctypes.CDLL, parameters: dict[int, int]) -> None:
+    for parameter, value in parameters.items():
+        library.mallopt(parameter, value)
 
 
 @cache

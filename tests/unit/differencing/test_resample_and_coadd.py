@@ -7,10 +7,10 @@ import pytest
 from difference_scenes import SHAPE, draw, grid, moffat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import ndimage
+from scipy import ndimage, signal
 
 from reduction.coadd import combine
-from reduction.convolve import convolve, fill_bad
+from reduction.convolve import bad_share, convolve, convolve_stamp, fill_bad, in_every_block
 from reduction.frame import Frame
 from reduction.kernel import fit_kernel, kernel_basis
 from reduction.mask import FATAL, MaskBit
@@ -77,6 +77,27 @@ def test_convolution_equals_the_sum_that_defines_it(size):
     image, kernel = random.normal(size=(50, 61)).astype(np.float32), random.normal(size=size)
     expected = ndimage.convolve(image.astype(float), kernel, mode="constant")
     np.testing.assert_allclose(convolve(image, kernel), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (5, 9)])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.4, 0.6, 1.0])
+def test_a_bad_share_is_the_weight_that_falls_on_bad_pixels_or_beyond_the_edge(share, size):
+    random = np.random.default_rng(3)
+    bad = random.random((100, 61)) < share
+    bad[:, :30] = False  # blocks without a bad pixel, and blocks of nothing else
+    bad[50:, 30:] |= share > 0.5
+    kernel = random.random(size)
+    kernel /= kernel.sum()
+    expected = ndimage.convolve(bad.astype(float), kernel, mode="constant", cval=1.0)
+    np.testing.assert_allclose(bad_share(bad, in_every_block(kernel, bad.shape)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "size"), [(19, 15), (21, 13), (8, 5), (9, 15)])
+def test_a_stamp_is_convolved_as_scipy_does(side, size):
+    random = np.random.default_rng(4)
+    stamp, kernel = random.normal(size=(side, side)), random.normal(size=(size, size))
+    expected = signal.fftconvolve(stamp, kernel, mode="same")
+    np.testing.assert_allclose(convolve_stamp(stamp, kernel), expected, atol=1e-12)
 
 
 def test_filling_leaves_good_pixels_alone():
