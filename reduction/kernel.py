@@ -28,7 +28,7 @@ _SUM_VARIATION = 0.02
 _CORRECTIONS = (
     2  # for the noise of the source image: each leaves the share of an error that the noise has of the power
 )
-_ROUNDS = 4
+_ROUNDS = 3
 _RATIO_ROUNDS = 2
 _RATIO_TOLERANCE = 0.02  # of a star's flux: by so much flux scales may differ over a field beyond what stars show
 _LOW_TERMS = 3  # a constant and two slopes
