@@ -41,6 +41,10 @@ def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None 
     try:
         table = read_parquet(path) if path.suffix == ".parquet" else Table.read(path, format="fits")
         name = f"mag_{filter_name}" if f"mag_{filter_name}" in table.colnames else "mag"
+        missing = [column for column in ("ra", "dec", name) if column not in table.colnames]
+        if missing:
+            wanted = " and ".join(f"mag_{filter_name}" if column == "mag" else column for column in missing)
+            raise ValueError(f"it has no column {wanted}; there are: {', '.join(table.colnames)}")
         ra, dec, magnitude = (np.asarray(table[column], dtype=float) for column in ("ra", "dec", name))
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise Unusable("astrometry_failed", f"catalogue {path.name} does not read: {error}") from error

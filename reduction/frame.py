@@ -110,7 +110,23 @@ def read_frame(path: Path) -> Frame:
     Frame
         Arrays in the machine's byte order. ``header`` holds every keyword of ``SCI`` but the WCS's own and those
         of the file's structure.
+
+    Raises
+    ------
+    Unusable
+        ``unreadable_file`` where it is no such file.
     """
+    try:
+        return _read_frame(path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: {error}") from error
+    except OSError as error:
+        if error.errno is not None:  # of the disk, not of what is on it
+            raise
+        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: {error}") from error
+
+
+def _read_frame(path: Path) -> Frame:
     with fits.open(path, memmap=True) as units:
         science = units["SCI"]
         header = science.header

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numba import njit
@@ -17,10 +18,11 @@ from reduction.detector import (
     subtract_overscan,
     trim,
 )
-from reduction.frame import Frame
+from reduction.frame import Frame, read_frame
 from reduction.linearity import correct_linearity
 from reduction.mask import MaskBit
 from reduction.median import median_of
+from reduction.problems import Unusable
 from reduction.twilight import off_the_ramp
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "build_master",
     "judge_frames",
     "prepare",
+    "read_master",
     "unlike_fraction",
 ]
 
@@ -93,6 +96,21 @@ class FrameVerdict:
 
     level: float
     reason: str | None = None
+
+
+def read_master(path: Path, name: str) -> Frame:
+    """Read a master; `name` is what a message calls it.
+
+    Raises
+    ------
+    Unusable
+        ``unreadable_file`` where it does not read or a pixel has no value: one would spoil all about it.
+    """
+    master = read_frame(path)
+    if not np.isfinite(master.image.sum()):
+        lost = int((~np.isfinite(master.image)).sum())
+        raise Unusable("unreadable_file", f"{path.name}: {lost} pixels of the {name} have no value")
+    return master
 
 
 def prepare(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:

@@ -81,5 +81,6 @@ def _outside(value: float | None, allowed: tuple[float | None, float | None]) ->
 
 def _sentence(name: str, value: float | None, allowed: tuple[float | None, float | None]) -> str:
     least, most = ("" if side is None else f"{side:g}" for side in allowed)
-    shown = "not measured" if value is None or not math.isfinite(value) else f"{value:.4g}"
-    return f"{name} {shown} outside {least}..{most}"
+    if value is None or not math.isfinite(value):
+        return f"{name} could not be measured; it should lie in {least}..{most}"
+    return f"{name} {value:.4g} outside {least}..{most}"

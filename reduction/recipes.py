@@ -30,6 +30,7 @@ from reduction.detector import (
     subtract_overscan,
     trim,
 )
+from reduction.doubled import common_separation
 from reduction.examine import examine_raw, pattern_amplitude
 from reduction.frame import Frame
 from reduction.linearity import correct_linearity
@@ -44,6 +45,7 @@ from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
 
 STARS_AT_LEAST = 3
+DOUBLED_FROM, DOUBLED_SHARE = 10, 0.5  # sources; share of them in pairs of one separation
 GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
 SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera's
 FARTHER = 6.0  # times the expected pointing error, for a second search
@@ -184,6 +186,18 @@ def _shapes(sources: Sources, background: Background) -> dict[str, float]:
     return {"elongation": float(np.median(sources.a[bright] / sources.b[bright]))}
 
 
+def refuse_doubled(measured: Measured, settings: MeasureSettings) -> Measured:
+    """Refuse a frame that shows most of its stars twice: places and fluxes would be of halves."""
+    assert measured.sources is not None
+    sources = measured.sources
+    clean = (sources.flags & ~SourceFlag.BLENDED) == 0
+    separation, share = common_separation(sources.x[clean], sources.y[clean])
+    if clean.sum() >= DOUBLED_FROM and share > DOUBLED_SHARE:
+        told = f"{min(share, 1):.0%} of the bright sources are pairs, {separation:.0f} pixels from one to the other"
+        raise Unusable("elongated", f"{told}: the telescope moved during the exposure")
+    return measured
+
+
 def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
     """Build the PSF from isolated stars."""
     assert measured.sources is not None
@@ -221,10 +235,13 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
     guesses = _guesses(frame, settings)
     if not guesses:
         raise Unusable("astrometry_failed", "neither the header nor the pointing says where the frame lies")
+    usable = _matchable(measured)
     if settings.catalogue is None:
+        if len(usable) < STARS_AT_LEAST:
+            told = f"{len(usable)} stars; a frame that is to be its field's catalogue needs {STARS_AT_LEAST}"
+            raise Unusable("too_few_stars", told)
         wcs = _as_tan_sip(guesses[0], frame.shape)
         return replace(measured, frame=replace(frame, wcs=wcs), own_catalogue=True)
-    usable = _matchable(measured)
     astrometry = _first_solution(guesses, measured, usable, settings.catalogue, settings)
     measured = replace(measured, astrometry=astrometry, frame=replace(frame, wcs=astrometry.wcs))
     return measured.noting(
@@ -441,6 +458,7 @@ MEASURE = (
     subtract_background,
     flag_trails,
     detect_sources,
+    refuse_doubled,
     model_psf,
     fit_photometry,
     solve_astrometry,

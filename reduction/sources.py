@@ -81,11 +81,12 @@ def measure_background(frame: Frame, *, mesh_px: int) -> Background:
     Raises
     ------
     Unusable
-        ``saturated`` where no pixel is left to measure.
+        Where no pixel is left to measure: ``saturated``, ``unreadable_file`` or, where masters or the mask of bad
+        pixels flag them, ``calibration_missing``.
     """
     bad = (frame.mask & np.uint16(FATAL)) != 0
     if bad.all():
-        raise Unusable("saturated", "every pixel is saturated or bad")
+        raise _no_pixel_left(frame.mask)
     mesh = max(8, min(mesh_px, *frame.shape))
     image = np.ascontiguousarray(frame.image, dtype=np.float32)
     measured = sep.Background(image, mask=bad, bw=mesh, bh=mesh, fw=3, fh=3)
@@ -96,6 +97,16 @@ def measure_background(frame: Frame, *, mesh_px: int) -> Background:
     else:
         variance = frame.variance * (np.maximum(level, 0) + read_noise2) / (np.maximum(image, 0) + read_noise2)
     return Background(level, variance, float(measured.globalback), float(measured.globalrms))
+
+
+def _no_pixel_left(mask: np.ndarray) -> Unusable:
+    for bits, cause, what in (
+        (MaskBit.SATURATED | MaskBit.SPILLAGE, "saturated", "are saturated"),
+        (MaskBit.NAN, "unreadable_file", "have no value"),
+    ):
+        if ((mask & np.uint16(bits)) != 0).mean() > 0.5:
+            return Unusable(cause, f"no pixel is left to measure: most {what}")
+    return Unusable("calibration_missing", "no pixel is left to measure: masters or known bad pixels flag most")
 
 
 def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *, sigma: float) -> Sources:

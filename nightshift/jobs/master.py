@@ -17,11 +17,18 @@ import numpy as np
 
 from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
-from nightshift.jobs.translate import aggressors_of, gain_of, layout_as_measured, layout_of, master_settings
+from nightshift.jobs.translate import (
+    aggressors_of,
+    gain_of,
+    layout_as_measured,
+    layout_of,
+    master_of,
+    master_settings,
+)
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.detector import Calibrations, DetectorSettings
-from reduction.frame import Frame, read_frame, write_frame
+from reduction.frame import Frame, write_frame
 from reduction.masters import FrameVerdict, MasterSettings, build_master, judge_frames, prepare, unlike_fraction
 from reduction.photon_transfer import measure_gain, measure_read_noise
 from reduction.problems import Unusable
@@ -40,7 +47,7 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     settings = master_settings(survey, kind, layout)
     watch = Stopwatch()
     with watch("read"):
-        calibrations = Calibrations(bias=_master(work, "bias"), dark=_master(work, "dark"))
+        calibrations = Calibrations(bias=master_of(work, "bias"), dark=master_of(work, "dark"))
         prepared, verdicts = _prepared(work, survey, layout, calibrations)
     with watch("judge_frames"):
         readable = [i for i, frame in enumerate(prepared) if frame is not None and verdicts[i].reason is None]
@@ -139,11 +146,6 @@ def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:
     return replace(result, state=AttemptState.REJECTED, reason=reason, error_class=error_class, detail=detail)
 
 
-def _master(work: UnitWork, role: str) -> Frame | None:
-    item = work.input(role)
-    return read_frame(Path(item.path)) if item is not None else None
-
-
 def _prepared(
     work: UnitWork, survey: Survey, layout: Layout, calibrations: Calibrations
 ) -> tuple[list[Frame | None], list[FrameVerdict]]:
@@ -193,7 +195,7 @@ def _one(
 
 def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSettings) -> float | None:
     """Return the fraction of pixels that differ from the last good master's, None where there is none."""
-    last = _master(work, "last_master")
+    last = master_of(work, "last_master")
     if last is None or last.shape != master.shape or last.variance is None or master.variance is None:
         return None
     good = (master.mask == 0) & (last.mask == 0)

@@ -29,6 +29,7 @@ from nightshift.jobs.translate import (
     gain_of,
     layout_as_measured,
     layout_of,
+    master_of,
     pointing_wcs,
 )
 from nightshift.settings import Survey
@@ -36,7 +37,7 @@ from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.catalogue import Catalogue, read_catalogue
 from reduction.compression import Compression
 from reduction.detector import Calibrations, DetectorSettings
-from reduction.frame import Frame, read_frame, read_mask, write_frame, write_units
+from reduction.frame import Frame, read_mask, write_frame, write_units
 from reduction.problems import Unusable
 from reduction.quality import Bounds, Judgement, judge
 from reduction.raw import read_quadrant
@@ -135,7 +136,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
     place = int(told["detector"]), int(told["quadrant"])
     with watch("read"):
         frame, layout = read_quadrant(Path(raw.path), layout_of(survey, *place))
-        masters = {role: _master(work, role) for role in ("bias", "dark", "flat")}
+        masters = {role: master_of(work, role) for role in ("bias", "dark", "flat")}
         if masters["dark"] is not None:
             gain = gain_of(masters["dark"], layout.gain)
             masters["dark"] = replace(masters["dark"], header={**masters["dark"].header, "RAWGAIN": gain})
@@ -166,11 +167,6 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
         header["XTALKNOT"] = ",".join(map(str, unread))[:68]
         found += (Reason.CROSSTALK_LEFT,)
     return replace(frame, header=header), found
-
-
-def _master(work: UnitWork, role: str) -> Frame | None:
-    item = work.input(role)
-    return read_frame(Path(item.path)) if item is not None else None
 
 
 def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from astropy.wcs import WCS
 
+from nightshift.jobs.contract import UnitWork
 from nightshift.settings import Quadrant, Survey
 from nightshift.vocabulary import Reason
 from reduction.astrometry import tangent_wcs
@@ -16,7 +17,7 @@ from reduction.compression import Compression
 from reduction.crosstalk import Aggressor, Coupling, read_aggressor
 from reduction.frame import Frame
 from reduction.linearity import Linearity
-from reduction.masters import MasterSettings
+from reduction.masters import MasterSettings, read_master
 from reduction.photon_transfer import Estimate
 from reduction.problems import Unusable
 from reduction.quality import Bounds
@@ -29,6 +30,7 @@ __all__ = [
     "gain_of",
     "layout_as_measured",
     "layout_of",
+    "master_of",
     "master_settings",
     "pointing_wcs",
 ]
@@ -106,28 +108,47 @@ def layout_as_measured(
     return layout, tuple(flags)
 
 
+def master_of(work: UnitWork, role: str) -> Frame | None:
+    """Return the master that a unit has for a role, None where it has none.
+
+    Raises
+    ------
+    Unusable
+        ``unreadable_file`` where it does not read or lacks values.
+    """
+    item = work.input(role)
+    name = "last master" if role == "last_master" else f"master {role}"
+    return read_master(Path(item.path), name) if item is not None else None
+
+
 def gain_of(dark: Frame, by_settings: float) -> float:
     """Return the electrons per ADU that a master dark was made with.
 
-    One that does not say is taken for the settings', with which every master dark is made: the measured gain, which
-    may serve in their place, is of the science frame.
+    One that does not say, or says 0, is taken for the settings', with which every master dark is made: the measured
+    gain, which may serve in their place, is of the science frame.
 
     Raises
     ------
     Unusable
         ``header_impossible`` where what it says is no gain.
     """
-    said = dark.header.get("RAWGAIN", by_settings)
-    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 < said < math.inf:
-        raise Unusable("header_impossible", f"the master dark says RAWGAIN = {said!r}; a gain is a number above 0")
-    return float(said)
+    return (_number(dark, "RAWGAIN") if "RAWGAIN" in dark.header else 0.0) or by_settings
 
 
 def _estimate(master: Frame | None, value: str, error: str) -> Estimate | None:
     """Return what a master's header says that was measured on its frames."""
     if master is None or value not in master.header or error not in master.header:
         return None
-    return Estimate(float(master.header[value]), float(master.header[error]))
+    measured = Estimate(_number(master, value), _number(master, error))
+    return measured if measured.value else None  # frames without noise
+
+
+def _number(master: Frame, keyword: str) -> float:
+    """Return a number of a master's header that cannot be below 0."""
+    said = master.header[keyword]
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < math.inf:
+        raise Unusable("header_impossible", f"a master says {keyword} = {said!r}; it must be a number from 0 up")
+    return float(said)
 
 
 def _apart(measured: Estimate, said: float, most: float) -> bool:

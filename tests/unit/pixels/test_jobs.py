@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -275,6 +276,56 @@ def test_what_is_of_another_size_than_the_frame_fails_by_name(survey, night, tmp
     result = science(survey, tmp_path, [given("raw", night[0] / "raw.fits"), given(role, tmp_path / "other.fits")])
     assert (result.state, result.reason) == (AttemptState.FAILED, Reason.WRONG_SHAPE)
     assert role.replace("_", " ").removeprefix("bad ") in result.detail
+
+
+def unreadable(path: Path) -> None:
+    path.write_bytes(b"junk" * 1000)
+
+
+def of_another_program(path: Path) -> None:
+    fits.PrimaryHDU(np.ones(SHAPE, np.float32)).writeto(path)
+
+
+def with_a_hole(path: Path) -> None:
+    image = np.ones(SHAPE, np.float32)
+    image[50:60, 50:60] = np.nan
+    write_master(path, image)
+
+
+def with_words(path: Path) -> None:
+    write_master(path, np.ones(SHAPE, np.float32), GAINMEAS="two", GAINERR=0.1, RNADU="three", RNADUERR=0.1)
+
+
+def without_light(path: Path) -> None:
+    write_master(path, np.zeros(SHAPE, np.float32))
+
+
+def write_master(path: Path, image: np.ndarray, **header) -> None:
+    with path.open("w+b") as stream:
+        write_frame(stream, Frame(image, np.zeros(SHAPE, np.uint16), np.full_like(image, 1e-6), header=header))
+
+
+@pytest.mark.parametrize(("role", "write", "reason", "said"), [
+    ("bias", unreadable, Reason.UNREADABLE_FILE, "bias.fits is no calibrated image or master"),
+    ("dark", of_another_program, Reason.UNREADABLE_FILE, "dark.fits is no calibrated image or master.*SCI"),
+    ("bias", with_a_hole, Reason.UNREADABLE_FILE, "100 pixels of the master bias have no value"),
+    ("flat", with_a_hole, Reason.UNREADABLE_FILE, "100 pixels of the master flat have no value"),
+    ("bias", with_words, Reason.HEADER_IMPOSSIBLE, "RNADU = 'three'; it must be a number"),
+    ("flat", with_words, Reason.HEADER_IMPOSSIBLE, "GAINMEAS = 'two'; it must be a number"),
+    ("flat", without_light, Reason.CALIBRATION_MISSING, "no pixel is left to measure: masters or known bad pixels"),
+])  # fmt: skip
+def test_a_master_that_cannot_serve_is_named_and_says_why(survey, night, tmp_path, role, write, reason, said):
+    write(tmp_path / f"{role}.fits")
+    result = science(survey, tmp_path, [given("raw", night[0] / "raw.fits"), given(role, tmp_path / f"{role}.fits")])
+    assert (result.reason, result.error_class) == (reason, ErrorClass.BAD_INPUT)
+    assert re.search(said, result.detail), result.detail
+
+
+def test_a_catalogue_without_the_exposures_filter_says_what_it_has(survey, night, tmp_path):
+    inputs = [given("raw", night[0] / "raw.fits"), given("catalogue", night[0] / "catalogue.fits")]
+    result = science(survey, tmp_path, inputs, filter="g")
+    assert (result.state, result.reason) == (AttemptState.REJECTED, Reason.ASTROMETRY_FAILED)
+    assert "has no column mag_g; there are: ra, dec, mag_r" in result.detail
 
 
 def test_pixels_of_nothing_but_nan_are_a_failure_that_says_so(survey, tmp_path):

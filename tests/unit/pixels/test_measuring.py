@@ -10,13 +10,14 @@ from star_fields import ZERO_POINT, add_star, star_field
 from reduction import sources
 from reduction.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
 from reduction.catalogue import Catalogue, read_catalogue
+from reduction.doubled import common_separation
 from reduction.frame import Frame
 from reduction.mask import MaskBit
 from reduction.photometry import fit_sources
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
-from reduction.recipes import MEASURE, Measured, MeasureSettings, source_table
+from reduction.recipes import MEASURE, Measured, MeasureSettings, solve_astrometry, source_table
 from reduction.sources import Background, SourceFlag, find_sources, measure_background
 from reduction.zero_point import fit_zero_point
 
@@ -144,11 +145,29 @@ def test_an_empty_sky_is_too_few_stars():
 
 def test_one_star_alone_is_measured_and_cannot_be_matched():
     field = star_field((96, 96), stars=1, seed=8)
-    measured = measure(field.frame)
+    measured = Measured(field.frame)
+    for step in MEASURE[: MEASURE.index(solve_astrometry)]:
+        measured = step(measured, MeasureSettings())
     assert measured.photometry.flux[0] == pytest.approx(field.flux[0], rel=0.1)
-    with pytest.raises(Unusable) as failure:
-        measure(field.frame, catalogue=field.catalogue)
-    assert failure.value.cause == "too_few_stars"
+    for catalogue, said in ((field.catalogue, "1 catalogue entries"), (None, "its field's catalogue needs 3")):
+        with pytest.raises(Unusable, match=said) as failure:
+            measure(field.frame, catalogue=catalogue)
+        assert failure.value.cause == "too_few_stars"
+
+
+@pytest.mark.parametrize("step", [(5, 0), (-4, 7), (0, -12), (13, 14)], ids=str)
+def test_a_frame_that_shows_each_star_twice_is_refused_and_says_so(field, step):
+    twice = (field.image + np.roll(field.image, step, axis=(0, 1))) / 2
+    with pytest.raises(Unusable, match=rf"pairs, {np.hypot(*step):.0f} pixels .*the telescope moved") as failure:
+        measure(replace(field.frame, image=twice), catalogue=field.catalogue)
+    assert failure.value.cause == "elongated"
+
+
+def test_crowded_stars_are_no_pairs():
+    x, y = np.random.default_rng(2).uniform(0, 300, (2, 2000))  # 22 in 1000 square pixels
+    separation, share = common_separation(x, y)
+    assert 0 < separation < 29 and share < 0.3
+    assert common_separation(x[:1], y[:1]) == common_separation(x[:0], y[:0]) == (0.0, 0.0)
 
 
 def test_a_frame_that_is_nothing_but_saturated_is_a_named_failure():
