@@ -117,8 +117,21 @@ def archive(workplace: Workplace, night: date) -> Archived:
     return Archived(folder, len(rows), sum(r["bytes"] for r in rows), added)
 
 
-def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str) -> str:
+def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str, sha256: str, size: int) -> str:
     """Enter a file that was written into a night's archive, and read it back.
+
+    Parameters
+    ----------
+    workplace : Workplace
+    night : date
+    name : str
+        Of the file, in the night's folder.
+    kind : str
+        Of the row in the ledger.
+    sha256 : str
+        In hexadecimal, of what was to be written: taken in memory and never from the disk, which is judged by it.
+    size : int
+        In bytes, of the same.
 
     Returns
     -------
@@ -131,8 +144,7 @@ def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str) -
         If it does not read back as it was entered.
     """
     path = _folder(workplace, night) / name
-    wanted = _Wanted(name, kind, workplace.depot.relative(path), sha256_of(path), path.stat().st_size)
-    _enter(workplace, night, wanted)
+    _enter(workplace, night, _Wanted(name, kind, workplace.depot.relative(path), sha256, size))
     _write_checksums(workplace, night)
     place = path.relative_to(_root(workplace)).as_posix()
     key = {"site": workplace.survey.site.name, "night": night}

@@ -83,9 +83,9 @@ def _move(workplace: Workplace, night: date, days: int, operator: str, account: 
     """Let file after file appear in the archive and its events go, and yield each file's place."""
     while rows := workplace.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
         ids = [row["event_id"] for row in rows]
-        name = f"events_{ids[0]}_{ids[-1]}.jsonl"
-        sha256 = write_whole(workplace.depot.archive(night, name), b"".join(_lines(rows)))
-        path = add_to_archive(workplace, night, name, kind="events")
+        name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(rows))
+        sha256 = write_whole(workplace.depot.archive(night, name), content)
+        path = add_to_archive(workplace, night, name, kind="events", sha256=sha256, size=len(content))
         with workplace.ledger.transaction() as ledger:
             ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1])
             ledger.run("night_end", "delete_events", event_ids=ids)

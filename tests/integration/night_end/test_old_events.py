@@ -1,5 +1,6 @@
 """Events of long ago move into the archive and only then leave the ledger; the audit stays."""
 
+import hashlib
 import json
 import subprocess
 
@@ -7,10 +8,9 @@ import psycopg2
 import pytest
 from night_rows import NIGHT
 
-import nightshift.night_end.archive as archiving
 from nightshift.command_line import main
 from nightshift.night_end import old_events
-from nightshift.night_end.archive import Fault, archive, verify
+from nightshift.night_end.archive import archive, verify
 
 pytestmark = pytest.mark.integration
 
@@ -70,7 +70,13 @@ def test_old_events_are_in_the_archive_before_they_leave_and_the_audit_stays(sto
 
 
 def test_what_does_not_read_back_stays_in_the_ledger(story, prune, monkeypatch, capsys):
-    monkeypatch.setattr(archiving, "_fault", lambda path, row: Fault(row["path"], "its content differs"))
+    write = old_events.write_whole
+
+    def a_disk_that_turns_a_bit(path, content):
+        write(path, bytes([content[0] ^ 1]) + content[1:])
+        return hashlib.sha256(content).hexdigest()
+
+    monkeypatch.setattr(old_events, "write_whole", a_disk_that_turns_a_bit)
     assert prune("--operator", "mira") == 2
     assert "does not keep what it gets" in capsys.readouterr().err and len(kinds(story)) == 6
 
