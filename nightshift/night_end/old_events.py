@@ -12,6 +12,7 @@ from typing import Any
 
 from nightshift.errors import NeedsOperator
 from nightshift.files import write_whole
+from nightshift.guard import storage_trouble
 from nightshift.ledger.locks import Deed, alone
 from nightshift.night_end.archive import add_to_archive
 from nightshift.vocabulary import Reason
@@ -64,7 +65,8 @@ def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, a
     Raises
     ------
     NeedsOperator
-        If no night was closed yet, or a file does not read back as it was written: nothing of it was removed.
+        If no night was closed yet, a disk of the night is not there or not the right one, or a file does not read
+        back as it was written: nothing of it was removed.
     """
     found = old_events(workplace, older_than_days=older_than_days)
     if not found.events:
@@ -82,6 +84,8 @@ def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, a
 def _move(workplace: Workplace, night: date, days: int, operator: str, account: str) -> Iterator[str]:
     """Let file after file appear in the archive and its events go, and yield each file's place."""
     while rows := workplace.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
+        if trouble := storage_trouble(workplace):  # a disk that is not mounted would leave the only copy beneath it
+            raise NeedsOperator(Reason.STORAGE_UNAVAILABLE, "; ".join(trouble))
         ids = [row["event_id"] for row in rows]
         name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(rows))
         sha256 = write_whole(workplace.depot.archive(night, name), content)

@@ -9,6 +9,8 @@ import pytest
 from night_rows import NIGHT
 
 from nightshift.command_line import main
+from nightshift.guard import storage_trouble
+from nightshift.guard.storage import MARKER
 from nightshift.night_end import old_events
 from nightshift.night_end.archive import archive, verify
 
@@ -79,6 +81,15 @@ def test_what_does_not_read_back_stays_in_the_ledger(story, prune, monkeypatch, 
     monkeypatch.setattr(old_events, "write_whole", a_disk_that_turns_a_bit)
     assert prune("--operator", "mira") == 2
     assert "does not keep what it gets" in capsys.readouterr().err and len(kinds(story)) == 6
+
+
+def test_an_archive_that_is_not_the_one_that_the_ledger_knows_takes_no_events(story, prune, workplace, capsys):
+    folder = archive(workplace, NIGHT).folder
+    assert storage_trouble(workplace) == []  # both are marked now
+    (workplace.depot.root / "archive" / MARKER).write_text("another disk\n")
+    assert prune("--operator", "mira") == 2
+    assert "mount the right one" in capsys.readouterr().err
+    assert {"a", "b", "c"} <= set(kinds(story)) and not list(folder.glob("events_*"))
 
 
 def test_the_ledger_itself_gives_up_no_event_that_is_in_no_verified_file(story, prune):
