@@ -91,7 +91,8 @@ def _move(workplace: Workplace, night: date, days: int, operator: str, account: 
         sha256 = write_whole(workplace.depot.archive(night, name), content)
         path = add_to_archive(workplace, night, name, kind="events", sha256=sha256, size=len(content))
         with workplace.ledger.transaction() as ledger:
-            ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1])
+            last_at = max(row["at"] for row in rows)
+            ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1], last_at=last_at)
             ledger.run("night_end", "delete_events", event_ids=ids)
             detail = {"events": len(ids), "sha256": sha256, "older_than_days": days}
             detail |= {"account": account} if account else {}

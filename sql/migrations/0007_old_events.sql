@@ -5,6 +5,7 @@ create table event_archives (
     path text primary key, -- below the archive, as in `archive_files`
     first_event_id bigint not null,
     last_event_id bigint not null,
+    last_at timestamptz not null, -- of the newest event in it: one of that range that is newer is not in it
     check (first_event_id <= last_event_id)
 );
 
@@ -12,7 +13,8 @@ create function refuse_change_of_events() returns trigger language plpgsql as $$
 begin
     if tg_op = 'DELETE' and exists (
         select from event_archives a join archive_files f using (path)
-        where old.event_id between a.first_event_id and a.last_event_id
+        where old.event_id between a.first_event_id and a.last_event_id and old.at <= a.last_at
+            and old.kind not in ('night_closed', 'unbalanced') -- these stay for ever
             and f.kind = 'events' and f.verified_at is not null) then
         return old;
     end if;

@@ -186,15 +186,15 @@ select max(night) as night from nights where site = :site and state = 'closed';
 -- name: old_events
 -- The oldest that may leave. What tells when a night was closed stays.
 select * from events
-where at < clock_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced')
+where at < statement_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced')
 order by event_id limit :most;
 
 -- name: old_events_in_sum
 select count(*) as events, min(at) as first, max(at) as last from events
-where at < clock_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced');
+where at < statement_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced');
 
 -- name: put_event_archive!
-insert into event_archives (path, first_event_id, last_event_id) values (:path, :first, :last)
+insert into event_archives (path, first_event_id, last_event_id, last_at) values (:path, :first, :last, :last_at)
 on conflict (path) do nothing;
 
 -- name: delete_events!
