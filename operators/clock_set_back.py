@@ -1,55 +1,78 @@
 """What Airflow planned for a moment that the clock, set back since, has yet to reach.
 
-Airflow looks at no run before its ``run_after``, which is the time when it was asked for. After the machine's clock
-was set back by an hour, or set right after it had been an hour ahead, every run under way would stand still for an
-hour. So a thread of the scheduler moves to now what was both written and planned in what is now the future. Runs that
-somebody planned ahead were written in the past, and stay as they are.
+Airflow looks at no run before its ``run_after``, and a run that is asked for gets the time of asking. After the
+machine's clock was set back by an hour, or set right after it had been an hour ahead, every run under way would stand
+still for an hour. So a thread of the scheduler moves to now what was asked for at once, by a clock that was ahead.
+What a person or a timetable planned for later stays as it is.
 """
 
 import logging
 import sys
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 from airflow.listeners import hookimpl
+from sqlalchemy.exc import OperationalError
 
 __all__ = ["on_starting", "set_right"]
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+AHEAD = timedelta(seconds=30)  # by which the clocks of Airflow and of its database may differ
+AT_ONCE = timedelta(seconds=5)  # between the asking for a run and its `run_after`
 
 
 def set_right(session: Any) -> int:
     """Move to now what stands still because the clock was set back, and return how many rows that were.
+
+    Every kind of row is a transaction of its own, which waits for no other's lock for long.
 
     Parameters
     ----------
     session : sqlalchemy.orm.Session
         Of Airflow's own database, whose clock counts.
     """
+    from sqlalchemy import text
+
+    moved = 0
+    for statement in _statements():
+        session.execute(text("set local lock_timeout = '2s'"))
+        moved += session.execute(statement, execution_options={"synchronize_session": False}).rowcount
+        session.commit()
+    return moved
+
+
+def _statements() -> tuple[Any, ...]:
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import func, update
+    from sqlalchemy import Interval, func, literal, or_, select, update
 
-    now = func.now()
-    statements = (
+    now = func.clock_timestamp()
+    ahead = now + literal(AHEAD, Interval)
+    under_way = DagRun.state.in_(("queued", "running"))
+    # The watch over the inbox, which follows itself without a pause and is never planned for later.
+    continuous = select(DagModel.dag_id).where(DagModel.timetable_summary == "@continuous")
+    return (
         update(DagRun)
-        .where(DagRun.state.in_(("queued", "running")), DagRun.run_after > now, DagRun.created_at > now)
+        .where(
+            under_way, DagRun.run_after > ahead, DagRun.run_after <= DagRun.created_at + literal(AT_ONCE, Interval)
+        )
+        .where(or_(DagRun.run_type == "manual", DagRun.dag_id.in_(continuous)))
         .values(run_after=now),
-        # Nor does it look at a run of a date that is still to come.
+        # Nor does Airflow look at a run of a date that is still to come.
         update(DagRun)
-        .where(DagRun.state.in_(("queued", "running")), DagRun.logical_date > now, DagRun.created_at > now)
+        .where(under_way, DagRun.logical_date > ahead, DagRun.dag_id.in_(continuous))
         .values(logical_date=None),
         # A run that was looked at in the future would be looked at after all others.
         update(DagRun)
-        .where(DagRun.state == "running", DagRun.last_scheduling_decision > now)
+        .where(DagRun.state == "running", DagRun.last_scheduling_decision > ahead)
         .values(last_scheduling_decision=None),
-        # A watch that never pauses is never planned ahead.
         update(DagModel)
-        .where(DagModel.timetable_summary == "@continuous", DagModel.next_dagrun_data_interval_end > now)
+        .where(DagModel.dag_id.in_(continuous), DagModel.next_dagrun_data_interval_end > ahead)
         .values(
             next_dagrun=now,
             next_dagrun_data_interval_start=now,
@@ -58,11 +81,9 @@ def set_right(session: Any) -> int:
         ),
         # A retry counts from the end of the try before it.
         update(TaskInstance)
-        .where(TaskInstance.state == "up_for_retry", TaskInstance.end_date > now)
+        .where(TaskInstance.state == "up_for_retry", TaskInstance.end_date > ahead)
         .values(end_date=now),
     )
-    without_loading = {"synchronize_session": False}
-    return sum(session.execute(statement, execution_options=without_loading).rowcount for statement in statements)
 
 
 def _look_after_the_clock() -> None:
@@ -74,9 +95,11 @@ def _look_after_the_clock() -> None:
             with create_session() as session:
                 if moved := set_right(session):
                     log.warning("the clock was set back: %s rows of Airflow's that lay ahead are moved to now", moved)
+        except OperationalError as error:
+            # The database is away, or another holds a row: the next look comes soon.
+            log.debug("the clock could not be looked after: %s", error)
         except Exception:
-            # The database may be away, and comes back; the scheduler itself says so louder than this could.
-            log.debug("the clock could not be looked after", exc_info=True)
+            log.exception("the clock could not be looked after")
 
 
 @hookimpl

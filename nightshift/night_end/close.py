@@ -161,6 +161,7 @@ def close(workplace: Workplace, night: date) -> NightState:
     NightState
         CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
     """
+    workplace.ledger.run("night_end", "count_from_now", site=workplace.survey.site.name, night=night)
     account(workplace, night)
     of_night = {"site": workplace.survey.site.name, "night": night.isoformat()}
     workplace.ledger.run("workflow", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))

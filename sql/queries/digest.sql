@@ -4,7 +4,7 @@
 
 -- name: nights
 select night::text as key,
-    to_jsonb(t) - '{closing_since,closed_at}'::text[] || jsonb_build_object('closed_at', closed_at is not null) as content
+    to_jsonb(t) - '{closing_since,closed_at,changed}'::text[] || jsonb_build_object('closed_at', closed_at is not null) as content
 from nights t order by 1;
 
 -- name: exposures

@@ -442,12 +442,12 @@ where site = :site and night = :night and kind = :kind;
 update nights set state = 'closing', closing_since = now(), closed_at = null, signal = coalesce(:signal, signal)
 where site = :site and night = :night and state <> 'closing';
 
+-- name: count_from_now!
+-- What comes from now on may not be counted any more when the night closes.
+update nights set changed = false where site = :site and night = :night and changed;
+
 -- name: set_closed!
--- Closed after all that it counted, whatever the clock says of that: it may have been set back since.
-update nights n set state = :state::night_state, closed_at = greatest(now(),
-    (select max(a.arrived_at) from arrivals a where a.site = n.site and a.night = n.night),
-    (select max(u.ended_at) from units u join exposures e using (instrument, exposure_id)
-        where e.site = n.site and e.night = n.night))
+update nights set state = :state::night_state, closed_at = now()
 where site = :site and night = :night and state is distinct from :state::night_state;
 
 -- name: seconds_closing

@@ -122,8 +122,7 @@ select exists (
 select exists (
     select from nights n join reports r on r.site = n.site and r.night = n.night and r.sent_at is not null
     where n.site = :site and n.night = :night and n.state in ('closed', 'unbalanced')
-        and not exists (select from arrivals a where a.site = n.site and a.night = n.night
-            and came_after(a.arrived_at, n.closed_at))
+        and not n.changed
 ) as over;
 
 -- name: arrivals_named

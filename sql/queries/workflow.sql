@@ -467,15 +467,12 @@ left join lateral (
     select coalesce(count(*) > 0 and count(*) >= max(x.parts), false) as complete
     from manifests x where x.site = n.site and x.night = n.night) m on true
 left join lateral (
-    select coalesce(steady_age_s(max(a.arrived_at)) < :quiet_s, false) as lately,
-        coalesce(bool_or(came_after(a.arrived_at, n.closed_at)), false) as since_closing
-    from arrivals a where a.site = n.site and a.night = n.night) came on true
+    select coalesce(steady_age_s(max(a.arrived_at)) < :quiet_s, false) as lately
+    from arrivals a where a.site = n.site and a.night = n.night and (n.state = 'open' or n.changed)) came on true
 where n.site = :site and case n.state
     when 'open' then m.complete or (n.ends <= :now and not came.lately)
     when 'closing' then false
-    else not came.lately and (came.since_closing or exists (
-        select from units u join exposures e using (instrument, exposure_id)
-        where e.site = n.site and e.night = n.night and came_after(u.ended_at, n.closed_at))) end
+    else n.changed and not came.lately end
 order by n.night;
 
 -- Jobs, submissions, attempts --------------------------------------------------------------------------------

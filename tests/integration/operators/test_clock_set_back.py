@@ -17,7 +17,7 @@ pytestmark = pytest.mark.integration
 
 TABLES = sqlalchemy.MetaData()  # Airflow's, with neither what binds them nor their defaults
 NOW = datetime.now(UTC)
-AHEAD, BEFORE = NOW + timedelta(hours=1), NOW - timedelta(minutes=1)
+AHEAD, BEFORE, SOON = (NOW + timedelta(minutes=m) for m in (60, -1, 0.4))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,10 +44,11 @@ def put(session, model, **values):
     session.execute(sqlalchemy.insert(TABLES.tables[model.__tablename__]).values(**values))
 
 
-def put_run(session, name, *, run_after, created_at, state="running", decided=BEFORE, logical_date=None):
-    put(session, DagRun, id=abs(hash(name)) % 10**6, dag_id="exposure", run_id=name, run_type="manual",
-        state=state, run_after=run_after, created_at=created_at, last_scheduling_decision=decided,
-        logical_date=logical_date)  # fmt: skip
+def put_run(session, name, *, state="running", dag="exposure", run_type="manual", decided=BEFORE, **moments):
+    put(
+        session, DagRun, id=abs(hash(name)) % 10**6, dag_id=dag, run_id=name, run_type=run_type, state=state,
+        last_scheduling_decision=decided, **moments,
+    )  # fmt: skip
 
 
 def runs(session):
@@ -60,6 +61,9 @@ def test_runs_that_were_asked_for_before_the_clock_was_set_back_are_looked_at_no
     put_run(session, "queued", run_after=AHEAD, created_at=AHEAD, state="queued", decided=None)
     put_run(session, "ended", run_after=AHEAD, created_at=AHEAD, state="success")
     put_run(session, "planned for later by a person", run_after=AHEAD, created_at=BEFORE)
+    put_run(session, "planned by a person meanwhile", run_after=AHEAD + timedelta(hours=2), created_at=AHEAD)
+    put_run(session, "end of the night", run_after=AHEAD, created_at=AHEAD, run_type="scheduled", dag="end_of_night")
+    put_run(session, "a clock that differs a little", run_after=SOON, created_at=SOON, decided=SOON)
     put_run(session, "older", run_after=BEFORE, created_at=BEFORE)
     before = runs(session)
     assert set_right(session) == 3
@@ -72,10 +76,15 @@ def test_runs_that_were_asked_for_before_the_clock_was_set_back_are_looked_at_no
     assert set_right(session) == 0
 
 
-def test_a_run_of_a_date_that_is_still_to_come_has_none(session):
-    put_run(session, "watch", run_after=BEFORE, created_at=AHEAD, logical_date=AHEAD)
+def test_a_run_of_the_watch_of_a_date_that_is_still_to_come_has_none(session):
+    put(session, DagModel, dag_id="watch_inbox", timetable_summary="@continuous")
+    for dag in ("watch_inbox", "end_of_night"):
+        put_run(session, dag, run_after=BEFORE, created_at=AHEAD, logical_date=AHEAD, dag=dag, run_type="scheduled")
     assert set_right(session) == 1
-    assert session.scalars(sqlalchemy.select(DagRun.logical_date)).all() == [None]
+    assert dict(session.execute(sqlalchemy.select(DagRun.dag_id, DagRun.logical_date)).all()) == {
+        "watch_inbox": None,
+        "end_of_night": AHEAD,
+    }
 
 
 def test_the_watch_comes_again_and_other_schedules_keep_their_time(session):

@@ -117,6 +117,19 @@ def test_what_comes_after_closing_is_seen_though_the_clock_was_set_back(night, s
     assert len(wants_to_close(night)) == 1
 
 
+def test_what_comes_while_the_night_closes_and_is_not_counted_any_more_opens_it_again(night):
+    half_an_exposure(night)
+    whose = {"site": "demo", "night": "2026-01-15"}
+    night.workplace.ledger.run("night_end", "begin_closing", **whose, signal="clock")
+    night.workplace.ledger.run("night_end", "count_from_now", **whose)
+    night.bring(0, detectors=(2,))
+    close(night)
+    long_enough_s = night.workplace.survey.night.grace_s + 1
+    the_clock_jumps(night, long_enough_s)
+    looks(night, long_enough_s)
+    assert len(wants_to_close(night)) == 1
+
+
 def test_time_that_nobody_watched_counts_for_no_deadline(night):
     half_an_exposure(night)
     the_clock_jumps(night, HOUR)

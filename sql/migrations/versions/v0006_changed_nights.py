@@ -1,4 +1,4 @@
-"""What happened after what, also where the clock was set back; the text is in ``0006_after.sql``."""
+"""Nights that changed since they were closed; the text is in ``0006_changed_nights.sql``."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Add them."""
-    text = (Path(__file__).parents[1] / "0006_after.sql").read_text()
+    text = (Path(__file__).parents[1] / "0006_changed_nights.sql").read_text()
     # the driver's own cursor: a per cent sign in the text is not a parameter
     with op.get_bind().connection.cursor() as cursor:
         cursor.execute(text)
