@@ -46,8 +46,6 @@ def _prune_events(options: argparse.Namespace) -> int:
 
     with open_workplace() as workplace:
         days = workplace.survey.storage.keep_events_days if options.older_than is None else options.older_than
-        if days < 1:
-            raise BadInput(Reason.INTERNAL_ERROR, f"--older-than {days}: keep at least one day of events")
         if options.dry_run:
             found = old_events(workplace, older_than_days=days)
         elif not (options.operator or "").strip():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from nightshift.errors import NeedsOperator
+from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import write_whole
 from nightshift.guard import storage_trouble
 from nightshift.ledger.locks import Deed, alone
@@ -21,6 +21,7 @@ from nightshift.workplace import Workplace
 __all__ = ["OldEvents", "old_events", "prune_events"]
 
 AT_ONCE = 50_000  # events of one file
+LEAST_DAYS = 30  # what was said lately is asked for, so that nobody is called twice
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,18 @@ class OldEvents:
 
 
 def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
-    """Return what is old enough to leave, and change nothing."""
+    """Return what is old enough to leave, and change nothing.
+
+    What was said since the first night began that is not closed never is.
+
+    Raises
+    ------
+    BadInput
+        If fewer than `LEAST_DAYS` days would stay.
+    """
+    if older_than_days < LEAST_DAYS:
+        text = f"events older than {older_than_days} days: keep those of at least {LEAST_DAYS} days"
+        raise BadInput(Reason.INTERNAL_ERROR, text)
     row = workplace.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
     assert row is not None
     return OldEvents(row["events"], row["first"], row["last"])
@@ -64,6 +76,8 @@ def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, a
 
     Raises
     ------
+    BadInput
+        If fewer than `LEAST_DAYS` days would stay.
     NeedsOperator
         If no night was closed yet, a disk of the night is not there or not the right one, or a file does not read
         back as it was written: nothing of it was removed.

@@ -184,14 +184,19 @@ update archive_files set verified_at = null where site = :site and night = :nigh
 select max(night) as night from nights where site = :site and state = 'closed';
 
 -- name: old_events
--- The oldest that may leave. What tells when a night was closed stays.
+-- The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a
+-- night that is not closed.
 select * from events
-where at < statement_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced')
+where at < least(statement_timestamp() - make_interval(days => :days),
+        (select min(n.begins) from nights n where n.state <> 'closed'))
+    and kind not in ('night_closed', 'unbalanced')
 order by event_id limit :most;
 
 -- name: old_events_in_sum
 select count(*) as events, min(at) as first, max(at) as last from events
-where at < statement_timestamp() - make_interval(days => :days) and kind not in ('night_closed', 'unbalanced');
+where at < least(statement_timestamp() - make_interval(days => :days),
+        (select min(n.begins) from nights n where n.state <> 'closed'))
+    and kind not in ('night_closed', 'unbalanced');
 
 -- name: put_event_archive!
 insert into event_archives (path, first_event_id, last_event_id, last_at) values (:path, :first, :last, :last_at)

@@ -109,11 +109,22 @@ def test_the_ledger_itself_gives_up_no_event_that_is_in_no_verified_file(story, 
 @pytest.mark.parametrize(("words", "said"), [
     ([], "say who you are"),
     (["--operator", " "], "say who you are"),
-    (["--dry-run", "--older-than", "0"], "at least one day"),
+    (["--dry-run", "--older-than", "29"], "at least 30 days"),
+    (["--operator", "mira", "--older-than", "1"], "at least 30 days"),
 ])  # fmt: skip
 def test_what_cannot_be_is_said(story, prune, capsys, words, said):
     assert prune(*words) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("state", ["open", "closing", "unbalanced"])
+def test_what_was_said_since_a_night_began_that_is_not_closed_stays(story, prune, state):
+    story.query(
+        "insert into nights (site, night, begins, ends, state) select site, night - 300, now() - interval '460 days',"
+        " now() - interval '459 days', %s::night_state from nights", state,
+    )  # fmt: skip
+    assert prune("--operator", "mira") == 0
+    assert kinds(story) == ["night_closed", "recent", "c", "d", "e"]
 
 
 def test_without_a_closed_night_there_is_no_archive_to_put_them_into(story, prune, capsys):
