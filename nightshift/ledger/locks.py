@@ -24,6 +24,7 @@ class Deed(StrEnum):
     RELEASE = "release"  # make the alerts of an exposure
     TURNS = "turns"  # release the differences of a field in their order
     PRUNE = "prune"  # move old events into the archive
+    CHECKSUMS = "checksums"  # write the list of a night's archive
 
 
 class Busy(Retry):

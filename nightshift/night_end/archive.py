@@ -16,6 +16,7 @@ from typing import Any
 from nightshift.alerts.tars import Member, read_member, write_tar
 from nightshift.errors import NeedsOperator
 from nightshift.files import copy_whole, sha256_of, write_whole
+from nightshift.ledger.locks import Deed, alone
 from nightshift.night_end.nights import night_text
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workplace import Workplace
@@ -156,11 +157,15 @@ def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str, s
 
 
 def _write_checksums(workplace: Workplace, night: date) -> list[dict[str, Any]]:
-    """Write the list of all that a night's archive holds by the ledger, and return its rows."""
-    folder = _folder(workplace, night)
-    rows = workplace.ledger.rows("night_end", "archived", site=workplace.survey.site.name, night=night)
+    """Write the list of all that a night's archive holds by the ledger, and return its rows.
+
+    One at a time reads the rows and writes them, after entering its own: who comes last has those of all.
+    """
+    folder, site = _folder(workplace, night), workplace.survey.site.name
     below = folder.relative_to(_root(workplace)).as_posix()
-    write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
+    with alone(workplace.ledger, Deed.CHECKSUMS, f"{site}/{below}"):
+        rows = workplace.ledger.rows("night_end", "archived", site=site, night=night)
+        write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
     return rows
 
 

@@ -3,11 +3,14 @@
 import hashlib
 import json
 import subprocess
+import threading
+import time
 
 import psycopg2
 import pytest
 from night_rows import NIGHT
 
+import nightshift.night_end.archive as archiving
 from nightshift.command_line import main
 from nightshift.guard import storage_trouble
 from nightshift.guard.storage import MARKER
@@ -82,6 +85,26 @@ def test_what_does_not_read_back_stays_in_the_ledger(story, prune, monkeypatch, 
     monkeypatch.setattr(old_events, "write_whole", a_disk_that_turns_a_bit)
     assert prune("--operator", "mira") == 2
     assert "does not keep what it gets" in capsys.readouterr().err and len(kinds(story)) == 7
+
+
+def test_events_that_come_while_the_night_is_archived_are_on_its_list(story, prune, workplace, monkeypatch):
+    pruning = threading.Thread(target=prune, args=("--operator", "mira"))
+    lines = archiving._lines
+
+    def meanwhile(rows, below):
+        """Let the events be entered after the rows were read and before the list is written."""
+        if pruning.ident is None:
+            pruning.start()
+            while pruning.is_alive() and not story.query("select path from archive_files where kind = 'events'"):
+                time.sleep(0.02)
+            pruning.join(1.0)  # it has written its list by now, or waits
+        return lines(rows, below)
+
+    monkeypatch.setattr(archiving, "_lines", meanwhile)
+    folder = archive(workplace, NIGHT).folder
+    pruning.join(60)
+    [events] = folder.glob("events_*")
+    assert events.name in (folder / "SHA256SUMS").read_text() and verify(workplace, NIGHT).good
 
 
 def test_an_archive_that_is_not_the_one_that_the_ledger_knows_takes_no_events(story, prune, workplace, capsys):
