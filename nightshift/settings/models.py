@@ -404,7 +404,7 @@ class StoragePolicy(Table):
     """When the night waits for room on its disks, and what leaves the ledger."""
 
     least_free_mb: Positive = 500.0  # of inbox, depot and archive; the databases need some too
-    keep_events_days: Annotated[int, Key(ge=30)] = 400  # older ones may be moved into the archive: ledger prune-events
+    keep_events_days: Annotated[int, Key(ge=30)] = 400  # older ones may go into the archive: ledger prune-events
 
 
 class NightPolicy(Table):
