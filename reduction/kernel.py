@@ -401,11 +401,14 @@ def _chi_square(stamps: _Stamps, terms: np.ndarray, coefficients: np.ndarray, ba
         return np.where(stamps.pixels > 0, (stamps.square - data + model) / stamps.pixels, np.nan)
 
 
-def _of_one_ratio(stamps: _Stamps, used: np.ndarray, terms: np.ndarray, wishes: _Wishes) -> np.ndarray:
+def _of_one_ratio(
+    stamps: _Stamps, used: np.ndarray, terms: np.ndarray, wishes: _Wishes, at_least_stars: int
+) -> np.ndarray:
     """Return which stars are as much brighter in the target as the others are, by a kernel of low order.
 
     A kernel of high order follows a star that varies wherever few others are near: it would fit that star, and
-    nothing else about it.
+    nothing else about it. Where fewer than `at_least_stars` show any light by this kernel, or agree, there is nothing
+    to tell the others by, and the few are returned.
     """
     for _ in range(_RATIO_ROUNDS):
         coefficients, background = _solve(stamps, used, terms[:_LOW_TERMS], wishes)
@@ -414,11 +417,15 @@ def _of_one_ratio(stamps: _Stamps, used: np.ndarray, terms: np.ndarray, wishes: 
         power -= (stamps.noise * local**2).sum(axis=1)
         light = (local * (stamps.vector - stamps.cross @ background)).sum(axis=1)
         seen = (stamps.pixels > 0) & (power > 0)
+        if seen.sum() < at_least_stars:  # no light of these stars in the target, or a variance that is too large
+            return seen
         power = np.where(seen, power, 1.0)
         ratio = light / power
         median = np.median(ratio[seen])
         spread = 1.4826 * np.median(np.abs(ratio[seen] - median))
         used = seen & (np.abs(ratio - median) < 4 * np.sqrt(spread**2 + 1 / power) + _RATIO_TOLERANCE)
+        if used.sum() < at_least_stars:
+            break
     return used
 
 
@@ -477,7 +484,7 @@ def fit_kernel(
     while order > 0 and used.sum() < _STARS_PER_TERM * (order + 1) * (order + 2) // 2:
         order -= 1
     terms = polynomial_terms(x, y, target.shape, order)
-    alike = _of_one_ratio(stamps, used, terms, wishes)
+    alike = _of_one_ratio(stamps, used, terms, wishes, at_least_stars)
     used = offered = alike if alike.sum() >= max(at_least_stars, 0.5 * used.sum()) else used
     for _ in range(_ROUNDS):
         coefficients, background = _solve(stamps, used, terms, wishes)

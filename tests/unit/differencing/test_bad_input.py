@@ -42,6 +42,16 @@ def test_a_saturated_star_in_every_stamp_leaves_too_few_stars(method):
     assert caught.value.cause == "too_few_stars"
 
 
+@pytest.mark.parametrize("overstated", [1, 2, 4])
+@pytest.mark.parametrize("seed", [60, 61, 63])
+def test_an_image_without_the_references_stars_is_refused_however_wrong_the_variance(seed, overstated, method):
+    pair = scene(new=0, seed=seed, stars=90)
+    noise = np.random.default_rng(seed).normal(0, 18, SHAPE).astype(np.float32)
+    reference = replace(pair.reference, variance=overstated * pair.reference.variance)
+    found = candidates_or_cause(replace(with_science(pair, image=noise), reference=reference), method)
+    assert found in ("difference_failed", "too_few_stars") or found <= FEW
+
+
 @pytest.mark.parametrize("length", [4, 9])
 def test_a_trailed_image_makes_no_flood(method, length):
     pair = scene(new=0, seed=44)
