@@ -48,9 +48,9 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml Makefile
 	    echo "$(PYTHON) cannot make virtual environments (Debian: apt install python3-venv)." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	@$(BIN)/python -m compileall -q nightshift reduction operators plugins
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib nightshift reduction operators plugins
 	@touch $@
 
 night: $(STAMP) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files] [FAULTS=all]
