@@ -31,7 +31,6 @@ _CORRECTIONS = (
 _ROUNDS = 3
 _RATIO_ROUNDS = 2
 _RATIO_TOLERANCE = 0.02  # of a star's flux: by so much flux scales may differ over a field beyond what stars show
-_LOW_TERMS = 3  # a constant and two slopes
 _STARS_PER_TERM = 6  # a polynomial with more terms than the stars allow is not fitted
 
 
@@ -411,8 +410,8 @@ def _of_one_ratio(
     to tell the others by, and the few are returned.
     """
     for _ in range(_RATIO_ROUNDS):
-        coefficients, background = _solve(stamps, used, terms[:_LOW_TERMS], wishes)
-        local = terms[:_LOW_TERMS].T @ coefficients
+        coefficients, background = _solve(stamps, used, terms, wishes)
+        local = terms.T @ coefficients
         power = np.einsum("se,sef,sf->s", local, stamps.matrix, local, optimize=True)
         power -= (stamps.noise * local**2).sum(axis=1)
         light = (local * (stamps.vector - stamps.cross @ background)).sum(axis=1)
@@ -427,6 +426,13 @@ def _of_one_ratio(
         if used.sum() < at_least_stars:
             break
     return used
+
+
+def _order_for(used: np.ndarray, order: int) -> int:
+    """Return the highest order, up to the one wanted, that so many stars allow."""
+    while order > 0 and used.sum() < _STARS_PER_TERM * (order + 1) * (order + 2) // 2:
+        order -= 1
+    return order
 
 
 def fit_kernel(
@@ -481,11 +487,11 @@ def fit_kernel(
     used = stamps.pixels > 0
     if used.sum() < at_least_stars:
         return None
-    while order > 0 and used.sum() < _STARS_PER_TERM * (order + 1) * (order + 2) // 2:
-        order -= 1
-    terms = polynomial_terms(x, y, target.shape, order)
-    alike = _of_one_ratio(stamps, used, terms, wishes, at_least_stars)
+    low = polynomial_terms(x, y, target.shape, _order_for(used, min(order, 1)))
+    alike = _of_one_ratio(stamps, used, low, wishes, at_least_stars)
     used = offered = alike if alike.sum() >= max(at_least_stars, 0.5 * used.sum()) else used
+    order = _order_for(used, order)
+    terms = polynomial_terms(x, y, target.shape, order)
     for _ in range(_ROUNDS):
         coefficients, background = _solve(stamps, used, terms, wishes)
         chi_square = _chi_square(stamps, terms, coefficients, background)

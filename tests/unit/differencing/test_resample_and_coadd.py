@@ -194,6 +194,17 @@ def test_a_flux_ratio_that_does_vary_is_followed_where_there_are_stars():
     assert right / left == pytest.approx(1.079, abs=0.015)
 
 
+def test_the_order_is_what_the_stars_allow_that_do_not_vary():
+    random = np.random.default_rng(23)
+    x, y = random.uniform(20, 236, (2, 95))
+    flux = random.uniform(8000, 30_000, 95)
+    changed = 0.8 * flux
+    changed[:20] *= random.choice([0.6, 1.6], 20)
+    fitted = matched(x, y, flux, changed, order=4)
+    assert not fitted.stars[:20].any()
+    assert fitted.order == 3
+
+
 def members(number=5) -> list[Frame]:
     return [noise(seed=k, wcs=grid((0.3 * k, -0.2 * k))) for k in range(number)]
 
