@@ -22,7 +22,7 @@ from nightshift.workflow.collecting import CollectSummary, subject_of_job, take_
 from nightshift.workflow.keys import Subject, subject_of
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
 from nightshift.workflow.priorities import is_backlog, priority_of
-from nightshift.workflow.recording import COSTS_NO_TRY, end_subject
+from nightshift.workflow.recording import end_subject, tries_made
 from nightshift.workflow.verdicts import ENDED_WELL
 from nightshift.workplace import Workplace
 
@@ -155,7 +155,7 @@ def _next_attempts(workplace: Workplace, job_key: str, plan: Plan) -> dict[str, 
         unit.unit_key: numbers[unit.unit_key] + 1
         for unit in plan.units
         if not any(_is_final(row) for row in past[unit.unit_key])
-        and sum(row["reason"] not in COSTS_NO_TRY for row in past[unit.unit_key]) < workplace.survey.exposure.attempts
+        and tries_made(row["reason"] for row in past[unit.unit_key]) < workplace.survey.exposure.attempts
     }
 
 

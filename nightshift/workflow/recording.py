@@ -5,7 +5,8 @@ were verified. A crash between the move and the commit is mended by the next col
 at their place.
 """
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -33,9 +34,9 @@ from nightshift.vocabulary import (
 from nightshift.workflow.keys import Subject
 from nightshift.workplace import Workplace
 
-__all__ = ["COSTS_NO_TRY", "IMAGE_QUALITY", "Outcome", "end_subject", "record"]
+__all__ = ["IMAGE_QUALITY", "Outcome", "end_subject", "record", "tries_made"]
 
-COSTS_NO_TRY = (Reason.CANCELLED, Reason.STORAGE_UNAVAILABLE)
+FREE_TRIES = 10  # of a unit that could not write: a disk that is away so often is no passing trouble
 MOST_CANDIDATES = 999  # a candid has three digits for their number
 IMAGE_QUALITY = (  # measurements of an image that are columns of the ledger
     "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
@@ -183,9 +184,20 @@ def _end_attempt(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outc
     )  # fmt: skip
 
 
+def tries_made(reasons: Iterable[str | None]) -> int:
+    """Return how many of a unit's attempts count as tries, from the reasons why they did not succeed.
+
+    What a person took back does not count, nor what could not write, the first `FREE_TRIES` times.
+    """
+    counts = Counter(reasons)
+    return counts.total() - counts[Reason.CANCELLED] - min(counts[Reason.STORAGE_UNAVAILABLE], FREE_TRIES)
+
+
 def _tries_again(workplace: Workplace, attempt: Mapping[str, Any], outcome: Outcome) -> bool:
+    earlier = attempt["earlier_reasons"]
+    tries = tries_made([*earlier, outcome.reason])
     return outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES) and (
-        outcome.reason in COSTS_NO_TRY or attempt["tries"] < workplace.survey.exposure.attempts
+        tries == tries_made(earlier) or tries < workplace.survey.exposure.attempts
     )
 
 

@@ -606,14 +606,12 @@ update attempts set state = 'submitted'
 where job_key = :job_key and submission = :submission and state = 'intended';
 
 -- name: open_attempts
--- What is not known to have ended, with how many tries it makes: what a person took back does not count, nor does
--- what could not write.
+-- What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed.
 select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.folder, a.state::text as state,
     s.name, s.runner, s.job_file,
     steady_age_s(coalesce(s.submitted_at, s.intended_at)) as age_s,
-    (select count(*) from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-        and b.attempt <= a.attempt
-        and coalesce(b.reason, '') not in ('cancelled', 'storage_unavailable'))::integer as tries
+    array(select b.reason from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
+        and b.attempt < a.attempt) as earlier_reasons
 from attempts a join submissions s using (job_key, submission)
 where a.job_key = :job_key and a.state in ('intended', 'submitted')
 order by a.unit_key, a.attempt;

@@ -12,6 +12,7 @@ from nightshift.ledger import open_ledger
 from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import give_up, sweep
+from nightshift.workflow.recording import FREE_TRIES
 from nightshift.workplace import Workplace
 
 pytestmark = pytest.mark.integration
@@ -170,6 +171,13 @@ def test_a_task_that_could_not_write_costs_no_try(night, exposure):
     asked = night.run_due("exposure", fails=Reason.NO_RESULT)
     assert len(asked) == bound
     assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "no_result")}
+
+
+def test_what_can_never_write_ends(night, exposure):
+    asked = night.run_due("exposure", fails=Reason.STORAGE_UNAVAILABLE)
+    assert len(asked) == FREE_TRIES + night.workplace.survey.exposure.attempts
+    assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "storage_unavailable")}
+    assert night.due() == []
 
 
 def test_out_of_memory_gets_more_memory_and_timeout_more_time(night, exposure):
