@@ -1,4 +1,4 @@
-"""Which nodes to leave out for a while, because tasks were lost there again and again."""
+"""Which nodes to leave out for a while, because tasks were lost or could not write there again and again."""
 
 import time
 from contextlib import suppress
@@ -32,7 +32,7 @@ class NodeFailures:
         self.most = most
 
     def add(self, node: str, key: str, index: int) -> None:
-        """Write down that a task was lost on a node. The same task of the same array counts once."""
+        """Write down that a task was lost, or could not write, on a node. The same task of the same array counts once."""
         if not node:
             return
         place = self.folder / quote(node, safe="")

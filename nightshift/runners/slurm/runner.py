@@ -34,6 +34,7 @@ LOOK_EVERY_S = 0.5
 KEEP_S = 2 * 86400.0
 PATIENCE_S = 60  # a task that cannot write begins again for so long; then it ends, and its core is free
 HIGHEST = 50_000  # priority that becomes `--nice=0`: none by rule is as high (nightshift/workflow/priorities.py)
+LEFT_OUT_TOO_MANY = ("invalid node name", "node configuration is not available")  # one that is gone, or all there are
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 RESERVED = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "LD_")  # variables that would change SLURM, not the job
 
@@ -117,7 +118,7 @@ class SlurmRunner:
         try:
             return self.transport.submit(order)
         except NeedsOperator as error:
-            if order.exclude and "invalid node name" in str(error).lower():
+            if order.exclude and any(text in str(error).lower() for text in LEFT_OUT_TOO_MANY):
                 return self._submit(note, replace(order, exclude=()))
             self.notes.write(replace(note, asked=None))
             raise
@@ -288,7 +289,7 @@ class SlurmRunner:
                 sources = Sources(queue.get(task), None if starts is None else starts.get(task, ()))
                 reports.append(judge(note, index, sources, self.grace, partial(absent_for, index)))
         for report in reports:
-            if report.state is JobState.NODE_FAILED:
+            if report.state is JobState.NODE_FAILED or report.reason is Reason.STORAGE_UNAVAILABLE:
                 self.nodes.add(report.host, note.key, report.index)
         if all(report.state.ended for report in reports):
             self.notes.settle(note, reports)

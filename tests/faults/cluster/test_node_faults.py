@@ -48,6 +48,14 @@ def test_a_node_that_does_not_exist_any_more_keeps_no_array_out(site, array):
     assert states_of(wait_for(site, request.name, all_ended)) == [JobState.DONE]
 
 
+def test_where_every_node_of_the_partition_would_be_left_out_none_is(site, array):
+    for number in range(3):
+        site.runner.nodes.add("n0", "earlier", number)
+    request = array("all_bad", {}, options={"partition": "pair"})
+    site.runner.submit(request)
+    assert states_of(wait_for(site, request.name, all_ended)) == [JobState.DONE]
+
+
 def test_work_of_the_night_displaces_backlog_which_completes_later(site, array):
     slots = site.runner.capacity().slots
     backlog = array(

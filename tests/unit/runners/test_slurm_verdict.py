@@ -209,6 +209,21 @@ def test_a_node_is_left_out_after_three_losses_and_comes_back(tmp_path):
     assert nodes.excluded(time.time() + 101) == ()
 
 
+class NodeWithoutItsMount(EmptyCluster):
+    """A cluster whose accounting says that all tasks of an array ended as those that could not write."""
+
+    def accounted(self, keys, since):
+        ended = start(SlurmState.FAILED, exit_code=75, node="n1")
+        return [replace(ended, submitted=since + 60, index=index) for index in range(3)]
+
+
+def test_a_node_where_tasks_cannot_write_again_and_again_is_left_out(tmp_path):
+    runner = SlurmRunner(tmp_path, NodeWithoutItsMount())
+    runner.notes.write(replace(NOTE, tasks=3, intended=time.time()))
+    assert {report.reason for report in runner.states()["a"]} == {Reason.STORAGE_UNAVAILABLE}
+    assert runner.nodes.excluded() == ("n1",)
+
+
 def test_only_so_many_nodes_are_left_out_the_worst_first(tmp_path):
     nodes = NodeFailures(tmp_path / "nodes", failures=1, most=2)
     for node, losses in {"n1": 1, "n2": 3, "n3": 2, "../n4": 1}.items():
