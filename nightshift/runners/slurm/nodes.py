@@ -32,7 +32,7 @@ class NodeFailures:
         self.most = most
 
     def add(self, node: str, key: str, index: int) -> None:
-        """Write down that a task was lost, or could not write, on a node. The same task of the same array counts once."""
+        """Write down that a task was lost, or could not write, on a node; the same one of an array counts once."""
         if not node:
             return
         place = self.folder / quote(node, safe="")
