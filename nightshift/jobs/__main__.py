@@ -3,6 +3,7 @@
 import argparse
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from nightshift.errors import NightshiftError
@@ -24,9 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="begin again for so long where the storage fails; then, or without it, the exit code is 75",
     )  # fmt: skip
     options = parser.parse_args(arguments)
-    deadline = time.monotonic() + options.patience
+    deadline = None  # the storage has not failed yet, however long the task has worked
     try:
-        while (code := _run(parser, options)) == TRY_AGAIN and time.monotonic() + PAUSE_S <= deadline:
+        while (code := _run(parser, options)) == TRY_AGAIN:
+            deadline = deadline or time.monotonic() + options.patience
+            if time.monotonic() + PAUSE_S > deadline:
+                break
             time.sleep(PAUSE_S)
         return code
     except NightshiftError as error:
@@ -35,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    if options.job_file.exists():  # where it is not, the storage is gone: `run_task` says so
+    with suppress(OSError):  # the storage is gone, or fails: `run_task` says so
         job = read_job_file(options.job_file)
         if job.kind != options.kind:
             parser.error(f"{options.job_file} is a job of kind {job.kind}, not {options.kind}")

@@ -211,7 +211,9 @@ def read_job_file(path: Path) -> JobFile:
     Raises
     ------
     BadInput
-        If it does not read or is of another schema.
+        If it is damaged or of another schema.
+    OSError
+        If the file is not there, or its disk fails.
     """
     try:
         table = json.loads(path.read_text())
@@ -222,7 +224,7 @@ def read_job_file(path: Path) -> JobFile:
         )
         tasks = tuple(tuple(task) for task in table["tasks"])
         return JobFile(**{**table, "kind": JobKind(table["kind"]), "units": units, "tasks": tasks})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadInput(Reason.RESULT_INVALID, f"job file {path} does not read: {error}") from error
 
 

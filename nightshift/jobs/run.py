@@ -53,10 +53,10 @@ def run_task(job_file: Path, index: int | None = None) -> int:
         0: every unit has a result. What became of them only the results say. `TRY_AGAIN`: the storage failed, and
         some unit has none; the same task is to be started again when it is mended.
     """
-    if not Path(job_file).exists():  # it was there before the task was asked for
-        _say(f"the storage is gone: {job_file} is not there")
-        return TRY_AGAIN
     try:
+        if not Path(job_file).exists():  # it was there before the task was asked for
+            _say(f"the storage is gone: {job_file} is not there")
+            return TRY_AGAIN
         job = read_job_file(Path(job_file))
         survey = Survey.model_validate(job.settings)
         chosen = range(len(job.units)) if index is None else job.tasks[index]

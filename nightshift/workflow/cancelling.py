@@ -28,10 +28,9 @@ import time
 from typing import Any
 
 from nightshift.errors import Retry
-from nightshift.jobs.contract import read_job_file
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
-from nightshift.workflow.collecting import settle, subject_of_job, take_in
+from nightshift.workflow.collecting import job_file_of, settle, subject_of_job, take_in
 from nightshift.workflow.keys import Subject
 from nightshift.workflow.recording import Outcome, record
 from nightshift.workplace import Workplace
@@ -154,7 +153,7 @@ def _fail_what_is_open(workplace: Workplace, subject: Subject, submission: dict[
     )
     for attempt in workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key):
         if attempt["name"] == submission["name"]:
-            job = read_job_file(workplace.depot.absolute(attempt["job_file"]))
+            job = job_file_of(workplace, attempt["job_file"])
             record(workplace, subject, attempt, job, outcome)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from nightshift.errors import NightshiftError, Retry
-from nightshift.jobs.contract import read_job_file
+from nightshift.errors import NeedsOperator, NightshiftError, Retry
+from nightshift.jobs.contract import JobFile, read_job_file
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, JobKind, Reason
 from nightshift.workflow.gather import gather
@@ -17,7 +17,7 @@ from nightshift.workflow.recording import Outcome, end_subject, record
 from nightshift.workflow.verdicts import Answer, ask, outcome_of
 from nightshift.workplace import Workplace
 
-__all__ = ["CollectSummary", "Problem", "settle", "subject_of_job", "take_in"]
+__all__ = ["CollectSummary", "Problem", "job_file_of", "settle", "subject_of_job", "take_in"]
 
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def take_in(
     """
     attempts = workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
     answer = ask(runner, frozenset(row["name"] for row in attempts))
-    read_job = cache(lambda place: read_job_file(workplace.depot.absolute(place)))
+    read_job = cache(lambda place: job_file_of(workplace, place))
     counts: dict[str, int] = defaultdict(int)
     problems = []
     for attempt in attempts:
@@ -131,6 +131,27 @@ def take_in(
     gather(workplace, subject)
     counts.pop("known", None)
     return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
+
+
+def job_file_of(workplace: Workplace, place: str) -> JobFile:
+    """Read the job file of an array.
+
+    Raises
+    ------
+    nightshift.errors.BadInput
+        If it is damaged.
+    nightshift.errors.NeedsOperator
+        If it is not there.
+    nightshift.errors.Retry
+        If its disk does not answer.
+    """
+    path = workplace.depot.absolute(place)
+    try:
+        return read_job_file(path)
+    except FileNotFoundError as error:
+        raise NeedsOperator(Reason.INPUT_LOST, f"the job file {path} is not there: restore it") from error
+    except OSError as error:
+        raise Retry(Reason.STORAGE_UNAVAILABLE, f"the job file {path} does not read: {error}") from error
 
 
 def settle(workplace: Workplace, subject: Subject) -> None:

@@ -1,5 +1,6 @@
 """A task that finds its disk full ends as one that could not write, also where its log lies on the same disk."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -46,6 +47,18 @@ def test_on_a_node_a_job_whose_folder_is_gone_ends_as_one_that_could_not_write(t
     assert done.returncode == os.EX_TEMPFAIL
 
 
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.EIO])
+@pytest.mark.parametrize("asked", ["exists", "read_text"])
+def test_a_job_file_whose_disk_fails_is_not_taken_for_a_damaged_one(monkeypatch, tmp_path, number, asked):
+    def fails(self, *_):
+        raise OSError(number, os.strerror(number), str(self))
+
+    (tmp_path / "job.json").touch()
+    monkeypatch.setattr(Path, asked, fails)
+    monkeypatch.setattr(Path, "read_text", fails)
+    assert jobs.main(["science", str(tmp_path / "job.json"), "--unit", "0"]) == os.EX_TEMPFAIL
+
+
 @pytest.mark.parametrize(
     ("patience", "code", "starts"), [(0, os.EX_TEMPFAIL, 1), (12, os.EX_TEMPFAIL, 3), (30, 0, 4)]
 )
@@ -53,6 +66,7 @@ def test_on_a_node_a_task_is_begun_again_while_its_patience_lasts(monkeypatch, t
     now, begun = [0.0], []
 
     def storage_is_back_at_the_fourth(job_file, index):
+        now[0] += 90 * (not begun)  # it had worked for longer than any patience when its storage failed
         begun.append(index)
         return 0 if len(begun) == 4 else os.EX_TEMPFAIL
 
