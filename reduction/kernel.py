@@ -273,6 +273,14 @@ def _span(place: int, half: int, radius: int, size: int) -> tuple[np.ndarray, np
     return np.clip(pixels, 0, size - 1), (pixels >= radius) & (pixels < size - radius)
 
 
+def _light(stamp: np.ndarray, usable: np.ndarray) -> float:
+    """Return a stamp's light over the sky that is left in it, the median of its outermost usable pixels."""
+    rim = usable.copy()
+    rim[1:-1, 1:-1] = False
+    sky = np.median(stamp[rim]) if rim.any() else 0.0
+    return float((stamp[usable] - sky).sum())
+
+
 def _stamp_equations(
     target, source, variance, source_variance, bad, x, y, element, half, background_order
 ) -> _Stamps:
@@ -314,7 +322,7 @@ def _stamp_equations(
             np.ascontiguousarray(_stamp(source_variance, row, column, reach)), half, element,
             (root**2).reshape(side, side), noise[k],
         )  # fmt: skip
-        light += data[usable].sum(), around[radius:-radius, radius:-radius][usable].sum()
+        light += _light(data, usable), _light(around[radius:-radius, radius:-radius], usable)
         pixels[k] = usable.sum()
     kernel, sky = slice(0, elements), slice(elements, -1)
     return _Stamps(
@@ -326,6 +334,7 @@ def _stamp_equations(
         square=products[:, -1, -1],
         noise=noise,
         pixels=pixels,
+        # Where the target has no light of the stars no ratio helps: what is fitted then is refused for itself.
         flux_ratio=float(light[0] / light[1]) if (light > 0).all() else 1.0,
     )
 

@@ -140,13 +140,13 @@ def test_a_known_kernel_is_recovered():
     np.testing.assert_allclose(fitted.at(128.0, 128.0), true, atol=0.01)
 
 
-def matched(x, y, flux, target_flux, *, sky=300.0, order=2, seed=8):
-    """Fit the kernel from a sharp, noisy image of stars to a blurred, deep one."""
+def matched(x, y, flux, target_flux, *, sky=300.0, order=2, seed=8, left=0.0):
+    """Fit the kernel from a sharp, noisy image of stars to a blurred, deep one with so much sky left in a pixel."""
     ra, dec = grid().all_pix2world(x, y, 0)
     sharp = draw(grid(), moffat(2.4), ra, dec, flux, sky=sky, seed=seed)
     blurred = draw(grid(), moffat(3.0), ra, dec, target_flux, sky=sky / 10, seed=seed + 1)
     fitted = fit_kernel(
-        blurred.image, sharp.image, sharp.variance + blurred.variance, sharp.variance,
+        blurred.image + np.float32(left), sharp.image, sharp.variance + blurred.variance, sharp.variance,
         np.zeros(SHAPE, bool), x, y, radius=7, half_stamp=11, order=order,
     )  # fmt: skip
     assert fitted is not None
@@ -192,6 +192,18 @@ def test_a_flux_ratio_that_does_vary_is_followed_where_there_are_stars():
     fitted = matched(x, y, flux, 0.8 * slope * flux, order=2)
     left, right = fitted.flux_ratio(np.array([30.0, 225.0]), np.full(2, 128.0))
     assert right / left == pytest.approx(1.079, abs=0.015)
+
+
+def test_sky_that_is_left_in_the_target_does_not_turn_a_small_flux_ratio():
+    random = np.random.default_rng(32)
+    x, y = random.uniform(20, 236, (2, 60))
+    flux = random.uniform(4000, 12_000, 60)
+    none, more, less = (matched(x, y, flux, 0.03 * flux, left=left) for left in (0.0, 1.0, -1.0))
+    corners = np.array([20.0, 128.0, 236.0])
+    assert none.flux_ratio(128.0, 128.0) == pytest.approx(0.03, rel=0.03)
+    for other, left in ((more, 1.0), (less, -1.0)):
+        np.testing.assert_allclose(other.flux_ratio(corners, corners), none.flux_ratio(corners, corners), rtol=1e-3)
+        assert other.background[0] - none.background[0] == pytest.approx(left, abs=0.01)
 
 
 def test_the_order_is_what_the_stars_allow_that_do_not_vary():
