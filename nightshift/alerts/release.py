@@ -47,18 +47,22 @@ class ReleaseSummary:
         Alerts that an earlier call had released or withheld.
     missed : dict of str to int
         Candidates that miss a cut, by the cut's name.
+    decided : int
+        Differences whose alerts, if any, were decided on by this call.
     """
 
     released: int = 0
     withheld: int = 0
     unchanged: int = 0
     missed: dict[str, int] | None = None
+    decided: int = 0
 
     def __add__(self, other: "ReleaseSummary") -> "ReleaseSummary":
         missed = dict(Counter(self.missed or {}) + Counter(other.missed or {}))
         return ReleaseSummary(
-            self.released + other.released, self.withheld + other.withheld, self.unchanged + other.unchanged, missed
-        )
+            self.released + other.released, self.withheld + other.withheld, self.unchanged + other.unchanged, missed,
+            self.decided + other.decided,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,10 @@ def _release_exposure(workplace: Workplace, exposure: ExposureKey, searches: dic
         except NightshiftError as error:
             if fresh:
                 withheld.append(Withheld(unit_key, fresh, error))
-    released, kept_back = _publish(workplace, exposure, searches, chosen, stamps, withheld)
-    decided = len(chosen) + sum(len(unit.rows) for unit in withheld)
-    unchanged = sum(len(rows) for rows in by_unit.values()) - decided
-    return ReleaseSummary(released, kept_back, unchanged, dict(missed))
+    released, kept_back, decided = _publish(workplace, exposure, searches, chosen, stamps, withheld)
+    looked_at = len(chosen) + sum(len(unit.rows) for unit in withheld)
+    unchanged = sum(len(rows) for rows in by_unit.values()) - looked_at
+    return ReleaseSummary(released, kept_back, unchanged, dict(missed), decided)
 
 
 def _passing(workplace: Workplace, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
@@ -159,11 +163,16 @@ def _publish(
     chosen: Sequence[Row],
     stamps: dict[str, Stamps],
     withheld: Sequence[Withheld],
-) -> tuple[int, int]:
-    """Write the packets, then all rows of the exposure in one transaction; return how many left and were kept back.
+) -> tuple[int, int, int]:
+    """Write the packets, then all rows of the exposure in one transaction.
 
     Units that were rejected since they were looked at have no part in it: they stay locked until the rows are
     there, so that whoever rejects one later finds its alerts and withholds them.
+
+    Returns
+    -------
+    tuple of int
+        How many alerts left, how many were kept back, and of how many differences that was decided.
     """
     one = next(iter(searches.values()))
     path = workplace.depot.packets(one.night, *exposure, _tar_name(one.campaign, chosen))
@@ -181,8 +190,8 @@ def _publish(
             _queue(workplace, one, leaving, names, path)
         for unit in kept_back:
             _withhold(workplace, unit, searches[unit.unit_key])
-        workplace.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
-    return len(leaving), sum(len(unit.rows) for unit in kept_back)
+        decided = workplace.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
+    return len(leaving), sum(len(unit.rows) for unit in kept_back), decided
 
 
 def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:

@@ -60,7 +60,7 @@ def release_in_turn(
     """Release what has its turn in one field, and return of how many quadrants."""
     if field is None:
         return 0  # no field, no reference, no difference
-    released = 0
+    released, last = 0, None
     with alone(workplace.ledger, Deed.TURNS, f"{instrument}/{field}/{campaign}"):
         while rows := _next_turn(workplace, instrument, field, campaign):
             patience_s = 0.0 if at_once else workplace.survey.alerts.turn_wait_s
@@ -69,8 +69,10 @@ def release_in_turn(
                 if not late:
                     break
                 _say_out_of_turn(workplace, f"{instrument}/{rows[0]['exposure_id']}", open_before)
-            release(workplace, [row["unit_key"] for row in rows])
-            released += len(rows)
+            if (units := [row["unit_key"] for row in rows]) == last:
+                break  # none of them was decided: the next look tries again
+            released += release(workplace, units).decided
+            last = units
     return released
 
 

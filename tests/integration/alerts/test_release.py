@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from nightshift.alerts.packets import decode
-from nightshift.alerts.release import release
+from nightshift.alerts.release import ReleaseSummary, release
 from nightshift.alerts.tars import Member, read_member
 from nightshift.alerts.turns import release_in_turn
 from nightshift.files import sha256_of
@@ -236,21 +236,41 @@ def test_what_is_rejected_while_its_packets_are_made_is_not_released(small_night
 def test_who_rejects_what_is_being_released_withholds_it(small_night, workplace, ledger_url, monkeypatch):
     units = [small_night.search(1, [PLACE]), small_night.search(1, [(0.04, -1.4)], detector=2)]
     rejecting = threading.Thread(target=reject, args=(workplace, ledger_url, units[0]))
+    waited: list[bool] = []
 
     def begin_and_let_it_wait():
         rejecting.start()
         deadline = time.monotonic() + 20
-        waits = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        waits = "select 1 from pg_locks where not granted"  # pg_stat_activity stands still within a transaction
         while rejecting.is_alive() and not query(workplace, waits) and time.monotonic() < deadline:
             time.sleep(0.05)
+        waited.append(bool(query(workplace, waits)))
 
     releasing(monkeypatch, "_queue", begin_and_let_it_wait)
     assert release(workplace, units).released == 2
     rejecting.join(30)
+    assert waited == [True] and not rejecting.is_alive()
     assert {row["unit_key"]: row["state"] for row in alerts(workplace)} == {
         units[0]: "withheld", units[1]: "released",
     }  # fmt: skip
     assert {row["state"] for row in query(workplace, "select state from outbox")} == {"withheld", "queued"}
+
+
+def test_what_cannot_be_decided_is_left_for_the_next_look(small_night, workplace, monkeypatch):
+    small_night.search(1, [PLACE])
+    turns = importlib.import_module("nightshift.alerts.turns")
+    asked = []
+
+    def decides_nothing(workplace, units):
+        asked.append(units)
+        assert len(asked) < 5, "it is asked again and again"
+        return ReleaseSummary()
+
+    monkeypatch.setattr(turns, "release", decides_nothing)
+    assert release_in_turn(workplace, "democam", 102, "live") == 0
+    assert len(asked) == 1
+    monkeypatch.undo()
+    assert release_in_turn(workplace, "democam", 102, "live") == 1
 
 
 def test_what_was_sent_never_changes(small_night, workplace):
