@@ -62,7 +62,7 @@ class TaskReport:
     restarts: int = 0
     started: float | None = None  # seconds since 1970
     detail: str = ""
-    reason: Reason | None = None  # where the runner knows more of an end than its state says
+    reason: Reason | None = None  # where the runner knows more than the state says; of UNKNOWN: somebody must act
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_fil
 from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings import settings_hash
 from nightshift.settings.models import Profile
-from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
-from nightshift.workflow.collecting import CollectSummary, subject_of_job, take_in
+from nightshift.workflow.collecting import CollectSummary, call_once, subject_of_job, take_in
 from nightshift.workflow.keys import Subject, subject_of
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
 from nightshift.workflow.priorities import is_backlog, priority_of
@@ -204,7 +204,7 @@ def _hand_over(workplace: Workplace, runner: Runner, subject: Subject, submissio
     try:
         runner_job_id = runner.submit(_request(workplace, subject, submission))
     except NeedsOperator as error:
-        _say_once(workplace, "array_refused", submission["name"], f"The runner refuses the array: {error}")
+        call_once(workplace, "array_refused", submission["name"], f"The runner refuses the array: {error}")
         raise
     with workplace.ledger.transaction():
         workplace.ledger.run("workflow", "set_submitted", runner_job_id=runner_job_id, **key)
@@ -299,7 +299,7 @@ def sweep(workplace: Workplace, runner: Runner) -> list[CollectSummary]:
             late = row["age_s"] > deadline_s
             summaries.append(take_in(workplace, runner, subject, final=late, spare_live=True))
         except NightshiftError as error:
-            _say_once(workplace, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
+            call_once(workplace, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
     return summaries
 
 
@@ -315,8 +315,3 @@ def _hand_over_again(workplace: Workplace, runner: Runner, subject: Subject) -> 
         if submission["runner_job_id"] is None:
             with contextlib.suppress(Retry, NeedsOperator):
                 _hand_over(workplace, runner, subject, submission)
-
-
-def _say_once(workplace: Workplace, kind: str, subject: str, text: str) -> None:
-    if workplace.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
-        workplace.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=workplace.clock.now())

@@ -10,14 +10,14 @@ from typing import Any
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, read_job_file
 from nightshift.runners.base import Runner
-from nightshift.vocabulary import ErrorClass, JobKind, Reason
+from nightshift.vocabulary import ErrorClass, EventLevel, JobKind, JobState, Reason
 from nightshift.workflow.gather import gather
 from nightshift.workflow.keys import Subject
 from nightshift.workflow.recording import Outcome, end_subject, record
 from nightshift.workflow.verdicts import Answer, ask, outcome_of
 from nightshift.workplace import Workplace
 
-__all__ = ["CollectSummary", "Problem", "job_file_of", "settle", "subject_of_job", "take_in"]
+__all__ = ["CollectSummary", "Problem", "call_once", "job_file_of", "settle", "subject_of_job", "take_in"]
 
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ def take_in(
     """
     attempts = workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
     answer = ask(runner, frozenset(row["name"] for row in attempts))
+    _call_where_nothing_is_known(workplace, answer)
     read_job = cache(lambda place: job_file_of(workplace, place))
     counts: dict[str, int] = defaultdict(int)
     problems = []
@@ -131,6 +132,21 @@ def take_in(
     gather(workplace, subject)
     counts.pop("known", None)
     return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
+
+
+def _call_where_nothing_is_known(workplace: Workplace, answer: Answer) -> None:
+    """Call somebody about arrays that wait until a person has mended what the runner keeps of them."""
+    for (name, _), report in answer.reports.items():
+        if report.state is JobState.UNKNOWN and report.reason is not None:
+            call_once(
+                workplace, "array_unknown", name, f"Its units wait, and nothing is known of them: {report.detail}"
+            )
+
+
+def call_once(workplace: Workplace, kind: str, subject: str, text: str) -> None:
+    """Call somebody, where nobody was called about it before."""
+    if workplace.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
+        workplace.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=workplace.clock.now())
 
 
 def job_file_of(workplace: Workplace, place: str) -> JobFile:

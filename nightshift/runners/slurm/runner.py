@@ -224,7 +224,8 @@ class SlurmRunner:
             try:
                 notes += filter(None, [self.notes.get(name)])
             except Damaged as error:
-                unknown[name] = [TaskReport(name, 0, JobState.UNKNOWN, detail=str(error))]  # of how many tasks?
+                report = TaskReport(name, 0, JobState.UNKNOWN, detail=str(error), reason=error.reason)
+                unknown[name] = [report]  # of how many tasks?
         return notes, unknown
 
     def _ended(self, note: Note) -> list[TaskReport] | None:

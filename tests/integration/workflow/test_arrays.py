@@ -298,12 +298,15 @@ def test_an_array_that_its_runner_does_not_know_any_more_is_made_again_within_a_
 
 def test_of_an_array_that_its_runner_cannot_tell_of_no_task_is_lost(night, exposure, monkeypatch):
     name = night.start(exposure)
-    unknown = {name: [TaskReport(name, 0, JobState.UNKNOWN)]}  # the note that says how many tasks it has is damaged
+    note, reason = f"/spool/{name}/array.json is damaged", Reason.STORAGE_UNAVAILABLE
+    unknown = {name: [TaskReport(name, 0, JobState.UNKNOWN, detail=note, reason=reason)]}  # of how many tasks?
     monkeypatch.setattr(night.runner, "states", lambda names=None: unknown)
     night.later(hours=1)
     assert night.collect(exposure).running == 4
     night.later(seconds=night.workplace.survey.exposure.hard_deadline_s)
     assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+    [call] = [row for row in night.rows("events") if row["kind"] == "array_unknown"]
+    assert (call["level"], call["subject"]) == ("page", name) and note in call["message"]
 
 
 def test_a_job_that_cannot_be_collected_is_said_once_and_holds_up_no_other(night, exposure):

@@ -142,6 +142,7 @@ def test_a_damaged_note_is_named_and_holds_up_no_other_array(tmp_path, caplog):
     notes.settle(replace(NOTE, name="b", key="b"), [])
     answer = SlurmRunner(tmp_path, EmptyCluster()).states(frozenset({"a", "b"}))
     assert answer["b"] == [] and {report.state for report in answer["a"]} == {JobState.UNKNOWN}
+    assert all(report.reason and str(notes.folder("a") / "array.json") in report.detail for report in answer["a"])
 
 
 def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_path):
