@@ -17,7 +17,7 @@ from reduction.photometry import fit_sources
 from reduction.problems import Unusable
 from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
-from reduction.recipes import MEASURE, Measured, MeasureSettings, solve_astrometry, source_table
+from reduction.recipes import DOUBLED_SHARE, MEASURE, Measured, MeasureSettings, solve_astrometry, source_table
 from reduction.sources import Background, SourceFlag, find_sources, measure_background
 from reduction.zero_point import fit_zero_point
 
@@ -163,11 +163,36 @@ def test_a_frame_that_shows_each_star_twice_is_refused_and_says_so(field, step):
     assert failure.value.cause == "elongated"
 
 
-def test_crowded_stars_are_no_pairs():
-    x, y = np.random.default_rng(2).uniform(0, 300, (2, 2000))  # 22 in 1000 square pixels
+@pytest.mark.parametrize("step", [(0, 5), (0, -12.4), (7.5, 0), (-6, 0), (4, -7)], ids=str)
+@pytest.mark.parametrize("seed", range(5))
+def test_pairs_are_counted_whatever_noise_makes_of_a_steps_sign(step, seed):
+    random = np.random.default_rng(seed)
+    first = random.uniform(0, 192, (2, 30))
+    alone = random.uniform(0, 192, (2, 15))  # 20%
+    places = np.hstack([first, first + np.array(step)[:, None], alone])
+    x, y = random.permutation(places + random.normal(0, 0.1, places.shape), axis=1)
     separation, share = common_separation(x, y)
-    assert 0 < separation < 29 and share < 0.3
-    assert common_separation(x[:1], y[:1]) == common_separation(x[:0], y[:0]) == (0.0, 0.0)
+    assert separation == pytest.approx(np.hypot(*step), abs=0.8)
+    assert share == pytest.approx(0.8, abs=0.1)
+
+
+@pytest.mark.parametrize(("stars", "side_px"), [(240, 60), (100, 60), (300, 200), (30, 30), (10, 20), (300, 1000)])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cluster_of_stars_is_no_sky_that_is_doubled(stars, side_px, seed):
+    x, y = np.random.default_rng(seed).uniform(0, side_px, (2, stars))
+    assert common_separation(x, y)[1] < DOUBLED_SHARE - 0.1
+
+
+def test_a_cluster_that_is_doubled_is_told_from_one_that_is_not():
+    x, y = np.random.default_rng(1).uniform(0, 60, (2, 120))
+    assert common_separation(x, y)[1] < DOUBLED_SHARE - 0.1
+    separation, share = common_separation(np.append(x, x + 6), np.append(y, y))
+    assert separation == pytest.approx(6, abs=1)
+    assert share > DOUBLED_SHARE
+
+
+def test_one_source_or_none_is_no_pair():
+    assert common_separation(np.ones(1), np.ones(1)) == common_separation(np.empty(0), np.empty(0)) == (0.0, 0.0)
 
 
 def test_a_frame_that_is_nothing_but_saturated_is_a_named_failure():
