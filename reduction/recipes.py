@@ -45,10 +45,10 @@ from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
 
 STARS_AT_LEAST = 3
-# Least number of sources, and share of them in pairs of one separation. On drawn places with 0.1 px of noise: 0.66-1.1
-# where 80% of 14 to 300 sources are doubled, at most 0.43 in 300 clusters of 240 or 300 in 60x60 px that are not; of
-# ten sources one doubled frame in 25 is taken for chance.
-DOUBLED_FROM, DOUBLED_SHARE = 10, 0.5
+# Drawn places with 0.1 px of noise, 80% of 14 to 300 sources doubled, give shares of 0.66-1.1; clusters of 240 or 300
+# sources in 60x60 px that are not doubled give at most 0.43 in 300 draws. Of ten sources, one doubled frame in 25 is
+# taken for chance.
+DOUBLED_FROM, DOUBLED_SHARE = 10, 0.5  # sources; share of them in pairs of one separation
 GROWTH_AT_MOST = 0.08  # of a star: how much wider than the PSF it may look, beyond 3 sigma
 SCALE_APART = 0.1  # by which a header's pixel scale may differ from the camera's
 FARTHER = 6.0  # times the expected pointing error, for a second search
