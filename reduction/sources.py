@@ -17,6 +17,7 @@ SOURCES_AT_MOST = 200_000
 # sep holds each detection against all others, so that a crowded image is searched band by band
 PIXELS_OF_A_BAND = 50_000  # above the threshold; some 3,000 sources
 LEAST_BAND, MARGIN = 256, 64  # rows of a band, and beside it; more where a source of the band reaches farther
+MARGIN_AT_MOST = 4 * MARGIN  # for a saturated source, which may bleed along a whole column
 
 
 class SourceFlag(IntFlag):
@@ -128,7 +129,7 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     sep.set_extract_pixstack(max(300_000, image.size // 4))
     sep.set_sub_object_limit(8192)
     try:
-        table = _extract(image, sigma, noise, hidden)
+        table = _extract(image, sigma, noise, hidden, (mask & np.uint16(MaskBit.SATURATED | MaskBit.SPILLAGE)) != 0)
     except Exception as error:  # sep raises bare Exception where its stacks overflow
         raise Unusable("background_too_high", f"the image is too full to tell sources apart: {error}") from error
     table = table[np.isfinite(table["x"]) & np.isfinite(table["y"]) & (table["flux"] > 0)]
@@ -138,18 +139,22 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     return Sources(x, y, flux, peak, a, b, flags | _pixel_flags(x, y, mask))
 
 
-def _extract(image: np.ndarray, sigma: float, noise: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+def _extract(
+    image: np.ndarray, sigma: float, noise: np.ndarray, hidden: np.ndarray, saturated: np.ndarray
+) -> np.ndarray:
     """Return sep's table of an image; where it is crowded, put together from bands of rows.
 
-    A band is searched with a margin, wide enough that no source which reaches into the band is cut.
+    A band is searched with a margin, wide enough that no source which reaches into the band is cut: except one whose
+    brightest pixel is saturated. It may bleed along a whole column, which would make one band of the whole image; so
+    it is found in parts where it is longer than the widest margin.
     """
     rows, crowd = len(image), int(np.count_nonzero(image > sigma * noise))
     number = max(1, min(-(-crowd // PIXELS_OF_A_BAND), rows // LEAST_BAND))
     edges = np.linspace(0, rows, number + 1).astype(int)
     parts = []
     for top, bottom in pairwise(edges):
-        margin, cut = MARGIN, True
-        while cut:
+        margin, cut = MARGIN, np.array(True)
+        while cut.any():
             low, high = max(top - margin, 0), min(bottom + margin, rows)
             part = sep.extract(
                 image[low:high], sigma, err=noise[low:high], mask=hidden[low:high], minarea=4, deblend_cont=0.005,
@@ -159,7 +164,9 @@ def _extract(image: np.ndarray, sigma: float, noise: np.ndarray, hidden: np.ndar
                 return part  # of the whole image
             reaching = (part["ymax"] + low >= top) & (part["ymin"] + low < bottom)
             ends = ((part["ymin"] == 0) & (low > 0)) | ((part["ymax"] == high - low - 1) & (high < rows))
-            cut = bool((reaching & ends).any())
+            cut = reaching & ends
+            if margin >= MARGIN_AT_MOST:
+                cut &= ~saturated[low + part["ypeak"], part["xpeak"]]
             margin *= 2
         part["y"] += low
         own = (np.round(part["y"]) >= top) & (np.round(part["y"]) < bottom)

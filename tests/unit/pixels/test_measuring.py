@@ -392,6 +392,26 @@ def test_a_source_taller_than_a_bands_margin_is_found_once_and_whole(monkeypatch
     np.testing.assert_allclose(banded.flux[brightest], whole.flux[: len(brightest)], rtol=1e-4)
 
 
+def test_a_star_that_bleeds_along_a_whole_column_does_not_make_one_band_of_the_image(monkeypatch):
+    field = star_field((1500, 160), stars=600, seed=5)
+    image = field.frame.image - np.float32(np.median(field.frame.image))
+    image[:, 80:84] += 30_000
+    mask = field.frame.mask.copy()
+    mask[:, 80:84] |= np.uint16(MaskBit.SPILLAGE)
+    background = Background(np.zeros_like(image), np.full(image.shape, 400, np.float32), 0.0, 20.0)
+    whole = find_sources(image, background, mask, sigma=5.0)
+    heights, extract = [], sources.sep.extract
+    monkeypatch.setattr(sources, "PIXELS_OF_A_BAND", 500)
+    monkeypatch.setattr(sources.sep, "extract", lambda *a, **told: heights.append(len(a[0])) or extract(*a, **told))
+    banded = find_sources(image, background, mask, sigma=5.0)
+    assert max(heights) == 300 + 2 * sources.MARGIN_AT_MOST
+    bled = (banded.flags & SourceFlag.SATURATED) != 0
+    assert 1 < bled.sum() < 12
+    away = np.abs(whole.x - 81.5) > 12
+    order, same = (np.lexsort((s.x[k], s.y[k])) for s, k in ((whole, away), (banded, np.abs(banded.x - 81.5) > 12)))
+    np.testing.assert_allclose(banded.y[np.abs(banded.x - 81.5) > 12][same], whole.y[away][order], atol=0.01)
+
+
 def test_a_crowded_image_is_searched_in_bands_and_gives_the_same_sources(monkeypatch):
     field = star_field((900, 160), stars=400, seed=5)
     frame = field.frame
