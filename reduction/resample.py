@@ -19,6 +19,7 @@ NODE_STEP_PX = 32
 _PHASES = 4096
 _SHARE = 0.12  # of the absolute weight: a bad pixel that carries more marks the output
 _NAN = int(MaskBit.NAN)
+_ROUNDED = 1e-6  # pixels: more than two ways to round a coordinate lie apart
 
 
 def _lanczos_table(phases: int = _PHASES) -> np.ndarray:
@@ -150,8 +151,13 @@ def _is_clean(counts, x, y, last_x, last_y):
     """Tell whether all footprints on the way between two places lie inside the image and hold no bad pixel."""
     rows, columns = counts.shape[0] - 1, counts.shape[1] - 1
     for at_x, at_y in ((x, y), (last_x, last_y)):
-        # written so that a NaN coordinate is not clean
-        if not (at_x >= 2 and at_y >= 2 and at_x < columns - 3 and at_y < rows - 3):
+        # written so that a NaN coordinate is not clean; narrower than the image, as `_clean_run` rounds in another way
+        if not (
+            at_x >= 2 + _ROUNDED
+            and at_y >= 2 + _ROUNDED
+            and at_x < columns - 3 - _ROUNDED
+            and at_y < rows - 3 - _ROUNDED
+        ):
             return False
     left, top = int(min(x, last_x)) - 2, int(min(y, last_y)) - 2
     right, bottom = int(max(x, last_x)) + 4, int(max(y, last_y)) + 4

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, signal
 
+from reduction import resample as resampling
 from reduction.coadd import combine
 from reduction.convolve import bad_share, convolve, convolve_stamp, fill_bad, in_every_block
 from reduction.frame import Frame
@@ -62,6 +63,15 @@ def test_a_bad_pixel_spoils_its_neighbours_only():
     inner = (moved.mask & FATAL)[5:-5, 5:-5] != 0
     assert 0 < inner.sum() <= 32
     assert (moved.mask[58:63, 18:23] & MaskBit.SATURATED).any()
+
+
+@pytest.mark.parametrize("place", [2.0, 2.0 + 1e-9, 77.0 - 1e-9])
+def test_a_run_that_rounding_may_take_out_of_the_image_is_not_read_unchecked(place):
+    counts = np.zeros((97, 81), np.int32)  # of 96 rows and 80 columns without a bad pixel
+    assert resampling._is_clean(counts, 40.0, 40.0, 60.0, 60.0)
+    assert not resampling._is_clean(counts, 40.0, 40.0, place, 40.0)
+    assert not resampling._is_clean(counts, place, 40.0, 40.0, 40.0)
+    assert not resampling._is_clean(counts.T, 40.0, 40.0, 40.0, place)
 
 
 def test_nothing_is_left_where_the_images_do_not_overlap():
