@@ -151,7 +151,7 @@ def _is_clean(counts, x, y, last_x, last_y):
     """Tell whether all footprints on the way between two places lie inside the image and hold no bad pixel."""
     rows, columns = counts.shape[0] - 1, counts.shape[1] - 1
     for at_x, at_y in ((x, y), (last_x, last_y)):
-        # written so that a NaN coordinate is not clean; narrower than the image, as `_clean_run` rounds in another way
+        # written so that a NaN is not clean; narrower than the image, as `_clean_run` rounds coordinates differently
         if not (
             at_x >= 2 + _ROUNDED
             and at_y >= 2 + _ROUNDED
