@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
+from astropy.io.fits.hdu.compressed._compression import CfitsioException  # it has no public name
+from astropy.io.fits.verify import VerifyError
 from astropy.wcs import WCS
 
 from reduction.compression import NO_COMPRESSION, Compression, image_unit
@@ -23,6 +25,9 @@ _STRUCTURE = re.compile(
     r"|LONPOLE|LATPOLE|RADESYS|EQUINOX|MJDREF"
 )
 BITS = 13  # of a mask
+# What astropy raises where a file is cut short or its bytes are spoilt; to be caught around reading only, since most
+# of it would be a defect elsewhere.
+BROKEN = (OSError, LookupError, TypeError, ValueError, AttributeError, VerifyError, CfitsioException)
 
 
 @dataclass(frozen=True)
@@ -117,29 +122,26 @@ def read_frame(path: Path) -> Frame:
         ``unreadable_file`` where it is no such file.
     """
     try:
-        return _read_frame(path)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: {error}") from error
-    except OSError as error:
-        if error.errno is not None:  # of the disk, not of what is on it
+        with fits.open(path, memmap=True) as units:
+            science, mask, names = units["SCI"], units["MASK"].data, {unit.name for unit in units}
+            variance = units["VAR"].data if "VAR" in names else None
+            cards = {card.keyword: card.value for card in science.header.cards}
+            image = np.array(science.data, dtype=np.float32)
+            mask = np.array(mask, dtype=np.int16)
+            variance = None if variance is None else np.array(variance, dtype=np.float32)
+            wcs = WCS(science.header) if "CTYPE1" in cards else None
+    except BROKEN as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of what is on it
             raise
         raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: {error}") from error
-
-
-def _read_frame(path: Path) -> Frame:
-    with fits.open(path, memmap=True) as units:
-        science = units["SCI"]
-        header = science.header
-        wcs = WCS(header) if "CTYPE1" in header else None
-        names = {unit.name for unit in units}
-        variance = np.array(units["VAR"].data, dtype=np.float32) if "VAR" in names else None
-        own = {
-            key: header[key]
-            for key in header
-            if key and key not in ("COMMENT", "HISTORY") and not _STRUCTURE.fullmatch(key)
-        }
-        mask = np.array(units["MASK"].data, dtype=np.int16).view(np.uint16)
-        return Frame(np.array(science.data, dtype=np.float32), mask, variance, wcs, own)
+    if not image.ndim == 2 or any(plane is not None and plane.shape != image.shape for plane in (mask, variance)):
+        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: planes of different shapes")
+    own = {
+        key: value
+        for key, value in cards.items()
+        if key and key not in ("COMMENT", "HISTORY") and not _STRUCTURE.fullmatch(key)
+    }
+    return Frame(image, mask.view(np.uint16), variance, wcs, own)
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -157,7 +159,7 @@ def read_mask(path: Path) -> np.ndarray:
     try:
         with fits.open(path, memmap=False) as units:
             found = next((u.data for u in units if u.is_image and u.data is not None and u.data.ndim == 2), None)
-    except (OSError, ValueError, TypeError) as error:
+    except BROKEN as error:
         raise Unusable("unreadable_file", f"{path.name}: {error}") from error
     if found is None or found.dtype.kind not in "iu":
         raise Unusable("unreadable_file", f"{path.name}: a mask of bad pixels is an image of whole numbers")

@@ -107,8 +107,9 @@ def read_master(path: Path, name: str) -> Frame:
         ``unreadable_file`` where it does not read or a pixel has no value: one would spoil all about it.
     """
     master = read_frame(path)
-    if not np.isfinite(master.image.sum()):
-        lost = int((~np.isfinite(master.image)).sum())
+    finite = np.isfinite(master.image)
+    if not finite.all():
+        lost = int(finite.size - np.count_nonzero(finite))
         raise Unusable("unreadable_file", f"{path.name}: {lost} pixels of the {name} have no value")
     return master
 

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from reduction.frame import Frame
+from reduction.frame import BROKEN, Frame
 from reduction.problems import Unusable
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
             overscan = None
             if layout.overscan_extension is not None:
                 overscan = _values(units[layout.overscan_extension])
-    except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
+    except BROKEN as error:
         raise Unusable("unreadable_file", f"{path.name}: extension {layout.extension}: {error}") from error
     if image.shape != layout.shape:
         raise Unusable("wrong_shape", f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}")

@@ -11,10 +11,13 @@ import pytest
 from astropy.io import fits
 from star_fields import star_field
 
+from reduction import frame as reading
 from reduction.compression import NO_COMPRESSION, Compression, noise_of
 from reduction.frame import Frame, read_frame, write_frame
 from reduction.mask import MaskBit
+from reduction.masters import read_master
 from reduction.photometry import fit_sources
+from reduction.problems import Unusable
 from reduction.psf import build_psf
 
 ALL = Compression(masks=True, steps_per_noise=16.0)
@@ -119,3 +122,58 @@ def test_fitsverify_has_nothing_to_say_of_a_compressed_frame(tmp_path):
     with fits.open(io.BytesIO((tmp_path / "a.fits").read_bytes()), checksum=True) as units:
         units.verify("exception")
         assert [unit.name for unit in units] == ["PRIMARY", "SCI", "MASK", "VAR", "COVERAGE"]
+
+
+def spoilt(data: bytes, how: str, random: np.random.Generator) -> bytes:
+    if how == "cut":
+        return data[: random.integers(len(data))]
+    spoilt = bytearray(data)
+    if how == "bytes":
+        for place in random.integers(len(data), size=20):
+            spoilt[place] = random.integers(256)
+    else:  # a card
+        start = 80 * int(random.integers(len(data) // 80))
+        spoilt[start : start + 80] = random.integers(32, 127, 80, dtype=np.uint8).tobytes()
+    return bytes(spoilt)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", ["cut", "bytes", "card"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_file_that_is_spoilt_anywhere_reads_or_is_called_unreadable(tmp_path, how, compressed):
+    random = np.random.default_rng(3)
+    image = random.normal(0, 3, (40, 40)).astype(np.float32)
+    frame = Frame(image, (random.random(image.shape) < 0.1).astype(np.uint16), np.full_like(image, 9))
+    with (tmp_path / "a.fits").open("w+b") as stream:
+        write_frame(stream, frame, compression=Compression(compressed, 4.0 if compressed else None))
+    data, causes = (tmp_path / "a.fits").read_bytes(), []
+    for _ in range(30):
+        (tmp_path / "b.fits").write_bytes(spoilt(data, how, random))
+        try:
+            read_frame(tmp_path / "b.fits")
+        except Unusable as error:
+            causes.append(error.cause)
+    assert set(causes) == {"unreadable_file"}
+
+
+def test_a_defect_of_the_program_is_not_called_an_unreadable_file(tmp_path, monkeypatch):
+    with (tmp_path / "a.fits").open("w+b") as stream:
+        write_frame(stream, Frame(np.ones((9, 9), np.float32), np.zeros((9, 9), np.uint16)))
+    monkeypatch.setattr(reading, "_STRUCTURE", None)
+    with pytest.raises(AttributeError):
+        read_frame(tmp_path / "a.fits")
+
+
+def test_planes_of_different_shapes_are_no_frame(tmp_path):
+    units = [fits.PrimaryHDU()]
+    units += [fits.ImageHDU(np.ones((9, 9), kind), name=name) for name, kind in (("SCI", "f4"), ("MASK", "i2"))]
+    fits.HDUList([*units, fits.ImageHDU(np.ones((9, 8), "f4"), name="VAR")]).writeto(tmp_path / "a.fits")
+    with pytest.raises(Unusable, match="different shapes"):
+        read_frame(tmp_path / "a.fits")
+
+
+def test_a_master_whose_sum_overflows_has_all_its_values(tmp_path):
+    image = np.full((40, 40), 3e38, np.float32)
+    with (tmp_path / "a.fits").open("w+b") as stream:
+        write_frame(stream, Frame(image, np.zeros(image.shape, np.uint16)))
+    assert (read_master(tmp_path / "a.fits", "bias").image == image).all()
