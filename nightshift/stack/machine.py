@@ -23,7 +23,7 @@ from nightshift.loopback import LOOPBACK, listens
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
 from nightshift.stack.home import Home
-from nightshift.stack.names import TOKEN
+from nightshift.stack.names import MAIL_LOGIN, TOKEN
 from nightshift.stack.ports import Ports, check_free
 from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
@@ -42,8 +42,8 @@ BEFORE_THE_REST = ("postgres", "broker", "mail")
 # of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
-    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_SMTP_USER", "NIGHTSHIFT_SMTP_PASSWORD", "NIGHTSHIFT_NODE_PYTHON",
-    "NIGHTSHIFT_SLURM_TRANSPORT",
+    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON", "NIGHTSHIFT_SLURM_TRANSPORT",
+    *MAIL_LOGIN,  # one part's alone: nightshift/stack/part.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.

@@ -1,7 +1,7 @@
 """``python -m nightshift.stack.part NAME COMMAND...`` becomes the command, once no earlier life of the part is left.
 
 A part that is killed may leave children behind, which hold its port, its place in the database or its locks; the next
-life of it would wait for them in vain.
+life of it would wait for them in vain. A part does not see the mail account's login unless it sends mail.
 """
 
 import os
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import psutil
 
-from nightshift.stack.names import PART, TOKEN
+from nightshift.stack.names import MAIL_LOGIN, PART, SENDS_MAIL, TOKEN
 
 __all__ = ["main"]
 
@@ -37,6 +37,8 @@ def main(arguments: list[str]) -> None:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=GONE_WITHIN_S)
+    for variable in MAIL_LOGIN if name != SENDS_MAIL else ():
+        os.environ.pop(variable, None)
     os.execvp(command[0], command)  # noqa: S606
 
 

@@ -20,6 +20,7 @@ from nightshift.cluster.plan import BACKLOG, NIGHT
 from nightshift.settings import load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
+from nightshift.stack.names import MAIL_LOGIN, SENDS_MAIL
 from nightshift.stack.ports import Ports
 
 FILE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
@@ -78,6 +79,12 @@ def test_no_secret_is_written_down(compose):
         if re.search(r"SECRET|FERNET|PASSWORD$", key) and key != "MARIADB_RANDOM_ROOT_PASSWORD":
             assert value.startswith("${"), key
     assert not re.search(r"://[^:/${\s]+:[^$@\s]+@", FILE.read_text())
+
+
+def test_only_the_part_that_sends_mail_has_the_login_of_the_mail_account(compose):
+    having = {name for name, service in OWN.items() if set(MAIL_LOGIN) & set(service["environment"])}
+    assert having == {SENDS_MAIL} and set(MAIL_LOGIN) < set(OWN[SENDS_MAIL]["environment"])
+    assert set(compose["x-environment"]) < set(OWN[SENDS_MAIL]["environment"])
 
 
 def instructions():

@@ -1,13 +1,17 @@
 """What the supervisor is told."""
 
 import configparser
+import os
 import shlex
+import subprocess
+import sys
 
 import pytest
 
 from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
+from nightshift.stack.names import TOKEN
 from nightshift.stack.ports import Ports
 from nightshift.stack.supervisor import Part, configuration
 
@@ -115,3 +119,18 @@ def test_a_night_on_slurm_without_its_packages_says_what_to_install(home, monkey
     monkeypatch.setattr("nightshift.stack.machine.missing_programs", lambda: ("slurmctld",))
     with pytest.raises(SettingsError, match="apt install slurmctld"):
         machine_of(home, runner="slurm").check_can_start()
+
+
+@pytest.mark.parametrize(("part", "sees"), [("scheduler", "secret"), ("pool", "nothing"), ("api-server", "nothing")])
+def test_of_the_parts_only_the_one_that_sends_mail_sees_the_login_of_the_mail_account(tmp_path, part, sees):
+    environment = {**os.environ, TOKEN: str(tmp_path), "NIGHTSHIFT_SMTP_PASSWORD": "secret"}
+    show = [
+        sys.executable,
+        "-m",
+        "nightshift.stack.part",
+        part,
+        "sh",
+        "-c",
+        "echo ${NIGHTSHIFT_SMTP_PASSWORD-nothing}",
+    ]
+    assert subprocess.run(show, env=environment, capture_output=True, text=True).stdout == f"{sees}\n"
