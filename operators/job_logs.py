@@ -66,9 +66,12 @@ def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]]
 
 
 def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any] | None) -> str:
-    silence = "not known any more"
-    if reports is None or reports:
-        silence = "the runner does not answer" if reports is None else "the runner does not say"
+    if reports is None:
+        silence = "the runner does not answer"
+    elif reports:
+        silence = "the runner does not say"
+    else:
+        silence = "not known any more"
     lines = []
     for index in range(row["tasks"]):
         report = (reports or {}).get(index)

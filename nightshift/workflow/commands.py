@@ -1,12 +1,9 @@
 """The commands ``nightshift due``, ``explain``, ``accept`` and ``reject``."""
 
 import argparse
-import os
-import pwd
-import socket
 from typing import Any
 
-__all__ = ["account", "register"]
+__all__ = ["register"]
 
 
 def register(subparsers: Any) -> None:
@@ -49,21 +46,12 @@ def _explain(options: argparse.Namespace) -> int:
     return 0 if lines else 1
 
 
-def account() -> str:
-    """Return whose process this is, which nobody can make up as they can a name."""
-    user = os.getuid()
-    try:
-        name = pwd.getpwuid(user).pw_name
-    except KeyError:
-        name = str(user)
-    return f"{name}@{socket.gethostname()}"
-
-
 def _dispose(options: argparse.Namespace) -> int:
+    from nightshift.process_owner import process_owner
     from nightshift.workflow.overrides import dispose, read_disposal
     from nightshift.workplace import open_workplace
 
     request = read_disposal({"frame": options.thing, "verdict": options.verdict, "explanation": options.reason})
     with open_workplace() as workplace:
-        print(dispose(workplace, request, operator=options.operator, account=account()))
+        print(dispose(workplace, request, operator=options.operator, account=process_owner()))
     return 0
