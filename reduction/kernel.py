@@ -8,7 +8,7 @@ the kernel smaller, and neither stars that vary nor places without stars turn it
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba
 import numpy as np
@@ -497,6 +497,9 @@ def fit_kernel(
     if used.sum() < at_least_stars:
         return None
     low = polynomial_terms(x, y, target.shape, _order_for(used, min(order, 1)))
+    constant, _ = _solve(stamps, used, low[:1], wishes)
+    if (flux_ratio := float(constant[0] @ wishes.pixels)) > 0:  # what a fit with its background says is more exact
+        stamps = replace(stamps, flux_ratio=flux_ratio)
     alike = _of_one_ratio(stamps, used, low, wishes, at_least_stars)
     used = offered = alike if alike.sum() >= max(at_least_stars, 0.5 * used.sum()) else used
     order = _order_for(used, order)
