@@ -64,15 +64,18 @@ def read_aggressor(path: Path, coupling: Coupling) -> Aggressor | None:
     Raises
     ------
     Unusable
-        Where its image does not read: what was heard of it is not known.
+        Where its image does not read or cannot be corrected: what was heard of it is not known.
     """
     frame, layout = read_quadrant(path, coupling.source)
     settings = DetectorSettings(layout, 0.0)
     try:
-        for step in (mask_invalid, subtract_overscan, trim):
+        for step in (mask_invalid, subtract_overscan):
             frame = step(frame, Calibrations(), settings)
-    except Unusable:
+    except Unusable as error:
+        if error.cause != "unreadable_file":  # which both say where nothing has a value
+            raise
         return None
+    frame = trim(frame, Calibrations(), settings)
     along = tuple(axis for axis, name in enumerate("yx") if name in coupling.mirrored)
     return Aggressor(np.ascontiguousarray(np.flip(frame.image, along)), coupling.coefficient)
 

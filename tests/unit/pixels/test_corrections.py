@@ -19,6 +19,7 @@ from nightshift.simulator.plan import DEFAULT_NIGHT, plan_night
 from nightshift.simulator.scale import NightScale, resized_survey
 from nightshift.simulator.simulate import night_sky
 from nightshift.vocabulary import ImageType
+from reduction import crosstalk
 from reduction.crosstalk import Aggressor, subtract_crosstalk
 from reduction.detector import Calibrations, DetectorSettings, flag_bad_pixels
 from reduction.frame import Frame, read_mask
@@ -116,6 +117,19 @@ def test_an_amplifier_that_sent_nothing_is_heard_by_nobody(crooked, tmp_path):
         units[2].data = np.full(units[2].shape, np.nan, np.float32)
         units.writeto(tmp_path / "b.fits")
     assert aggressors_of(crooked, 1, 1, tmp_path / "b.fits") == ((), ())
+
+
+def test_an_amplifier_whose_image_cannot_be_corrected_is_not_called_silent(crooked, tmp_path, monkeypatch):
+    exposed(crooked, ImageType.SCIENCE, tmp_path / "a.fits")
+    heard = [entry.source for entry in crooked.camera.crosstalk_of(1, 1)]
+
+    def refuse(*_):
+        raise Unusable("wrong_shape", "no such section")
+
+    for step in ("subtract_overscan", "trim"):
+        with monkeypatch.context() as patched:
+            patched.setattr(crosstalk, step, refuse)
+            assert aggressors_of(crooked, 1, 1, tmp_path / "a.fits") == ((), tuple(heard))
 
 
 def test_amplifiers_of_different_sizes_are_a_named_failure():
