@@ -5,7 +5,7 @@ Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, `
 `exposure_id`, `filter`, `exposure_s`, `shutter_open`, `overruled`). Product: the master, of the kind's name. Metrics:
 `frames`, `level`, `noise`, `bad_pixels`, `unlike_last_fraction`; of a bias `read_noise` (ADU), of a flat `gain`
 (electrons per ADU) and `gain_error`, as far as they can be measured. Rows: ``frames`` (`key`, `accepted`, `reason`,
-`level`).
+`level`). A last master that cannot be compared with is a flag: ``unreadable_file`` or ``header_impossible``.
 """
 
 from dataclasses import replace
@@ -125,7 +125,11 @@ def _finished(
             folder, kind, f"{kind}.fits", lambda stream: write_frame(stream, replace(master, header=header)),
             inputs=work.inputs,
         )  # fmt: skip
-    unlike = _unlike_last(work, master, kind, settings)
+    flags = result.flags
+    try:
+        unlike = _unlike_last(work, master, kind, settings)
+    except Unusable as error:  # it is the last one that cannot serve, which says nothing of this one
+        unlike, flags = None, (*flags, Reason(error.cause))
     metrics = {
         **result.metrics,
         "level": master.header["LEVEL"],
@@ -134,7 +138,7 @@ def _finished(
         "unlike_last_fraction": unlike,
         **{METRIC_OF[keyword]: value for keyword, value in master.header.items() if keyword in METRIC_OF},
     }
-    result = replace(result, products=(product,), metrics=metrics, seconds=watch.seconds)
+    result = replace(result, products=(product,), metrics=metrics, flags=flags, seconds=watch.seconds)
     if unlike is not None and unlike > settings.unlike_fraction:
         detail = f"{unlike:.1%} of the pixels differ from the last good master's by {settings.unlike_sigma:g} sigma"
         return _rejected(result, Reason.UNLIKE_LAST_MASTER, detail)
@@ -194,7 +198,13 @@ def _one(
 
 
 def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSettings) -> float | None:
-    """Return the fraction of pixels that differ from the last good master's, None where there is none."""
+    """Return the fraction of pixels that differ from the last good master's, None where there is none.
+
+    Raises
+    ------
+    Unusable
+        Where the last one does not read, lacks values or says an impossible gain.
+    """
     last = master_of(work, "last_master")
     if last is None or last.shape != master.shape or last.variance is None or master.variance is None:
         return None

@@ -124,15 +124,20 @@ def master_of(work: UnitWork, role: str) -> Frame | None:
 def gain_of(dark: Frame, by_settings: float) -> float:
     """Return the electrons per ADU that a master dark was made with.
 
-    One that does not say, or says 0, is taken for the settings', with which every master dark is made: the measured
-    gain, which may serve in their place, is of the science frame.
+    One that does not say is taken for the settings', with which every master dark is made: the measured gain, which
+    may serve in their place, is of the science frame.
 
     Raises
     ------
     Unusable
         ``header_impossible`` where what it says is no gain.
     """
-    return (_number(dark, "RAWGAIN") if "RAWGAIN" in dark.header else 0.0) or by_settings
+    if "RAWGAIN" not in dark.header:
+        return by_settings
+    gain = _number(dark, "RAWGAIN")
+    if gain == 0:
+        raise Unusable("header_impossible", "a master says RAWGAIN = 0; it must be above 0")
+    return gain
 
 
 def _estimate(master: Frame | None, value: str, error: str) -> Estimate | None:

@@ -332,18 +332,21 @@ def record_master(workplace: Workplace, ending: Ending) -> None:
 
 
 def _say_what_disagrees(workplace: Workplace, ending: Ending, key: CalibrationKey) -> None:
-    """Leave an event where the amplifier is not what the settings say."""
+    """Leave an event where the amplifier is not what the settings say, or the last master could not be compared."""
     assert ending.outcome.result is not None
     metrics, said = ending.metrics, workplace.survey.camera.quadrant(key.detector, key.quadrant)
     noise = said.read_noise / said.gain
+    serves, compared = "What was measured serves.", "The new one was compared with none."
     sentences = {
-        Reason.GAIN_DISAGREES: f"{metrics.get('gain')} electrons per ADU, by the settings {said.gain:g}",
-        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by the settings {noise:g}",
+        Reason.GAIN_DISAGREES: f"{metrics.get('gain')} electrons per ADU, by the settings {said.gain:g}. {serves}",
+        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by the settings {noise:g}. {serves}",
+        Reason.UNREADABLE_FILE: f"The last good master does not read. {compared}",
+        Reason.HEADER_IMPOSSIBLE: f"The last good master's header says an impossible gain. {compared}",
     }
     for reason in ending.outcome.result.flags:
         if reason in sentences:
             workplace.ledger.event(
-                EventLevel.WARNING, reason, f"{sentences[reason]}. What was measured serves.",
+                EventLevel.WARNING, reason, sentences[reason],
                 subject=key, night_time=workplace.clock.now(), reason=reason,
             )  # fmt: skip
 

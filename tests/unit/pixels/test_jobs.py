@@ -489,9 +489,10 @@ def test_a_dark_that_does_not_say_its_gain_is_taken_in_the_settings_not_in_the_m
     silent, told = with_dark("silent", {}), with_dark("told", {"RAWGAIN": 3 * GAIN})
     assert silent.header["RAWGAIN"] == GAIN
     assert silent.header["BKGLEVEL"] == pytest.approx(told.header["BKGLEVEL"], abs=1e-3)
-    word = with_dark("word", {"RAWGAIN": "three"})
-    assert (word.state, word.reason) == (AttemptState.FAILED, Reason.HEADER_IMPOSSIBLE)
-    assert "RAWGAIN = 'three'" in word.detail
+    for name, gain in (("word", "three"), ("nothing", 0), ("negative", -1.0)):
+        refused = with_dark(name, {"RAWGAIN": gain})
+        assert (refused.state, refused.reason) == (AttemptState.FAILED, Reason.HEADER_IMPOSSIBLE)
+        assert f"RAWGAIN = {gain!r}" in refused.detail
 
 
 def heard(survey: Survey) -> Survey:
@@ -552,6 +553,22 @@ def test_darks_are_compared_in_the_gain_of_now(survey, tmp_path):
     last = given("last_master", tmp_path / "a" / "unit" / "dark.fits")
     again = master(survey, tmp_path / "b", "dark", calibration_frames(tmp_path / "b", [200.0] * 9), [last])
     assert again.state == AttemptState.SUCCEEDED, again.detail
+
+
+@pytest.mark.parametrize(("spoil", "flag"), [
+    (unreadable, Reason.UNREADABLE_FILE),
+    (with_a_hole, Reason.UNREADABLE_FILE),
+    (lambda path: write_master(path, np.ones(SHAPE, np.float32), RAWGAIN="three"), Reason.HEADER_IMPOSSIBLE),
+    (lambda path: write_master(path, np.ones(SHAPE, np.float32), RAWGAIN=0), Reason.HEADER_IMPOSSIBLE),
+])  # fmt: skip
+def test_a_last_master_that_cannot_serve_does_not_cost_the_nights_dark(survey, tmp_path, spoil, flag):
+    warm = survey.calibration.model_copy(update={"dark_current": (-1.0, 100.0)})
+    survey = survey.model_copy(update={"calibration": warm})
+    spoil(tmp_path / "last.fits")
+    frames = calibration_frames(tmp_path, [200.0] * 5)
+    result = master(survey, tmp_path, "dark", frames, [given("last_master", tmp_path / "last.fits")])
+    assert (result.state, result.flags) == (AttemptState.SUCCEEDED, (flag,)), result.detail
+    assert result.products and result.metrics["unlike_last_fraction"] is None
 
 
 # --- the boundary --------------------------------------------------------------------------------------------
