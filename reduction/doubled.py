@@ -1,8 +1,9 @@
 """Stars that come in pairs of one separation: the telescope moved, in a jump, while the shutter was open."""
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import gammainc
 
 __all__ = ["common_separation"]
 
@@ -43,10 +44,21 @@ def common_separation(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     around = _sums_about(counts, OUTER_PX) - _sums_about(counts, INNER_PX)
     chance = (around + 1) / (OUTER_PX**2 - INNER_PX**2)  # of 2x2 pixels; never 0, as an empty frame proves little
     i, j = np.unravel_index(int((found - chance).argmax()), found.shape)
-    if found.size / 2 * gammainc(max(found[i, j], 1), chance[i, j]) > BY_CHANCE:  # half: each is there twice
+    if found.size / 2 * _by_chance(int(found[i, j]), float(chance[i, j])) > BY_CHANCE:  # half: each is there twice
         return 0.0, 0.0
     step = np.hypot(edges[OUTER_PX + i], edges[OUTER_PX + j])
     return float(step), float(2 * (found[i, j] - chance[i, j]) / len(x))
+
+
+def _by_chance(number: int, expected: float) -> float:
+    """Return the probability of so many or more (Poisson); 1 where no more are found than expected.
+
+    Each further term of the sum is less than the last by the factor expected / number; their bound stands for them.
+    """
+    if number <= expected:
+        return 1.0
+    first = math.exp(number * math.log(expected) - expected - math.lgamma(number + 1))
+    return min(first / (1 - expected / (number + 1)), 1.0)
 
 
 def _sums_about(counts: np.ndarray, half: int) -> np.ndarray:
