@@ -339,7 +339,7 @@ def _say_what_disagrees(workplace: Workplace, ending: Ending, key: CalibrationKe
     serves, compared = "What was measured serves.", "The new one was compared with none."
     sentences = {
         Reason.GAIN_DISAGREES: f"{metrics.get('gain')} electrons per ADU, by the settings {said.gain:g}. {serves}",
-        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by the settings {noise:g}. {serves}",
+        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by settings {noise:g}. {serves}",
         Reason.UNREADABLE_FILE: f"The last good master does not read. {compared}",
         Reason.HEADER_IMPOSSIBLE: f"The last good master's header says an impossible gain. {compared}",
     }
