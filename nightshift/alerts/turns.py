@@ -63,14 +63,14 @@ def release_in_turn(
     released, last = 0, None
     with alone(workplace.ledger, Deed.TURNS, f"{instrument}/{field}/{campaign}"):
         while rows := _next_turn(workplace, instrument, field, campaign):
+            if (units := [row["unit_key"] for row in rows]) == last:
+                break  # none of them was decided: the next look tries again
             patience_s = 0.0 if at_once else workplace.survey.alerts.turn_wait_s
             late = min(row["waited_s"] for row in rows) > patience_s
             if (open_before := rows[0]["waits_for"]) is not None:
                 if not late:
                     break
                 _say_out_of_turn(workplace, f"{instrument}/{rows[0]['exposure_id']}", open_before)
-            if (units := [row["unit_key"] for row in rows]) == last:
-                break  # none of them was decided: the next look tries again
             released += release(workplace, units).decided
             last = units
     return released
