@@ -159,9 +159,15 @@ def test_compression_changes_no_candidate(tmp_path, survey):
             assert packed == [name == "all"] * 3
     plain, packed = (found[name].rows["candidates"] for name in ("none", "all"))
     assert len(plain) == len(packed) > 5
+    # Rounding by itself is 0.02 of the noise. The kernel is fitted to the rounded images, which moves all magnitudes
+    # more: of 48 candidates in four scenes by 0.05 of their errors (rms), 0.12 at most.
+    apart = [
+        (one["magnitude"] - other["magnitude"]) / one["magnitude_error"]
+        for one, other in zip(plain, packed, strict=True)
+    ]
+    assert np.sqrt(np.mean(np.square(apart))) < 0.08 and np.abs(apart).max() < 0.15
     for one, other in zip(plain, packed, strict=True):
         assert np.hypot(one["x"] - other["x"], one["y"] - other["y"]) < 0.02
-        assert one["magnitude"] == pytest.approx(other["magnitude"], abs=0.15 * one["magnitude_error"])
         # its noise is of its surroundings, and turns by some percent with the last digit of the pixels
         assert one["signal_to_noise"] == pytest.approx(other["signal_to_noise"], rel=0.1)
     if shutil.which("fitsverify"):
