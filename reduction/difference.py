@@ -20,6 +20,7 @@ from reduction.matched_filter import MatchedFilter, make_filter
 from reduction.problems import Unusable
 from reduction.resample import resample
 from reduction.score import (
+    THIN,
     MatchedStars,
     Psf,
     StarScatter,
@@ -30,7 +31,6 @@ from reduction.score import (
     star_scatter,
 )
 from reduction.subtraction import (
-    THIN,
     DifferenceSettings,
     Subtracted,
     VaryingKernel,

@@ -51,9 +51,9 @@ class MatchedFilter:
         """Return an image, filtered."""
         return convolve_blocks(image, self.stamps)
 
-    def variance(self, both: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Return the variance of the filtered difference from that of both images and the reference's part of it."""
-        return convolve_blocks(both + np.float32(self.share - 1) * reference, self.noise)
+    def variance(self, total: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """Return the variance of the filtered difference from the sum of both images' and the reference's part."""
+        return convolve_blocks(total + np.float32(self.share - 1) * reference, self.noise)
 
     def bad_share(self, bad: np.ndarray) -> np.ndarray:
         """Return how much of the filter's weight falls on bad pixels or beyond the edge."""

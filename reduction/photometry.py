@@ -15,7 +15,7 @@ __all__ = ["Photometry", "fit_sources", "limiting_flux"]
 
 ROUNDS = 3
 CORE = 1.4  # of the FWHM: the radius within which a source is fitted
-WHOLE = 2.5  # that within which a lone source's flux is taken: 2% of what is known of a bright star lies outside
+WHOLE = 2.5  # that within which a lone source's flux is taken; 2% of a star's light is outside (Moffat, beta 3)
 GROWTH_STEP = 0.1  # of the log width, for the wider template that tells galaxies from stars
 
 

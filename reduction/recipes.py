@@ -329,7 +329,7 @@ def calibrate_photometry(measured: Measured, settings: MeasureSettings) -> Measu
         photometry.flux[stars], photometry.flux_err[stars], catalogue.magnitude[entries], colour=colour,
         places=(photometry.x[stars], photometry.y[stars]), shape=measured.frame.shape,
     )  # fmt: skip
-    level = photometry.scaled(zero_point.light(photometry.x, photometry.y, measured.frame.shape))
+    level = photometry.scaled(zero_point.flux_correction(photometry.x, photometry.y, measured.frame.shape))
     measured = replace(measured, photometry=level, zero_point=zero_point)
     return replace(measured, residuals=_residuals(measured, catalogue, zero_point)).noting(
         zero_point=zero_point.value,

@@ -13,6 +13,7 @@ import numba
 import numpy as np
 
 __all__ = [
+    "THIN",
     "MatchedStars",
     "Psf",
     "StarScatter",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+THIN = 3  # statistics of noise are taken from every so-manieth pixel of a row and a column
 _MEDIAN_CHI_SQUARE = 0.4549  # of one degree of freedom
 
 
@@ -206,7 +208,6 @@ def _add_scatter(noise2, model, flux2, shift_x2, shift_y2, width2):
 
 
 _RING_PX, _RINGS = 2, 12  # width and number of the rings about a bright star
-_THIN = 3  # the typical noise is taken from every so-manieth pixel of a row and a column
 
 
 def ring_residuals(
@@ -257,7 +258,7 @@ def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> Non
     if not rings.any():
         return
     reach = _RING_PX * _RINGS
-    floor = float(np.median(noise2[::_THIN, ::_THIN]))
+    floor = float(np.median(noise2[::THIN, ::THIN]))
     v, u = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     profile = np.interp(np.hypot(u, v), (np.arange(_RINGS) + 0.5) * _RING_PX, rings, right=0.0)
     seen = stars.flux**2 * rings.max() > 0.05 * floor

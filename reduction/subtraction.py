@@ -18,12 +18,11 @@ from reduction.kernel import MatchingKernel, fit_kernel
 from reduction.mask import FATAL
 from reduction.problems import Unusable
 from reduction.psf import build_psf
-from reduction.score import MatchedStars, Psf
+from reduction.score import THIN, MatchedStars, Psf
 from reduction.zogy import proper_parts
 
-__all__ = ["THIN", "DifferenceSettings", "Pair", "Subtracted", "VaryingKernel", "measure_mesh", "pair_of", "subtract"]
+__all__ = ["DifferenceSettings", "Pair", "Subtracted", "VaryingKernel", "measure_mesh", "pair_of", "subtract"]
 
-THIN = 3  # statistics of noise are taken from every so-manieth pixel of a row and a column
 _CARRIED = 0.12  # share of the kernel's weight that bad pixels may have in a good one
 _PSF_STARS = 8  # that stand alone; fewer, and all are taken
 

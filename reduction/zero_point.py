@@ -47,7 +47,7 @@ class ZeroPoint:
         """Of the value, from the scatter."""
         return self.rms / max(self.stars, 1) ** 0.5
 
-    def light(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    def flux_correction(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return what fluxes at 0-based pixel positions are to be multiplied by, so that the value holds for all."""
         return 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
 

@@ -334,7 +334,7 @@ def test_the_zero_point_follows_colour_and_place():
     )  # fmt: skip
     assert fitted.value == pytest.approx(24.5, abs=0.002)
     assert fitted.colour_term == pytest.approx(0.08, abs=0.005)
-    level = flux * fitted.light(x, y, (1000, 1000))
+    level = flux * fitted.flux_correction(x, y, (1000, 1000))
     assert np.abs(2.5 * np.log10(level / flux) + shade).max() < 0.005
     assert fitted.rms < 0.015
 
