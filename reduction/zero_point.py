@@ -4,14 +4,17 @@
 polynomial has no mean over the image: it holds what the flat field left, thin clouds and the camera's illumination.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from reduction.problems import Unusable
 
-__all__ = ["NOMINAL", "ZeroPoint", "fit_zero_point", "magnitudes"]
+__all__ = ["NOMINAL", "SPATIAL_KEYS", "ZeroPoint", "fit_zero_point", "magnitudes", "spatial_of"]
 
+SPATIAL_KEYS = tuple(f"MAGZP_{i}" for i in range(1, 6))  # of a header: the terms of `ZeroPoint.spatial`
 NOMINAL = 25.0  # where a field has no catalogue: the magnitudes are instrumental
 COLOUR_FROM, LINEAR_FROM, QUADRATIC_FROM = 40, 60, 200  # stars that a term needs
 CATALOGUE_ERROR = 0.01  # magnitudes; no catalogue holds to better
@@ -47,9 +50,18 @@ class ZeroPoint:
         """Of the value, from the scatter."""
         return self.rms / max(self.stars, 1) ** 0.5
 
+    def at(self, x: float, y: float, shape: tuple[int, int]) -> float:
+        """Return the magnitude of one electron in the pixels at a 0-based position of an image of this shape."""
+        return self.value + float(self.spatial @ _places(x, y, shape)[: len(self.spatial)])
+
     def flux_correction(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return what fluxes at 0-based pixel positions are to be multiplied by, so that the value holds for all."""
         return 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
+
+
+def spatial_of(header: Mapping[str, Any]) -> np.ndarray:
+    """Return the zero point's spatial coefficients of an image's header, magnitudes; empty where it has none."""
+    return np.array([float(header[key]) for key in SPATIAL_KEYS if key in header])
 
 
 def _places(x, y, shape: tuple[int, int]) -> np.ndarray:

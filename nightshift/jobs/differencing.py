@@ -34,6 +34,7 @@ from reduction.real_bogus import RealBogusModel, read_model
 from reduction.real_bogus_features import features
 from reduction.score import MatchedStars, block_extremes
 from reduction.sources import SourceFlag
+from reduction.zero_point import SPATIAL_KEYS, ZeroPoint, spatial_of
 
 __all__ = [
     "REAL_BOGUS",
@@ -308,12 +309,13 @@ def match_stars(calibrated: Frame, sources: Table, known: Table) -> MatchedStars
 
 def _photometry(work: UnitWork, calibrated: Frame) -> Photometry:
     header = calibrated.header
-    return Photometry(
+    zero_point = ZeroPoint(
         float(header["MAGZP"]),
         float(header.get("MAGZPRMS", 0.0)),
         int(header.get("MAGZPNUM", 0)),
-        float(work.parameters.get("exposure_s") or header.get("EXPTIME", 0.0)),
+        spatial=spatial_of(header),
     )
+    return Photometry(zero_point, float(work.parameters.get("exposure_s") or header.get("EXPTIME", 0.0)))
 
 
 def _reference_sources(calibrated: Frame, known: Table) -> ReferenceSources:
@@ -339,7 +341,10 @@ def _used(work: UnitWork) -> tuple[Input, ...]:
     return tuple(i for i in work.inputs if i.role in ("reference", "reference_sources", "calibrated", "sources"))
 
 
-_KEPT = ("EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM")
+_KEPT = (
+    "EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM",
+    *SPATIAL_KEYS,
+)  # fmt: skip
 
 
 def _write_difference(
@@ -436,5 +441,7 @@ def warm_up() -> None:
     science = Frame(new.astype(np.float32), clean.mask, clean.variance, wcs)
     difference = make_difference(science, psf, coadd.frame, 2.0, stars, settings)
     nothing = np.zeros(0)
-    candidates, _ = find_candidates(difference, Photometry(25.0, 0.0, 0, 1.0), ReferenceSources(*[nothing] * 7))
+    candidates, _ = find_candidates(
+        difference, Photometry(ZeroPoint(25.0, 0.0, 0), 1.0), ReferenceSources(*[nothing] * 7)
+    )
     _judge(difference, science, candidates)

@@ -42,7 +42,8 @@ class Prepared:
     def candidates(self, difference: Difference, settings: CandidateSettings | None = None) -> list[Candidate]:
         """Return all candidates of a difference."""
         header, sources = self.pair.science.header, self.reference_sources
-        photometry = Photometry(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"], header["EXPTIME"])
+        zero_point = ZeroPoint(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"])
+        photometry = Photometry(zero_point, header["EXPTIME"])
         assert self.pair.science.wcs is not None
         x, y = self.pair.science.wcs.all_world2pix(sources["ra"], sources["dec"], 0)
         columns = (np.asarray(sources[name]) for name in ("ra", "dec", "mag", "mag_err", "psf_chi2"))

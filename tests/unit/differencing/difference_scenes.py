@@ -11,6 +11,7 @@ from reduction.difference import Difference, DifferenceSettings, make_difference
 from reduction.frame import Frame
 from reduction.psf import PsfModel
 from reduction.score import MatchedStars
+from reduction.zero_point import ZeroPoint
 
 SHAPE = (256, 256)
 SETTINGS = DifferenceSettings(kernel_order=1)
@@ -41,7 +42,7 @@ class Scene:
         ra, dec = self.science.wcs.all_pix2world(self.stars.x, self.stars.y, 0)
         same = np.full(len(ra), 0.1)
         sources = ReferenceSources(self.stars.x, self.stars.y, ra, dec, 20 + same, same, 10 * same)
-        return find_candidates(difference, Photometry(25.0, 0.02, 40, 30.0), sources, settings)[0]
+        return find_candidates(difference, Photometry(ZeroPoint(25.0, 0.02, 40), 30.0), sources, settings)[0]
 
 
 def grid(shift: tuple[float, float] = (0.0, 0.0), turn: float = 0.0) -> WCS:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from difference_scenes import draw, grid, moffat, scene
+from difference_scenes import draw, grid, moffat, scene, with_science
 
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
@@ -28,6 +28,7 @@ from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
 from reduction.compression import NO_COMPRESSION
 from reduction.cutouts import read_cutouts
+from reduction.forced import PsfGrid, force_fluxes
 from reduction.frame import read_frame, write_frame
 from reduction.sources import SourceFlag
 
@@ -58,20 +59,21 @@ def table_of(x, y, flux, wcs) -> Table:
     return table
 
 
-def placed(folder, name, frame, psf, table, compression=NO_COMPRESSION) -> tuple:
+def placed(folder, name, frame, psf, table, compression=NO_COMPRESSION, spatial=()) -> tuple:
     image, sources = folder / f"{name}.fits", folder / f"{name}_sources.fits"
     folder.mkdir(exist_ok=True)
     with image.open("x+b") as stream:
-        write_frame(stream, replace(frame, header={**HEADER, "FWHM": psf.fwhm()}), [psf.to_hdu()], compression)
+        header = {**HEADER, "FWHM": psf.fwhm(), **dict(spatial)}
+        write_frame(stream, replace(frame, header=header), [psf.to_hdu()], compression)
     table.write(sources)
     return image, sources
 
 
-def pair_on_disk(folder, pair, compression=NO_COMPRESSION):
+def pair_on_disk(folder, pair, compression=NO_COMPRESSION, spatial=()):
     x, y = pair.stars.x, pair.stars.y
     inside = (x > 5) & (y > 5) & (x < 250) & (y < 250)
     sources = table_of(x[inside], y[inside], pair.stars.flux[inside], pair.science.wcs)
-    image, table = placed(folder, "calibrated", pair.science, pair.psf, sources, compression)
+    image, table = placed(folder, "calibrated", pair.science, pair.psf, sources, compression, spatial)
     known, known_table = placed(folder, "reference", pair.reference, pair.reference_psf, sources)
     return (
         given("calibrated", image), given("sources", table), given("reference", known),
@@ -115,6 +117,37 @@ def test_a_difference_job_leaves_the_difference_its_cutouts_and_numbered_candida
     with fits.open(tmp_path / "attempt" / "difference.fits") as units:
         assert units["SCORE"].data.max() >= 0.95 * strongest["signal_to_noise"]
     json.dumps([row["record"] for row in rows], allow_nan=False)
+
+
+def test_a_transient_has_the_magnitude_of_a_star_as_bright_wherever_the_flat_left_more_light(tmp_path, survey):
+    pair = scene(new=16, seed=71)
+    along = 2 * np.arange(256) / 255 - 1
+    slope = 2.5 * np.log10(1.04)  # magnitudes, from the middle to the last row
+    shade = 10 ** (0.4 * slope * along)[:, None].astype(np.float32)
+    shaded = with_science(pair, image=pair.science.image * shade, variance=pair.science.variance * shade**2)
+    spatial = {"MAGZP_1": 0.0, "MAGZP_2": slope}
+    # The tables have it taken out: those of both are the same.
+    found, outcomes = [], {}
+    for name, given_pair, terms in (("plain", pair, {}), ("shaded", shaded, spatial)):
+        folder = tmp_path / name
+        folder.mkdir()
+        attempt = folder / "attempt"
+        unit = work(attempt, pair_on_disk(folder, given_pair, spatial=terms), exposure_s=30.0)
+        outcomes[name] = difference.run(unit, survey, attempt).rows["candidates"]
+        with fits.open(attempt / "difference.fits") as units:
+            stamps = PsfGrid.from_hdu(units["PSFGRID"])
+        frame = read_frame(attempt / "difference.fits")
+        found.append(force_fluxes(frame, stamps, pair.new_x, pair.new_y))
+    assert {key: frame.header[key] for key in spatial} == pytest.approx(spatial)
+    apart = []
+    for x, y, plain, forced in zip(pair.new_x, pair.new_y, *found, strict=True):
+        one, other = (min(rows, key=lambda r: np.hypot(r["x"] - x, r["y"] - y)) for rows in outcomes.values())
+        assert other["record"]["magzpsci"] == pytest.approx(25 + slope * (2 * other["y"] / 255 - 1), abs=1e-6)
+        changes = [other["record"][name] - one["record"][name] for name in ("magpsf", "magap")]
+        apart.append([*changes, 2.5 * np.log10(plain.flux / forced.flux)])
+    far = np.abs(pair.new_y - 127.5) > 60  # the term has 0.02 mag there, and 0.04 at the edge
+    assert far.sum() >= 5
+    assert np.abs(np.median(np.array(apart)[far] * np.sign(pair.new_y - 127.5)[far, None], axis=0)).max() < 0.007
 
 
 def test_the_page_of_a_difference_shows_its_field_its_score_and_its_candidates(tmp_path, survey):
