@@ -173,6 +173,28 @@ def test_noise_of_the_image_that_is_convolved_does_not_make_the_kernel_smaller()
     assert np.mean(sums) == pytest.approx(0.8, rel=0.02)
 
 
+def test_resampling_the_image_that_is_convolved_hardly_changes_the_kernels_sum():
+    random, change = np.random.default_rng(44), []
+    for seed in range(6):
+        x, y = random.uniform(25, 231, (2, 80))
+        flux = random.uniform(1000, 3000, 80)
+        ra, dec = grid().all_pix2world(x, y, 0)
+        blurred = draw(grid(), moffat(3.0), ra, dec, 0.8 * flux, sky=30.0, seed=60 + seed)
+        sums = []
+        for wcs in (grid(), grid((3.3, -2.6), 0.001)):
+            drawn = draw(wcs, moffat(2.4), ra, dec, flux, sky=300.0, seed=80 + seed)
+            sharp = resample(drawn, grid(), SHAPE)
+            bad = sharp.mask != 0
+            fitted = fit_kernel(
+                blurred.image, fill_bad(sharp.image, bad), sharp.variance + blurred.variance, sharp.variance,
+                bad, x, y, radius=7, half_stamp=11, order=0,
+            )  # fmt: skip
+            assert fitted is not None
+            sums.append(float(fitted.flux_ratio(128.0, 128.0)))
+        change.append(sums[1] / sums[0] - 1)
+    assert abs(np.mean(change)) < 0.015
+
+
 def test_a_star_that_varies_does_not_turn_the_flux_ratio_about_it():
     random = np.random.default_rng(17)
     x, y = random.uniform(20, 236, (2, 100))
