@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.listeners import hookimpl
+from sqlalchemy import Interval, func, literal, or_, select, text, update
 from sqlalchemy.exc import OperationalError
 
 __all__ = ["on_starting", "set_right"]
@@ -35,8 +36,6 @@ def set_right(session: Any) -> int:
     session : sqlalchemy.orm.Session
         Of Airflow's own database, whose clock counts.
     """
-    from sqlalchemy import text
-
     moved = 0
     for statement in _statements():
         session.execute(text("set local lock_timeout = '2s'"))
@@ -49,7 +48,6 @@ def _statements() -> tuple[Any, ...]:
     from airflow.models.dag import DagModel
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance
-    from sqlalchemy import Interval, func, literal, or_, select, update
 
     now = func.clock_timestamp()
     ahead = now + literal(AHEAD, Interval)

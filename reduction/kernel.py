@@ -365,8 +365,8 @@ def _solve(
     """Return the kernel's coefficients (terms, elements) and the background's, from the stars used.
 
     The noise of the source image adds to the diagonal of the normal equations and makes the kernel too small, the
-    more so the fainter the stars. How much is known. What it takes from the solution is put back to the right side, a
-    few times: the matrix without it would not be positive.
+    more so the fainter the stars. The image's variance says how much. What it takes from the solution is put back to
+    the right side, a few times: the matrix without it would not be positive.
     """
     n_terms, elements = len(terms), len(prior.ridge)
     n_background = stamps.background_vector.shape[1]
