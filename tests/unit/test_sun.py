@@ -14,6 +14,7 @@ from nightshift.settings.models import Site
 from nightshift.sun import HORIZON_DEG, sun_altitude_deg, sunset_and_sunrise
 
 iers.conf.auto_download = False
+iers.conf.auto_max_age = None  # the table that came with astropy may be of any age: a second of UT1 is nothing here
 iers.conf.iers_degraded_accuracy = "ignore"
 
 
