@@ -182,6 +182,12 @@ def frames(workplace: Workplace) -> Callable[..., Path]:
     return DemoFrames(workplace.inbox)
 
 
+@pytest.fixture
+def frames_in() -> type[DemoFrames]:
+    """Writes raw frames of the demo camera into any folder: ``frames_in(folder)(number)``."""
+    return DemoFrames
+
+
 @pytest.fixture(scope="session")
 def slurm_cluster() -> Iterator[Cluster]:
     """One SLURM cluster: nodes n0 (two slots, alone in partition ``pair``) to n3 (four slots each)."""

@@ -67,7 +67,8 @@ def filter_of(header: FrameHeader, name: ParsedName, image_type: ImageType, surv
     if image_type is ImageType.ENGINEERING:
         return ""
     if not said:
-        raise BadInput(Reason.HEADER_INCOMPLETE, f"no filter: none of {', '.join(survey.camera.header.filter)}")
+        keywords = ", ".join(survey.camera.header.filter)
+        raise BadInput(Reason.HEADER_INCOMPLETE, f"no filter: none of {keywords} is there")
     known = ", ".join(entry.name for entry in survey.sky.filters)
     raise BadInput(Reason.HEADER_IMPOSSIBLE, f"filter {said!r}: the survey's filters are {known}")
 

@@ -1,10 +1,14 @@
 """The command ``nightshift ingest``."""
 
 import argparse
+import os
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightshift.ingest.dry_run import Finding
 
 __all__ = ["register"]
 
@@ -13,19 +17,67 @@ def register(subparsers: Any) -> None:
     """Add ``ingest`` to the command line's subparsers."""
     parser = subparsers.add_parser("ingest", help="take files in: register them, or set them aside with their reason")
     parser.add_argument("files", nargs="*", type=Path, help="files to take in; they leave their place")
-    parser.add_argument("--inbox", action="store_true", help="take in what is complete in the inbox")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--inbox", action="store_true", help="take in what is complete in the inbox")
+    what.add_argument(
+        "--dry-run", action="store_true",
+        help="say what each file is by the survey's settings, and change nothing: no ledger is needed, and folders "
+        "may be named; exit code 1 if one would be quarantined",
+    )  # fmt: skip
+    parser.add_argument(
+        "--survey", default=os.environ.get("NIGHTSHIFT_SURVEY", "demo"),
+        help="of the dry run; or NIGHTSHIFT_SURVEY (default: %(default)s)",
+    )  # fmt: skip
     parser.set_defaults(run=_ingest)
 
 
 def _ingest(options: argparse.Namespace) -> int:
-    from nightshift.ingest.inbox import complete_files
-    from nightshift.ingest.ingest import ingest_all
-    from nightshift.vocabulary import Disposition
-    from nightshift.workplace import open_workplace
-
     if not options.files and not options.inbox:
         print("Nothing to do: name files, or say --inbox.")
         return 2
+    return _dry_run(options.files, options.survey) if options.dry_run else _take_in(options)
+
+
+def _dry_run(paths: list[Path], name: str) -> int:
+    from nightshift.ingest.dry_run import files_below, find_out
+    from nightshift.settings import load_survey
+
+    counts = Counter[str]()
+    for finding in find_out(files_below(paths), load_survey(name)):
+        print(f"{finding.path.name}: {_said(finding)}")
+        counts[finding.frame.image_type if finding.frame else f"quarantined, {finding.reason}"] += 1
+    print("; ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no file there")
+    return 0 if counts and all("quarantined" not in what for what in counts) else 1
+
+
+def _said(finding: "Finding") -> str:
+    """Return in one line what a file is."""
+    frame = finding.frame
+    if frame is None:
+        return f"quarantined, {finding.reason}: {finding.detail}"
+    header = frame.header
+    words = [
+        frame.image_type, f"exposure {frame.key.exposure_id}", f"detector {frame.key.detector}",
+        f"{header.shutter_open:%Y-%m-%d %H:%M:%S} UTC", f"{header.exposure_s:g} s",
+    ]  # fmt: skip
+    words += [f"filter {frame.filter}"] if frame.filter else []
+    if frame.image_type == "science":
+        known = header.ra_deg is not None and header.dec_deg is not None
+        words.append("no field of the survey" if frame.field is None else f"field {frame.field}")
+        words.append(f"at {header.ra_deg:.4f} {header.dec_deg:+.4f} deg" if known else "no pointing")
+    return ", ".join(words)
+
+
+def _take_in(options: argparse.Namespace) -> int:
+    from nightshift.errors import BadInput
+    from nightshift.ingest.inbox import complete_files
+    from nightshift.ingest.ingest import ingest_all
+    from nightshift.vocabulary import Disposition, Reason
+    from nightshift.workplace import open_workplace
+
+    for path in options.files:
+        if not os.path.lexists(path):
+            raise BadInput(Reason.NEVER_ARRIVED, f"{path}: there is no such file")
     with open_workplace() as workplace:
         paths = list(options.files)
         if options.inbox:

@@ -251,7 +251,10 @@ def _shutter_open(roles: _Roles, keys: HeaderKeys) -> datetime:
     keyword, value = found[0]
     clock = roles.first(keys.time)
     if clock is None:
-        raise _incomplete(f"time of day beside {keyword} = {value!r}", keys.time or ("a time in the date",))
+        what = f"time of day beside {keyword} = {value!r}"
+        if not keys.time:
+            raise BadInput(Reason.HEADER_INCOMPLETE, f"no {what}, and the camera's settings name no `time`")
+        raise _incomplete(what, keys.time)
     try:
         moment = datetime.combine(_moment(value), datetime.min.time(), UTC) + _time_of_day(str(clock[1]))
     except (ValueError, OverflowError) as error:

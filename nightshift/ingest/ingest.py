@@ -20,7 +20,7 @@ from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 from nightshift.workplace import Workplace
 
-__all__ = ["ingest_all"]
+__all__ = ["examine_safely", "ingest_all"]
 
 MANIFEST_MOST_BYTES = 100_000_000
 # of an error that is the machine's and not the file's: the night waits and goes on when it is mended
@@ -110,7 +110,7 @@ def _take(workplace: Workplace, file: PhysicalFile, known: Known, *, manifest: b
         if manifest:
             arrival = register_manifest(workplace, file, known)
         else:
-            arrival = register(workplace, file, _examine(file, workplace.survey, known))
+            arrival = register(workplace, file, examine_safely(file, workplace.survey, known))
     except BadInput as error:
         arrival = Arrival(
             file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
@@ -119,7 +119,8 @@ def _take(workplace: Workplace, file: PhysicalFile, known: Known, *, manifest: b
         _put_aside(workplace, file, known, arrival)
 
 
-def _examine(file: PhysicalFile, survey: Survey, known: Known) -> RawFrame:
+def examine_safely(file: PhysicalFile, survey: Survey, known: Known) -> RawFrame:
+    """Return what a file is, as `examine`; one over which it stumbles is `BadInput` INTERNAL_ERROR."""
     try:
         return examine(file, survey, known)
     except (BadInput, OSError):

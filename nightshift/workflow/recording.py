@@ -335,11 +335,11 @@ def _say_what_disagrees(workplace: Workplace, ending: Ending, key: CalibrationKe
     """Leave an event where the amplifier is not what the settings say, or the last master could not be compared."""
     assert ending.outcome.result is not None
     metrics, said = ending.metrics, workplace.survey.camera.quadrant(key.detector, key.quadrant)
-    noise = said.read_noise / said.gain
+    noise, gain, read_noise = said.read_noise / said.gain, metrics.get("gain"), metrics.get("read_noise")
     serves, compared = "What was measured serves.", "The new one was compared with none."
     sentences = {
-        Reason.GAIN_DISAGREES: f"{metrics.get('gain')} electrons per ADU, by the settings {said.gain:g}. {serves}",
-        Reason.READ_NOISE_DISAGREES: f"Read noise {metrics.get('read_noise')} ADU, by settings {noise:g}. {serves}",
+        Reason.GAIN_DISAGREES: f"{_shown(gain)} electrons per ADU, by the settings {said.gain:.4g}. {serves}",
+        Reason.READ_NOISE_DISAGREES: f"Read noise {_shown(read_noise)} ADU, by the settings {noise:.4g}. {serves}",
         Reason.UNREADABLE_FILE: f"The last good master does not read. {compared}",
         Reason.HEADER_IMPOSSIBLE: f"The last good master's header says an impossible gain. {compared}",
     }
@@ -349,6 +349,10 @@ def _say_what_disagrees(workplace: Workplace, ending: Ending, key: CalibrationKe
                 EventLevel.WARNING, reason, sentences[reason],
                 subject=key, night_time=workplace.clock.now(), reason=reason,
             )  # fmt: skip
+
+
+def _shown(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _judged_frames(ending: Ending, reason: Reason | None) -> list[dict[str, Any]]:

@@ -1,0 +1,62 @@
+"""What would become of files, by the settings alone: no ledger is asked and nothing is moved."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightshift.errors import BadInput
+from nightshift.ingest.arrival import Known, look_at
+from nightshift.ingest.ingest import examine_safely
+from nightshift.ingest.manifests import is_manifest
+from nightshift.ingest.register import RawFrame
+from nightshift.ingest.verify import SIDECAR
+from nightshift.settings import Survey
+from nightshift.vocabulary import Reason
+
+__all__ = ["Finding", "files_below", "find_out"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one file is.
+
+    Parameters
+    ----------
+    path : Path
+    frame : RawFrame or None
+        What it would be registered as; None where it would be quarantined.
+    reason : Reason or None
+        Why it would be quarantined.
+    detail : str
+    """
+
+    path: Path
+    frame: RawFrame | None = None
+    reason: Reason | None = None
+    detail: str = ""
+
+
+def files_below(paths: Iterable[Path]) -> list[Path]:
+    """Return the files that are named, and of folders all that lie below them, in order of their names."""
+    found = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return [path for path in found if not path.is_dir()]
+
+
+def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
+    """Examine files as the ingest does; manifests and checksums beside files are left out.
+
+    Whether a file came before, and whether it is what the manifest says, only the ledger knows.
+
+    Raises
+    ------
+    OSError
+        If a file is not there or cannot be read.
+    """
+    most = int(survey.camera.file_names.largest_mb * 1e6)
+    for path in paths:
+        if is_manifest(path.name, survey) or path.name.endswith(SIDECAR):
+            continue
+        try:
+            yield Finding(path, examine_safely(look_at(path, most), survey, Known()))
+        except BadInput as error:
+            yield Finding(path, None, error.reason, str(error))
