@@ -5,11 +5,12 @@
 #
 # A night that was interrupted goes on where it was when the same night is asked for again; FRESH=1 begins it anew.
 #
-# Variables: SURVEY, SEED, RAW, FAULTS, FRESH, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
+# Variables: SURVEY, SEED, RAW, NIGHT (which of several in RAW), FAULTS, FRESH, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
 
 SURVEY ?= demo
 SEED ?= 1
 RAW ?=
+NIGHT ?=
 FAULTS ?=
 FRESH ?=
 RUNNER ?= local
@@ -46,6 +47,7 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml Makefile
 	    echo "Name another with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "$(PYTHON) cannot make virtual environments (Debian: apt install python3-venv)." >&2; exit 2; }
+	@echo "setting up the Python environment in $(VENV): once, for a minute or a few"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
@@ -53,8 +55,8 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml Makefile
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib nightshift reduction operators plugins
 	@touch $@
 
-night: $(STAMP) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files] [FAULTS=all]
-	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
+night: $(STAMP) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files [NIGHT=one of them]] [FAULTS=all]
+	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW)) $(if $(NIGHT),--night $(NIGHT)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
 
 up: $(STAMP) ## start everything and leave it running
 	@$(NIGHTSHIFT) up --survey $(SURVEY)

@@ -35,6 +35,7 @@ def register(subparsers) -> None:
     play.add_argument("--inbox", type=Path, default=os.environ.get("NIGHTSHIFT_INBOX"), help="or NIGHTSHIFT_INBOX")
     play.add_argument("--interval", type=float, default=0.2, metavar="SECONDS", help="between files (default: 0.2)")
     play.add_argument("--pause", type=float, default=5.0, metavar="SECONDS", help="before science (default: 5)")
+    play.add_argument("--night", type=date.fromisoformat, metavar="YYYY-MM-DD", help="where the folder holds several")
     play.add_argument("--no-manifest", action="store_true", help="leave the night open")
     play.add_argument("--late", action="store_true", help="only what comes after the night has closed")
     play.set_defaults(run=_play)
@@ -72,13 +73,12 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _play(arguments: argparse.Namespace) -> int:
-    from nightshift.settings import load_survey
+    from nightshift.settings import SettingsError, load_survey
     from nightshift.simulator import pauses_before_science, play, prepare_real_night
     from nightshift.simulator.transfer import PlayOrder
 
     if arguments.inbox is None:
-        print("say where the inbox is: --inbox or NIGHTSHIFT_INBOX")
-        return 2
+        raise SettingsError("say where the inbox is: --inbox or NIGHTSHIFT_INBOX")
     survey, folder = load_survey(arguments.survey), arguments.folder
     manifest: Path | None = None
     late: list[Path] = []
@@ -90,7 +90,7 @@ def _play(arguments: argparse.Namespace) -> int:
         elif not arguments.no_manifest:
             manifest = max(folder.glob("manifest_*.json"))
     else:
-        real = prepare_real_night(survey, folder, Path(arguments.inbox) / ".prepared")
+        real = prepare_real_night(survey, folder, Path(arguments.inbox) / ".prepared", night=arguments.night)
         manifest, files = None if arguments.no_manifest else real.manifest, list(real.files)
     number = play(
         files,

@@ -41,11 +41,12 @@ class RawFile:
 
 @dataclass(frozen=True)
 class RealNight:
-    """A night of real files: the files in shutter order, and the manifest that was made for them."""
+    """A night of real files: the files in shutter order, the manifest that was made for them, what was left out."""
 
     night: date
     files: tuple[Path, ...]
     manifest: Path
+    left_out: int
 
 
 def list_raw_files(survey: Survey, folder: Path) -> tuple[RawFile, ...]:
@@ -93,16 +94,19 @@ def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: dat
         if len(nights) != 1:
             held = ", ".join(f"{n} ({count} files)" for n, count in sorted(nights.items())) or "no readable time"
             raise NeedsOperator(
-                Reason.HEADER_IMPOSSIBLE, f"{folder} must hold one night; it holds {held}: choose one"
+                Reason.HEADER_IMPOSSIBLE,
+                f"{folder} must hold one night; it holds {held}: choose one with NIGHT=YYYY-MM-DD for make, "
+                "or --night",
             )
         night = next(iter(nights))
     elif night not in nights:
         raise NeedsOperator(Reason.HEADER_IMPOSSIBLE, f"{folder} holds no file of the night {night}")
     mine = [f for f in raw if f.shutter_open is None or night_of(survey.site, f.shutter_open) == night]
     entries = [{"name": f.path.name, "bytes": f.path.stat().st_size, "sha256": sha256_of(f.path)} for f in mine]
+    left_out = sum(path.is_file() for path in folder.rglob("*")) - len(mine)
     manifest = output / f"manifest_{night:%Y%m%d}.json"
     write_json(manifest, manifest_of(survey.site.name, night, entries, synthetic=True))
-    return RealNight(night, tuple(f.path for f in mine), manifest)
+    return RealNight(night, tuple(f.path for f in mine), manifest, left_out)
 
 
 def read_raw_file(camera: Camera, path: Path) -> RawFile:

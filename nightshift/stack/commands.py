@@ -1,6 +1,7 @@
 """The commands ``night-run``, ``up``, ``down``, ``status`` and ``environment``."""
 
 import argparse
+from datetime import date
 from pathlib import Path
 
 __all__ = ["register"]
@@ -19,6 +20,10 @@ def register(subparsers) -> None:
     _survey(night)
     night.add_argument("--seed", type=int, default=1, help="of the simulated sky and weather (default: %(default)s)")
     night.add_argument("--raw", type=Path, help="folder of real raw files to play in place of a simulated night")
+    night.add_argument(
+        "--night", type=date.fromisoformat, metavar="YYYY-MM-DD",
+        help="which night of --raw, by the date of its evening, where the folder holds several",
+    )  # fmt: skip
     night.add_argument("--small", action="store_true", help="a short simulated night, as the tests play it")
     night.add_argument(
         "--faults", action="append", default=[], metavar="NAME[:PART]",
@@ -72,9 +77,9 @@ def _night(options: argparse.Namespace) -> int:
 
     return run_night(
         NightOptions(
-            survey=options.survey, seed=options.seed, raw=options.raw, small=options.small, keep=options.keep,
-            clear=options.clear, faults=tuple(options.faults), fresh=options.fresh, resume=options.resume,
-            deadline_s=60 * options.deadline_min,
+            survey=options.survey, seed=options.seed, raw=options.raw, night=options.night, small=options.small,
+            keep=options.keep, clear=options.clear, faults=tuple(options.faults), fresh=options.fresh,
+            resume=options.resume, deadline_s=60 * options.deadline_min,
         )
     )  # fmt: skip
 

@@ -37,6 +37,8 @@ class MaterialRequest:
     seed : int
     raw : Path, optional
         A folder of real files, in place of a simulation.
+    night : date, optional
+        Which night of them, where the folder holds several.
     small : bool
         The short night of the tests.
     faults : tuple of str
@@ -47,6 +49,7 @@ class MaterialRequest:
     folder: Path
     seed: int = 1
     raw: Path | None = None
+    night: date | None = None
     small: bool = False
     faults: tuple[str, ...] = ()
 
@@ -67,6 +70,8 @@ class Material:
         The folder of the truth, where the night is simulated.
     after_manifest, after_closing : tuple of Path
         What is sent late.
+    left_out : int
+        How many files of a folder of real ones are not played.
     """
 
     night: date
@@ -76,6 +81,7 @@ class Material:
     truth: Path | None
     after_manifest: tuple[Path, ...] = ()
     after_closing: tuple[Path, ...] = ()
+    left_out: int = 0
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Material":
@@ -85,6 +91,7 @@ class Material:
             Path(value["catalogues"]) if value["catalogues"] else None,
             Path(value["truth"]) if value["truth"] else None,
             tuple(map(Path, value.get("after_manifest", ()))), tuple(map(Path, value.get("after_closing", ()))),
+            value.get("left_out", 0),
         )  # fmt: skip
 
 
@@ -140,11 +147,11 @@ class Making:
 @contextmanager
 def start_material(request: MaterialRequest, log: Path) -> Iterator[Making]:
     """Make the night's files beside the block; what still runs at its end is ended."""
-    value = {key: str(v) if isinstance(v, Path) else v for key, v in asdict(request).items()}
+    value = json.dumps(asdict(request), default=str)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
     with log.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "nightshift.stack.material", json.dumps(value)],
+            [sys.executable, "-m", "nightshift.stack.material", value],
             stdout=subprocess.PIPE, stderr=stream, stdin=subprocess.DEVNULL, text=True,
             start_new_session=True, env=environment,
         )  # fmt: skip
@@ -168,8 +175,8 @@ def main(arguments: list[str]) -> int:
     """Make the files that the request (a line of JSON) asks for, and say how far it is."""
     value = json.loads(arguments[0])
     request = MaterialRequest(
-        value["survey"], Path(value["folder"]), value["seed"], value["raw"] and Path(value["raw"]), value["small"],
-        tuple(value["faults"]),
+        value["survey"], Path(value["folder"]), value["seed"], value["raw"] and Path(value["raw"]),
+        value["night"] and date.fromisoformat(value["night"]), value["small"], tuple(value["faults"]),
     )  # fmt: skip
     try:
         material = _simulated(request) if request.raw is None else _real(request)
@@ -207,7 +214,7 @@ def _real(request: MaterialRequest) -> dict[str, Any]:
     from nightshift.simulator import prepare_real_night
 
     assert request.raw is not None
-    made = prepare_real_night(load_survey(request.survey), request.raw, request.folder)
+    made = prepare_real_night(load_survey(request.survey), request.raw, request.folder, night=request.night)
     _say(night=made.night.isoformat())
     return {
         "night": made.night.isoformat(),
@@ -215,6 +222,7 @@ def _real(request: MaterialRequest) -> dict[str, Any]:
         "manifest": str(made.manifest),
         "catalogues": None,
         "truth": None,
+        "left_out": made.left_out,
     }
 
 

@@ -55,6 +55,7 @@ class NightOptions:
     survey: str
     seed: int = 1
     raw: Path | None = None
+    night: date | None = None
     small: bool = False
     keep: bool = False
     clear: bool = False
@@ -66,8 +67,9 @@ class NightOptions:
     def request(self, home: Home) -> MaterialRequest:
         """Return which files the night has."""
         return MaterialRequest(
-            self.survey, home.night, seed=self.seed, raw=self.raw, small=self.small, faults=self.faults
-        )
+            self.survey, home.night,
+            seed=self.seed, raw=self.raw, night=self.night, small=self.small, faults=self.faults,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
     if options.raw is not None and not options.raw.is_dir():
         raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
+    if options.night is not None and options.raw is None:
+        raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
     _check_faults(options)
     record = _begin(options, machine, console)
     ended_well = keep = False
@@ -142,9 +146,22 @@ def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRe
         home.make(Kind.REPLAY)
         return before.taken_over(home).write(home)
     machine.check_can_start()
+    if home.kind is Kind.REPLAY and not options.clear:
+        _refuse_to_clear_what_was_sent(home, before)
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
     return NightRecord.begin(request).write(home)
+
+
+def _refuse_to_clear_what_was_sent(home: Home, before: NightRecord | None) -> None:
+    """Raise where files came that no replay played: somebody sent them while `up` had the stack running."""
+    played = before.names if before is not None else frozenset()
+    sent = sorted(path for path in (home.depot / "raw").rglob("*") if path.is_file() and path.name not in played)
+    if sent:
+        raise SettingsError(
+            f"{home.root} holds {len(sent)} raw files that were not played but sent, such as {sent[0].name}: move it "
+            "away, or name another folder with NIGHTSHIFT_VAR, or clear it with `nightshift night-run --clear`"
+        )
 
 
 def _goes_on(options: NightOptions, before: NightRecord, request: MaterialRequest) -> bool:
@@ -203,6 +220,11 @@ def _with_everything_up(options: NightOptions, record: NightRecord, machine: Mac
     with start_material(options.request(home), home.logs / "material.log") as making:
         _start(options, record, machine, making.night())
         material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
+    if material.left_out:
+        view.note(
+            f"{material.left_out} files of {options.raw} are left out: another night's, or not named as the camera "
+            f"names them (nightshift ingest --dry-run --survey {options.survey} {options.raw} names them)"
+        )
     replace(record, clock=machine.clock).with_material(material).write(home)
     return material
 

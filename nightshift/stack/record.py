@@ -86,6 +86,13 @@ class NightRecord:
         return self.request == _asked(request)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of the night's files; empty before they are made."""
+        material = self.material or {}
+        kinds = ("files", "after_manifest", "after_closing")
+        return frozenset(Path(path).name for kind in kinds for path in material.get(kind, ()))
+
+    @property
     def is_played(self) -> bool:
         """Whether the process that plays it lives."""
         try:

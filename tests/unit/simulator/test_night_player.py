@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
 from nightshift.errors import NeedsOperator
 from nightshift.files import sha256_of
@@ -58,6 +59,7 @@ def test_a_folder_of_real_files_becomes_a_night_in_shutter_order(tiny, tmp_path)
         shutil.copyfile(path, target)
     (nested / "notes.txt").write_text("not a frame")
     night = prepare_real_night(tiny.made.survey, nested, tmp_path / "out")
+    assert night.left_out == 1
     assert [p.name for p in night.files] == [p.name for p in tiny.made.files]
     manifest = json.loads(night.manifest.read_text())
     assert manifest["synthetic"] is True and manifest["night"] == tiny.made.night.isoformat()
@@ -69,6 +71,19 @@ def test_an_unreadable_file_is_played_too(tiny, tmp_path):
     (tmp_path / "demo_20251121030000_d01.fits").write_bytes(b"not FITS at all")
     night = prepare_real_night(tiny.made.survey, tmp_path, tmp_path / "out")
     assert [p.name for p in night.files] == [tiny.made.files[0].name, "demo_20251121030000_d01.fits"]
+
+
+def test_one_night_of_a_folder_of_several_can_be_chosen(tiny, tmp_path):
+    first = tiny.made.files[0]
+    shutil.copyfile(first, tmp_path / first.name)
+    with fits.open(first) as units:
+        units[0].header["DATE-OBS"] = "2025-11-25T03:00:00"
+        units.writeto(tmp_path / "demo_20251125030000_d01.fits")
+    with pytest.raises(NeedsOperator, match="NIGHT="):
+        prepare_real_night(tiny.made.survey, tmp_path, tmp_path / "out")
+    night = prepare_real_night(tiny.made.survey, tmp_path, tmp_path / "out", night=date(2025, 11, 24))
+    assert [p.name for p in night.files] == ["demo_20251125030000_d01.fits"]
+    assert night.left_out == 1
 
 
 def test_a_folder_without_frames_is_said_so(tmp_path):

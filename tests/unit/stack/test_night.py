@@ -77,3 +77,8 @@ def test_faults_that_there_are_not_or_in_real_files_are_refused_before_anything_
     with pytest.raises(SettingsError, match="either RAW or FAULTS"):
         run_night(NightOptions("demo", raw=tmp_path, faults=("clouds",)))
     assert not (tmp_path / "var").exists()
+
+
+def test_a_night_is_chosen_only_of_a_folder_of_files():
+    with pytest.raises(SettingsError, match="name that folder too"):
+        run_night(NightOptions("demo", night=NIGHT))

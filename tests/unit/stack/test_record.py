@@ -66,6 +66,33 @@ def test_a_night_that_ended_in_order_goes_on_only_where_that_is_asked_for(machin
     assert not (machine.home.depot / "kept").exists()
 
 
+def sent(home: Home, name: str) -> None:
+    folder = home.depot / "raw" / "2026" / "0115"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).touch()
+
+
+def test_what_a_replay_played_is_cleared_for_the_next(machine, interrupted):
+    played = Material(NIGHT, (Path("/night/raw/0.fits"),), Path("/m.json"), None, None, (Path("/night/raw/1.fits"),))
+    interrupted.with_material(played).write(machine.home)
+    for name in ("0.fits", "1.fits"):
+        sent(machine.home, name)
+    begin(machine, seed=2)
+    assert not (machine.home.depot / "raw").exists()
+
+
+def test_files_that_were_sent_after_a_replay_was_brought_up_again_are_never_cleared_unasked(machine, interrupted):
+    played = Material(NIGHT, (Path("/night/raw/0.fits"),), Path("/m.json"), None, None)
+    interrupted.with_material(played).write(machine.home)
+    for name in ("0.fits", "of_the_mountain.fits"):
+        sent(machine.home, name)
+    with pytest.raises(SettingsError, match=r"1 raw files .* such as of_the_mountain.fits"):
+        begin(machine, seed=2)
+    assert (machine.home.depot / "raw/2026/0115/of_the_mountain.fits").exists()
+    begin(machine, seed=2, clear=True)
+    assert not (machine.home.depot / "raw").exists()
+
+
 def test_another_night_cannot_be_resumed(machine, interrupted):
     with pytest.raises(SettingsError, match="is another one"):
         begin(machine, small=True, seed=2, resume=True)
