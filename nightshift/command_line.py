@@ -22,6 +22,7 @@ PACKAGES = (
     "realbogus", "catalogue",
 )  # fmt: skip
 WRONG_USE = 2
+OF_THE_CALLER = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 
@@ -59,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(chosen.run(chosen) or 0)
     except (NightshiftError, SettingsError) as error:
         return _said(error, WRONG_USE)
+    except OF_THE_CALLER as error:
+        return _said(_path_and_why(error), WRONG_USE)
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
@@ -67,6 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return WRONG_USE
     except Exception as error:  # noqa: BLE001 - the user's boundary: a defect is said in one line, not as a traceback
         return _said(f"a defect, please report it: {type(error).__name__}: {error}", DEFECT)
+
+
+def _path_and_why(error: OSError) -> str:
+    """Return what a path that cannot be read or written is refused for."""
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
 
 
 def _said(error: object, code: int) -> int:

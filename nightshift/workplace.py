@@ -9,7 +9,7 @@ from pathlib import Path
 from nightshift.clock import Clock, clock_from_environment
 from nightshift.depot import Depot
 from nightshift.ledger import Ledger, open_ledger
-from nightshift.settings import Survey, load_survey
+from nightshift.settings import SettingsError, Survey, load_survey
 
 __all__ = ["Workplace", "open_workplace", "survey_from_environment"]
 
@@ -27,7 +27,14 @@ class Workplace:
 
 def survey_from_environment() -> Survey:
     """Return the settings of the survey that ``NIGHTSHIFT_SURVEY`` names."""
-    return load_survey(os.environ["NIGHTSHIFT_SURVEY"])
+    return load_survey(_from_environment("NIGHTSHIFT_SURVEY"))
+
+
+def _from_environment(name: str) -> str:
+    value = os.environ.get(name)
+    if not value:
+        raise SettingsError(f'{name} is not set; eval "$(nightshift environment --survey <name>)" sets all of them')
+    return value
 
 
 @contextmanager
@@ -41,7 +48,7 @@ def open_workplace() -> Iterator[Workplace]:
         yield Workplace(
             survey_from_environment(),
             ledger,
-            Depot.from_environment(),
-            Path(os.environ["NIGHTSHIFT_INBOX"]),
+            Depot(Path(_from_environment("NIGHTSHIFT_DEPOT"))),
+            Path(_from_environment("NIGHTSHIFT_INBOX")),
             clock_from_environment(),
         )

@@ -26,7 +26,9 @@ def ledger_url() -> str:
     if not url:
         raise Retry(
             Reason.INTERNAL_ERROR,
-            f"{VARIABLE} is not set: give the ledger's address, such as postgresql://user@host:5432/nightshift",
+            f"{VARIABLE} is not set, so the ledger cannot be found. Of a stack on this machine "
+            'eval "$(nightshift environment --survey <name>)" sets it; otherwise give the address, such as '
+            "postgresql://user@host:5432/nightshift",
         )
     return url
 

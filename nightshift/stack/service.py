@@ -34,8 +34,9 @@ def up(name: str) -> int:
     console.print(f"  inbox   {home.inbox}")
     console.print(f"  page    {machine.address}  (user {ADMIN})")
     if new:
-        console.print(f"  password of {ADMIN}, shown this once: {home.secret(ADMIN)}")
-    console.print(f"          kept in {home.run / (ADMIN + '.secret')}, readable by you alone")
+        console.print(f"  password of {ADMIN}, shown this once: {home.secret(ADMIN)}", soft_wrap=True)
+    kept = home.run / f"{ADMIN}.secret"
+    console.print(f"  its password is kept in {kept}, readable by you alone", soft_wrap=True)
     console.print(f"  logs    {home.logs}")
     console.print(f"  `nightshift down --survey {name}` stops it.")
     return 0

@@ -45,6 +45,20 @@ def test_an_error_for_the_operator_has_its_text_and_code_two(command, capsys):
     assert capsys.readouterr().err == "nightshift: the depot is not mounted\n"
 
 
+def test_a_path_that_is_not_there_is_the_callers_to_mend_and_no_defect(tmp_path, capsys):
+    missing = tmp_path / "truth"
+    assert command_line.main(["score", "--truth", str(missing), "--alerts", str(missing)]) == 2
+    assert capsys.readouterr().err == f"nightshift: {missing}: No such file or directory\n"
+
+
+def test_a_command_without_its_ledger_says_how_to_find_that_of_this_machine(monkeypatch, capsys):
+    monkeypatch.delenv("NIGHTSHIFT_LEDGER", raising=False)
+    assert command_line.main(["due"]) == 2
+    said = capsys.readouterr().err
+    assert "NIGHTSHIFT_LEDGER is not set" in said
+    assert 'eval "$(nightshift environment' in said
+
+
 def test_a_defect_is_said_without_a_traceback(command, capsys):
     command(failing(ZeroDivisionError("division by zero")))
     assert command_line.main([]) == 70
