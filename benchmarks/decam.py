@@ -35,6 +35,7 @@ from reduction.candidates import Candidate
 from reduction.difference import Difference
 from reduction.frame import Frame
 from reduction.mask import MaskBit
+from reduction.zero_point import ZeroPoint
 
 __all__ = ["Compared", "compare", "folder", "run"]
 
@@ -107,7 +108,7 @@ def _read(path: Path) -> tuple[Frame, np.float32]:
     filled = np.where(bad, np.float32(0), image)
     sky = sep.Background(filled, mask=bad, bw=64, bh=64).rms(dtype=np.float32)
     wcs = tangent_wcs(317.0, -66.0, image.shape, scale_arcsec=SCALE_ARCSEC)  # the stamps are aligned: any will do
-    header = {"MAGZP": 25.0, "MAGZPRMS": 0.0, "MAGZPNUM": 0, "EXPTIME": 330.0}
+    header = {**ZeroPoint(25.0, 0.0, 0).keywords(), "EXPTIME": 330.0}
     mask = np.where(bad, np.uint16(MaskBit.NAN), np.uint16(0))
     return Frame(image, mask, sky**2 + np.maximum(filled, 0), wcs, header), gain
 

@@ -44,6 +44,7 @@ from reduction.difference import Difference, DifferenceSettings, make_difference
 from reduction.frame import read_frame
 from reduction.linking import Detections, LinkSettings, Tracklet, link
 from reduction.psf import PsfModel
+from reduction.zero_point import level
 
 __all__ = ["run"]
 
@@ -179,7 +180,7 @@ def _before(night: Night, paths: _Paths, number: str) -> tuple[Difference, list[
     if not (night.folder / name / "sources.fits").exists():
         night.science(number, name=name, survey=without_cosmic_rays_rejected(night.survey))
     folder, reference = night.folder / name, night.folder / "reference"
-    frame, known = read_frame(folder / "calibrated.fits"), Table.read(reference / "reference_sources.fits")
+    frame, known = level(read_frame(folder / "calibrated.fits")), Table.read(reference / "reference_sources.fits")
     with fits.open(folder / "calibrated.fits", memmap=False) as units:
         psf = PsfModel.from_hdu(units["PSF"])
     other = read_frame(reference / "reference.fits")

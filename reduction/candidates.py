@@ -1,8 +1,8 @@
 """Find candidates in a difference and measure all of a candidate's record that pixels can give.
 
 The names of the record are those of the alert format of the Zwicky Transient Facility, version 4.02; magnitudes are
-those of the science image's zero point at the candidate's place (`magzpsci`), lengths pixels, positions within the
-image counted from 1 as FITS does.
+those of the science image's zero point (`magzpsci`), which holds all over the difference, lengths pixels, positions
+within the image counted from 1 as FITS does.
 """
 
 import math
@@ -52,8 +52,7 @@ class Photometry:
     Parameters
     ----------
     zero_point : ZeroPoint
-        Of the exposure's electrons. Pixels keep what it says of places, so that a candidate's magnitudes have it
-        taken out, as the table of sources has.
+        Of the difference's electrons, all over the image: what it says of places was taken out before.
     exposure_s : float
     """
 
@@ -92,7 +91,7 @@ class Candidate:
     signal_to_noise : float
         Score at its peak.
     flux, flux_error : float
-        Electrons, of the PSF fit; positive.
+        Electrons, of the PSF fit; positive. Magnitudes are those of the photometry's zero point.
     record : dict
         Names of the alert's candidate record; None where a value could not be measured.
     """
@@ -316,12 +315,12 @@ class _Stage:
         """Return the fields of the candidate record that pixels give."""
         difference, photometry, settings = self.difference, self.photometry, self.settings
         image = difference.image
-        zero = photometry.zero_point.at(fit.x, fit.y, image.shape)
-        magnitude = zero - 2.5 * math.log10(fit.flux)
+        zero = photometry.zero_point
+        magnitude = zero.magnitude(fit.flux)
         error = 1.0857 * fit.flux_error * difference.noise_ratio / fit.flux
-        small = self._aperture(sign, fit.x, fit.y, settings.aperture_radius_px, zero)
-        big = self._aperture(sign, fit.x, fit.y, settings.big_aperture_radius_px, zero)
-        limit = zero - 2.5 * math.log10(difference.limiting_flux)
+        small = self._aperture(sign, fit.x, fit.y, settings.aperture_radius_px)
+        big = self._aperture(sign, fit.x, fit.y, settings.big_aperture_radius_px)
+        limit = zero.magnitude(difference.limiting_flux)
         stamp = sign * image[row - 2 : row + 3, column - 2 : column + 3]
         smooth = ndimage.median_filter(sign * image[row - 3 : row + 4, column - 3 : column + 4], 3)[1:-1, 1:-1]
         absolute = float(np.abs(smooth).sum())
@@ -358,16 +357,16 @@ class _Stage:
             "dsnrms": d_ratio,
             "ssnrms": s_ratio,
             "dsdiff": d_ratio - s_ratio,
-            "magzpsci": zero,
-            "magzpsciunc": photometry.zero_point.uncertainty,
-            "magzpscirms": photometry.zero_point.rms,
-            "nmatches": photometry.zero_point.stars,
+            "magzpsci": zero.value,
+            "magzpsciunc": zero.uncertainty,
+            "magzpscirms": zero.rms,
+            "nmatches": zero.stars,
             "exptime": photometry.exposure_s,
             "rb": None,
         }
         return record | self._nearest(fit.x, fit.y)
 
-    def _aperture(self, sign, x, y, radius, zero_point) -> tuple[float | None, float | None]:
+    def _aperture(self, sign, x, y, radius) -> tuple[float | None, float | None]:
         """Return magnitude and error within a circle, good pixels only; None where its flux is not positive."""
         image = self.difference.image
         reach = math.ceil(radius) + 1
@@ -377,7 +376,7 @@ class _Stage:
         noise = math.sqrt(float((share * self.difference.variance[window]).sum())) * self.difference.noise_ratio
         if flux <= 0:
             return None, None
-        return zero_point - 2.5 * math.log10(flux), 1.0857 * noise / flux
+        return self.photometry.zero_point.magnitude(flux), 1.0857 * noise / flux
 
     def _sky(self, sign, x, y) -> float:
         """Return the median of the difference in a ring around a place, in electrons."""

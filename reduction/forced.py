@@ -1,7 +1,7 @@
 """Photometry of a difference at places that are given, whether anything was detected there or not."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from astropy.io import fits
@@ -10,7 +10,6 @@ from scipy import ndimage
 from reduction.difference import DifferencePsf
 from reduction.frame import Frame
 from reduction.mask import FATAL
-from reduction.zero_point import ZeroPoint, spatial_of
 
 __all__ = ["ForcedFlux", "PsfGrid", "force_fluxes"]
 
@@ -72,8 +71,8 @@ class ForcedFlux:
     Parameters
     ----------
     flux, error : float
-        Electrons, with what the zero point says of the place taken out: ``MAGZP`` holds for all. Negative where the
-        science image is fainter; NaN where there are no pixels to measure.
+        Electrons; the difference's ``MAGZP`` holds for all. Negative where the science image is fainter; NaN where
+        there are no pixels to measure.
     chi_square : float
         By degree of freedom.
     bad_pixels : int
@@ -85,10 +84,6 @@ class ForcedFlux:
     chi_square: float
     bad_pixels: int
 
-    def scaled(self, factor: float) -> "ForcedFlux":
-        """Return the same with flux and error multiplied by a factor."""
-        return replace(self, flux=self.flux * factor, error=self.error * factor)
-
 
 def force_fluxes(
     difference: Frame, psf: PsfGrid, x: np.ndarray, y: np.ndarray, *, noise_ratio: float = 1.0
@@ -98,7 +93,7 @@ def force_fluxes(
     Parameters
     ----------
     difference : Frame
-        As the difference job writes it; the zero point's spatial terms stand in its header.
+        As the difference job writes it.
     psf : PsfGrid
         Of the difference.
     x, y : ndarray of float64
@@ -108,12 +103,7 @@ def force_fluxes(
     """
     assert difference.variance is not None
     bad = (difference.mask & np.uint16(FATAL)) != 0
-    zero_point = ZeroPoint(0.0, 0.0, 0, spatial=spatial_of(difference.header))
-    level = zero_point.flux_correction(x, y, difference.shape)
-    return [
-        _force(difference, bad, psf, float(a), float(b), noise_ratio).scaled(float(factor))
-        for a, b, factor in zip(x, y, level, strict=True)
-    ]
+    return [_force(difference, bad, psf, float(a), float(b), noise_ratio) for a, b in zip(x, y, strict=True)]
 
 
 def _force(difference: Frame, bad: np.ndarray, psf: PsfGrid, x: float, y: float, noise_ratio: float) -> ForcedFlux:

@@ -40,7 +40,7 @@ from reduction.problems import Unusable
 from reduction.psf import PsfModel, build_psf
 from reduction.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
 from reduction.trails import find_trails, mark_trails
-from reduction.zero_point import NOMINAL, SPATIAL_KEYS, ZeroPoint, fit_zero_point, magnitudes
+from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
 
@@ -372,12 +372,7 @@ def measure_depth(measured: Measured, settings: MeasureSettings) -> Measured:
     header = {
         **frame.header,
         "FWHM": measured.psf.fwhm(),
-        "MAGZP": zero_point.value,
-        "MAGZPRMS": zero_point.rms,
-        "MAGZPUNC": zero_point.uncertainty,
-        "MAGZPNUM": zero_point.stars,
-        "CLRCOEFF": zero_point.colour_term,
-        **{key: float(value) for key, value in zip(SPATIAL_KEYS, zero_point.spatial, strict=False)},
+        **zero_point.keywords(),
         "MAGLIM": float(limit),
         "PIXSCALE": pixel_scale_arcsec(frame.wcs, frame.shape),
     }

@@ -4,17 +4,20 @@
 polynomial has no mean over the image: it holds what the flat field left, thin clouds and the camera's illumination.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numba
 import numpy as np
 
+from reduction.frame import Frame
 from reduction.problems import Unusable
 
-__all__ = ["NOMINAL", "SPATIAL_KEYS", "ZeroPoint", "fit_zero_point", "magnitudes", "spatial_of"]
+__all__ = ["NOMINAL", "ZeroPoint", "fit_zero_point", "level", "magnitudes"]
 
-SPATIAL_KEYS = tuple(f"MAGZP_{i}" for i in range(1, 6))  # of a header: the terms of `ZeroPoint.spatial`
+_SPATIAL_KEYS = tuple(f"MAGZP_{i}" for i in range(1, 6))  # of a header: the terms of `ZeroPoint.spatial`
 NOMINAL = 25.0  # where a field has no catalogue: the magnitudes are instrumental
 COLOUR_FROM, LINEAR_FROM, QUADRATIC_FROM = 40, 60, 200  # stars that a term needs
 CATALOGUE_ERROR = 0.01  # magnitudes; no catalogue holds to better
@@ -50,18 +53,75 @@ class ZeroPoint:
         """Of the value, from the scatter."""
         return self.rms / max(self.stars, 1) ** 0.5
 
-    def at(self, x: float, y: float, shape: tuple[int, int]) -> float:
-        """Return the magnitude of one electron in the pixels at a 0-based position of an image of this shape."""
-        return self.value + float(self.spatial @ _places(x, y, shape)[: len(self.spatial)])
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> "ZeroPoint":
+        """Return the zero point of an image's header; what may be missing of it but ``MAGZP`` is 0 or not fitted."""
+        return cls(
+            float(header["MAGZP"]),
+            float(header.get("MAGZPRMS", 0.0)),
+            int(header.get("MAGZPNUM", 0)),
+            float(header.get("CLRCOEFF", 0.0)),
+            np.array([float(header[key]) for key in _SPATIAL_KEYS if key in header]),
+        )
+
+    def keywords(self) -> dict[str, Any]:
+        """Return what a header says of it, as `from_header` reads it."""
+        return {
+            "MAGZP": self.value,
+            "MAGZPRMS": self.rms,
+            "MAGZPUNC": self.uncertainty,
+            "MAGZPNUM": self.stars,
+            "CLRCOEFF": self.colour_term,
+            **{key: float(value) for key, value in zip(_SPATIAL_KEYS, self.spatial, strict=False)},
+        }
+
+    def magnitude(self, flux: float) -> float:
+        """Return the magnitude of a positive flux in electrons from which the spatial terms were taken out."""
+        return self.value - 2.5 * math.log10(flux)
 
     def flux_correction(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return what fluxes at 0-based pixel positions are to be multiplied by, so that the value holds for all."""
         return 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
 
 
-def spatial_of(header: Mapping[str, Any]) -> np.ndarray:
-    """Return the zero point's spatial coefficients of an image's header, magnitudes; empty where it has none."""
-    return np.array([float(header[key]) for key in SPATIAL_KEYS if key in header])
+def level(frame: Frame) -> Frame:
+    """Return a frame at one zero point: the spatial terms of its header are taken out of pixels, variance and header.
+
+    A calibrated frame's pixels have them still, its table of sources does not. Whatever compares or adds pixels of
+    several images takes them out first. A frame without such terms is returned as it is.
+    """
+    spatial = np.zeros(len(_SPATIAL_KEYS))
+    known = ZeroPoint.from_header(frame.header).spatial if "MAGZP" in frame.header else spatial[:0]
+    if not known.any():
+        return frame
+    spatial[: len(known)] = known
+    assert frame.variance is not None
+    image, variance = np.empty(frame.shape, np.float32), np.empty(frame.shape, np.float32)
+    _level(frame.image, frame.variance, -0.4 * math.log(10) * spatial, image, variance)
+    header = {key: value for key, value in frame.header.items() if key not in _SPATIAL_KEYS}
+    return replace(frame, image=image, variance=variance, header=header)
+
+
+@numba.njit(cache=True, nogil=True)
+def _level(image, variance, terms, out, out_variance):
+    """Multiply by the exponential of the polynomial whose coefficients are given, the variance by its square.
+
+    Along a row the exponent is quadratic, so that each pixel's factor is the last one's times a ratio that grows by
+    the same share from pixel to pixel: an exponential in each pixel would take four times as long.
+    """
+    rows, columns = image.shape
+    step = 2 / max(columns - 1, 1)
+    growth = math.exp(2 * terms[2] * step * step)
+    for row in range(rows):
+        v = 2 * row / max(rows - 1, 1) - 1
+        slope = terms[0] + terms[3] * v
+        factor = math.exp(terms[1] * v + terms[2] * (2 / 3) + terms[4] * (v * v - 1 / 3) - slope)
+        ratio = math.exp(slope * step + terms[2] * (step * step - 2 * step))
+        for column in range(columns):
+            out[row, column] = image[row, column] * factor
+            out_variance[row, column] = variance[row, column] * (factor * factor)
+            factor *= ratio
+            ratio *= growth
 
 
 def _places(x, y, shape: tuple[int, int]) -> np.ndarray:

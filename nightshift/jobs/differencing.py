@@ -34,7 +34,7 @@ from reduction.real_bogus import RealBogusModel, read_model
 from reduction.real_bogus_features import features
 from reduction.score import MatchedStars, block_extremes
 from reduction.sources import SourceFlag
-from reduction.zero_point import SPATIAL_KEYS, ZeroPoint, spatial_of
+from reduction.zero_point import ZeroPoint, level
 
 __all__ = [
     "REAL_BOGUS",
@@ -97,7 +97,8 @@ def difference_unit(
     folder : Path
         Of the attempt.
     calibrated : Frame
-        Background subtracted, electrons; with WCS, variance and header.
+        Background subtracted, electrons; with WCS, variance and header. It is differenced at one zero point, which is
+        then that of the difference everywhere.
     sources : Table
         Of the calibrated frame.
     psf : Psf
@@ -114,6 +115,7 @@ def difference_unit(
         return _rejected(Unusable(Reason.NO_REFERENCE, "no reference was given"), watch)
     try:
         with watch("difference"):
+            calibrated = level(calibrated)
             reference = read_frame(Path(image.path))
             known = Table.read(table.path)
             difference = _make(survey, calibrated, sources, psf, reference, known)
@@ -214,7 +216,7 @@ def completeness_of_files(
     Unusable
         Where the frame cannot be differenced as it is.
     """
-    frame, table = read_frame(calibrated), Table.read(sources)
+    frame, table = level(read_frame(calibrated)), Table.read(sources)
     with fits.open(calibrated, memmap=False) as units:
         psf = PsfModel.from_hdu(units["PSF"])
     image, known = read_frame(reference), Table.read(reference_sources)
@@ -308,14 +310,8 @@ def match_stars(calibrated: Frame, sources: Table, known: Table) -> MatchedStars
 
 
 def _photometry(work: UnitWork, calibrated: Frame) -> Photometry:
-    header = calibrated.header
-    zero_point = ZeroPoint(
-        float(header["MAGZP"]),
-        float(header.get("MAGZPRMS", 0.0)),
-        int(header.get("MAGZPNUM", 0)),
-        spatial=spatial_of(header),
-    )
-    return Photometry(zero_point, float(work.parameters.get("exposure_s") or header.get("EXPTIME", 0.0)))
+    exposure_s = float(work.parameters.get("exposure_s") or calibrated.header.get("EXPTIME", 0.0))
+    return Photometry(ZeroPoint.from_header(calibrated.header), exposure_s)
 
 
 def _reference_sources(calibrated: Frame, known: Table) -> ReferenceSources:
@@ -328,23 +324,24 @@ def _reference_sources(calibrated: Frame, known: Table) -> ReferenceSources:
 
 
 def _metrics(calibrated: Frame, difference: Difference, candidates: int, quality: dict[str, Any]) -> dict[str, Any]:
-    limit = float(calibrated.header["MAGZP"]) - 2.5 * math.log10(difference.limiting_flux)
     return {
         "candidates": candidates,
         "noise_ratio": difference.noise_ratio,
-        "limiting_magnitude": limit,
+        "limiting_magnitude": _limiting_magnitude(calibrated, difference),
         "quality": {**quality, "convolved_reference": difference.convolved == "reference"},
     }
+
+
+def _limiting_magnitude(calibrated: Frame, difference: Difference) -> float:
+    """Return that of a point source at 5 sigma, by the median noise of the image; candidates tell the same."""
+    return ZeroPoint.from_header(calibrated.header).magnitude(difference.limiting_flux)
 
 
 def _used(work: UnitWork) -> tuple[Input, ...]:
     return tuple(i for i in work.inputs if i.role in ("reference", "reference_sources", "calibrated", "sources"))
 
 
-_KEPT = (
-    "EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM",
-    *SPATIAL_KEYS,
-)  # fmt: skip
+_KEPT = ("EXPTIME", "FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZP", "MAGZPRMS", "MAGZPNUM")
 
 
 def _write_difference(
@@ -354,7 +351,7 @@ def _write_difference(
     header = {key: calibrated.header[key] for key in _KEPT if key in calibrated.header}
     rows, columns = difference.image.shape
     header["FWHM"] = difference.psf.fwhm((columns - 1) / 2, (rows - 1) / 2)
-    header["DIFFLIM"] = header["MAGZP"] - 2.5 * math.log10(difference.limiting_flux)
+    header["DIFFLIM"] = _limiting_magnitude(calibrated, difference)
     header["NOISERAT"] = difference.noise_ratio
     header["CONVOLVE"] = difference.convolved
     header["FLUXRAT"] = difference.quality["flux_ratio"]
@@ -432,7 +429,10 @@ def warm_up() -> None:
     for column, row in zip(x.astype(int), y.astype(int), strict=True):
         image[row - 8 : row + 9, column - 8 : column + 9] += 2e4 * psf.evaluate(column, row)
     wcs = tangent_wcs(10.0, 20.0, shape, scale_arcsec=1.0)
-    clean = Frame(image.astype(np.float32), np.zeros(shape, np.uint16), np.full(shape, 100, np.float32), wcs)
+    sloping = ZeroPoint(25.0, 0.0, 0, spatial=np.array([1e-3])).keywords()
+    clean = level(
+        Frame(image.astype(np.float32), np.zeros(shape, np.uint16), np.full(shape, 100, np.float32), wcs, sloping)
+    )
     coadd = combine([clean, clean], [1.0, 1.0], [2.0, 2.0])
     new = image + random.normal(0, 10, shape)
     new[56:73, 56:73] += 2e3 * psf.evaluate(64, 64)
@@ -441,7 +441,6 @@ def warm_up() -> None:
     science = Frame(new.astype(np.float32), clean.mask, clean.variance, wcs)
     difference = make_difference(science, psf, coadd.frame, 2.0, stars, settings)
     nothing = np.zeros(0)
-    candidates, _ = find_candidates(
-        difference, Photometry(ZeroPoint(25.0, 0.0, 0), 1.0), ReferenceSources(*[nothing] * 7)
-    )
+    photometry = Photometry(ZeroPoint.from_header(clean.header), 1.0)
+    candidates, _ = find_candidates(difference, photometry, ReferenceSources(*[nothing] * 7))
     _judge(difference, science, candidates)

@@ -34,7 +34,7 @@ from reduction.recipes import (
     source_table,
 )
 from reduction.sources import Background
-from reduction.zero_point import ZeroPoint
+from reduction.zero_point import ZeroPoint, level
 
 __all__ = ["run"]
 
@@ -44,7 +44,7 @@ _KEPT = ("FILTER", "MJD-OBS", "DATE-OBS", "FIELDID", "GAIN", "RDNOISE", "MAGZPRM
 
 
 class _FramesOnDisk(Sequence[Frame]):
-    """Frames that are read when they are asked for, and not kept."""
+    """Frames that are read when they are asked for, each taken to one zero point, and not kept."""
 
     def __init__(self, paths: list[Path]):
         self._paths = paths
@@ -53,7 +53,7 @@ class _FramesOnDisk(Sequence[Frame]):
         return len(self._paths)
 
     def __getitem__(self, k):
-        return read_frame(self._paths[k])
+        return level(read_frame(self._paths[k]))
 
 
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
@@ -163,7 +163,7 @@ def _measure(coadd: Coadd, headers: list[fits.Header], survey: Survey) -> Measur
     measured = Measured(frame, background=sky)
     for step in (detect_sources, model_psf, fit_photometry):
         measured = step(measured, settings)
-    zero_point = ZeroPoint(float(first["MAGZP"]), float(first.get("MAGZPRMS", 0.0)), int(first.get("MAGZPNUM", 0)))
+    zero_point = replace(ZeroPoint.from_header(first), spatial=np.empty(0))  # no member has such terms any more
     return measure_depth(replace(measured, zero_point=zero_point), settings)
 
 

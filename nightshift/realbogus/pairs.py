@@ -16,7 +16,7 @@ from reduction.psf import PsfModel
 from reduction.recipes import Measured, MeasureSettings, detect_sources, fit_photometry, model_psf, source_table
 from reduction.score import MatchedStars
 from reduction.sources import Background
-from reduction.zero_point import ZeroPoint
+from reduction.zero_point import ZeroPoint, level
 
 __all__ = ["Prepared", "prepare"]
 
@@ -42,8 +42,7 @@ class Prepared:
     def candidates(self, difference: Difference, settings: CandidateSettings | None = None) -> list[Candidate]:
         """Return all candidates of a difference."""
         header, sources = self.pair.science.header, self.reference_sources
-        zero_point = ZeroPoint(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"])
-        photometry = Photometry(zero_point, header["EXPTIME"])
+        photometry = Photometry(ZeroPoint.from_header(header), header["EXPTIME"])
         assert self.pair.science.wcs is not None
         x, y = self.pair.science.wcs.all_world2pix(sources["ra"], sources["dec"], 0)
         columns = (np.asarray(sources[name]) for name in ("ra", "dec", "mag", "mag_err", "psf_chi2"))
@@ -52,7 +51,8 @@ class Prepared:
 
 
 def prepare(pair: SurveyPair) -> Prepared:
-    """Find, model and match the sources of both images."""
+    """Take both images to one zero point each, and find, model and match their sources."""
+    pair = replace(pair, science=level(pair.science), reference=level(pair.reference))
     psf, sources = _measured(pair.science)
     reference_psf, reference_sources = _measured(pair.reference)
     stars = match_stars(pair.science, sources, reference_sources)
@@ -66,7 +66,5 @@ def _measured(frame: Frame) -> tuple[PsfModel, Table]:
     measured, settings = Measured(frame, background=sky), MeasureSettings()
     for step in (detect_sources, model_psf, fit_photometry):
         measured = step(measured, settings)
-    header = frame.header
-    zero_point = ZeroPoint(header["MAGZP"], header["MAGZPRMS"], header["MAGZPNUM"])
     assert measured.psf is not None
-    return measured.psf, source_table(replace(measured, zero_point=zero_point))
+    return measured.psf, source_table(replace(measured, zero_point=ZeroPoint.from_header(frame.header)))

@@ -15,12 +15,13 @@ from nightshift.simulator.render import add_points, point_source_noise
 from reduction.astrometry import tangent_wcs
 from reduction.frame import Frame
 from reduction.mask import MaskBit
+from reduction.zero_point import ZeroPoint
 
 __all__ = ["PairPlan", "SurveyPair", "make_pair"]
 
 _FULL_AREA = 3080 * 3072
 _KNOTS = 64  # points of light that make a galaxy's disk
-_ZERO_POINT = 26.5
+_ZERO_POINT = ZeroPoint(26.5, 0.02, 500)
 
 
 @dataclass(frozen=True)
@@ -309,7 +310,7 @@ def _exposed(
         _blemish(random, image, mask)
         _hit(random, image, plan.scaled(plan.unflagged_hits) if plan.unflagged_hits else 0)
     variance = np.maximum(noise2, noise2 + np.maximum(image, 0) * photons).astype(np.float32)
-    header = {"MAGZP": _ZERO_POINT, "MAGZPRMS": 0.02, "MAGZPNUM": 500, "EXPTIME": 30.0}
+    header = {**_ZERO_POINT.keywords(), "EXPTIME": 30.0}
     return Frame(image, mask, variance, wcs, header)
 
 

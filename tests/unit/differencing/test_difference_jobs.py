@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from difference_scenes import draw, grid, moffat, scene, with_science
+from difference_scenes import draw, grid, moffat, scene
 
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
@@ -119,35 +119,49 @@ def test_a_difference_job_leaves_the_difference_its_cutouts_and_numbered_candida
     json.dumps([row["record"] for row in rows], allow_nan=False)
 
 
-def test_a_transient_has_the_magnitude_of_a_star_as_bright_wherever_the_flat_left_more_light(tmp_path, survey):
+def shaded_by(frame, slope, spatial):
+    """Return a frame with more light along its rows, as a flat leaves it, and the header that says so."""
+    rows = frame.shape[0]
+    shade = 10 ** (0.4 * slope * np.linspace(-1, 1, rows))[:, None].astype(np.float32)
+    return replace(frame, image=frame.image * shade, variance=frame.variance * shade**2, header=spatial)
+
+
+def test_a_transient_has_flux_magnitude_and_limit_at_the_images_zero_point_wherever_the_flat_left_more_light(
+    tmp_path, survey
+):
     pair = scene(new=16, seed=71)
-    along = 2 * np.arange(256) / 255 - 1
     slope = 2.5 * np.log10(1.04)  # magnitudes, from the middle to the last row
-    shade = 10 ** (0.4 * slope * along)[:, None].astype(np.float32)
-    shaded = with_science(pair, image=pair.science.image * shade, variance=pair.science.variance * shade**2)
     spatial = {"MAGZP_1": 0.0, "MAGZP_2": slope}
+    shaded = replace(pair, science=shaded_by(pair.science, slope, {}))
     # The tables have it taken out: those of both are the same.
-    found, outcomes = [], {}
+    forced, outcomes, headers = [], [], []
     for name, given_pair, terms in (("plain", pair, {}), ("shaded", shaded, spatial)):
         folder = tmp_path / name
         folder.mkdir()
         attempt = folder / "attempt"
         unit = work(attempt, pair_on_disk(folder, given_pair, spatial=terms), exposure_s=30.0)
-        outcomes[name] = difference.run(unit, survey, attempt).rows["candidates"]
+        outcomes.append(difference.run(unit, survey, attempt))
         with fits.open(attempt / "difference.fits") as units:
             stamps = PsfGrid.from_hdu(units["PSFGRID"])
         frame = read_frame(attempt / "difference.fits")
-        found.append(force_fluxes(frame, stamps, pair.new_x, pair.new_y))
-    assert {key: frame.header[key] for key in spatial} == pytest.approx(spatial)
-    apart = []
-    for x, y, plain, forced in zip(pair.new_x, pair.new_y, *found, strict=True):
-        one, other = (min(rows, key=lambda r: np.hypot(r["x"] - x, r["y"] - y)) for rows in outcomes.values())
-        assert other["record"]["magzpsci"] == pytest.approx(25 + slope * (2 * other["y"] / 255 - 1), abs=1e-6)
-        changes = [other["record"][name] - one["record"][name] for name in ("magpsf", "magap")]
-        apart.append([*changes, 2.5 * np.log10(plain.flux / forced.flux)])
+        forced.append(force_fluxes(frame, stamps, pair.new_x, pair.new_y))
+        headers.append(frame.header)
+        limit = outcomes[-1].metrics["difference"]["limiting_magnitude"]
+        assert frame.header["DIFFLIM"] == pytest.approx(limit)
+        for row in outcomes[-1].rows["candidates"]:
+            assert row["record"]["magzpsci"] == 25.0
+            assert row["record"]["diffmaglim"] == pytest.approx(limit)
+    assert not set(spatial) & set(headers[1])
+    changes = []
+    for x, y, plain, again in zip(pair.new_x, pair.new_y, *forced, strict=True):
+        one, other = (
+            min(outcome.rows["candidates"], key=lambda r: np.hypot(r["x"] - x, r["y"] - y)) for outcome in outcomes
+        )
+        apart = [other["record"][name] - one["record"][name] for name in ("magpsf", "magap")]
+        changes.append([*apart, 2.5 * np.log10(plain.flux / again.flux)])
     far = np.abs(pair.new_y - 127.5) > 60  # the term has 0.02 mag there, and 0.04 at the edge
     assert far.sum() >= 5
-    assert np.abs(np.median(np.array(apart)[far] * np.sign(pair.new_y - 127.5)[far, None], axis=0)).max() < 0.007
+    assert np.abs(np.median(np.array(changes)[far] * np.sign(pair.new_y - 127.5)[far, None], axis=0)).max() < 0.007
 
 
 def test_the_page_of_a_difference_shows_its_field_its_score_and_its_candidates(tmp_path, survey):
@@ -291,6 +305,34 @@ def test_a_reference_is_built_from_its_members_and_can_be_differenced_against(tm
     )
     assert found.state == AttemptState.SUCCEEDED
     assert len(found.rows["candidates"]) >= 10
+
+
+def test_a_reference_does_not_keep_the_slope_that_its_members_flats_left(tmp_path, survey):
+    pair = scene()
+    x, y, flux = pair.stars.x, pair.stars.y, pair.stars.flux
+    ra, dec = pair.science.wcs.all_pix2world(x, y, 0)
+    slope, inputs = 2.5 * np.log10(1.03), []
+    terms = {"MAGZP_1": 0.0, "MAGZP_2": slope}
+    for k in range(3):
+        wcs, psf = grid((0.7 * k, -0.4 * k)), moffat(2.3 + 0.1 * k)
+        frame = shaded_by(draw(wcs, psf, ra, dec, 4 * flux, sky=200.0, seed=100 + k), slope, {})
+        own_x, own_y = wcs.all_world2pix(ra, dec, 0)
+        table = table_of(own_x, own_y, 4 * flux, wcs)  # the term is taken out of it
+        inputs.append(placed(tmp_path, f"member{k}", frame, psf, table, spatial=terms))
+    given_all = [given("calibrated", i) for i, _ in inputs] + [given("sources", t) for _, t in inputs]
+    folder = tmp_path / "reference_job"
+    assert reference.run(work(folder, given_all, "r"), survey, folder).state == AttemptState.SUCCEEDED
+    sources = Table.read(folder / "reference_sources.fits")
+    nearest = np.hypot(x[:, None] - sources["x"][None], y[:, None] - sources["y"][None]).argmin(axis=1)
+    alone = (flux > 5e3) & (np.hypot(x - sources["x"][nearest], y - sources["y"][nearest]) < 0.2)
+    alone &= (np.abs(y - 127.5) < 120) & (np.abs(x - 127.5) < 120)
+    ratio = np.asarray(sources["flux"])[nearest][alone] / (4 * flux[alone])
+    tilt, middle = np.polyfit(y[alone] / 127.5 - 1, ratio, 1)
+    assert alone.sum() > 15
+    assert middle == pytest.approx(1, abs=0.01)
+    assert tilt == pytest.approx(0, abs=0.01)
+    header = read_frame(folder / "reference.fits").header
+    assert header["MAGZP"] == 25.0 and not set(terms) & set(header)
 
 
 def test_members_that_show_another_sky_give_no_reference(tmp_path, survey):

@@ -9,10 +9,13 @@ from difference_scenes import SETTINGS, scene
 
 from nightshift.realbogus import REAL_BOGUS, training
 from nightshift.realbogus.examples import Examples, kept_examples
+from nightshift.realbogus.pairs import prepare
 from nightshift.realbogus.training import HELD_OUT_SEEDS, ODD_SEEDS, TEST_SEEDS, TRAINING_SEEDS, missed_at, train
+from nightshift.simulator.survey_pair import PairPlan, make_pair
 from reduction.real_bogus import read_model
 from reduction.real_bogus_features import FEATURES, features
 from reduction.star_residuals import PATTERNS, measure_star_residuals
+from reduction.zero_point import ZeroPoint
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,28 @@ def test_no_pair_is_both_learnt_from_and_tested_on(model):
     for seeds in (*used, TRAINING_SEEDS, ODD_SEEDS, HELD_OUT_SEEDS):
         assert not set(seeds) & set(TEST_SEEDS)
     assert len({seed for seeds in used for seed in seeds}) == sum(map(len, used))
+
+
+def test_a_pair_is_differenced_at_its_zero_point_whatever_slope_its_pixels_have():
+    plain = make_pair(7, PairPlan(shape=(256, 256), stars=12_000, new=4000))
+    slope = 2.5 * np.log10(1.05)  # magnitudes, from the middle to the last column
+    shade = (10 ** (0.4 * slope * np.linspace(-1, 1, 256))).astype(np.float32)
+    shaded = replace(
+        plain.science,
+        image=plain.science.image * shade,
+        variance=plain.science.variance * shade**2,
+        header={**plain.science.header, **ZeroPoint(26.5, 0.02, 500, spatial=np.array([slope])).keywords()},
+    )
+    changes, places = [], []
+    one, other = (prepare(pair) for pair in (plain, replace(plain, science=shaded)))
+    found = other.candidates(other.difference(SETTINGS))
+    for candidate in one.candidates(one.difference(SETTINGS)):
+        again = min(found, key=lambda c: np.hypot(c.x - candidate.x, c.y - candidate.y))
+        if np.hypot(again.x - candidate.x, again.y - candidate.y) < 0.5:
+            changes.append(again.flux / candidate.flux - 1)
+            places.append(candidate.x / 127.5 - 1)
+    assert len(changes) >= 10
+    assert np.abs(changes).max() < 0.005 and np.ptp(places) > 1
 
 
 def test_new_sources_look_more_real_than_residuals_of_stars(model):

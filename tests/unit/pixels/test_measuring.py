@@ -19,7 +19,7 @@ from reduction.psf import PsfModel
 from reduction.quality import Bounds, judge
 from reduction.recipes import DOUBLED_SHARE, MEASURE, Measured, MeasureSettings, solve_astrometry, source_table
 from reduction.sources import Background, SourceFlag, find_sources, measure_background
-from reduction.zero_point import fit_zero_point
+from reduction.zero_point import ZeroPoint, fit_zero_point, level
 
 
 def measure(frame: Frame, **settings) -> Measured:
@@ -337,6 +337,32 @@ def test_the_zero_point_follows_colour_and_place():
     level = flux * fitted.flux_correction(x, y, (1000, 1000))
     assert np.abs(2.5 * np.log10(level / flux) + shade).max() < 0.005
     assert fitted.rms < 0.015
+
+
+def test_a_frame_at_one_zero_point_has_its_own_terms_taken_out_of_pixels_and_variance_as_out_of_fluxes():
+    random = np.random.default_rng(2)
+    shape = 31, 47
+    image, variance = random.uniform(1, 2, (2, *shape)).astype(np.float32)
+    zero_point = ZeroPoint(25.3, 0.02, 300, 0.05, np.array([0.11, -0.07, 0.05, -0.04, 0.06]))
+    frame = Frame(image, np.zeros(shape, np.uint16), variance, None, {**zero_point.keywords(), "FWHM": 2.0})
+    flat = level(frame)
+    rows, columns = np.indices(shape)
+    factor = zero_point.flux_correction(columns.ravel(), rows.ravel(), shape).reshape(shape)
+    np.testing.assert_allclose(flat.image, image * factor, rtol=3e-7)
+    np.testing.assert_allclose(flat.variance, variance * factor**2, rtol=3e-7)
+    kept = ZeroPoint.from_header(flat.header)
+    assert kept.spatial.size == 0
+    assert (kept.value, kept.rms, kept.stars, kept.colour_term, flat.header["FWHM"]) == (25.3, 0.02, 300, 0.05, 2.0)
+    assert level(flat) is flat
+    np.testing.assert_array_equal(frame.image, image)
+
+
+@pytest.mark.parametrize("terms", [0, 2, 5])
+def test_a_zero_point_comes_back_from_a_header(terms):
+    zero_point = ZeroPoint(25.3, 0.02, 300, 0.05, 0.01 * np.arange(1.0, terms + 1))
+    again = ZeroPoint.from_header(zero_point.keywords())
+    assert replace(again, spatial=None) == replace(zero_point, spatial=None)
+    np.testing.assert_array_equal(again.spatial, zero_point.spatial)
 
 
 @pytest.mark.parametrize("magnitude", [[np.nan] * 5, [20.0, 21.0]])
