@@ -195,6 +195,24 @@ def test_resampling_the_image_that_is_convolved_hardly_changes_the_kernels_sum()
     assert abs(np.mean(change)) < 0.015
 
 
+def test_the_noise_of_a_resampled_image_does_not_become_noise_of_the_kernel():
+    random = np.random.default_rng(12)
+    x, y = random.uniform(20, 236, (2, 70))
+    flux = 10 ** random.uniform(3.3, 4.5, 70)
+    ra, dec = grid().all_pix2world(x, y, 0)
+    source = draw(grid((0.4, 0.3)), moffat(2.4), ra, dec, flux, sky=300, seed=40)
+    for shift in ((0.2, -0.3), (0.0, 0.0)):
+        source = resample(source, grid(shift), SHAPE)
+    target = draw(grid(), moffat(2.4), ra, dec, flux, sky=300, seed=41)
+    fitted = fit_kernel(
+        target.image, source.image, source.variance + target.variance, source.variance,
+        source.mask != 0, x, y, radius=7, half_stamp=11, order=3,
+    )  # fmt: skip
+    assert fitted is not None
+    places = np.linspace(30, 226, 4)
+    assert max((fitted.at(u, v) ** 2).sum() for u in places for v in places) < 1.3  # that of no change is 1
+
+
 def test_a_star_that_varies_does_not_turn_the_flux_ratio_about_it():
     random = np.random.default_rng(17)
     x, y = random.uniform(20, 236, (2, 100))
