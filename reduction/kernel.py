@@ -362,8 +362,7 @@ class _Regularisation:
 def _solve(
     stamps: _Stamps, used: np.ndarray, terms: np.ndarray, prior: _Regularisation
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kernel's coefficients (terms, elements) and the background's, from the stars used.
-    """
+    """Return the kernel's coefficients (terms, elements) and the background's, from the stars used."""
     n_terms, elements = len(terms), len(prior.ridge)
     n_background = stamps.background_vector.shape[1]
     size = n_terms * elements + n_background
