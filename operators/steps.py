@@ -58,6 +58,8 @@ def _post(workplace: Any) -> str:
 
     summary = post(workplace)
     text = f"{summary.acknowledged} acknowledged, {summary.failed} still queued, {summary.damaged} withheld"
+    if summary.waiting:
+        text += f", {summary.waiting} wait for the night's own consumer"
     if summary.failed or summary.damaged:
         log.warning("%s: %s", text, summary.error)
     return "another poster is at work" if summary.busy else text

@@ -6,10 +6,11 @@ from pathlib import Path
 from nightshift.errors import Retry
 from nightshift.vocabulary import Reason
 
-__all__ = ["broker_life", "brokers_from_environment"]
+__all__ = ["CONSUMER_GROUP", "broker_life", "brokers_from_environment"]
 
 VARIABLE = "NIGHTSHIFT_BROKERS"
 FILE_PREFIX = "file:"
+CONSUMER_GROUP = "nightshift-consumer"  # of the night's own consumer
 
 
 def brokers_from_environment() -> str:

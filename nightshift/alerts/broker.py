@@ -1,8 +1,9 @@
 """A broker for one machine without Java: librdkafka's mock cluster in a process of its own.
 
-It speaks Kafka's protocol and keeps nothing: its messages are in memory, about 5 MB a partition, and are gone
-with the process. It serves the one-machine night and the tests. The depot holds every packet; each life of the
-broker has a name, and what an earlier life of it acknowledged within a day is sent again (`nightshift.alerts.post`).
+It speaks Kafka's protocol and keeps nothing: its messages are in memory, 5 MiB a partition, and are gone with the
+process. It serves the one-machine night and the tests. The depot holds every packet; nothing is sent that would push
+out what the night's own consumer has not taken (`nightshift.alerts.room`); each life of the broker has a name, and
+what an earlier life of it acknowledged within a day is sent again (`nightshift.alerts.post`).
 """
 
 import argparse
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with mock_cluster(nodes=options.nodes) as brokers:
         write_whole(options.address_file, f"{brokers}\n{secrets.token_hex(8)}\n".encode())
         log.info("embedded broker at %s", brokers)
-        log.warning("it keeps nothing: messages are in memory, about 5 MB a partition, and end with this process")
+        log.warning("it keeps nothing: messages are in memory, 5 MiB a partition, and end with this process")
         try:
             ended.wait()
         finally:

@@ -39,9 +39,11 @@ def _post(options: argparse.Namespace) -> int:
         print("Another poster is at work; nothing was tried.")
         return 1
     print(f"{summary.acknowledged} acknowledged, {summary.failed} stay queued, {summary.damaged} withheld")
+    if summary.waiting:
+        print(f"{summary.waiting} more wait until the night's own consumer has taken those before them")
     if summary.error:
         print(summary.error)
-    return 1 if summary.failed or summary.damaged else 0
+    return 1 if summary.failed or summary.damaged or summary.waiting else 0
 
 
 def _consume(options: argparse.Namespace) -> int:

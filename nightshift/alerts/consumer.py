@@ -1,8 +1,9 @@
 """The night's own consumer: takes every alert as a subscriber would, and notes what arrived and when.
 
 It reads each partition of the survey's topics from its beginning and drops what it has by ``candid``, so it may
-be stopped and started at any time. It keeps no place in a consumer group: a topic of the night is short, and the
-lines that it wrote are its memory.
+be stopped and started at any time. It takes up no place in a consumer group: a topic of the night is short, and the
+lines that it wrote are its memory. To the embedded broker alone it commits what it has on disk, because whoever posts
+there must not push out what it has not taken (`nightshift.alerts.room`).
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from nightshift.alerts.address import brokers_from_environment
+from nightshift.alerts.address import CONSUMER_GROUP, broker_life, brokers_from_environment
 from nightshift.alerts.packets import decode
 from nightshift.errors import Retry
 from nightshift.files import write_json
@@ -133,16 +134,25 @@ class AlertLog:
 
 
 class _Subscription:
-    """A consumer of every partition of the topics that match, however late a topic appears."""
+    """A consumer of every partition of the topics that match, however late a topic appears.
 
-    def __init__(self, brokers: str, pattern: re.Pattern[str]):
-        self.brokers, self._pattern = brokers, pattern
+    Parameters
+    ----------
+    brokers : str
+    pattern : re.Pattern
+        Of the names of topics.
+    commits : bool
+        Whether the broker is to know what was taken.
+    """
+
+    def __init__(self, brokers: str, pattern: re.Pattern[str], *, commits: bool):
+        self.brokers, self._pattern, self._commits = brokers, pattern, commits
         self._partitions: set[tuple[str, int]] = set()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": brokers,
                 "client.id": "nightshift-consumer",
-                "group.id": "nightshift-consumer",  # the client asks for a name; no offset is ever committed
+                "group.id": CONSUMER_GROUP,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "log_level": 2,
@@ -166,6 +176,14 @@ class _Subscription:
             return []
         received: list[Message] = self._consumer.consume(num_messages=500, timeout=timeout_s)
         return [(m.topic() or "", m.value() or b"") for m in received if m.error() is None]
+
+    def commit(self) -> None:
+        """Tell the broker what came so far, where it is to know, without waiting: the next call says it again."""
+        if not self._commits:
+            return
+        places = self._consumer.position([TopicPartition(topic, partition) for topic, partition in self._partitions])
+        if read := [place for place in places if place.offset >= 0]:
+            self._consumer.commit(offsets=read, asynchronous=True)
 
     def close(self) -> None:
         """Leave."""
@@ -206,9 +224,13 @@ def consume(
             if subscription is None:
                 time.sleep(poll_s)
                 continue
-            alerts.take(subscription.messages(poll_s), datetime.now(UTC))
+            messages = subscription.messages(poll_s)
+            alerts.take(messages, datetime.now(UTC))
+            if messages:
+                subscription.commit()
             if time.monotonic() >= next_summary:
                 alerts.summarise()
+                subscription.commit()
                 next_summary = time.monotonic() + SUMMARY_S
     finally:
         alerts.close()
@@ -227,7 +249,7 @@ def _follow(
             subscription.close()
             subscription = None
         if subscription is None:
-            subscription = _Subscription(address, pattern)
+            subscription = _Subscription(address, pattern, commits=broker_life() is not None)
         subscription.look_for_topics()
     except (KafkaException, Retry) as error:
         log.warning("the broker does not answer: %s", error)

@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Message, Producer
 
 from nightshift.alerts.address import broker_life, brokers_from_environment
+from nightshift.alerts.room import Room, stop_waiting
 from nightshift.alerts.tars import Member, read_member
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger.locks import Busy, Deed, alone
@@ -40,6 +41,8 @@ class PostSummary:
         Messages that stay queued: the broker did not take them, or the packet could not be read now.
     damaged : int
         Messages withheld because the packet's bytes are not those that were released.
+    waiting : int
+        Of the next messages, those that stay queued until the night's own consumer has taken what is before them.
     busy : bool
         Another poster held the lock for as long as this call was ready to wait: what is queued is left to it.
     error : str
@@ -49,6 +52,7 @@ class PostSummary:
     acknowledged: int = 0
     failed: int = 0
     damaged: int = 0
+    waiting: int = 0
     busy: bool = False
     error: str = ""
 
@@ -92,25 +96,33 @@ def _post_all(
     workplace: Workplace, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
 ) -> None:
     """Send batch after batch. Between two the lock is free: who rejects a frame need not wait for the whole queue."""
-    producer, life, after = None, None, BEGINNING
+    producer, room, life, after = None, None, None, BEGINNING
     while True:
         with alone(workplace.ledger, Deed.POST, wait_s=lock_wait_s):
             if producer is None and brokers is None:
                 life = _queue_what_was_forgotten(workplace)
             rows = workplace.ledger.rows("alerts", "queued", **after, most=BATCH)
             if not rows:
+                stop_waiting(workplace.ledger)
                 return
             try:
-                producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
+                if producer is None:
+                    address = brokers or brokers_from_environment()
+                    producer, room = _producer(address, delivery_s), Room(workplace, address, life) if life else None
+                fitting = room.fitting(rows) if room else rows
             except (KafkaException, Retry) as error:
                 _record(workplace, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
                 return
-            batch = _send(workplace, producer, rows, delivery_s)
+            batch = _send(workplace, producer, fitting, delivery_s)
             _record(workplace, batch, summary, life)
-        if len(rows) < BATCH or (batch.refused and not batch.delivered):
+        if fitting:
+            if len(fitting) == len(rows) < BATCH or (batch.refused and not batch.delivered):
+                return
+            last = fitting[-1]  # one that failed is not met again in this call
+            after = {"after_time": last["queued_at"], "after_candid": last["candid"], "after_topic": last["topic"]}
+        elif room and not room.worth_asking():
+            summary.waiting = len(rows)
             return
-        last = rows[-1]  # one that failed is not met again in this call
-        after = {"after_time": last["queued_at"], "after_candid": last["candid"], "after_topic": last["topic"]}
         time.sleep(BETWEEN_BATCHES_S)
 
 

@@ -20,6 +20,7 @@ __all__ = ["MARKER", "Storage", "storage_trouble", "wait_for_storage"]
 
 MARKER = ".nightshift-storage"
 LOOK_EVERY_S = 2.0
+NAMES = ("inbox", "depot", "archive")  # the night waits for other things too
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def storage_trouble(workplace: Workplace) -> list[str]:
     """
     least = workplace.survey.storage.least_free_mb
     found = {s.name: text for s in _storages(workplace) if (text := s.trouble(least)) is not None}
-    known = {row["name"]: row for row in workplace.ledger.rows("watch", "waits")}
+    known = {row["name"]: row for row in workplace.ledger.rows("watch", "waits") if row["name"] in NAMES}
     for name in found.keys() - known.keys():
         if workplace.ledger.run("watch", "put_wait", folder=name, why=found[name]):
             workplace.ledger.event(

@@ -289,7 +289,7 @@ def _consumer_has_all(view: NightView, glance: Glance) -> bool:
         return False
     view.note(
         f"the consumer has {view.consumed} of {glance.counts['acknowledged']} alerts; the embedded broker keeps "
-        "about 5 MB a partition, and what a slow consumer missed of it lies in the depot's alerts"
+        "5 MiB a partition, and what it dropped unread lies in the depot's alerts"
     )
     return True
 

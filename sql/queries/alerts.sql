@@ -213,6 +213,20 @@ update alerts a set state = 'sent' where a.state = 'released' and a.candid in (s
 update outbox set state = 'queued', queued_at = clock_timestamp()
 where state = 'acknowledged' and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
 
+-- name: unread_partitions
+-- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and since
+-- when the oldest of it is there.
+select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes, min(o.acknowledged_at) as oldest
+from outbox o join alerts a using (candid)
+left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
+    as c (topic, broker_partition, next_offset) using (topic, broker_partition)
+where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0)
+group by o.topic, o.broker_partition;
+
+-- name: sent_unread
+-- Whether its consumer was given up since a moment.
+select 1 from events where kind = 'alerts_sent_unread' and subject = :life and at > :since limit 1;
+
 -- name: note_failures!
 update outbox o
 set tries = least(o.tries + 1, 32767), last_error = n.error

@@ -27,7 +27,7 @@ select name, marker from storage;
 insert into storage (name, marker) values (:folder, :marker) on conflict (name) do nothing;
 
 -- name: waits
-select name, why, since, extract(epoch from clock_timestamp() - since)::double precision as waited_s
+select name, why, since, steady_age_s(since) as waited_s
 from waits order by since, name;
 
 -- name: put_wait!

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,13 +26,25 @@ FIELD = 102  # of the demo survey, across RA zero
 
 
 def stamp(value: float) -> bytes:
+    return zipped(np.full((63, 63), value, np.float32))
+
+
+@cache
+def noise(pixels: int) -> bytes:
+    """Return a stamp that compression leaves as large as it is."""
+    return zipped(np.random.default_rng(1).normal(size=(pixels, pixels)).astype(np.float32))
+
+
+def zipped(image: np.ndarray) -> bytes:
     stream = io.BytesIO()
-    fits.PrimaryHDU(np.full((63, 63), value, np.float32)).writeto(stream)
+    fits.PrimaryHDU(image).writeto(stream)
     return gzip.compress(stream.getvalue(), mtime=0)
 
 
 class SmallNight:
     """Adds exposures, searched differences and candidates to a ledger, as the collector would."""
+
+    noise_pixels = 0  # stamps are of noise and so wide
 
     def __init__(self, workplace: Workplace):
         self.workplace = workplace
@@ -80,7 +93,7 @@ class SmallNight:
     def _stamps(self, common, count):
         path = self.workplace.depot.processed(NIGHT, UnitKey.parse(common["unit_key"])) / "cutouts.tar"
         members = [
-            (f"{number}_{kind}.fits.gz", stamp(number + offset))
+            (f"{number}_{kind}.fits.gz", noise(self.noise_pixels) if self.noise_pixels else stamp(number + offset))
             for number in range(1, count + 1)
             for offset, kind in ((0, "science"), (100, "template"), (200, "difference"))
         ]

@@ -1,0 +1,169 @@
+"""The embedded broker keeps little: nobody is sent past what the night's own consumer has not taken."""
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from nightshift.alerts.address import CONSUMER_GROUP
+from nightshift.alerts.post import post
+from nightshift.alerts.release import release
+from nightshift.guard.storage import storage_trouble
+
+pytestmark = pytest.mark.integration
+room = importlib.import_module("nightshift.alerts.room")
+
+ALERTS = 90  # of 280 kB each: 25 MB, where the broker keeps at most 5 MiB in each of 4 partitions
+MORE_THAN_ROOM = 45
+TOPIC = "demo_20250310_programid1"
+NIGHT = date(2025, 3, 10)
+
+
+@pytest.fixture
+def embedded(brokers, tmp_path, monkeypatch):
+    """The address of a broker that says that it is an embedded one."""
+    address = tmp_path / "broker"
+    address.write_text(f"{brokers}\none-life\n")
+    monkeypatch.setenv("NIGHTSHIFT_BROKERS", f"file:{address}")
+    return brokers
+
+
+@pytest.fixture
+def burst(small_night, workplace):
+    return released(small_night, workplace, number=1, alerts=ALERTS)
+
+
+def released(small_night, workplace, *, number, alerts):
+    places = [(0.0001 * place, -1.5 + 0.01 * number) for place in range(1, alerts + 1)]
+    small_night.noise_pixels = 160
+    return release(workplace, [small_night.search(number, places)]).released
+
+
+@contextmanager
+def night_consumer(folder):
+    """Run the night's consumer in a process of its own, and yield that once it is there."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nightshift.alerts.consumer", "--folder", str(folder)],
+        env={**os.environ, "NIGHTSHIFT_SURVEY": "demo"},
+    )
+    try:
+        until(lambda: (folder / "summary.json").exists())
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def until(true, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def taken(folder):
+    return json.loads((folder / "summary.json").read_text())["alerts"]
+
+
+def committed(brokers):
+    """Return of each partition the offset to which the night's consumer says that it has taken, and its end."""
+    asked = Consumer({"bootstrap.servers": brokers, "group.id": CONSUMER_GROUP})
+    places = asked.committed([TopicPartition(TOPIC, partition) for partition in range(4)], timeout=10)
+    return [(place.offset, asked.get_watermark_offsets(place, timeout=10)[1]) for place in places]
+
+
+def has_read_to_the_end(brokers):
+    return all(offset == end for offset, end in committed(brokers))
+
+
+def post_all(workplace):
+    """Post as the sweep does, again and again, and return each summary."""
+    summaries = [post(workplace)]
+    while summaries[-1].waiting:
+        summaries.append(post(workplace))
+    return summaries
+
+
+def queued(workplace):
+    return workplace.ledger.value("alerts", "queue_length")
+
+
+def waits(workplace):
+    return [row["name"] for row in workplace.ledger.rows("watch", "waits")]
+
+
+def said(workplace):
+    return [row["kind"] for row in workplace.ledger.rows("ledger", "events_since", event_id=0, most=1000)
+            if row["kind"].startswith(("consumer_", "alerts_sent"))]  # fmt: skip
+
+
+def test_a_consumer_that_stood_still_while_a_burst_was_posted_misses_nothing(
+    embedded, burst, workplace, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(room, "ASK_S", 1.0)
+    with night_consumer(tmp_path / "received") as consumer:
+        consumer.send_signal(signal.SIGSTOP)
+        first = post(workplace)
+        assert 0 < first.acknowledged < ALERTS and first.waiting
+        assert waits(workplace) == ["consumer"] and said(workplace) == ["consumer_behind"]
+        consumer.send_signal(signal.SIGCONT)
+        rest = post_all(workplace)
+        assert first.acknowledged + sum(summary.acknowledged for summary in rest) == burst == ALERTS
+        assert until(lambda: taken(tmp_path / "received") == ALERTS, 20)
+    assert waits(workplace) == [] and said(workplace) == ["consumer_behind", "consumer_took"]
+    (topic,) = workplace.ledger.rows("night_end", "outbox_by_topic", site="demo", night=NIGHT)
+    assert (topic["acknowledged"], topic["most_tries"]) == (ALERTS, 1)
+
+
+def test_a_consumer_that_does_not_come_is_given_up_once_and_waited_for_again_when_it_came(
+    embedded, burst, small_night, workplace, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(room, "ASK_S", 0.0)
+    for _ in range(3):
+        assert post(workplace).waiting
+    assert waits(workplace) == ["consumer"] and said(workplace) == ["consumer_behind"]
+    with monkeypatch.context() as impatient:
+        impatient.setattr(room, "PATIENCE_S", 0.0)
+        assert not post(workplace).waiting
+    assert queued(workplace) == 0 and waits(workplace) == []
+    released(small_night, workplace, number=2, alerts=3)
+    assert post(workplace).acknowledged == 3
+    assert said(workplace) == ["consumer_behind", "alerts_sent_unread"]
+    with night_consumer(tmp_path / "received") as consumer:
+        assert until(lambda: has_read_to_the_end(embedded), 20)
+        assert 0 < taken(tmp_path / "received") < ALERTS  # the others were pushed out
+        consumer.send_signal(signal.SIGSTOP)
+        released(small_night, workplace, number=3, alerts=MORE_THAN_ROOM)
+        assert post(workplace).waiting
+    assert said(workplace) == ["consumer_behind", "alerts_sent_unread", "consumer_behind"]
+
+
+def test_meanwhile_the_disks_are_in_order_and_the_wait_ends_with_what_waited(
+    embedded, small_night, workplace, monkeypatch
+):
+    monkeypatch.setattr(room, "ASK_S", 0.0)
+    released(small_night, workplace, number=1, alerts=MORE_THAN_ROOM)
+    assert post(workplace).waiting
+    assert storage_trouble(workplace) == [] and waits(workplace) == ["consumer"]
+    workplace.ledger.connection.cursor().execute("update outbox set state = 'withheld' where state = 'queued'")
+    post(workplace)
+    assert waits(workplace) == []
+
+
+def test_a_broker_that_keeps_its_messages_waits_for_nobody_and_is_told_nothing(
+    brokers, burst, workplace, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NIGHTSHIFT_BROKERS", brokers)
+    assert post(workplace).acknowledged == ALERTS
+    with night_consumer(tmp_path / "received"):
+        assert until(lambda: taken(tmp_path / "received"), 20)
+        assert {offset for offset, _ in committed(brokers)} == {-1001}
