@@ -1,5 +1,6 @@
 """Everything that the morning's report says, asked of the ledger once."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -222,6 +223,10 @@ def _needs(
     for (what, reason), subjects in tally.items():
         if human(reason):
             lines.append(f"{_count(len(subjects), what)}: {reasons[reason]['sentence']} First: {subjects[0]}.")
+    flagged = [(flag, u["unit_key"]) for u in units if u["state"] == UnitState.PROCESSED for flag in u["flags"]]
+    for reason, count in Counter(flag for flag, _ in flagged if human(flag)).items():
+        first = next(key for flag, key in flagged if flag == reason)
+        lines.append(f"{_count(count, 'processed unit')}: {reasons[reason]['sentence']} First: {first}.")
     for master in masters:
         if master["in_service"] < master["masters"]:
             name = f"{master['kind']} {master['filter']}".strip()

@@ -1,5 +1,6 @@
 """The morning's report: written to the depot, and sent once."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -13,8 +14,8 @@ from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
 from nightshift.night_end.nights import night_text
 from nightshift.night_end.pictures import Picture, draw_all
-from nightshift.night_end.sections import figures_of, plain, sections_of, text_table
-from nightshift.vocabulary import EventLevel
+from nightshift.night_end.sections import figures_of, plain, sections_of, text_table, wrapped
+from nightshift.vocabulary import EventLevel, UnitState
 from nightshift.workplace import Workplace
 
 __all__ = ["Report", "send_report", "write_report"]
@@ -166,10 +167,22 @@ def headline(facts: NightFacts) -> str:
 def needs_line(facts: NightFacts) -> str:
     """Return the second line: what it needs of the reader."""
     if not facts.needs:
-        return "Nothing needs you. Enjoy the coffee."
+        return _without_science(facts) or "Nothing needs you. Enjoy the coffee."
     more = f", and {len(facts.needs) - 1} more below" if len(facts.needs) > 1 else ""
     first = plain(facts.needs[0], 160).rstrip(".")
     return f"{'1 thing needs' if len(facts.needs) == 1 else f'{len(facts.needs)} things need'} you: {first}{more}."
+
+
+def _without_science(facts: NightFacts) -> str:
+    """Return what to say of a night that closes and made nothing; nothing of another."""
+    if not facts.timeline:
+        return "No science exposure was taken. Nothing needs you."
+    units = facts.verdict.accounts.units
+    if units.parts[UnitState.PROCESSED]:
+        return ""
+    why = Counter(m.reason for part in units.parts.values() for m in part if m.reason).most_common(1)
+    most = f" Most often: {facts.sentence(why[0][0])}" if why else ""
+    return f"None of {units.total} units was processed, and nothing needs you.{most}"
 
 
 def subject(facts: NightFacts, *, correction: bool = False) -> str:
@@ -193,7 +206,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(plain=plain, text_table=text_table)
+    environment.filters.update(plain=plain, text_table=text_table, wrapped=wrapped)
     return environment
 
 

@@ -1,5 +1,6 @@
 """The tables of the morning's report, once for its text and its page."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ __all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", 
 
 MOST_ROWS = 40  # of one table in a mail; how many more there are is said
 MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
+MOST_GAPS = 5
+CELL = 90  # characters of a cell of the text's tables, at most
+TEXT_WIDTH = 110  # characters of a line of the text's sentences
 MINUS = "−"
 
 
@@ -69,9 +73,16 @@ def plain(text: object, most: int = 120) -> str:
     return f"{shown[:half]}…{shown[-half:]}"
 
 
+def wrapped(text: str) -> str:
+    """Return sentences in lines that a mail program shows whole, two spaces in."""
+    return textwrap.fill(
+        text, TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def text_table(section: Section) -> str:
     """Return a section's table in fixed-width columns, two spaces in."""
-    table = [tuple(c.title for c in section.columns), *(tuple(plain(c, 70) for c in row) for row in section.rows)]
+    table = [tuple(c.title for c in section.columns), *(tuple(plain(c, CELL) for c in row) for row in section.rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(section.columns))]
 
     def line(row: Sequence[str]) -> str:
@@ -182,10 +193,8 @@ def _exposures(facts: NightFacts) -> Section:
         for r in facts.science
     ]  # fmt: skip
     opened = facts.open_time
-    gaps = ", ".join(f"{a:%H:%M}–{b:%H:%M}" for a, b in opened.gaps)
     note = (
-        f"Shutter open {100 * opened.fraction:.0f} % of {duration(opened.span_s)}; "
-        f"{f'gaps: {gaps}' if gaps else 'no gap'}."
+        f"Shutter open {100 * opened.fraction:.0f} % of {duration(opened.span_s)}; {_gaps(opened.gaps)}."
         if facts.timeline
         else "No science exposure was registered."
     )
@@ -194,6 +203,16 @@ def _exposures(facts: NightFacts) -> Section:
         ">Differenced", ">Candidates", ">Alerts",
     )  # fmt: skip
     return Section("Science exposures", titles, rows, note)
+
+
+def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
+    """Return the pauses of a night; of many the longest, in the order of the night."""
+    longest = sorted(gaps, key=lambda gap: (gap[0] - gap[1], gap[0]))[:MOST_GAPS]
+    listed = ", ".join(f"{begin:%H:%M}–{end:%H:%M}" for begin, end in sorted(longest))
+    if len(gaps) <= MOST_GAPS:
+        return f"gaps: {listed}" if gaps else "no gap"
+    together = sum((end - begin).total_seconds() for begin, end in gaps)
+    return f"{len(gaps)} gaps, {duration(together)} together, the longest {listed}"
 
 
 def _quality(facts: NightFacts) -> Section:
@@ -209,10 +228,11 @@ def _quality(facts: NightFacts) -> Section:
         for r in facts.quality
     ]  # fmt: skip
     titles = columns(
-        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻)", ">Zero point", ">rms",
-        ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
+        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻/px)", ">Zero point (mag)",
+        ">rms (mag)", ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
     )  # fmt: skip
-    return Section("Image quality", titles, rows, "" if rows else "No image was measured.")
+    note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
+    return Section("Image quality", titles, rows, note)
 
 
 def _detectors(facts: NightFacts) -> Section:
@@ -227,12 +247,13 @@ def _detectors(facts: NightFacts) -> Section:
         for r in facts.quality
     ]  # fmt: skip
     titles = columns(
-        "Filter", ">Stars matched", ">Pointing off (arcsec)", ">Zero point above the air", ">Colour term",
+        "Filter", ">Stars matched", ">Pointing off (arcsec)", ">Zero point above the air (mag)", ">Colour term",
         ">Read noise / set", ">Pattern noise", ">Saturated", ">Masked", ">Cosmic-ray pixels", ">With a trail",
     )  # fmt: skip
     warned = ", ".join(f"{w['measurement'].replace('_', ' ')} ({w['units']})" for w in facts.warned)
     note = f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
-    return Section("Stars and detectors", titles, rows, f"Median, or median and largest. {note}" if rows else "")
+    meant = "Median, or median and largest. Above the air: magnitude of one electron a second."
+    return Section("Stars and detectors", titles, rows, f"{meant} {note}" if rows else "No image was measured.")
 
 
 def _both(values: Sequence[float | None] | None, digits: int) -> str:
@@ -322,13 +343,14 @@ def _calibrations(facts: NightFacts) -> Section:
         "Filter",
         ">Quadrants in service",
         ">Frames",
-        ">Level",
+        ">Level (ADU)",
         ">Noise",
         ">Read noise (ADU)",
         ">Gain (e-/ADU)",
         "Reason",
     )
-    return Section("Calibrations", titles, rows, "" if rows else "No master was built tonight.")
+    meant = "Noise: of one frame's pixel, a bias in ADU, a dark in electrons a second, a flat relative to its level."
+    return Section("Calibrations", titles, rows, meant if rows else "No master was built tonight.")
 
 
 def _kept_out(facts: NightFacts) -> Section:
@@ -337,7 +359,9 @@ def _kept_out(facts: NightFacts) -> Section:
         for r in facts.kept_out
     ]
     titles = columns("Frame", "Type", "Filter", ">Level (ADU)", "Reason")
-    note = "" if rows else "Every calibration frame that was looked at is in a master."
+    used = facts.verdict.accounts.frames.counts()["in a master"]
+    none = "Every calibration frame that was looked at is in a master." if used else "No calibration frame was used."
+    note = "" if rows else none
     return Section("Calibration frames kept out of the masters", titles, _shortened(rows, len(titles)), note)
 
 
@@ -352,7 +376,8 @@ def _rejected(facts: NightFacts) -> Section:
         for (exposure, state, reason), units in sorted(groups.items())
     ]
     titles = columns("Exposure", "Quadrants", "End", "Reason", "Detail of the first")
-    note = "" if rows else "Every unit was processed."
+    expected = facts.verdict.accounts.units.total
+    note = "" if rows else "Every unit was processed." if expected else "No unit was expected."
     return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
 
 
@@ -374,7 +399,7 @@ def _flagged(facts: NightFacts) -> Section:
     rows = [
         (
             facts.sentence(reason), str(sum(len(units) for _, units in exposures)),
-            _some([f"{exposure} ({_some(units)})" for exposure, units in exposures], 3),
+            _some([f"{exposure} ({_some(units)})" for exposure, units in exposures], 2),
         )
         for reason, exposures in by_reason.items()
     ]  # fmt: skip
@@ -400,7 +425,8 @@ def _files(facts: NightFacts) -> Section:
     for members, disposition in named:
         of_kind = [(plain(m.subject, 60), "—", disposition, facts.sentence(m.reason), "") for m in members]
         rows += _shortened(of_kind, len(titles), MOST_OF_A_KIND)
-    note = "" if rows else "Every file was registered, once, as the manifest says."
+    came = "Every file was registered, once, as the manifest says." if books.sent.total else "No file came."
+    note = "" if rows else came
     return Section("Files out of the ordinary", titles, rows, note)
 
 
@@ -426,7 +452,8 @@ def _references(facts: NightFacts) -> Section:
 def _archive(facts: NightFacts) -> Section:
     a: dict[str, Any] = facts.archive
     note = (
-        f"{a['files']} files, {size(a['bytes'])}; {a['verified']} of them read back and found equal."
+        f"{a['files']} file{'' if a['files'] == 1 else 's'}, {size(a['bytes'])}; "
+        f"{a['verified']} of them read back and found equal."
         if a["files"]
         else "Nothing is archived yet."
     )

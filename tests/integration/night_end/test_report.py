@@ -188,7 +188,50 @@ def test_a_night_of_which_nothing_came_has_a_report_too(workplace):
     begin_closing(workplace, NIGHT, signal="clock")
     written = write_report(workplace, NIGHT)
     assert "No manifest came" in written.text
+    for said in (
+        "No file came.",
+        "No unit was expected.",
+        "No calibration frame was used.",
+        "No image was measured.",
+    ):
+        assert said in written.text
+    assert "Every " not in written.text
     assert len(Images(written.page.read_text()).sources) == 2
+
+
+def second_line(workplace) -> str:
+    account(workplace, NIGHT)
+    archive(workplace, NIGHT)
+    verify(workplace, NIGHT)
+    return write_report(workplace, NIGHT).text.splitlines()[1]
+
+
+def test_a_night_of_calibrations_alone_says_that_no_science_was_taken(workplace, night):
+    for number in range(1, 6):
+        night.frame(number, image_type="bias")
+    night.master("bias", range(1, 6))
+    night.manifest()
+    assert second_line(workplace) == "No science exposure was taken. Nothing needs you."
+
+
+def test_a_night_under_clouds_says_that_nothing_was_processed_and_why(workplace, night):
+    for detector in (1, 2):
+        night.frame(1, detector)
+        for quadrant in (1, 2):
+            night.unit(1, detector, quadrant, state="rejected", reason="too_few_stars")
+    night.manifest()
+    assert second_line(workplace) == (
+        "None of 4 units was processed, and nothing needs you. Most often: Too few stars to measure by: clouds, a "
+        "closed shutter, or an empty field."
+    )
+
+
+def test_a_flag_that_asks_for_a_person_is_among_what_needs_one(workplace, filled):
+    filled.query("update units set flags = %s where state = 'processed'", ["own_catalogue", "calibration_missing"])
+    facts = write_report(workplace, NIGHT).facts
+    processed = sum(unit["state"] == "processed" for unit in facts.flagged)
+    (line,) = facts.needs
+    assert line.startswith(f"{processed} processed units: No usable master calibration was found. First: democam/")
 
 
 def test_what_needs_a_human_is_named_once_each(workplace, night):
