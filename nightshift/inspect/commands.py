@@ -10,9 +10,14 @@ __all__ = ["register"]
 def register(subparsers: Any) -> None:
     """Add ``inspect`` to the command line's subparsers."""
     parser = subparsers.add_parser(
-        "inspect", help="make one page of a reduced quadrant: image, residuals, difference, candidates"
+        "inspect",
+        help="make one page of a reduced quadrant, a master or a reference: images, residuals, candidates, numbers",
     )
-    parser.add_argument("unit", help="the unit's key as the ledger has it, or the folder of an attempt")
+    parser.add_argument(
+        "unit",
+        help="key of a unit (democam/20251121105018/d01/q1), a master or a reference as the ledger has it; or, where "
+        "no ledger is at hand, the folder of an attempt or of products in the depot",
+    )
     parser.add_argument("--output", type=Path, help="the page (default: inspect-<unit>.html here)")
     parser.set_defaults(run=_run)
 
@@ -22,7 +27,7 @@ def _run(options: argparse.Namespace) -> int:
     from nightshift.inspect.page import page_of
 
     folder = Path(options.unit)
-    if (folder / "result.json").is_file():
+    if folder.is_dir():
         unit = from_folder(folder)
     else:
         from nightshift.workplace import open_workplace

@@ -1,13 +1,13 @@
 """The page itself: one HTML file with everything in it."""
 
 import base64
-from typing import Any
 
 import jinja2
 
 from nightshift.inspect.difference import draw_difference
-from nightshift.inspect.gather import Inspected
-from nightshift.inspect.pictures import draw
+from nightshift.inspect.gather import MASTERS, Inspected
+from nightshift.inspect.measured import named, said
+from nightshift.inspect.pictures import Picture, draw, draw_master, draw_reference, taken
 
 __all__ = ["page_of"]
 
@@ -21,20 +21,21 @@ def page_of(unit: Inspected) -> str:
     )
     pictures = [
         {"title": p.title, "description": p.description, "data": base64.b64encode(p.png).decode(), "wide": p.wide}
-        for p in (*draw(unit.files), *draw_difference(unit.files, unit.candidates))
+        for p in _pictures(unit)
     ]
-    tables = {"measured": unit.measurements, "of the difference": unit.difference}
-    said = {
-        title: {name.replace("_", " "): _said(value) for name, value in table.items()}
-        for title, table in tables.items()
+    tables = {
+        title: {named(name): said(name, value) for name, value in table.items()}
+        for title, table in (("measured", unit.measurements), ("of the difference", unit.difference))
         if table
     }
-    return environment.get_template("page.html.j2").render(unit=unit, pictures=pictures, tables=said)
+    return environment.get_template("page.html.j2").render(
+        unit=unit, taken=taken(unit.files), pictures=pictures, tables=tables
+    )
 
 
-def _said(value: Any) -> str:
-    if value is None:
-        return "not measured"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)
+def _pictures(unit: Inspected) -> list[Picture]:
+    masters = [draw_master(unit.files[kind], kind) for kind in MASTERS if kind in unit.files]
+    if masters:
+        return masters[0]
+    own = draw_reference(unit.files["reference"]) if unit.key.startswith("reference/") else []
+    return [*draw(unit.files), *draw_difference(unit.files, unit.candidates), *own]

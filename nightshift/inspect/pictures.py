@@ -16,7 +16,9 @@ from reduction.frame import Frame, read_frame
 from reduction.mask import MaskBit
 from reduction.psf import PsfModel
 
-__all__ = ["Picture", "above_sky", "axes_of", "binned", "draw", "extent", "png"]
+__all__ = [
+    "Picture", "above_sky", "axes_of", "binned", "draw", "draw_master", "draw_reference", "extent", "png", "taken",
+]  # fmt: skip
 
 SIDE = 720  # pixels of a drawn image, at most
 SHOWN = (MaskBit.SATURATED | MaskBit.SPILLAGE, MaskBit.SPIKE, MaskBit.TRACK, MaskBit.DEAD | MaskBit.NAN)
@@ -26,6 +28,7 @@ LEGEND = {
     "dead or without value": "#3e4c59", "noisy or odd response": "#2186eb",
 }  # fmt: skip
 ARROWS = 400  # residual vectors at most
+MASTER_UNITS = {"bias": "ADU", "dark": "electrons a second", "flat": "response relative to the median"}
 GRID = 9  # places of the PSF along each side
 
 
@@ -57,6 +60,61 @@ def draw(files: Mapping[str, Path]) -> list[Picture]:
         if "east_off" in table.colnames and np.isfinite(table["east_off"]).sum() > 2:
             pictures += [_vectors(table, frame), _zero_points(table)]
     return pictures
+
+
+def draw_master(path: Path, kind: str) -> list[Picture]:
+    """Draw a master: its image, the uncertainty of its pixels, and what is masked in it."""
+    frame = read_frame(path)
+    unit = MASTER_UNITS[kind]
+    variance = np.zeros(frame.shape, np.float32) if frame.variance is None else frame.variance
+    noise = np.sqrt(np.maximum(variance, 0))
+    frames = frame.header.get("NFRAMES")
+    said = f"The combination of {frames} frames" if frames else f"The master {kind}"
+    return [
+        Picture(f"Master {kind}", f"{said}, averaged in blocks.", _within_its_range(frame.image, unit)),
+        Picture("Uncertainty", "Of each pixel, averaged in blocks.", _within_its_range(noise, unit)),
+        _mask(frame),
+    ]
+
+
+def draw_reference(path: Path) -> list[Picture]:
+    """Draw what a reference has beside its image: its mask, how many frames each pixel is of, and its PSF."""
+    frame = read_frame(path)
+    pictures = [_mask(frame)]
+    with fits.open(path) as units:
+        if "COVERAGE" in units:
+            coverage = np.array(units["COVERAGE"].data, dtype=np.float32)
+            picture = _within_its_range(coverage, "frames", whole=True)
+            pictures.append(Picture("Coverage", "How many frames each pixel is of.", picture))
+        if "PSF" in units:
+            pictures.append(_psf(PsfModel.from_hdu(units["PSF"])))
+    return pictures
+
+
+def taken(files: Mapping[str, Path]) -> str:
+    """Return filter, field, time, exposure and airmass of a frame by its calibrated image; nothing without one."""
+    if "calibrated" not in files:
+        return ""
+    header = fits.getheader(files["calibrated"], "SCI")
+    opened = str(header.get("DATE-OBS", "")).replace("T", " ")[:19]
+    said = (
+        ("filter {}", header.get("FILTER")), ("field {}", header.get("FIELDID")), ("opened {} UTC", opened),
+        ("{:g} s", header.get("EXPTIME")), ("airmass {:.2f}", header.get("AIRMASS")),
+    )  # fmt: skip
+    return ", ".join(form.format(value) for form, value in said if value not in (None, ""))
+
+
+def _within_its_range(image: np.ndarray, unit: str, *, whole: bool = False) -> bytes:
+    """Draw an image between its first and last percents, or whole, averaged in blocks, as a PNG."""
+    figure, axes = axes_of(image.shape)
+    shown = binned(np.where(np.isfinite(image), image, np.float32(0)))
+    low, high = (float(shown.min()), float(shown.max())) if whole else map(float, np.percentile(shown, (1, 99)))
+    picture = axes.imshow(
+        shown, origin="lower", cmap="viridis" if whole else "gray", vmin=low, vmax=max(high, low + 1e-9),
+        extent=extent(image.shape), interpolation="nearest",
+    )  # fmt: skip
+    figure.colorbar(picture, ax=axes, shrink=0.8, label=unit)
+    return png(figure)
 
 
 def axes_of(frame_shape: tuple[int, int]) -> tuple[Figure, Axes]:
@@ -125,7 +183,7 @@ def _mask(frame: Frame) -> Picture:
 def _background(level: np.ndarray, frame: Frame) -> Picture:
     figure, axes = axes_of(frame.shape)
     picture = axes.imshow(level, origin="lower", cmap="viridis", extent=extent(frame.shape))
-    figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons")
+    figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons per pixel")
     return Picture("Sky", "The sky that was subtracted.", png(figure))
 
 
@@ -145,7 +203,8 @@ def _psf(psf: PsfModel) -> Picture:
     )  # fmt: skip
     figure.colorbar(picture, ax=axes, shrink=0.8, label="FWHM (px)")
     said = (
-        f"FWHM {widths.min():.2f} to {widths.max():.2f} px; sticks lie along the long axis and grow with elongation."
+        f"FWHM {widths.min():.2f} to {widths.max():.2f} px; sticks lie along the long axis and grow with the "
+        f"ellipticity, {size.max():.3f} at most."
     )
     return Picture("PSF over the field", said, png(figure))
 
@@ -159,7 +218,8 @@ def _vectors(table: Table, frame: Frame) -> Picture:
         np.array(table["x"][some]), np.array(table["y"][some]), east, north, color="#22303c", width=0.002,
         angles="xy", scale_units="xy", scale=max(8 * scatter, 1e-4) / (0.2 * max(frame.shape)),
     )  # fmt: skip
-    axes.quiverkey(arrows, 0.85, 1.03, 4 * scatter, f'{4 * scatter:.3f}"', labelpos="E")
+    axes.set_title(" ")  # room for the key
+    axes.quiverkey(arrows, 0.8, 1.04, 4 * scatter, f'{4 * scatter:.3f}"', labelpos="E")
     said = f"Measured less catalogue of the {len(some)} brightest matches, east along x, north along y; "
     said += f'{scatter:.3f}" an axis.'
     return Picture("Astrometric residuals", said, png(figure))
@@ -173,13 +233,15 @@ def _zero_points(table: Table) -> Picture:
     upper.plot(magnitude, off, ".", ms=2, color="#2b6cb0")
     upper.set_ylim(-0.3, 0.3)
     upper.axhline(0, color="#b3362b", lw=0.8)
-    upper.set_xlabel("magnitude")
-    upper.set_ylabel("measured less catalogue")
+    upper.set_xlabel("measured magnitude")
+    upper.set_ylabel("less catalogue (mag)")
     bright = np.argsort(magnitude)[: max(len(magnitude) // 2, 1)]
     places = np.array(table["x"][good])[bright], np.array(table["y"][good])[bright]
     picture = lower.scatter(*places, c=off[bright], s=6, cmap="coolwarm", vmin=-0.05, vmax=0.05)
     lower.set_aspect("equal")
-    figure.colorbar(picture, ax=lower, label="mag, brighter half")
+    lower.set_xlabel("x (px)")
+    lower.set_ylabel("y (px)")
+    figure.colorbar(picture, ax=lower, label="less catalogue (mag)")
     scatter = 1.4826 * np.median(np.abs(off[bright] - np.median(off[bright])))
     said = f"Magnitudes of {good.sum()} stars against the catalogue; the brighter half scatters by {scatter:.3f} mag."
     return Picture("Zero-point residuals", said, png(figure))

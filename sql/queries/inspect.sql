@@ -1,4 +1,18 @@
--- What `nightshift inspect` shows of one quadrant.
+-- What `nightshift inspect` shows of one quadrant, master or reference.
+
+-- name: units_like
+select unit_key from units
+where unit_key = :text or exposure_id = :text or starts_with(unit_key, :text || '/')
+    or starts_with(unit_key, instrument || '/' || :text || '/')
+order by unit_key;
+
+-- name: calibration
+select state::text as state, reason, detail, frames, level, noise, read_noise, gain, valid_from, valid_to
+from calibrations where calibration_key = :key;
+
+-- name: reference_image
+select state::text as state, reason, detail, frames, fwhm_px, zero_point, limiting_magnitude, valid_from, valid_to
+from reference_images where reference_key = :key;
 
 -- name: unit
 select unit_key, state::text as state, reason, detail, flags from units where unit_key = :unit_key;

@@ -3,14 +3,27 @@
 import pytest
 
 from nightshift.errors import BadInput
+from nightshift.ingest.ingest import ingest_all
 from nightshift.inspect.gather import from_ledger
 
 
 def test_a_unit_that_the_ledger_does_not_know_is_said_by_name(workplace):
-    with pytest.raises(BadInput, match="knows no unit 'democam/x'"):
+    with pytest.raises(BadInput, match="knows no unit, master or reference 'democam/x'"):
         from_ledger(workplace, "democam/x")
+
+
+def test_a_unit_may_be_named_without_its_tier_and_an_exposure_names_its_units(workplace, frames):
+    ingest_all(workplace, [frames(0, 1)])
+    exposure = frames.exposure_id(0)
+    for text in (f"democam/{exposure}/d01/q2", f"{exposure}/d01/q2", f"democam/{exposure}/d01/q2/processed/live"):
+        with pytest.raises(BadInput, match=f"democam/{exposure}/d01/q2/processed/live has no image on disk"):
+            from_ledger(workplace, text)
+    with pytest.raises(BadInput, match=f"any of 2 units: democam/{exposure}/d01/q1/processed/live, "):
+        from_ledger(workplace, exposure)
 
 
 def test_the_queries_of_the_page_run(workplace):
     for name in ("unit", "products", "quality", "difference", "reference", "candidates"):
         assert workplace.ledger.rows("inspect", name, unit_key="none") == []
+    for name in ("calibration", "reference_image"):
+        assert workplace.ledger.rows("inspect", name, key="none") == []

@@ -1,0 +1,141 @@
+"""A folder of the depot, or of an attempt whose products went there, has its page without the ledger."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nightshift import command_line
+from nightshift.errors import BadInput
+from nightshift.inspect.gather import from_folder
+from nightshift.inspect.measured import named, said
+from nightshift.inspect.page import page_of
+from nightshift.inspect.places import place_of_folder
+from reduction.frame import Frame, write_frame
+
+UNIT = "democam/20260116080000/d01/q1/processed/live"
+FLAT = "flat/democam/d01/q1/g/20260115/e1/v1"
+REFERENCE = "reference/000101/democam/d01/q1/g/v1"
+NIGHT = "2026/0115"
+
+
+def image(path: Path, **header) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(1).normal(1.0, 0.01, (40, 50)).astype(np.float32)
+    frame = Frame(pixels, np.zeros(pixels.shape, np.uint16), np.full(pixels.shape, 1e-4, np.float32), header=header)
+    with path.open("w+b") as stream:
+        write_frame(stream, frame)
+
+
+def attempt(depot: Path, job: str, kind: str, seconds: float, **metrics) -> Path:
+    folder = depot / "work" / NIGHT / job / UNIT / "a1"
+    folder.mkdir(parents=True)
+    told = {
+        "unit_key": UNIT, "state": "succeeded", "metrics": metrics, "seconds": {"total": seconds},
+        "products": [{"kind": kind, "name": f"{kind}.fits", "inputs": []}],
+    }  # fmt: skip
+    (folder / "result.json").write_text(json.dumps(told))
+    return folder
+
+
+@pytest.fixture
+def depot(tmp_path) -> Path:
+    """One calibrated quadrant whose attempts' products are in the depot."""
+    root = tmp_path / "depot"
+    image(root / "processed" / NIGHT / UNIT / "calibrated.fits", FILTER="g", EXPTIME=30.0, FWHM=2.5)
+    attempt(root, "science/democam/20260116080000/live", "calibrated", 2.0, fwhm_px=2.5, sources=7)
+    attempt(root, "difference/democam/20260116080000/1/live", "difference", 1.0, difference={"noise_ratio": 1.02})
+    return root
+
+
+@pytest.mark.parametrize(
+    ("below", "key", "found", "products"),
+    [
+        (f"processed/{NIGHT}/{UNIT}", "", UNIT, f"processed/{NIGHT}/{UNIT}"),
+        (f"work/{NIGHT}/science/x/live/{UNIT}/a2", UNIT, UNIT, f"processed/{NIGHT}/{UNIT}"),
+        (f"work/{NIGHT}/master/x/live/{FLAT}/a1", FLAT, FLAT, f"calibrations/{NIGHT}/{FLAT}"),
+        (f"work/{NIGHT}/reference/x/{REFERENCE}/a1", REFERENCE, REFERENCE, "references/000101/democam/d01/q1/g/v1"),
+        ("references/000101/democam/d01/q1/g/v1", "", REFERENCE, "references/000101/democam/d01/q1/g/v1"),
+    ],
+)
+def test_a_path_says_which_key_it_is_of_and_where_its_products_are(tmp_path, below, key, found, products):
+    place = place_of_folder(tmp_path / below, key)
+    assert place.key == found
+    assert place.products == tmp_path / products
+
+
+def test_a_folder_that_is_in_no_depot_is_of_none(tmp_path):
+    assert place_of_folder(tmp_path / "a1", UNIT) is None
+
+
+def test_products_in_the_depot_are_shown_with_what_their_attempts_measured(depot):
+    shown = from_folder(depot / "processed" / NIGHT / UNIT)
+    assert (shown.key, shown.state) == (UNIT, "succeeded")
+    assert shown.measurements["sources"] == 7
+    assert shown.difference == {"noise_ratio": 1.02}
+    assert shown.seconds == {"total": 3.0}
+    page = page_of(shown)
+    assert "filter g, 30 s" in page
+    assert "noise ratio" in page
+
+
+def test_products_whose_attempts_are_gone_are_shown_with_what_their_header_keeps(depot):
+    for result in (depot / "work").rglob("result.json"):
+        result.unlink()
+    shown = from_folder(depot / "processed" / NIGHT / UNIT)
+    assert shown.measurements == {"fwhm_px": 2.5}
+    assert "as it lies on disk" in page_of(shown)
+
+
+def test_an_attempt_whose_products_went_into_the_depot_is_shown_from_there(depot):
+    folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
+    assert from_folder(folder).files == {"calibrated": depot / "processed" / NIGHT / UNIT / "calibrated.fits"}
+
+
+def test_a_master_has_its_image_its_uncertainty_and_its_mask(depot):
+    folder = depot / "calibrations" / NIGHT / FLAT
+    image(folder / "flat.fits", NFRAMES=6, LEVEL=20100.0)
+    shown = from_folder(folder)
+    assert (shown.key, shown.measurements) == (FLAT, {"frames": 6, "level": 20100.0})
+    page = page_of(shown)
+    assert page.count("data:image/png;base64,") == 3
+    assert "The combination of 6 frames" in page
+    assert "level (ADU)" in page
+
+
+def test_a_reference_has_a_page_of_its_own(depot):
+    folder = depot / "references" / REFERENCE.removeprefix("reference/")
+    image(folder / "reference.fits", NFRAMES=6)
+    shown = from_folder(folder)
+    assert shown.key == REFERENCE
+    assert page_of(shown).count("data:image/png;base64,") == 2  # the image and its mask
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="neither an attempt's folder"):
+        from_folder(tmp_path)
+
+
+def test_the_command_needs_no_ledger_for_a_folder(depot, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("NIGHTSHIFT_LEDGER", raising=False)
+    page = tmp_path / "page.html"
+    assert command_line.main(["inspect", str(depot / "processed" / NIGHT / UNIT), "--output", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert page.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "title", "shown"),
+    [
+        ("fwhm_px", 2.419624, "FWHM (px)", "2.42"),
+        ("saturated_fraction", 1.9e-05, "saturated", "< 0.01 %"),
+        ("zero_point", None, "zero point (mag)", "not measured"),
+        ("level", 20940.73, "level (ADU)", "20941"),
+        ("good", True, "good", "yes"),
+        ("valid_from", datetime(2026, 1, 16, 4, 0, 0, 5, tzinfo=UTC), "valid from", "2026-01-16 04:00:00 UTC"),
+    ],
+)
+def test_a_measurement_has_its_unit_and_no_more_digits_than_it_has(name, value, title, shown):
+    assert (named(name), said(name, value)) == (title, shown)
