@@ -10,12 +10,19 @@ from itertools import islice
 from pathlib import Path
 
 from nightshift.errors import NeedsOperator, Retry
-from nightshift.runners.slurm.printed import ACCOUNTED_FIELDS, QUEUE_FORMAT, read_accounted, read_queue, read_slots
-from nightshift.runners.slurm.refusals import refusal
+from nightshift.runners.slurm.printed import (
+    ACCOUNTED_FIELDS,
+    QUEUE_FORMAT,
+    read_accounted,
+    read_longest_array,
+    read_queue,
+    read_slots,
+)
+from nightshift.runners.slurm.refusals import hold_up, refusal
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, NoAccounting, Order, Queued
 from nightshift.vocabulary import Reason
 
-__all__ = ["CliTransport", "sbatch_arguments"]
+__all__ = ["CliTransport", "sbatch_arguments", "script_arguments"]
 
 SCRIPT = Path(__file__).with_name("task.sh")
 TIMEOUT_S = 30.0  # SLURM's own is 10 s a try
@@ -86,6 +93,10 @@ class CliTransport:
         if numbers := [str(job_id) for job_id in job_ids]:
             self._ask(["scancel", *numbers])
 
+    def longest_array(self) -> int:
+        """Return how many tasks the cluster allows one array to have; 0 where it takes none."""
+        return read_longest_array(self._ask(["scontrol", "show", "config"]))
+
     def slots(self, partition: str | None) -> tuple[int, int]:
         """Return the cores of a partition (or of all) that are up, and how many of them are free."""
         wanted = [f"--partition={partition}"] if partition else []
@@ -122,7 +133,9 @@ class CliTransport:
         except OSError as error:
             raise Retry(Reason.WORKER_LOST, f"{program} did not start: {error}") from error
         except subprocess.TimeoutExpired as error:
-            raise Retry(Reason.WORKER_LOST, f"{arguments[0]} did not end within {self._timeout_s:g} s") from error
+            said = hold_up((error.stderr or b"").decode(errors="replace"))
+            why = f"{arguments[0]} did not end within {self._timeout_s:g} s{said and f': {said}'}"
+            raise Retry(Reason.WORKER_LOST, why) from error
 
 
 def sbatch_arguments(order: Order) -> list[str]:
@@ -138,5 +151,10 @@ def sbatch_arguments(order: Order) -> list[str]:
         f"--chdir={order.folder}", f"--output={folder}/%a.log",
         *(f"--{name}={value}" for name, value in wishes.items() if value),
         *([f"--exclude={','.join(order.exclude)}"] if order.exclude else []),
-        str(SCRIPT), f"{order.time_s:g}", *order.command,
+        *script_arguments(order),
     ]  # fmt: skip
+
+
+def script_arguments(order: Order) -> list[str]:
+    """Return the script of a submit and what follows it."""
+    return [str(SCRIPT), f"{order.time_s:g}", str(order.first), *order.command]

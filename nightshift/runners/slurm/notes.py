@@ -1,6 +1,6 @@
 """What the runner remembers of each array, in a folder that it shares with the nodes.
 
-One folder an array: what was asked for, written before SLURM was asked; the job id, once it is known; what was
+One folder an array: what was asked for, written before SLURM was asked; the job ids, once they are known; what was
 found absent and since when; how the tasks ended; and what they printed. Every process of the survey reads and
 writes it, so that a submit that was cut off is taken up by whoever comes next.
 """
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from nightshift.files import write_json
 from nightshift.runners.base import ArrayRequest, TaskReport
 from nightshift.vocabulary import JobState, Reason
 
-__all__ = ["Damaged", "Note", "Notes", "key_of"]
+__all__ = ["Damaged", "Note", "Notes", "Piece", "key_of"]
 
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+@-]{0,179}")
 log = logging.getLogger(__name__)
@@ -47,6 +48,32 @@ class Damaged(Retry):
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Tasks of an array that SLURM has as an array of its own; nearly always that is all of them.
+
+    Parameters
+    ----------
+    key : str
+        Name and comment of SLURM's job. No array's own key has a colon in it, as those of several pieces have.
+    first : int
+        What SLURM counts as its task 0 is this task of the array.
+    tasks : int
+    job_id : int or None
+        None: it has not been handed in, or the answer was lost.
+    """
+
+    key: str
+    first: int
+    tasks: int
+    job_id: int | None
+
+    @property
+    def indices(self) -> range:
+        """The tasks by their numbers in the array."""
+        return range(self.first, self.first + self.tasks)
+
+
+@dataclass(frozen=True)
 class Note:
     """What is known of one array.
 
@@ -60,12 +87,14 @@ class Note:
         When SLURM was first going to be asked, in seconds since 1970: no job of it is older.
     requeue : bool
         Whether SLURM may start its tasks again by itself.
-    job_id : int or None
-        None: SLURM was not asked, or its answer was lost.
+    job_ids : tuple of int
+        Of its pieces, as far as they have been handed in: one after the other.
     asked : float or None
         When a submit was last under way whose answer is not known.
     cancelled : bool
         Whether somebody asked for its end.
+    piece_tasks : int or None
+        How many tasks a piece has at most. None: the cluster takes them all as one.
     """
 
     name: str
@@ -74,9 +103,26 @@ class Note:
     memory_mb: float
     intended: float
     requeue: bool = False
-    job_id: int | None = None
+    job_ids: tuple[int, ...] = ()
     asked: float | None = None
     cancelled: bool = False
+    piece_tasks: int | None = None
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """What it is handed in as: the same tasks in the same pieces, whoever asks."""
+        if self.piece_tasks is None:
+            return [Piece(self.key, 0, self.tasks, next(iter(self.job_ids), None))]
+        starts = range(0, self.tasks, self.piece_tasks)
+        return [
+            Piece(f"{self.key}:{first}", first, min(self.piece_tasks, self.tasks - first), job_id)
+            for first, job_id in zip_longest(starts, self.job_ids)
+        ]
+
+    @property
+    def next_piece(self) -> Piece | None:
+        """The first piece that is not known to be handed in, or None where all are."""
+        return next((piece for piece in self.pieces if piece.job_id is None), None)
 
 
 class Notes:
@@ -95,9 +141,17 @@ class Notes:
         """Return the folder of an array."""
         return self.root / "arrays" / key_of(name)
 
-    def log(self, name: str, index: int) -> Path:
-        """Return the file that takes what a task prints."""
-        return self.folder(name) / f"{int(index)}.log"
+    def piece_folder(self, note: Note, piece: Piece) -> Path:
+        """Return the folder in which a piece's tasks start and print, by SLURM's numbers."""
+        folder = self.folder(note.name)
+        return folder if note.piece_tasks is None else folder / f"from_{piece.first}"
+
+    def log(self, note: Note, index: int) -> Path | None:
+        """Return the file that takes what a task prints, or None where the array has no such task."""
+        for piece in note.pieces:
+            if index in piece.indices:
+                return self.piece_folder(note, piece) / f"{index - piece.first}.log"
+        return None
 
     @contextmanager
     def held(self, name: str) -> Iterator[None]:
@@ -152,7 +206,7 @@ class Notes:
     @staticmethod
     def _read(folder: Path) -> Note | None:
         try:
-            return Note(**json.loads((folder / NOTE).read_text()))
+            return _note(json.loads((folder / NOTE).read_text()))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -228,6 +282,13 @@ class Notes:
         for note in self.all():
             if self.ended(note) is not None and now - note.intended > older_than_s:
                 shutil.rmtree(self.folder(note.name), ignore_errors=True)
+
+
+def _note(table: dict[str, Any]) -> Note:
+    fields = {"job_ids": (), **table}
+    if (job_id := fields.pop("job_id", None)) is not None:  # as it was written before arrays were cut in pieces
+        fields["job_ids"] = [job_id]
+    return Note(**fields | {"job_ids": tuple(fields["job_ids"])})
 
 
 def _report(row: dict[str, Any]) -> TaskReport:

@@ -4,14 +4,17 @@ import math
 import re
 from collections.abc import Iterator
 
+from nightshift.errors import Retry
 from nightshift.runners.slurm.states import parse_state
 from nightshift.runners.slurm.transport import Accounted, Queued
+from nightshift.vocabulary import Reason
 
-__all__ = ["ACCOUNTED_FIELDS", "QUEUE_FORMAT", "read_accounted", "read_queue", "read_slots"]
+__all__ = ["ACCOUNTED_FIELDS", "QUEUE_FORMAT", "read_accounted", "read_longest_array", "read_queue", "read_slots"]
 
 QUEUE_FORMAT = "%F|%K|%T|%V|%S|%N|%r|%j|%k"
 ACCOUNTED_FIELDS = "JobID,JobName,State,ExitCode,Submit,Start,End,NodeList,MaxRSS,Comment"
 UNITS_MB = {"": 1 / 1024 / 1024, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
+MOST_TASKS = re.compile(r"\bmax_array_tasks=(\d+)")
 RANGE = re.compile(r"^(\d+)(?:-(\d+)(?::(\d+))?)?$")
 
 
@@ -74,6 +77,23 @@ def read_slots(text: str) -> tuple[int, int]:
         allocated, idle, *_ = (int(part) for part in line.split("/"))
         up, free = up + allocated + idle, free + idle
     return up, free
+
+
+def read_longest_array(text: str) -> int:
+    """Return how many tasks one array may have by ``scontrol show config``.
+
+    `MaxArraySize` bounds their numbers, which count from 0, and `max_array_tasks` of the scheduler how many they are.
+
+    Raises
+    ------
+    nightshift.errors.Retry
+        If it does not say.
+    """
+    settings = {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in text.splitlines())}
+    size = settings.get("MaxArraySize", "")
+    if not size.isdigit():
+        raise Retry(Reason.WORKER_LOST, "scontrol does not say MaxArraySize")
+    return min(map(int, [size, *MOST_TASKS.findall(settings.get("SchedulerParameters", ""))]))
 
 
 def _indices(text: str) -> Iterator[int]:

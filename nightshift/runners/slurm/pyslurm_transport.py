@@ -15,7 +15,7 @@ from dataclasses import fields
 from typing import Any
 
 from nightshift.errors import NeedsOperator, Retry
-from nightshift.runners.slurm.cli import PATH, SCRIPT
+from nightshift.runners.slurm.cli import PATH, CliTransport, script_arguments
 from nightshift.runners.slurm.refusals import refusal
 from nightshift.runners.slurm.states import parse_state
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued
@@ -75,6 +75,10 @@ class PyslurmTransport:
     def cancel(self, job_ids: Iterable[int]) -> None:
         """Ask the controller to end jobs."""
         self._ask("cancel", job_ids=sorted(job_ids))
+
+    def longest_array(self) -> int:
+        """Return how many tasks one array may have, as scontrol says: pyslurm's releases name it differently."""
+        return CliTransport().longest_array()
 
     def slots(self, partition: str | None) -> tuple[int, int]:
         """Return the cores of a partition (or of all) that are up, and how many of them are free."""
@@ -158,9 +162,9 @@ def _read_line(descriptor: int, deadline: float) -> bytes:
 
 def _plain(order: Order) -> dict[str, Any]:
     """Return an order in the words of pyslurm's submit description."""
-    folder = str(order.folder).replace("%", "%%")
+    folder, arguments = str(order.folder).replace("%", "%%"), script_arguments(order)
     return {
-        "key": order.key, "script": str(SCRIPT), "arguments": [str(SCRIPT), f"{order.time_s:g}", *order.command],
+        "key": order.key, "script": arguments[0], "arguments": arguments,
         "tasks": order.tasks, "memory_mb": math.ceil(order.memory_mb), "minutes": math.ceil(order.time_s / 60) + 1,
         "cores": order.cores, "nice": order.nice, "folder": str(order.folder), "output": f"{folder}/%a.log",
         "environment": {"PATH": PATH, "LANG": "C.UTF-8", **order.environment}, "requeue": order.requeue,

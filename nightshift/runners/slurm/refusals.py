@@ -2,17 +2,18 @@
 
 from nightshift.runners.slurm.transport import Order
 
-__all__ = ["refusal"]
+__all__ = ["hold_up", "refusal"]
 
 # part of SLURM's message (strerror texts of releases 22.05 to 25.11) -> what to do
 _ADVICE = {
-    "violates accounting/qos policy": "A limit of the account or QOS stands in the way; "
-    "`sacctmgr show assoc user=$USER` shows them.",
+    "violates accounting/qos policy": "A limit of the account or QOS stands in the way, such as MaxSubmitJobs, for "
+    "which every task counts as a job; `sacctmgr show assoc user=$USER` and `sacctmgr show qos` show them. What was "
+    "not taken is handed in again by itself.",
     "invalid partition": "Set `partition` of this kind of job in config/<survey>/jobs.toml; `sinfo -s` lists them.",
     "invalid account": "Set `account` in config/<survey>/jobs.toml; `sacctmgr show assoc user=$USER` lists yours.",
     "invalid qos": "Set `qos` in config/<survey>/jobs.toml; `sacctmgr show qos` lists them.",
-    "job array spec": "It has more tasks than MaxArraySize of slurm.conf allows: have MaxArraySize raised, or set "
-    '`units_per_task = "detector"` in config/<survey>/camera.toml.',
+    "job array spec": "The cluster takes no arrays (MaxArraySize of slurm.conf is 0), or only shorter ones since the "
+    "first piece of this one was taken: have MaxArraySize raised, or clear the run's `submit`, which cuts it anew.",
     "memory specification": "No node has so much memory: lower `memory_mb` in config/<survey>/jobs.toml.",
     "node configuration is not available": "No node of the partition has so many cores or so much memory: lower "
     "`cores` or `memory_mb` in config/<survey>/jobs.toml, or choose another `partition`.",
@@ -36,6 +37,13 @@ def refusal(text: str, order: Order) -> str | None:
         if part in lower:
             return f"{advice} (asked for: {_asked(order)})"
     return None
+
+
+def hold_up(text: str) -> str:
+    """Return why a submit did not end that SLURM holds up, as far as its text tells."""
+    if "temporarily unable to accept job" in text.lower():
+        return "the cluster has as many jobs as MaxJobCount of slurm.conf allows, for which every task counts as one"
+    return text.strip()[-500:]
 
 
 def _asked(order: Order) -> str:

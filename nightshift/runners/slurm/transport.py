@@ -41,7 +41,7 @@ class Order:
     key : str
         Name and comment of the job.
     command : tuple of str
-        What every task runs; ``--unit`` and its index are appended on the node.
+        What every task runs; ``--unit`` and its index, counted from `first`, are appended on the node.
     tasks : int
     memory_mb, time_s, cores : float, float, int
     nice : int
@@ -55,6 +55,8 @@ class Order:
         Whether SLURM may put it back into the queue by itself: preemptible work only.
     exclude : tuple of str
         Nodes that must not run it.
+    first : int
+        The index of the first task; SLURM itself counts from 0.
     """
 
     key: str
@@ -71,6 +73,7 @@ class Order:
     account: str | None = None
     requeue: bool = False
     exclude: tuple[str, ...] = ()
+    first: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,10 @@ class Transport(Protocol):
 
     def cancel(self, job_ids: Iterable[int]) -> None:
         """Ask the controller to end jobs. That it was asked does not mean that they ended."""
+        ...
+
+    def longest_array(self) -> int:
+        """Return how many tasks the cluster allows one array to have; 0 where it takes none."""
         ...
 
     def slots(self, partition: str | None) -> tuple[int, int]:

@@ -1,9 +1,14 @@
 """A real Airflow whose jobs end when a test says so."""
 
 import os
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "runners"))
+
 from array_stack import Cluster, running_cluster
 
 from nightshift.cluster import missing_programs

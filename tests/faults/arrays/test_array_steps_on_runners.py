@@ -10,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
 from array_stack import ANSWER_LOST, wait_for
+from slurm_site import short_arrays
 
 from nightshift.ingest import ingest_all
 from nightshift.runners import runner_from_environment
@@ -40,25 +41,28 @@ LOCKS = {
 }
 
 
-@pytest.fixture(params=["local", pytest.param("slurm", marks=pytest.mark.faults)])
+@pytest.fixture(params=["local", *(pytest.param(kind, marks=pytest.mark.faults) for kind in ("slurm", "pieces"))])
 def runner(request, workplace, ledger_url, tmp_path, monkeypatch) -> Iterator:
-    """A runner of stub jobs, which the environment names."""
+    """A runner of stub jobs, which the environment names: on SLURM also one that must cut their arrays of four."""
     control = tmp_path / "control"
     control.mkdir()
     variables = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[2])]), "ARRAY_STUB_CONTROL": str(control)}
     settings = {
         "SURVEY": "demo", "LEDGER": ledger_url, "DEPOT": workplace.depot.root, "INBOX": workplace.inbox,
-        "SPOOL": tmp_path / "spool", "RUNNER": request.param, "NODE_PYTHON": control / "stub",
+        "SPOOL": tmp_path / "spool", "RUNNER": request.param.replace("pieces", "slurm"),
+        "NODE_PYTHON": control / "stub",
     }  # fmt: skip
     for name, value in (variables | {f"NIGHTSHIFT_{name}": str(value) for name, value in settings.items()}).items():
         monkeypatch.setenv(name, value)
-    if request.param == "slurm":
-        for name, value in request.getfixturevalue("slurm_cluster").environment.items():
+    if request.param != "local":
+        cluster = request.getfixturevalue("slurm_cluster")
+        for name, value in cluster.environment.items():
             monkeypatch.setenv(name, value)
         given = " ".join(f"{name}='{value}'" for name, value in variables.items())
         (control / "stub").write_text(f'#!/bin/sh\nexec env {given} {sys.executable} {HERE}/array_stub.py "$@"\n')
         (control / "stub").chmod(0o755)
-        yield runner_from_environment()
+        with short_arrays(cluster, 3) if request.param == "pieces" else nullcontext():
+            yield runner_from_environment()
         return
     pool = subprocess.Popen(
         [sys.executable, "-m", "nightshift.runners.pool", "--workers", "4", "--cold", "--entry", "array_stub:run"]

@@ -72,9 +72,20 @@ class DisturbedSite(SlurmSite):
         while self.cluster.run("squeue", "-h", "--me").stdout.strip() and time.monotonic() < deadline:
             time.sleep(0.2)
 
-    def jobs_of(self, name: str) -> set[str]:
+    def jobs_of(self, name: str, piece: str = "") -> set[str]:
         """Return the ids of all jobs that were ever submitted under an array's key, when the accounting knows it."""
-        arguments = ["sacct", "-n", "-P", "-X", "-D", "-S", "now-1hour", "-o", "JobID", f"--name={key_of(name)}"]
+        arguments = [
+            "sacct",
+            "-n",
+            "-P",
+            "-X",
+            "-D",
+            "-S",
+            "now-1hour",
+            "-o",
+            "JobID",
+            f"--name={key_of(name)}{piece}",
+        ]
         deadline = time.monotonic() + 20
         while not (answer := self.cluster.run(*arguments).stdout.split()) and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -31,12 +31,6 @@ def test_what_the_site_does_not_have_is_refused_with_what_to_change(site, array,
     assert request.name not in site.runner.states(frozenset({request.name}))
 
 
-def test_an_array_that_is_too_long_for_the_site_names_the_setting(site, array):
-    request = array("long", *[{}] * 1002)
-    with pytest.raises(NeedsOperator, match="units_per_task"):
-        site.runner.submit(request)
-
-
 def test_after_the_settings_were_mended_the_same_array_is_taken(site, array):
     with pytest.raises(NeedsOperator):
         site.runner.submit(array("mended", {}, memory_mb=9e6))

@@ -1,7 +1,10 @@
 """A runner on two slots of the tests' cluster, with the members of `runner_site.LocalSite`."""
 
+import contextlib
 import os
+import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from nightshift.cluster import Cluster
@@ -12,6 +15,24 @@ from nightshift.runners.slurm.verdict import Grace
 
 STUB = Path(__file__).with_name("runner_stub.py")
 PARTITION = "pair"
+
+
+@contextlib.contextmanager
+def short_arrays(cluster: Cluster, tasks: int) -> Iterator[None]:
+    """Let a cluster take arrays of so many tasks at most, and heed the accounts' limits."""
+    whole = cluster.conf.read_text()
+    short = re.sub(r"MaxArraySize=\d+", f"MaxArraySize={tasks}", whole)
+    try:
+        _restart(cluster, short.replace("Enforce=associations\n", "Enforce=associations,limits\n"))
+        yield
+    finally:
+        _restart(cluster, whole)
+
+
+def _restart(cluster: Cluster, conf: str) -> None:
+    cluster.daemons["slurmctld"].stop()
+    cluster.conf.write_text(conf)
+    cluster.up()
 
 
 class SlurmSite:

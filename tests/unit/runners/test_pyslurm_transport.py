@@ -29,6 +29,7 @@ class Record:
         self.change(
             release="22.5.3",
             refuse="",
+            longest=1001,
             away=False,
             next_id=17,
             now=NOW,
@@ -69,7 +70,7 @@ def test_a_submit_says_all_that_sbatch_is_told(transport, record, order):
     assert transport.submit(replace(order, partition="night", exclude=("n1", "n2"))) == 17
     (fields,) = record.read()["submitted"]
     assert (fields["name"], fields["comment"], fields["array"]) == ("key", "key", "0-2")
-    assert fields["script_args"][1:] == ["61", "python", "job.json"]
+    assert fields["script_args"][1:] == ["61", "0", "python", "job.json"]
     assert Path(fields["script"]).read_text().startswith("#!")
     assert (fields["memory_per_node"], fields["time_limit"], fields["cpus_per_task"]) == ("500M", 3, 2)
     assert (fields["is_requeueable"], fields["log_files_open_mode"]) == (False, "append")
@@ -157,3 +158,20 @@ def test_the_runner_over_it_submits_once_and_cancels(transport, record, tmp_path
     assert [report.state for report in runner.states()["science__demo"]] == [JobState.PENDING] * 2
     runner.cancel(array.name)
     assert [report.state for report in runner.states()["science__demo"]] == [JobState.CANCELLED] * 2
+
+
+def test_the_runner_over_it_hands_in_a_long_array_in_pieces(transport, record, tmp_path, monkeypatch):
+    scontrol = tmp_path / "bin" / "scontrol"
+    scontrol.parent.mkdir()
+    scontrol.write_text("#!/bin/sh\necho 'MaxArraySize = 3'\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{scontrol.parent}:{os.environ['PATH']}")
+    record.change(now=int(time.time()), longest=3)
+    runner = SlurmRunner(tmp_path / "spool", transport)
+    array = request_maker(tmp_path / "jobs")("science__demo", *[{}] * 7)
+    assert runner.submit(array) == SlurmRunner(tmp_path / "spool", transport).submit(array) == "17,18,19"
+    submitted = record.read()["submitted"]
+    assert [fields["array"] for fields in submitted] == ["0-2", "0-2", "0-0"]
+    assert [fields["script_args"][2] for fields in submitted] == ["0", "3", "6"]
+    assert len({fields["standard_output"] for fields in submitted}) == 3
+    assert [report.index for report in runner.states()["science__demo"]] == list(range(7))

@@ -36,7 +36,7 @@ def site(tmp_path):
 def test_what_varies_is_one_argument_each_and_never_an_option(order):
     arguments = sbatch_arguments(order)
     script = next(i for i, argument in enumerate(arguments) if argument.endswith("task.sh"))
-    assert arguments[script + 1 :] == ["61", "python", NASTY]
+    assert arguments[script + 1 :] == ["61", "0", "python", NASTY]
     assert all(argument.startswith("--") for argument in arguments[1:script])
     assert {
         "--no-requeue",
@@ -69,6 +69,15 @@ def test_a_job_sees_what_was_declared_and_nothing_of_who_submits(order, site, tm
 def test_an_answer_that_is_no_answer_leaves_open_whether_the_job_is_there(order, site, body):
     with pytest.raises(Ambiguous):
         CliTransport({"PATH": str(site("sbatch", body))}, timeout_s=3).submit(order)
+
+
+def test_a_submit_that_slurm_holds_up_names_the_limit(order, site):
+    says = "print('sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying', file=sys.stderr)"
+    transport = CliTransport(
+        {"PATH": str(site("sbatch", f"{says}; sys.stderr.flush(); time.sleep(30)"))}, timeout_s=3
+    )
+    with pytest.raises(Ambiguous, match="MaxJobCount"):
+        transport.submit(order)
 
 
 def test_a_question_that_fails_is_no_empty_answer(site):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from nightshift.errors import Retry
 from nightshift.runners.slurm.notes import key_of
-from nightshift.runners.slurm.printed import read_accounted, read_queue, read_slots
+from nightshift.runners.slurm.printed import read_accounted, read_longest_array, read_queue, read_slots
 from nightshift.runners.slurm.refusals import refusal
 from nightshift.runners.slurm.states import SlurmState, job_state, parse_state
 from nightshift.runners.slurm.transport import Order
@@ -59,6 +60,23 @@ def test_the_cores_of_all_nodes_are_added_up():
     assert read_slots("3/5/8/16\n0/4/0/4\n") == (12, 9)
 
 
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("MaxArraySize            = 1001\nSchedulerParameters     = (null)\n", 1001),
+        ("MaxArraySize = 1001\nSchedulerParameters = bf_interval=2,max_array_tasks=500,defer\n", 500),
+        ("MaxArraySize = 8\nSchedulerParameters = max_array_tasks=500\n", 8),
+    ],
+)
+def test_an_array_may_be_as_long_as_both_limits_allow(text, most):
+    assert read_longest_array(f"Configuration data as of 2026-01-16T08:00:00\n{text}") == most
+
+
+def test_a_configuration_that_does_not_say_how_long_an_array_may_be_is_no_limit():
+    with pytest.raises(Retry):
+        read_longest_array("slurm_load_ctl_conf error\n")
+
+
 def test_keys_are_plain_and_different_names_have_different_keys():
     names = ["science__demo__1", "a/b", "a_b", "a|b", "a,b", "-x", "..", "x" * 300, "x" * 299 + "y", "%j", "Ä"]
     keys = [key_of(name) for name in names]
@@ -73,8 +91,8 @@ def test_keys_are_plain_and_different_names_have_different_keys():
         ("Batch job submission failed: Invalid partition name specified", "partition"),
         ("Batch job submission failed: Invalid account or account/partition combination specified", "account"),
         ("Batch job submission failed: Invalid qos specification", "qos"),
-        ("Batch job submission failed: Invalid job array specification", "units_per_task"),
-        ("Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", "limit"),
+        ("Batch job submission failed: Invalid job array specification", "MaxArraySize"),
+        ("Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)", "MaxSubmitJobs"),
     ],
 )
 def test_a_refusal_says_what_to_change(tmp_path, text, word):

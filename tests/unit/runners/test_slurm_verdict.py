@@ -1,5 +1,6 @@
 """What SLURM's answers mean: no verdict without evidence, and the true one as soon as there is some."""
 
+import json
 import time
 from dataclasses import replace
 
@@ -16,7 +17,7 @@ from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.runners.slurm.verdict import Grace, Sources, judge
 from nightshift.vocabulary import JobState, Reason
 
-NOTE = Note("a", "a", 1, 1000.0, 100.0, job_id=7)
+NOTE = Note("a", "a", 1, 1000.0, 100.0, job_ids=(7,))
 LIVE = [state for state in SlurmState if not state.ended]
 ENDED = [state for state in SlurmState if state.ended]
 
@@ -143,6 +144,24 @@ def test_a_damaged_note_is_named_and_holds_up_no_other_array(tmp_path, caplog):
     answer = SlurmRunner(tmp_path, EmptyCluster()).states(frozenset({"a", "b"}))
     assert answer["b"] == [] and {report.state for report in answer["a"]} == {JobState.UNKNOWN}
     assert all(report.reason and str(notes.folder("a") / "array.json") in report.detail for report in answer["a"])
+
+
+def test_a_note_that_was_written_before_arrays_had_pieces_is_read(tmp_path):
+    notes, old = Notes(tmp_path), {"name": "a", "key": "a", "tasks": 3, "memory_mb": 500.0, "intended": 100.0}
+    for job_id, job_ids in ((17, (17,)), (None, ())):
+        notes.folder("a").mkdir(parents=True, exist_ok=True)
+        (notes.folder("a") / "array.json").write_text(json.dumps(old | {"job_id": job_id}))
+        assert notes.get("a") == Note(**old, job_ids=job_ids)
+
+
+@given(st.integers(1, 50), st.integers(1, 60), st.data())
+def test_every_task_is_in_one_piece_and_the_pieces_are_as_long_as_they_may_be(tasks, most, data):
+    handed_in = data.draw(st.integers(0, -(-tasks // most)))
+    pieces = replace(NOTE, tasks=tasks, piece_tasks=most, job_ids=tuple(range(handed_in))).pieces
+    assert [index for piece in pieces for index in piece.indices] == list(range(tasks))
+    assert {piece.tasks for piece in pieces[:-1]} <= {most}
+    assert [piece.job_id for piece in pieces] == [*range(handed_in), *[None] * (len(pieces) - handed_in)]
+    assert len({piece.key for piece in pieces}) == len(pieces)
 
 
 def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_path):

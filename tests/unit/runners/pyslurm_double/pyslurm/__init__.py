@@ -56,10 +56,12 @@ class JobSubmitDescription:
         table = record()
         if table["refuse"]:
             raise RPCError(2000, table["refuse"])
+        last = int(self.fields["array"].split("-")[1])
+        if last >= table["longest"]:
+            raise RPCError(2000, "Invalid job array specification")
         job_id = table["next_id"]
         table["next_id"] += 1
         table["submitted"].append(self.fields)
-        last = int(self.fields["array"].split("-")[1])
         table["jobs"].append(
             {
                 "user_id": os.getuid(), "name": self.fields["name"], "comment": self.fields["comment"],
