@@ -5,7 +5,7 @@
 #
 # A night that was interrupted goes on where it was when the same night is asked for again; FRESH=1 begins it anew.
 #
-# Variables: SURVEY, SEED, RAW, NIGHT (which of several in RAW), FAULTS, FRESH, RUNNER, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
+# Variables: SURVEY, SEED, RAW, NIGHT (which of several in RAW), FAULTS, FRESH, RUNNER, BROKERS, PORT_AIRFLOW, PORT_LEDGER, PORT_SMTP, PYTHON, NAME (of a benchmark).
 
 SURVEY ?= demo
 SEED ?= 1
@@ -14,6 +14,7 @@ NIGHT ?=
 FAULTS ?=
 FRESH ?=
 RUNNER ?= local
+BROKERS ?=
 NAME ?=
 PYTHON ?= python3
 
@@ -27,14 +28,18 @@ ifdef PORT_SMTP
 export NIGHTSHIFT_PORT_SMTP = $(PORT_SMTP)
 endif
 export NIGHTSHIFT_RUNNER = $(RUNNER)
+ifneq ($(BROKERS),)
+export NIGHTSHIFT_BROKERS = $(BROKERS)
+endif
 
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NIGHTSHIFT := $(BIN)/nightshift
+KAFKA := .kafka/.checked
 
 .DEFAULT_GOAL := help
-.PHONY: help install night up down status test lint unit test-faults bench lock clean
+.PHONY: help install kafka night up down status test lint unit test-faults bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -55,10 +60,19 @@ $(STAMP): requirements.lock requirements-uv.lock pyproject.toml Makefile
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib nightshift reduction operators plugins
 	@touch $@
 
-night: $(STAMP) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files [NIGHT=one of them]] [FAULTS=all]
+kafka: $(KAFKA) ## fetch a Kafka for this machine into .kafka (with Maven), for BROKERS=kafka
+
+$(KAFKA): deploy/kafka/pom.xml deploy/kafka/jars.sha256
+	@command -v mvn >/dev/null || { echo "make kafka needs Maven (Debian: apt install maven)." >&2; exit 2; }
+	@rm -rf .kafka
+	@mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
+	@cd .kafka && sha256sum --quiet --strict -c ../deploy/kafka/jars.sha256
+	@touch $@
+
+night: $(STAMP) $(if $(filter kafka,$(BROKERS)),$(KAFKA)) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files [NIGHT=one of them]] [FAULTS=all]
 	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW)) $(if $(NIGHT),--night $(NIGHT)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
 
-up: $(STAMP) ## start everything and leave it running
+up: $(STAMP) $(if $(filter kafka,$(BROKERS)),$(KAFKA)) ## start everything and leave it running
 	@$(NIGHTSHIFT) up --survey $(SURVEY)
 
 down: $(STAMP) ## stop what `make up` started
@@ -76,6 +90,7 @@ lint: $(STAMP) ## ruff, mypy, import rules
 	@$(BIN)/lint-imports
 
 unit: $(STAMP)
+	@! command -v mvn >/dev/null || $(MAKE) --no-print-directory -s kafka || echo "tests go on without a Kafka" >&2
 	@$(BIN)/python -m pytest -m "not faults"
 
 test-faults: $(STAMP) ## the long fault matrix: every fault, 30 kills, an hour at most on two cores

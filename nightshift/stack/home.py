@@ -119,8 +119,13 @@ class Home:
         return Path(tempfile.gettempdir()) / f"nightshift-{os.getuid()}-{digest}" / "supervisor.sock"
 
     @property
+    def kafka(self) -> Path:
+        """The Kafka of one node, where the broker is ``kafka``."""
+        return self.root / "kafka"
+
+    @property
     def broker_address(self) -> Path:
-        """The file into which the embedded broker writes its addresses."""
+        """The file into which the broker that runs here writes its addresses."""
         return self.run / "broker.address"
 
     @property

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from nightshift.alerts.kafka import missing as kafka_missing
 from nightshift.catalogue.folder import place_catalogues
 from nightshift.cluster import missing_programs
 from nightshift.depot import Depot
@@ -36,13 +37,14 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopbac
 LOOK_EVERY_S = 0.4
 UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
 RUNNERS = ("local", "slurm")
+KAFKA = "kafka"  # in place of the address of a broker: one that is run here
 CLUSTER_NODES = 2
 MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
 BEFORE_THE_REST = ("postgres", "broker", "mail")
 # of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
-    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON", "NIGHTSHIFT_SLURM_TRANSPORT",
+    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON", "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS",
     *MAIL_LOGIN,  # one part's alone: nightshift/stack/part.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
@@ -59,7 +61,7 @@ class Outside:
     ledger : str, optional
         libpq address of a PostgreSQL for the ledger (``NIGHTSHIFT_LEDGER``).
     brokers : str, optional
-        Bootstrap servers of a Kafka (``NIGHTSHIFT_BROKERS``).
+        Bootstrap servers of a Kafka (``NIGHTSHIFT_BROKERS``); ``kafka``: of one node that is run here.
     smtp : str, optional
         ``host:port`` of a mail relay (``NIGHTSHIFT_SMTP``).
     runner : str
@@ -157,14 +159,8 @@ class Machine:
                 priority=50,
             ),
         ]
-        if not self.outside.brokers:
-            own.append(
-                Part(
-                    "broker",
-                    self._module("nightshift.alerts.broker", "--address-file", str(self.home.broker_address)),
-                    priority=20,
-                )
-            )
+        if self._broker_is_here:
+            own.append(Part("broker", self._broker(), priority=20))
         if not self.outside.smtp:
             own.append(
                 Part(
@@ -184,6 +180,17 @@ class Machine:
             stop_signal="INT", stop_group=False, stop_wait_s=30, alone=False,  # its children end by themselves
         )  # fmt: skip
         return tuple(sorted((database, *own, *airflow), key=lambda part: part.priority))
+
+    @property
+    def _broker_is_here(self) -> bool:
+        return self.outside.brokers in (None, KAFKA)
+
+    def _broker(self) -> tuple[str, ...]:
+        """Return the command of the broker that runs here."""
+        address = ("--address-file", str(self.home.broker_address))
+        if self.outside.brokers == KAFKA:
+            return self._module("nightshift.alerts.kafka", "--folder", str(self.home.kafka), *address)
+        return self._module("nightshift.alerts.broker", *address)
 
     def _runner_parts(self) -> tuple[Part, ...]:
         """Return what runs the jobs: the pool, or a cluster of as many slots, or nothing where one is there."""
@@ -214,7 +221,9 @@ class Machine:
             "NIGHTSHIFT_SPOOL": str(self.home.spool),
             "NIGHTSHIFT_RUNNER": self.outside.runner,
             "NIGHTSHIFT_SMTP": self.outside.smtp or f"{LOOPBACK}:{self.ports.smtp}",
-            "NIGHTSHIFT_BROKERS": self.outside.brokers or f"file:{self.home.broker_address}",
+            "NIGHTSHIFT_BROKERS": (
+                f"file:{self.home.broker_address}" if self._broker_is_here else str(self.outside.brokers)
+            ),
             "NIGHTSHIFT_CLOCK": self.clock,
             "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(
                 {
@@ -289,6 +298,8 @@ class Machine:
                 f"a cluster for the night needs packages that are not installed: apt install {' '.join(packages)} "
                 "(or name a cluster with SLURM_CONF)"
             )
+        if self.outside.brokers == KAFKA and (lack := kafka_missing()):
+            raise SettingsError(lack)
         embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
         check_free(self.ports, frozenset(embedded))
 
@@ -354,7 +365,7 @@ class Machine:
         if name == "postgres":
             return self.postgres.answers()
         if name == "broker":
-            return self.home.broker_address.exists()
+            return self._broker_answers()
         if name == "cluster":
             return (self.home.cluster / "run" / "ready").exists()
         if name == "mail":
@@ -363,6 +374,14 @@ class Machine:
             key = {"api-server": "metadatabase"}.get(name, name.replace("-", "_"))
             return (health.get(key) or {}).get("status") == "healthy"
         return True
+
+    def _broker_answers(self) -> bool:
+        """Return whether the broker that runs here has written its address, and listens there."""
+        try:
+            first = self.home.broker_address.read_text().split()[0].split(",")[0]
+            return listens(int(first.rpartition(":")[2]))
+        except (OSError, IndexError, ValueError):
+            return False
 
     def _airflow_health(self) -> dict:
         """Return what Airflow says of its components; nothing while it does not answer."""

@@ -3,6 +3,11 @@
 import gzip
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -10,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from confluent_kafka.admin import AdminClient
 
 from nightshift.alerts.broker import mock_cluster
 from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.alerts.kafka import missing
 from nightshift.alerts.tars import write_tar
 from nightshift.files import sha256_of
 from nightshift.keys import ReferenceKey, UnitKey
+from nightshift.loopback import listens
 from nightshift.workplace import Workplace
 
 SQL = (Path(__file__).parent / "rows.sql").read_text().split(";\n")
@@ -39,6 +47,47 @@ def zipped(image: np.ndarray) -> bytes:
     stream = io.BytesIO()
     fits.PrimaryHDU(image).writeto(stream)
     return gzip.compress(stream.getvalue(), mtime=0)
+
+
+class KafkaNode:
+    """`nightshift.alerts.kafka` as a process of its own, which can be killed and started again."""
+
+    def __init__(self, folder: Path):
+        self.folder, self._address = folder, folder / "address"
+        self._process: subprocess.Popen | None = None
+
+    def __enter__(self) -> "KafkaNode":
+        self.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.end(signal.SIGTERM)
+
+    @property
+    def address(self) -> str:
+        return self._address.read_text().strip()
+
+    def start(self, within_s: float = 60.0) -> None:
+        command = [sys.executable, "-m", "nightshift.alerts.kafka"]
+        self._process = subprocess.Popen(
+            [*command, "--folder", str(self.folder / "node"), "--address-file", str(self._address)],
+            stderr=(self.folder / "log").open("ab"),
+        )
+        deadline = time.monotonic() + within_s
+        while not (self._address.exists() and listens(int(self.address.rpartition(":")[2]))):
+            assert self._process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.1)
+
+    def end(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(60)
+
+    def forget_topics(self) -> None:
+        admin = AdminClient({"bootstrap.servers": self.address})
+        topics = [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
+        for done in admin.delete_topics(topics).values() if topics else ():
+            done.result(10)
 
 
 class SmallNight:
@@ -110,7 +159,22 @@ def small_night(workplace):
     return SmallNight(workplace)
 
 
-@pytest.fixture
-def brokers():
-    with mock_cluster() as address:
-        yield address
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory):
+    """A Kafka of one node, or a loud word that there is none."""
+    if lack := missing():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
+    with KafkaNode(tmp_path_factory.mktemp("kafka")) as node:
+        yield node
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def brokers(request):
+    """The address of a broker without topics: the embedded one, then Kafka itself."""
+    if request.param == "embedded":
+        with mock_cluster() as address:
+            yield address
+    else:
+        node = request.getfixturevalue("kafka")
+        node.forget_topics()
+        yield node.address

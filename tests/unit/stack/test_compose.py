@@ -25,6 +25,7 @@ from nightshift.stack.ports import Ports
 
 FILE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
 ROOT = FILE.parent
+POM = ROOT / "deploy" / "kafka" / "pom.xml"
 SERVICES = yaml.safe_load(FILE.read_text())["services"]
 OWN = {name: service for name, service in SERVICES.items() if service["image"] == "nightshift"}
 EMBEDDED_ONLY = {"broker"}  # librdkafka's mock cluster; here it is Kafka
@@ -44,6 +45,14 @@ print(json.dumps([f"AIRFLOW__{section}__{key}".upper() for section, has in descr
 @pytest.fixture(scope="module")
 def compose():
     return yaml.safe_load(FILE.read_text())
+
+
+def test_kafka_is_of_one_version_in_the_container_and_on_one_machine(compose):
+    version = compose["services"]["kafka"]["image"].rpartition(":")[2]
+    wanted = re.findall(r"<artifactId>kafka_(.+)</artifactId>\s*<version>(.+)</version>", POM.read_text())
+    assert [number for _, number in wanted] == [version]
+    files = [line.split()[1] for line in POM.with_name("jars.sha256").read_text().splitlines()]
+    assert f"kafka_{wanted[0][0]}-{version}.jar" in files
 
 
 def test_every_part_of_one_machine_has_its_container(compose, tmp_path):

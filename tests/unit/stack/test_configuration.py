@@ -109,6 +109,20 @@ def test_a_cluster_that_is_there_is_used_as_it_is(home, monkeypatch):
     assert machine.environment()["SLURM_CONF"] == "/etc/slurm/slurm.conf"
 
 
+def test_a_kafka_of_this_machine_takes_the_place_of_the_embedded_broker(home):
+    with_kafka = machine_of(home, brokers="kafka")
+    (broker,) = [part for part in with_kafka.parts() if part.name == "broker"]
+    assert "nightshift.alerts.kafka" in broker.command
+    assert str(home.kafka) in broker.command
+    assert with_kafka.environment()["NIGHTSHIFT_BROKERS"] == f"file:{home.broker_address}"
+
+
+def test_a_night_on_kafka_without_its_files_says_how_to_get_them(home, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_KAFKA_JARS", str(home.root / "nowhere"))
+    with pytest.raises(SettingsError, match=r"make kafka|apt install openjdk"):
+        machine_of(home, brokers="kafka").check_can_start()
+
+
 def test_a_runner_that_does_not_exist_is_refused(monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_RUNNER", "slrum")
     with pytest.raises(SettingsError, match="local or slurm"):

@@ -1,0 +1,115 @@
+"""A broker for one machine that keeps what it took: Apache Kafka, as one node in a folder.
+
+It needs Java and the files that ``make kafka`` fetches. An acknowledged alert is on disk, for a week, and is there
+again after the node was killed or the machine lost power; the embedded broker (`nightshift.alerts.broker`), which
+needs neither, keeps nothing.
+"""
+
+import argparse
+import base64
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from nightshift.files import write_whole
+from nightshift.loopback import LOOPBACK, free_ports, listens
+
+__all__ = ["jars_folder", "main", "missing", "prepare"]
+
+JARS_VARIABLE = "NIGHTSHIFT_KAFKA_JARS"
+PROJECT = Path(__file__).resolve().parents[2]
+HEAP_MB = 256
+# Of one node alone nobody else has a copy: what it acknowledges is on disk (fsync). It is the only controller, too.
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
+advertised.listeners=PLAINTEXT://{host}:{port}
+log.dirs={data}
+log.flush.interval.messages=1
+log.retention.hours=168
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+def jars_folder() -> Path:
+    """Return where Kafka's files are: ``NIGHTSHIFT_KAFKA_JARS``, or where ``make kafka`` puts them."""
+    return Path(os.environ.get(JARS_VARIABLE) or PROJECT / ".kafka")
+
+
+def missing() -> str:
+    """Return what this machine lacks to run Kafka, and how it comes by it; nothing where it has all."""
+    if not shutil.which("java"):
+        return "Kafka needs Java 17 or newer (Debian: apt install openjdk-17-jre-headless)"
+    if not any(jars_folder().glob("kafka_*.jar")):
+        return f"there is no Kafka in {jars_folder()}: `make kafka` fetches it"
+    return ""
+
+
+def prepare(folder: Path) -> str:
+    """Write the node's settings, and make its store where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        The node's own; what it keeps is in it.
+
+    Returns
+    -------
+    str
+        Where it will answer, ``host:port``: where it did before, if that is free.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = folder / "ports"
+    ports = [int(text) for text in known.read_text().split()] if known.exists() else []
+    if len(ports) != 2 or any(listens(port) for port in ports):
+        ports = free_ports(2)
+        write_whole(known, f"{ports[0]} {ports[1]}\n".encode())
+    settings = folder / "server.properties"
+    text = SETTINGS.format(host=LOOPBACK, port=ports[0], controller=ports[1], data=folder / "data")
+    write_whole(settings, text.encode())
+    if not (folder / "data" / "meta.properties").exists():
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        store = ["format", "--ignore-formatted", "-t", cluster, "-c", str(settings)]
+        subprocess.run([*_java("kafka.tools.StorageTool"), *store], check=True, stdout=subprocess.DEVNULL)
+    return f"{LOOPBACK}:{ports[0]}"
+
+
+def _java(program: str) -> list[str]:
+    """Return the command of one of Kafka's programs."""
+    return [
+        shutil.which("java") or "java", f"-Xmx{HEAP_MB}m", "-XX:+UseSerialGC",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
+        "-cp", f"{jars_folder()}/*", program,
+    ]  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Become the node: this process is Kafka's from then on, and ends as it does (SIGTERM)."""
+    parser = argparse.ArgumentParser(prog="python -m nightshift.alerts.kafka", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where it keeps what it took")
+    parser.add_argument("--address-file", type=Path, required=True, help="where its address is written")
+    options = parser.parse_args(arguments)
+    if lack := missing():
+        print(lack, file=sys.stderr)
+        return 1
+    folder = options.folder.resolve()
+    address = prepare(folder)
+    write_whole(options.address_file, f"{address}\n".encode())  # no name of a life: this broker keeps
+    command = [*_java("kafka.Kafka"), str(folder / "server.properties")]
+    os.execv(command[0], command)  # noqa: S606
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
