@@ -23,8 +23,11 @@ def register(subparsers: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from nightshift.errors import BadInput
     from nightshift.inspect.gather import from_folder, from_ledger
     from nightshift.inspect.page import page_of
+    from nightshift.vocabulary import Reason
+    from reduction.problems import Unusable
 
     folder = Path(options.unit)
     if folder.is_dir():
@@ -36,6 +39,10 @@ def _run(options: argparse.Namespace) -> int:
             unit = from_ledger(workplace, options.unit)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in unit.key).strip("-.")
     target = options.output or Path(f"inspect-{name}.html")
-    target.write_text(page_of(unit), encoding="utf-8")
+    try:
+        page = page_of(unit)
+    except Unusable as error:
+        raise BadInput(Reason(error.cause), f"{unit.key}: {error}") from error
+    target.write_text(page, encoding="utf-8")
     print(target)
     return 0

@@ -167,7 +167,8 @@ def from_ledger(workplace: Workplace, key: str) -> Inspected:
     for kind in ("calibration", "reference_image"):
         row = workplace.ledger.row("inspect", kind, key=key)
         if row is not None:
-            return _with_image(_of_row(key, row, _files(workplace, key)))
+            there = {name: value for name, value in row.items() if value is not None or name in ("reason", "detail")}
+            return _with_image(_of_row(key, there, _files(workplace, key)))
     key = _unit_key(workplace, key)
     row = workplace.ledger.row("inspect", "unit", unit_key=key)
     assert row is not None  # it was found by its key

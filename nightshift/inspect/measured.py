@@ -31,6 +31,8 @@ def named(name: str) -> str:
 
 def said(name: str, value: Any) -> str:
     """Return a value as it is shown: four digits of a number, a share as percent, a time to the second."""
+    if value == 0:
+        return "no" if value is False else "0"
     if value is None:
         return "not measured"
     if isinstance(value, bool):
@@ -40,5 +42,5 @@ def said(name: str, value: Any) -> str:
     if isinstance(value, float) and (name in SHARES or name.endswith("_fraction")):
         return percent(value)
     if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
     return str(value)

@@ -126,10 +126,18 @@ def test_the_command_needs_no_ledger_for_a_folder(depot, tmp_path, monkeypatch, 
     assert page.read_text().startswith("<!doctype html>")
 
 
+def test_an_image_that_is_cut_short_is_said_to_be_so_and_no_defect(depot, capsys):
+    folder = depot / "processed" / NIGHT / UNIT
+    (folder / "calibrated.fits").write_bytes((folder / "calibrated.fits").read_bytes()[:12_000])
+    assert command_line.main(["inspect", str(folder)]) == 2
+    assert "calibrated.fits" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "value", "title", "shown"),
     [
-        ("fwhm_px", 2.419624, "FWHM (px)", "2.42"),
+        ("fwhm_px", 2.419624, "FWHM (px)", "2.420"),
+        ("shift_x_px", 0.0, "shift x (px)", "0"),
         ("saturated_fraction", 1.9e-05, "saturated", "< 0.01 %"),
         ("zero_point", None, "zero point (mag)", "not measured"),
         ("level", 20940.73, "level (ADU)", "20941"),
