@@ -11,7 +11,7 @@ import aiosql
 import psycopg2
 import psycopg2.extras
 
-from nightshift.errors import Retry
+from nightshift.errors import NeedsOperator, Retry
 from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["SQL", "Ledger", "ledger_url", "open_ledger"]
@@ -60,15 +60,21 @@ class Ledger:
         self.connection = self._connect()
 
     def _connect(self):
-        with _answering():
-            connection = psycopg2.connect(
-                self._url,
-                connect_timeout=5,
-                application_name="nightshift",
-                options="-c timezone=UTC",
-                cursor_factory=psycopg2.extras.RealDictCursor,
-            )
-            connection.autocommit = True
+        try:
+            with _answering():
+                connection = psycopg2.connect(
+                    self._url,
+                    connect_timeout=5,
+                    application_name="nightshift",
+                    options="-c timezone=UTC",
+                    cursor_factory=psycopg2.extras.RealDictCursor,
+                )
+                connection.autocommit = True
+        except psycopg2.ProgrammingError as error:  # its words would repeat the address, with a password in it
+            raise NeedsOperator(
+                Reason.INTERNAL_ERROR,
+                f"{VARIABLE} is no address of a database: write postgresql://user@host:5432/name",
+            ) from error
         return connection
 
     def _cursor(self):
@@ -145,7 +151,8 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise Retry(Reason.INTERNAL_ERROR, f"the ledger does not answer: {error}") from error
+        said = " ".join(str(error).split())
+        raise Retry(Reason.INTERNAL_ERROR, f"the ledger does not answer: {said}") from error
 
 
 def _adapt(parameters: dict[str, Any]) -> dict[str, Any]:

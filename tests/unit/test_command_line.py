@@ -59,6 +59,22 @@ def test_a_command_without_its_ledger_says_how_to_find_that_of_this_machine(monk
     assert 'eval "$(nightshift environment' in said
 
 
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("nonsense with a password", "NIGHTSHIFT_LEDGER is no address of a database"),
+        ("postgresql://x@127.0.0.1:1/x", "the ledger does not answer: connection to server at"),
+    ],
+)
+def test_a_ledger_that_cannot_be_reached_is_said_in_one_line_without_its_password(monkeypatch, capsys, address, why):
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", address)
+    assert command_line.main(["due"]) == 2
+    said = capsys.readouterr().err
+    assert why in said
+    assert said.count("\n") == 1
+    assert "password" not in said
+
+
 def test_a_defect_is_said_without_a_traceback(command, capsys):
     command(failing(ZeroDivisionError("division by zero")))
     assert command_line.main([]) == 70

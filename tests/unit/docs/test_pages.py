@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.command_line import build_parser
+from nightshift.ingest.manifests import read_manifest
 from nightshift.settings import load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import PASSED_ON, Machine, Outside
@@ -82,6 +83,15 @@ def test_every_link_and_file_of_ours_on_a_page_is_there(page):
         assert (page.parent / link).exists(), link
     for name in re.findall(r"`((?:nightshift|reduction|tests|docs|deploy|sql|dags|operators)/[^`\s<>*{}]+)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_the_manifest_that_a_page_shows_is_one():
+    page = (ROOT / "docs" / "new-camera.md").read_text()
+    shown = page[page.index('    {\n      "schema"') : page.index("    }\n\n") + 6]
+    survey = load_survey("demo")
+    elsewhere = survey.model_copy(update={"site": survey.site.model_copy(update={"name": "my_mountain"})})
+    manifest = read_manifest(shown.encode(), "manifest_20260131.json", elsewhere)
+    assert [file["name"] for file in manifest["files"]] == ["mycam_0001.fits"]
 
 
 def test_a_variable_that_a_part_reads_reaches_it_from_whoever_starts_the_stack(tmp_path):
