@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey, UnitKey
+from nightshift.settings import SettingsError
 
 __all__ = ["Depot"]
 
@@ -26,7 +27,9 @@ class Depot:
 
     @classmethod
     def from_environment(cls) -> "Depot":
-        """Return the depot that ``NIGHTSHIFT_DEPOT`` names."""
+        """Return the depot that ``NIGHTSHIFT_DEPOT`` names, or raise `SettingsError`."""
+        if not os.environ.get(VARIABLE):
+            raise SettingsError(f'{VARIABLE} is not set; eval "$(nightshift environment --survey <name>)" sets it')
         return cls(Path(os.environ[VARIABLE]))
 
     def relative(self, path: Path) -> str:

@@ -48,7 +48,7 @@ def open_workplace() -> Iterator[Workplace]:
         yield Workplace(
             survey_from_environment(),
             ledger,
-            Depot(Path(_from_environment("NIGHTSHIFT_DEPOT"))),
+            Depot.from_environment(),
             Path(_from_environment("NIGHTSHIFT_INBOX")),
             clock_from_environment(),
         )

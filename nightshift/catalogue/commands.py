@@ -93,7 +93,7 @@ def _prepare(options: argparse.Namespace) -> int:
     )
     target = _target(options, survey, field)
     made = prepare(survey, field, request)
-    for line in _said(made, options):
+    for line in _said(made, options, survey):
         print(line)
     if options.dry_run:
         print(f"would write {len(made.table)} stars to {target}")
@@ -127,7 +127,7 @@ def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Pa
     return catalogue_folder(survey) / (field.catalogue or f"field{field.id:06}.fits")
 
 
-def _said(made: "Prepared", options: argparse.Namespace) -> list[str]:
+def _said(made: "Prepared", options: argparse.Namespace, survey: "Survey") -> list[str]:
     """Return what a person wants to know before it is written."""
     import numpy as np
 
@@ -143,4 +143,8 @@ def _said(made: "Prepared", options: argparse.Namespace) -> list[str]:
         known = values[np.isfinite(values)]
         span = f", {known.min():.2f} to {known.max():.2f}" if len(known) else ""
         lines.append(f"  {name:<8} {len(known)} of {len(values)} stars{span}")
+    lacking = [f.name for f in survey.sky.filters if f"mag_{f.name}" not in made.table.colnames]
+    lines += [
+        f"  mag_{name:<4} has no column: frames in filter {name} cannot be calibrated by it" for name in lacking
+    ]
     return lines + [f"  {line}" for line in made.table[:SHOWN].pformat(show_unit=True)]

@@ -59,6 +59,16 @@ def test_a_command_without_its_ledger_says_how_to_find_that_of_this_machine(monk
     assert 'eval "$(nightshift environment' in said
 
 
+@pytest.mark.parametrize("missing", ["NIGHTSHIFT_SURVEY", "NIGHTSHIFT_DEPOT", "NIGHTSHIFT_INBOX"])
+def test_a_setting_of_the_stack_that_is_missing_is_named(missing, ledger_url, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
+    for name, value in (("SURVEY", "demo"), ("DEPOT", str(tmp_path)), ("INBOX", str(tmp_path))):
+        monkeypatch.setenv(f"NIGHTSHIFT_{name}", value)
+    monkeypatch.delenv(missing)
+    assert command_line.main(["due"]) == 2
+    assert capsys.readouterr().err.startswith(f"nightshift: {missing} is not set; eval ")
+
+
 @pytest.mark.parametrize(
     ("address", "why"),
     [

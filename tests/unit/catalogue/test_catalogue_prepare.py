@@ -110,6 +110,15 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tmp_path, capsy
     assert not (tmp_path / "c.fits").exists()
 
 
+def test_a_filter_without_magnitudes_is_named(tmp_path, capsys):
+    table = stars()
+    del table["mag_g"]
+    assert prepare(written(table, tmp_path / "t.csv"), tmp_path / "c.fits", "--dry-run") == 0
+    assert "mag_g    has no column: frames in filter g cannot be calibrated by it" in capsys.readouterr().out
+    assert prepare(written(stars(), tmp_path / "all.csv"), tmp_path / "c.fits", "--dry-run") == 0
+    assert "has no column" not in capsys.readouterr().out
+
+
 def test_only_what_the_camera_can_see_of_the_field_is_taken(tmp_path, capsys):
     table = stars()
     table["dec"][:10] += 5
