@@ -1,6 +1,7 @@
 """``nightshift train-realbogus`` and ``inject``."""
 
 import argparse
+import json
 import os
 from collections.abc import Mapping
 from datetime import date
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.completeness import recovered_by_signal
+from nightshift.errors import BadInput
+from nightshift.settings import SettingsError
+from nightshift.vocabulary import Reason
 
 __all__ = ["register"]
 
@@ -57,10 +61,13 @@ def _train(arguments: argparse.Namespace) -> int:
     from nightshift.realbogus.training import HELD_OUT_SEEDS, ODD_SEEDS, TRAINING_SEEDS, examples_of, missed_at, train
     from nightshift.settings import load_survey, survey_names
 
+    path = arguments.output or REAL_BOGUS
+    _check_version(arguments.version, path)
     surveys = {name: trained_for(load_survey(name)) for name in arguments.survey or survey_names()}
     usual = _first(TRAINING_SEEDS, arguments.pairs)
     odd = _first(ODD_SEEDS, arguments.odd_pairs)
     held_out = _first(HELD_OUT_SEEDS, arguments.held_out)
+    print(f"drawing {len(usual) + len(odd) + len(held_out)} pairs of images: some CPU minutes", flush=True)
     drawing = {"size": arguments.size, "keep": arguments.keep}
     examples = Examples.joined([examples_of(usual, **drawing), examples_of(odd, odd=True, **drawing)])
     model = train(examples, arguments.version)
@@ -77,13 +84,20 @@ def _train(arguments: argparse.Namespace) -> int:
         missed_percent_at_2_percent_false=round(100 * missed, 3),
         threshold_at_2_percent_false=round(threshold, 4),
     )
-    path = arguments.output or REAL_BOGUS
     write_json(path, model.to_json())
     print(
         f"{arguments.version}: misses {100 * missed:.2f}% of {test.real.sum()} real at 2% of "
         f"{(~test.real).sum()} bogus passing (threshold {threshold:.3f}); written to {path}"
     )
     return 0
+
+
+def _check_version(version: str, path: Path) -> None:
+    """Refuse a version that alerts have said already: one name is of one model."""
+    if path.is_file() and json.loads(path.read_text()).get("version") == version:
+        raise BadInput(
+            Reason.NAME_CONFLICT, f"{path} is {version} already, and alerts may say so: name the new model otherwise"
+        )
 
 
 def _first(seeds: range, number: int | None) -> range:
@@ -97,8 +111,9 @@ def _inject(arguments: argparse.Namespace) -> int:
         print(_table(_of_files(arguments.survey, *files)))
         return 0
     if arguments.night is None or any(files):
-        print("give either --night, or all of --calibrated, --sources, --reference and --reference-sources")
-        return 2
+        raise SettingsError(
+            "give either --night, or all of --calibrated, --sources, --reference and --reference-sources"
+        )
     from nightshift.workplace import open_workplace
 
     with open_workplace() as workplace:

@@ -106,10 +106,14 @@ def _play(arguments: argparse.Namespace) -> int:
 
 
 def _score(arguments: argparse.Namespace) -> int:
+    from nightshift.settings import SettingsError
     from nightshift.simulator import score_night
 
     def read(path: Path | None):
-        return None if path is None else json.loads(path.read_text())
+        try:
+            return None if path is None else json.loads(path.read_text())
+        except ValueError as error:
+            raise SettingsError(f"{path} is no JSON: {error}") from error
 
     score = score_night(
         arguments.truth,

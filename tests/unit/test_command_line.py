@@ -1,6 +1,7 @@
 """The command line says what is wrong in one line, and never in a traceback."""
 
 import argparse
+import json
 import subprocess
 import sys
 
@@ -49,6 +50,16 @@ def test_a_path_that_is_not_there_is_the_callers_to_mend_and_no_defect(tmp_path,
     missing = tmp_path / "truth"
     assert command_line.main(["score", "--truth", str(missing), "--alerts", str(missing)]) == 2
     assert capsys.readouterr().err == f"nightshift: {missing}: No such file or directory\n"
+
+
+def test_a_model_is_not_trained_under_the_version_of_the_one_in_use(capsys):
+    from nightshift.realbogus import REAL_BOGUS
+
+    before = REAL_BOGUS.read_bytes()
+    version = json.loads(before)["version"]
+    assert command_line.main(["train-realbogus", version]) == 2
+    assert f"is {version} already" in capsys.readouterr().err
+    assert REAL_BOGUS.read_bytes() == before
 
 
 def test_a_command_without_its_ledger_says_how_to_find_that_of_this_machine(monkeypatch, capsys):
