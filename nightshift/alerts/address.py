@@ -1,16 +1,20 @@
-"""Where the broker is."""
+"""Where the broker is, and of an embedded one what the night's own consumer has taken from it."""
 
+import json
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from nightshift.errors import Retry
+from nightshift.files import write_json
 from nightshift.vocabulary import Reason
 
-__all__ = ["CONSUMER_GROUP", "broker_life", "brokers_from_environment"]
+__all__ = ["broker_life", "brokers_from_environment", "put_taken", "taken"]
 
 VARIABLE = "NIGHTSHIFT_BROKERS"
 FILE_PREFIX = "file:"
-CONSUMER_GROUP = "nightshift-consumer"  # of the night's own consumer
+TAKEN = ".taken"  # beside the file of the embedded broker's address
 
 
 def brokers_from_environment() -> str:
@@ -40,6 +44,34 @@ def broker_life() -> str | None:
     text = os.environ.get(VARIABLE, "")
     lines = _lines(text) if text.startswith(FILE_PREFIX) else []
     return lines[1] if len(lines) > 1 else None
+
+
+def put_taken(life: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    """Write down what the night's own consumer has taken from the embedded broker.
+
+    Parameters
+    ----------
+    life : str
+        Of the broker.
+    offsets : mapping of (str, int) to int
+        Of topic and partition the first offset that was not taken.
+    """
+    places = [[topic, partition, offset] for (topic, partition), offset in sorted(offsets.items())]
+    write_json(_taken_file(), {"life": life, "offsets": places})
+
+
+def taken(life: str) -> dict[tuple[str, int], int]:
+    """Return what `put_taken` wrote of a life of the embedded broker; nothing, where it wrote nothing."""
+    with suppress(OSError, ValueError):
+        found = json.loads(_taken_file().read_text())
+        if found["life"] == life:
+            return {(topic, partition): offset for topic, partition, offset in found["offsets"]}
+    return {}
+
+
+def _taken_file() -> Path:
+    path = Path(os.environ[VARIABLE].removeprefix(FILE_PREFIX))
+    return path.with_name(path.name + TAKEN)
 
 
 def _lines(text: str) -> list[str]:

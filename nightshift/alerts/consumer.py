@@ -1,9 +1,9 @@
 """The night's own consumer: takes every alert as a subscriber would, and notes what arrived and when.
 
 It reads each partition of the survey's topics from its beginning and drops what it has by ``candid``, so it may
-be stopped and started at any time. It takes up no place in a consumer group: a topic of the night is short, and the
-lines that it wrote are its memory. To the embedded broker alone it commits what it has on disk, because whoever posts
-there must not push out what it has not taken (`nightshift.alerts.room`).
+be stopped and started at any time. It keeps no place in a consumer group: a topic of the night is short, and the
+lines that it wrote are its memory. Of the embedded broker it writes down how far it is, because whoever posts there
+must not push out what it has not taken (`nightshift.alerts.room`).
 """
 
 import argparse
@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from nightshift.alerts.address import CONSUMER_GROUP, broker_life, brokers_from_environment
+from nightshift.alerts.address import broker_life, brokers_from_environment, put_taken
 from nightshift.alerts.packets import decode
+from nightshift.alerts.waiting import wait_for_messages
 from nightshift.errors import Retry
 from nightshift.files import write_json
 from nightshift.settings import Survey
@@ -139,20 +140,20 @@ class _Subscription:
     Parameters
     ----------
     brokers : str
+    life : str, optional
+        The name of an embedded broker's life.
     pattern : re.Pattern
         Of the names of topics.
-    commits : bool
-        Whether the broker is to know what was taken.
     """
 
-    def __init__(self, brokers: str, pattern: re.Pattern[str], *, commits: bool):
-        self.brokers, self._pattern, self._commits = brokers, pattern, commits
+    def __init__(self, brokers: str, life: str | None, pattern: re.Pattern[str]):
+        self.source, self._life, self._pattern = (brokers, life), life, pattern
         self._partitions: set[tuple[str, int]] = set()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": brokers,
                 "client.id": "nightshift-consumer",
-                "group.id": CONSUMER_GROUP,
+                "group.id": "nightshift-consumer",  # the client asks for a name; no offset is ever committed
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "log_level": 2,
@@ -174,16 +175,14 @@ class _Subscription:
         if not self._partitions:
             time.sleep(timeout_s)
             return []
-        received: list[Message] = self._consumer.consume(num_messages=500, timeout=timeout_s)
+        received = wait_for_messages(self._consumer, 500, timeout_s)
         return [(m.topic() or "", m.value() or b"") for m in received if m.error() is None]
 
-    def commit(self) -> None:
-        """Tell the broker what came so far, where it is to know, without waiting: the next call says it again."""
-        if not self._commits:
-            return
-        places = self._consumer.position([TopicPartition(topic, partition) for topic, partition in self._partitions])
-        if read := [place for place in places if place.offset >= 0]:
-            self._consumer.commit(offsets=read, asynchronous=True)
+    def say_taken(self) -> None:
+        """Write down what came so far, where whoever posts asks for it."""
+        if self._life is not None:
+            places = self._consumer.position([TopicPartition(*key) for key in self._partitions])
+            put_taken(self._life, {(p.topic, p.partition): p.offset for p in places if p.offset >= 0})
 
     def close(self) -> None:
         """Leave."""
@@ -227,10 +226,9 @@ def consume(
             messages = subscription.messages(poll_s)
             alerts.take(messages, datetime.now(UTC))
             if messages:
-                subscription.commit()
+                subscription.say_taken()
             if time.monotonic() >= next_summary:
                 alerts.summarise()
-                subscription.commit()
                 next_summary = time.monotonic() + SUMMARY_S
     finally:
         alerts.close()
@@ -244,12 +242,12 @@ def _follow(
 ) -> _Subscription | None:
     """Return a subscription at the broker's present address; what cannot be reached now is tried again."""
     try:
-        address = brokers()
-        if subscription is not None and subscription.brokers != address:
+        source = brokers(), broker_life()
+        if subscription is not None and subscription.source != source:
             subscription.close()
             subscription = None
         if subscription is None:
-            subscription = _Subscription(address, pattern, commits=broker_life() is not None)
+            subscription = _Subscription(*source, pattern)
         subscription.look_for_topics()
     except (KafkaException, Retry) as error:
         log.warning("the broker does not answer: %s", error)

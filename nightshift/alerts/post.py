@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException, Message, Producer
 from nightshift.alerts.address import broker_life, brokers_from_environment
 from nightshift.alerts.room import Room, stop_waiting
 from nightshift.alerts.tars import Member, read_member
+from nightshift.alerts.waiting import wait_for_delivery
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger.locks import Busy, Deed, alone
 from nightshift.vocabulary import EventLevel
@@ -106,13 +107,12 @@ def _post_all(
                 stop_waiting(workplace.ledger)
                 return
             try:
-                if producer is None:
-                    address = brokers or brokers_from_environment()
-                    producer, room = _producer(address, delivery_s), Room(workplace, address, life) if life else None
-                fitting = room.fitting(rows) if room else rows
+                producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
             except (KafkaException, Retry) as error:
                 _record(workplace, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
                 return
+            room = room or (Room(workplace, life) if life else None)
+            fitting = room.fitting(rows) if room else rows
             batch = _send(workplace, producer, fitting, delivery_s)
             _record(workplace, batch, summary, life)
         if fitting:
@@ -161,7 +161,7 @@ def _producer(brokers: str, delivery_s: float) -> Producer:
         }
     )
     # An idempotent producer asks for its id on a timer of 500 ms, or when it is connected before it has work.
-    producer.poll(CONNECT_S)
+    time.sleep(CONNECT_S)
     return producer
 
 
@@ -183,9 +183,9 @@ def _send(workplace: Workplace, producer: Producer, rows: Sequence[Row], deliver
         except (BufferError, KafkaException) as error:
             batch.refused.append((row, str(error)))
         producer.poll(0)
-    if producer.flush(delivery_s + 5):
+    if not wait_for_delivery(producer, delivery_s + 5):
         producer.purge()
-        producer.flush(5)
+        wait_for_delivery(producer, 5)
     return batch
 
 

@@ -1,19 +1,18 @@
 """How much the embedded broker may be sent before what the night's own consumer has not read is pushed out of it.
 
-It keeps 5 MiB a partition and drops the oldest for the newest, read or not. The consumer commits to it what it has on
-disk, the ledger knows what was acknowledged, and what lies between is held below half of what is kept. So a burst of
-alerts goes out at the consumer's pace, and a consumer that takes nothing for `PATIENCE_S` is not waited for any more.
+It keeps 5 MiB a partition and drops the oldest for the newest, read or not. The consumer says what it has on disk,
+the ledger knows what was acknowledged, and what lies between is held below half of what is kept. So a burst of alerts
+goes out at the consumer's pace, and a consumer that takes nothing for `PATIENCE_S` is not waited for any more.
 
 A broker that keeps what it acknowledged has room for everything: nothing here is asked of it.
 """
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
-
-from nightshift.alerts.address import CONSUMER_GROUP
+from nightshift.alerts.address import taken
 from nightshift.ledger import Ledger
 from nightshift.vocabulary import EventLevel
 from nightshift.workplace import Workplace
@@ -26,7 +25,6 @@ Row = dict[str, Any]
 UNREAD_BYTES = 2_500_000
 ASK_S = 5.0  # so long one call of `post` asks again and again, then the next one does
 PATIENCE_S = 300.0
-ANSWER_S = 5.0
 WAIT = "consumer"  # its name among what the night waits for
 
 
@@ -36,38 +34,23 @@ class Room:
     Parameters
     ----------
     workplace : Workplace
-    brokers : str
-        The broker's ``host:port``.
     life : str
         The name of its present life.
     """
 
-    def __init__(self, workplace: Workplace, brokers: str, life: str):
-        self._workplace, self._ledger = workplace, workplace.ledger
-        self._brokers, self._life = brokers, life
-        self._client: Consumer | None = None
-        self._committed: list[TopicPartition] = []
+    def __init__(self, workplace: Workplace, life: str):
+        self._workplace, self._ledger, self._life = workplace, workplace.ledger, life
         self._ask_until: float | None = None
 
     def fitting(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Return as many of the first messages as there is room for; all, once the consumer was waited for in vain.
-
-        Raises
-        ------
-        confluent_kafka.KafkaException
-            If the broker does not answer.
-        """
-        fit = _first(rows, self._unread())
-        if len(fit) < len(rows):
-            self._look()
-            fit = _first(rows, self._unread())
+        """Return as many of the first messages as there is room for; all, if the consumer was waited for in vain."""
+        unread = self._unread()
+        fit = _first(rows, max((part["bytes"] for part in unread), default=0))
         if not fit:
-            return rows if self._in_vain() else ()
+            return rows if self._in_vain(since=min(part["oldest"] for part in unread)) else ()
         self._ask_until = None
         if stop_waiting(self._ledger):
-            self._say(
-                EventLevel.INFO, "consumer_took", "The night's own consumer took alerts; the next ones are sent."
-            )
+            self._say(EventLevel.INFO, "consumer_took", "The night's own consumer took alerts; the next are sent.")
         return fit
 
     def worth_asking(self) -> bool:
@@ -85,35 +68,18 @@ class Room:
             self._say(EventLevel.INFO, "consumer_behind", f"The night waits: {why}.")
         return False
 
-    def _unread(self) -> int:
-        """Return how many bytes the consumer has not taken of the partition with the most, as far as is known."""
-        return max((int(row["bytes"]) for row in self._partitions(self._committed)), default=0)
-
-    def _partitions(self, committed: Sequence[TopicPartition]) -> list[Row]:
+    def _unread(self) -> list[Row]:
+        """Return, of each partition that the consumer has not read to its end, what it has not taken."""
+        offsets = taken(self._life)
         return self._ledger.rows(
             "alerts", "unread_partitions", life=self._life,
-            topics=[place.topic for place in committed], partitions=[place.partition for place in committed],
-            offsets=[place.offset for place in committed],
+            topics=[topic for topic, _ in offsets], partitions=[partition for _, partition in offsets],
+            offsets=list(offsets.values()),
         )  # fmt: skip
 
-    def _look(self) -> None:
-        """Ask the broker what the consumer has committed; the offset of nothing is below zero."""
-        self._client = self._client or Consumer(
-            {
-                "bootstrap.servers": self._brokers,
-                "client.id": "nightshift-post",
-                "group.id": CONSUMER_GROUP,
-                "enable.auto.commit": False,
-                "log_level": 2,
-            }
-        )
-        places = [TopicPartition(row["topic"], row["broker_partition"]) for row in self._partitions(())]
-        self._committed = self._client.committed(places, timeout=ANSWER_S) if places else []
-
-    def _in_vain(self) -> bool:
-        """Whether it was waited for long enough, for the consumer or for the same it has not taken since."""
-        oldest = min(row["oldest"] for row in self._partitions(self._committed))
-        if self._ledger.row("alerts", "sent_unread", life=self._life, since=oldest) is not None:
+    def _in_vain(self, since: datetime) -> bool:
+        """Whether it was waited for long enough: now, or earlier, for what it has not taken since a moment."""
+        if self._ledger.row("alerts", "sent_unread", life=self._life, since=since) is not None:
             return True
         if (_waited_s(self._ledger) or 0.0) < PATIENCE_S:
             return False

@@ -215,7 +215,9 @@ def test_between_two_batches_what_is_queued_can_be_held_back(
 ):
     released(small_night, workplace)
 
-    def hold_back(_):
+    def hold_back(seconds):
+        if seconds != posting.BETWEEN_BATCHES_S:
+            return
         with open_ledger(ledger_url) as other, alone(other, Deed.POST, wait_s=0.0):
             other.connection.cursor().execute("update outbox set state = 'withheld' where state = 'queued'")
 
