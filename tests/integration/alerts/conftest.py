@@ -168,6 +168,15 @@ def kafka(tmp_path_factory):
         yield node
 
 
+@pytest.fixture
+def embedded(tmp_path, monkeypatch):
+    """The address of an embedded broker that the environment names."""
+    with mock_cluster() as address:
+        (tmp_path / "broker").write_text(f"{address}\none-life\n")
+        monkeypatch.setenv("NIGHTSHIFT_BROKERS", f"file:{tmp_path / 'broker'}")
+        yield address
+
+
 @pytest.fixture(params=["embedded", "kafka"])
 def brokers(request):
     """The address of a broker without topics: the embedded one, then Kafka itself."""

@@ -17,19 +17,16 @@ SOURCE = Path(__file__).with_name("clock_set_back.c")
 
 
 @pytest.fixture
-def environment(ledger_url, workplace, brokers, tmp_path):
+def environment(ledger_url, workplace, embedded, tmp_path):
     """Of a process whose waits meet a clock that is set back."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler is installed: no clock was set back under librdkafka")
     library = tmp_path / "clock_set_back.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE], check=True)
-    address = tmp_path / "broker"
-    address.write_text(f"{brokers}\none-life\n")
     return {
         **os.environ, "LD_PRELOAD": str(library), "NIGHTSHIFT_SURVEY": "demo", "NIGHTSHIFT_LEDGER": ledger_url,
         "NIGHTSHIFT_DEPOT": str(workplace.depot.root), "NIGHTSHIFT_INBOX": str(workplace.inbox),
-        "NIGHTSHIFT_BROKERS": f"file:{address}",
     }  # fmt: skip
 
 

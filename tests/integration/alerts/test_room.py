@@ -28,14 +28,6 @@ NIGHT = date(2025, 3, 10)
 
 
 @pytest.fixture
-def embedded(brokers, tmp_path, monkeypatch):
-    """The address of a broker that says that it is an embedded one."""
-    (tmp_path / "broker").write_text(f"{brokers}\none-life\n")
-    monkeypatch.setenv("NIGHTSHIFT_BROKERS", f"file:{tmp_path / 'broker'}")
-    return brokers
-
-
-@pytest.fixture
 def burst(small_night, workplace):
     return released(small_night, workplace, number=1, alerts=ALERTS)
 
