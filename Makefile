@@ -70,7 +70,7 @@ $(KAFKA): deploy/kafka/pom.xml deploy/kafka/jars.sha256
 	@touch $@
 
 night: $(STAMP) $(if $(filter kafka,$(BROKERS)),$(KAFKA)) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files [NIGHT=one of them]] [FAULTS=all]
-	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw $(RAW)) $(if $(NIGHT),--night $(NIGHT)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
+	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw "$(RAW)") $(if $(NIGHT),--night $(NIGHT)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
 
 up: $(STAMP) $(if $(filter kafka,$(BROKERS)),$(KAFKA)) ## start everything and leave it running
 	@$(NIGHTSHIFT) up --survey $(SURVEY)
