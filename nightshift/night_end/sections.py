@@ -346,7 +346,7 @@ def _calibrations(facts: NightFacts) -> Section:
         ">Level (ADU)",
         ">Noise",
         ">Read noise (ADU)",
-        ">Gain (e-/ADU)",
+        ">Gain (e⁻/ADU)",
         "Reason",
     )
     meant = "Noise: of one frame's pixel, a bias in ADU, a dark in electrons a second, a flat relative to its level."

@@ -62,8 +62,10 @@ def _figures(facts: NightFacts) -> Table:
     return table
 
 
-def _needs(facts: NightFacts) -> Text:
-    lines = [f"  {i}. {plain(line, 200)}" for i, line in enumerate(facts.needs[:MOST_NEEDS], start=1)]
+def _needs(facts: NightFacts) -> RenderableType:
+    lines = Table.grid(padding=(0, 1))
+    for number, line in enumerate(facts.needs[:MOST_NEEDS], start=1):
+        lines.add_row(f"  {number}.", Text(plain(line, 200)))
     if len(facts.needs) > MOST_NEEDS:
-        lines.append(f"  … and {len(facts.needs) - MOST_NEEDS} more")
-    return Text("\n".join(["", "What needs you", *lines]))
+        lines.add_row("", f"… and {len(facts.needs) - MOST_NEEDS} more")
+    return Group(Text("\nWhat needs you"), lines)
