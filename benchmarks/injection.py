@@ -110,6 +110,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=1)
     parser.add_argument("--peer-pairs", type=int, default=0)
-    parser.add_argument("--size", type=int, default=3072)
+    parser.add_argument("--size", type=int, help="of a side in pixels, in place of a quadrant's")
     chosen = parser.parse_args()
-    Console().print(run(chosen.pairs, chosen.peer_pairs, PairPlan(shape=(chosen.size, chosen.size))))
+    plan = PairPlan(shape=(chosen.size, chosen.size)) if chosen.size else None
+    Console().print(run(chosen.pairs, chosen.peer_pairs, plan))
