@@ -12,14 +12,16 @@ from pathlib import Path
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners.slurm.printed import (
     ACCOUNTED_FIELDS,
+    EXITS_FORMAT,
     QUEUE_FORMAT,
     read_accounted,
+    read_exits,
     read_longest_array,
     read_queue,
     read_slots,
 )
 from nightshift.runners.slurm.refusals import hold_up, refusal
-from nightshift.runners.slurm.transport import Accounted, Ambiguous, NoAccounting, Order, Queued
+from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued
 from nightshift.vocabulary import Reason
 
 __all__ = ["CliTransport", "sbatch_arguments", "script_arguments"]
@@ -30,6 +32,10 @@ KEYS_A_CALL = 50
 PATH = "/usr/local/bin:/usr/bin:/bin"
 # What the commands see of our environment. SBATCH_*, SQUEUE_* and their like would change options unasked.
 KEPT = ("SLURM_CONF", "HOME", "USER", "LOGNAME", "KRB5CCNAME", "SLURM_JWT", "LD_LIBRARY_PATH")
+
+
+class _NoAccounting(Retry):
+    """The cluster keeps no accounting: what its controller has forgotten, nobody knows."""
 
 
 class CliTransport:
@@ -81,12 +87,15 @@ class CliTransport:
     def accounted(self, keys: Iterable[str], since: float) -> list[Accounted]:
         """Return every start of every task with one of these keys that was submitted after `since`."""
         start = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        rest, found = iter(sorted(set(keys))), []
-        while chunk := list(islice(rest, KEYS_A_CALL)):
-            arguments = ["sacct", "-n", "-P", "-D", "-S", start, f"--name={','.join(chunk)}"]
-            text = self._ask([*arguments, f"--format={ACCOUNTED_FIELDS}"])
-            found += [row for row in read_accounted(text) if row.key in chunk and row.submitted >= since]
-        return found
+        wanted, found = set(keys), []
+        rest = iter(sorted(wanted))
+        try:
+            while chunk := list(islice(rest, KEYS_A_CALL)):
+                arguments = ["sacct", "-n", "-P", "-D", "-S", start, f"--name={','.join(chunk)}"]
+                found += read_accounted(self._ask([*arguments, f"--format={ACCOUNTED_FIELDS}"]))
+        except _NoAccounting:
+            found = read_exits(self._ask(["squeue", "-h", "-r", "-t", "FAILED", "--me", "-O", EXITS_FORMAT]))
+        return [row for row in found if row.key in wanted and row.submitted >= since]
 
     def cancel(self, job_ids: Iterable[int]) -> None:
         """Ask the controller to end jobs."""
@@ -107,7 +116,7 @@ class CliTransport:
         text = done.stderr.strip()
         if done.returncode:
             if "accounting storage is disabled" in text:
-                raise NoAccounting(f"{arguments[0]}: {text}")
+                raise _NoAccounting(Reason.WORKER_LOST, f"{arguments[0]}: {text}")
             raise Retry(Reason.WORKER_LOST, f"{arguments[0]} exit code {done.returncode}: {text[-500:]}")
         return done.stdout
 

@@ -9,10 +9,20 @@ from nightshift.runners.slurm.states import parse_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.vocabulary import Reason
 
-__all__ = ["ACCOUNTED_FIELDS", "QUEUE_FORMAT", "read_accounted", "read_longest_array", "read_queue", "read_slots"]
+__all__ = [
+    "ACCOUNTED_FIELDS", "EXITS_FORMAT", "QUEUE_FORMAT", "read_accounted", "read_exits", "read_longest_array",
+    "read_queue", "read_slots",
+]  # fmt: skip
 
 QUEUE_FORMAT = "%F|%K|%T|%V|%S|%N|%r|%j|%k"
 ACCOUNTED_FIELDS = "JobID,JobName,State,ExitCode,Submit,Start,End,NodeList,MaxRSS,Comment"
+EXITS_FORMAT = ",".join(  # a separator in place of a width: nothing is cut off
+    f"{field}:|"
+    for field in (
+        "ArrayJobID", "ArrayTaskID", "State", "SubmitTime", "StartTime", "EndTime", "NodeList", "exit_code", "Name",
+        "Comment",
+    )
+)  # fmt: skip
 UNITS_MB = {"": 1 / 1024 / 1024, "K": 1 / 1024, "M": 1.0, "G": 1024.0, "T": 1024.0 * 1024}
 MOST_TASKS = re.compile(r"\bmax_array_tasks=(\d+)")
 RANGE = re.compile(r"^(\d+)(?:-(\d+)(?::(\d+))?)?$")
@@ -62,6 +72,30 @@ def read_accounted(text: str) -> list[Accounted]:
             for index in _indices(indices)
         ]  # fmt: skip
     return starts
+
+
+def read_exits(text: str) -> list[Accounted]:
+    """Return the ends of tasks that squeue printed with their exit codes.
+
+    Not those that a signal ended: whether it was for their memory is known to the accounting alone.
+    """
+    ends = []
+    for line in text.splitlines():
+        parts = line.split("|")
+        if len(parts) != 11:
+            continue
+        job_id, index, state, submitted, started, ended, node, status, name, comment, _ = parts
+        if name != comment or not (job_id.isdigit() and index.isdigit() and status.isdigit()):
+            continue
+        exit_code, exit_signal = divmod(int(status), 256)  # as wait(2) gives it
+        if not exit_signal:
+            ends.append(
+                Accounted(
+                    name, int(job_id), int(index), parse_state(state), _time(submitted) or 0.0, _time(started),
+                    _time(ended), node, exit_code,
+                )
+            )  # fmt: skip
+    return ends
 
 
 def _add_memory(starts: list[Accounted], number: str, memory_mb: float) -> None:

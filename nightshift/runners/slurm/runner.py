@@ -18,7 +18,7 @@ from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Damaged, Note, Notes, Piece
 from nightshift.runners.slurm.states import SlurmState
-from nightshift.runners.slurm.transport import Accounted, Ambiguous, NoAccounting, Order, Queued, Transport
+from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued, Transport
 from nightshift.runners.slurm.verdict import Grace, Sources, judge, needs_accounting
 from nightshift.vocabulary import JobState, Reason
 
@@ -171,10 +171,7 @@ class SlurmRunner:
             time.sleep(SETTLED_S)
             found = _jobs(note, piece, self.transport.queue())
             if not found:
-                try:
-                    found = _jobs(note, piece, self.transport.accounted([piece.key], since))
-                except NoAccounting:
-                    found = {}
+                found = _jobs(note, piece, self.transport.accounted([piece.key], since))
         if not found:
             return None
         first, *others = sorted(found, key=lambda job_id: (found[job_id], job_id))
@@ -254,23 +251,21 @@ class SlurmRunner:
         self, notes: list[Note], queue: Mapping[tuple[str, int], Queued]
     ) -> dict[tuple[str, int], list[Accounted]] | None:
         """Ask the accounting about the tasks that the controller leaves open. None: it does not answer."""
-        doubtful = [
-            note for note in notes
-            if any(needs_accounting(queue.get((note.key, index)), note) for index in range(note.tasks))
-        ]  # fmt: skip
+        doubtful = {
+            piece.key: note
+            for note in notes for piece in note.pieces
+            if any(needs_accounting(queue.get((note.key, index)), note) for index in piece.indices)
+        }  # fmt: skip
         found: dict[tuple[str, int], list[Accounted]] = defaultdict(list)
         if not doubtful:
             return found
-        keys = [piece.key for note in doubtful for piece in note.pieces]
-        since = min(note.intended for note in doubtful) - CLOCKS_APART_S
+        since = min(note.intended for note in doubtful.values()) - CLOCKS_APART_S
         try:
-            rows = self.transport.accounted(keys, since)
-        except NoAccounting:
-            return found
+            rows = self.transport.accounted(doubtful, since)
         except Retry as error:
             log.warning("the accounting does not answer: %s", error)
             return None
-        for task, row in _by_task(doubtful, sorted(rows, key=lambda row: row.started or row.submitted)):
+        for task, row in _by_task(notes, sorted(rows, key=lambda row: row.started or row.submitted)):
             found[task].append(row)
         return found
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nightshift.errors import NightshiftError, Retry
+from nightshift.errors import Retry
 from nightshift.runners.slurm.states import SlurmState
 from nightshift.vocabulary import Reason
 
-__all__ = ["Accounted", "Ambiguous", "NoAccounting", "Order", "Queued", "Transport"]
+__all__ = ["Accounted", "Ambiguous", "Order", "Queued", "Transport"]
 
 
 class Ambiguous(Retry):
@@ -20,16 +20,6 @@ class Ambiguous(Retry):
 
     def __reduce__(self):
         return type(self), (str(self), self.reason)
-
-
-class NoAccounting(NightshiftError):
-    """The cluster keeps no accounting: what it has forgotten, nobody knows."""
-
-    def __init__(self, message: str):
-        super().__init__(Reason.INTERNAL_ERROR, message)
-
-    def __reduce__(self):
-        return type(self), (str(self),)
 
 
 @dataclass(frozen=True)
@@ -140,10 +130,7 @@ class Transport(Protocol):
     def accounted(self, keys: Iterable[str], since: float) -> list[Accounted]:
         """Return every start of every task with one of these keys that was submitted after `since`.
 
-        Raises
-        ------
-        NoAccounting
-            If the cluster keeps none.
+        A cluster that keeps no accounting gives what its controller still knows of those that failed.
         """
         ...
 

@@ -3,14 +3,16 @@
 import contextlib
 import signal
 import time
+from collections.abc import Iterator
 
 import pytest
-from cluster_faults import go
+from cluster_faults import DisturbedSite, go
 from runner_site import all_ended, begun, states_of, wait_for
 
+from nightshift.cluster import Cluster, ClusterPlan
 from nightshift.errors import Retry
 from nightshift.runners.slurm.verdict import Grace
-from nightshift.vocabulary import JobState
+from nightshift.vocabulary import JobState, Reason
 
 pytestmark = pytest.mark.integration
 
@@ -83,3 +85,25 @@ def test_what_the_controller_has_forgotten_is_known_by_the_accounting(site, arra
         forgotten(site, request)
         wanted = [JobState.DONE, JobState.FAILED, JobState.OUT_OF_MEMORY]
         assert states_of(wait_for(site, request.name, all_ended)) == wanted
+
+
+@pytest.fixture
+def bare_site(tmp_path, slurm_cluster) -> Iterator[DisturbedSite]:
+    """A runner on a cluster without accounting; `slurm_cluster` says whether there can be one here."""
+    cluster = Cluster(tmp_path / "bare", ClusterPlan(accounting=False), tied=True)
+    try:
+        cluster.up()
+        made = DisturbedSite(tmp_path, cluster)
+        made.runner.grace = Grace(cause_s=3)
+        yield made
+    finally:
+        cluster.down()
+
+
+def test_without_accounting_the_controller_tells_who_could_not_write(bare_site, array):
+    request = array("full_disk", {"storage_until": "never"}, {"code": 3}, {"die": True}, {})
+    bare_site.runner.submit(request)
+    full, failed, killed, done = wait_for(bare_site, request.name, all_ended)
+    assert (full.state, full.reason) == (JobState.FAILED, Reason.STORAGE_UNAVAILABLE)
+    assert (failed.state, failed.reason, failed.detail) == (JobState.FAILED, None, "exit code 3")
+    assert (killed.state, killed.reason, done.state) == (JobState.FAILED, None, JobState.DONE)

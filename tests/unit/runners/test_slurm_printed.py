@@ -4,7 +4,7 @@ import pytest
 
 from nightshift.errors import Retry
 from nightshift.runners.slurm.notes import key_of
-from nightshift.runners.slurm.printed import read_accounted, read_longest_array, read_queue, read_slots
+from nightshift.runners.slurm.printed import read_accounted, read_exits, read_longest_array, read_queue, read_slots
 from nightshift.runners.slurm.refusals import refusal
 from nightshift.runners.slurm.states import SlurmState, job_state, parse_state
 from nightshift.runners.slurm.transport import Order
@@ -58,6 +58,13 @@ def test_every_state_of_slurm_has_a_meaning():
 
 def test_the_cores_of_all_nodes_are_added_up():
     assert read_slots("3/5/8/16\n0/4/0/4\n") == (12, 9)
+
+
+def test_without_accounting_an_exit_code_is_what_squeue_says_and_a_signal_says_nothing():
+    rows = [f"17|{index}|FAILED|10|11|12|n0|{status}|k:0|k:0|" for index, status in enumerate((75 << 8, 137 << 8, 9))]
+    ends = read_exits("\n".join([*rows, "18|N/A|FAILED|10|11|12|n0|256|k|k|", "19|0|FAILED|10|11|12|n0|256|k||"]))
+    assert [(row.job_id, row.index, row.exit_code) for row in ends] == [(17, 0, 75), (17, 1, 137)]
+    assert (ends[0].key, ends[0].state, ends[0].submitted, ends[0].node) == ("k:0", SlurmState.FAILED, 10, "n0")
 
 
 @pytest.mark.parametrize(
