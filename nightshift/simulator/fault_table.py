@@ -31,7 +31,6 @@ file is hit twice. What was done is in the night's truth, `truth/faults.json`. `
 ledger at the end and fails where a fault did not end as this table says. A night with any of these faults goes on
 and closes.
 
-The mail's line is what stands beside the file, exposure or frame in that section of the morning's report.
 `nightshift explain <file>` tells the whole story of any of them. The last column names the tests that inject the
 fault: all of them together `{matrix}` (`make test-faults`), one or two of each
 class `{classes}` too (`make test`).
@@ -44,8 +43,17 @@ cannot be, nor can a second file under a name that is taken: ask the mountain to
 
 This page is made from the registry by `python -m nightshift.simulator.fault_table > docs/faults.md`.
 
-| fault | what happens | reason | where it ends | the mail's section: line | test |
-|---|---|---|---|---|---|
+| fault | what happens | reason | where it ends | test |
+|---|---|---|---|---|
+"""
+
+_MAIL = """
+## What the mail says of it
+
+In the section of the morning's report that is named here the sentence stands beside the file, exposure or frame.
+
+| reason | where it ends | section | sentence |
+|---|---|---|---|
 """
 
 _SECTIONS = {
@@ -77,15 +85,23 @@ def fault_page() -> str:
 
     acceptable = ", ".join(f"`{reason}`" for reason in Reason if reason in ACCEPTABLE)
     head = _HEAD.format(classes=CLASSES, matrix=MATRIX, acceptable=acceptable)
-    return head + "".join(f"{_row(fault)}\n" for fault in FAULTS.values())
+    told = dict.fromkeys(_told(fault) for fault in FAULTS.values())  # many faults have one end
+    return "".join([head, *(f"{_row(fault)}\n" for fault in FAULTS.values()), _MAIL, *(f"{row}\n" for row in told)])
+
+
+def _told(fault: Fault) -> str:
+    section, sentence = mail_line(fault)
+    said = f"{section} | {sentence}" if section else "none | it is as if it had come in time"
+    return f"| {_reason(fault)} | {fault.ends} | {said} |"
 
 
 def _row(fault: Fault) -> str:
-    section, sentence = mail_line(fault)
     test = "matrix, classes" if fault.name in IN_MAKE_TEST else "matrix"
-    reason = f"`{fault.reason}`" if fault.reason else "none"
-    line = f"{section}: {sentence}" if section else "none: it is as if it had come in time"
-    return f"| `{fault.name}` | {fault.sentence} | {reason} | {fault.ends} | {line} | {test} |"
+    return f"| `{fault.name}` | {fault.sentence} | {_reason(fault)} | {fault.ends} | {test} |"
+
+
+def _reason(fault: Fault) -> str:
+    return f"`{fault.reason}`" if fault.reason else "none"
 
 
 if __name__ == "__main__":
