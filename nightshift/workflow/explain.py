@@ -127,10 +127,15 @@ def _unit(workplace: Workplace, unit: dict[str, Any]) -> Iterator[str]:
         for made_from in row["inputs"]:
             yield f"      from {made_from}"
     for row in workplace.ledger.rows("workflow", "difference_of_unit", unit_key=key):
-        yield f"    difference with {row['reference_key']}: {row['state']}{_why(row)}, {row['candidates']} candidates"
+        found = _count(row["candidates"], "candidate")
+        yield f"    difference with {row['reference_key']}: {row['state']}{_why(row)}, {found}"
     for row in workplace.ledger.rows("workflow", "alerts_of_unit", unit_key=key):
         why = f": {row['reason']}" if row["reason"] else ""
-        yield f"    {row['alerts']} alerts {row['state']}{why}"
+        yield f"    {_count(row['alerts'], 'alert')} {row['state']}{why}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _events(workplace: Workplace, subjects: list[str]) -> Iterator[str]:
