@@ -1,11 +1,14 @@
 """Thirty kills at random moments over three nights: each night ends as the undisturbed one did."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
-from kills import Night, PlayedNight, differences, draw
+from kills import Kill, Night, PlayedNight, differences, draw
+
+from nightshift.alerts.kafka import missing
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(2400)]
 
@@ -38,4 +41,14 @@ def test_a_night_with_ten_kills_ends_as_the_undisturbed_one(folder, undisturbed,
 
 def test_a_night_with_one_worker_ends_as_one_with_two(folder, undisturbed):
     night = Night(folder / "one_worker", environment={"NIGHTSHIFT_WORKERS": "1"}).play()
+    assert list(differences(undisturbed, night)) == []
+
+
+def test_a_night_whose_kafka_is_killed_ends_as_the_undisturbed_one(folder, undisturbed):
+    if lack := missing():
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
+    kills = [Kill("broker", share) for share in (0.6, 0.75, 0.9)]
+    night = Night(folder / "kafka", environment={"NIGHTSHIFT_BROKERS": "kafka"}).play(kills, work=undisturbed.work)
+    print("\n".join(night.kills))
+    assert len(night.kills) >= 2
     assert list(differences(undisturbed, night)) == []
