@@ -18,7 +18,7 @@ from nightshift.settings import Camera, Survey
 from nightshift.simulator.manifest import manifest_of
 from nightshift.vocabulary import ImageType, Reason
 
-__all__ = ["RawFile", "RealNight", "list_raw_files", "prepare_real_night"]
+__all__ = ["RawFile", "RealNight", "list_raw_files", "prepare_real_night", "raw_paths"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,19 @@ def list_raw_files(survey: Survey, folder: Path) -> tuple[RawFile, ...]:
     NeedsOperator
         If there is none.
     """
+    last = datetime.max.replace(tzinfo=UTC)
+    files = (read_raw_file(survey.camera, path) for path in raw_paths(survey, folder))
+    return tuple(sorted(files, key=lambda f: (f.shutter_open or last, f.path.name)))
+
+
+def raw_paths(survey: Survey, folder: Path) -> list[Path]:
+    """Return what is named as the camera names its files, below a folder, without reading it.
+
+    Raises
+    ------
+    NeedsOperator
+        If there is none.
+    """
     pattern = re.compile(survey.camera.file_names.pattern)
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and pattern.fullmatch(path.name)]
     if not paths:
@@ -64,10 +77,7 @@ def list_raw_files(survey: Survey, folder: Path) -> tuple[RawFile, ...]:
             Reason.NAME_NOT_RECOGNISED,
             f"no file below {folder} is named as {survey.camera.instrument} names them ({pattern.pattern})",
         )
-    last = datetime.max.replace(tzinfo=UTC)
-    return tuple(
-        sorted((read_raw_file(survey.camera, p) for p in paths), key=lambda f: (f.shutter_open or last, f.path.name))
-    )
+    return paths
 
 
 def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: date | None = None) -> RealNight:

@@ -112,6 +112,10 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     if options.night is not None and options.raw is None:
         raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
     _check_faults(options)
+    if options.raw is not None:
+        from nightshift.simulator.night_files import raw_paths
+
+        raw_paths(survey, options.raw)  # a slip of the finger clears nothing
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:

@@ -10,6 +10,7 @@ import pytest
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.nights import night_bounds
 from nightshift.settings import SettingsError, load_survey
+from nightshift.stack.home import Home, Kind
 from nightshift.stack.material import Making
 from nightshift.stack.night import NightOptions, NightOutcome, replay_clock, run_night
 from nightshift.vocabulary import NightState
@@ -77,6 +78,16 @@ def test_faults_that_there_are_not_or_in_real_files_are_refused_before_anything_
     with pytest.raises(SettingsError, match="either RAW or FAULTS"):
         run_night(NightOptions("demo", raw=tmp_path, faults=("clouds",)))
     assert not (tmp_path / "var").exists()
+
+
+def test_a_folder_without_the_cameras_files_is_refused_before_anything_is_cleared(tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_VAR", str(tmp_path / "var"))
+    home = Home.of("demo")
+    home.make(Kind.REPLAY)
+    (home.depot / "kept").touch()
+    with pytest.raises(NeedsOperator, match="no file below"):
+        run_night(NightOptions("demo", raw=tmp_path / "var"))
+    assert (home.depot / "kept").exists()
 
 
 def test_a_night_is_chosen_only_of_a_folder_of_files():
