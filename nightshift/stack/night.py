@@ -226,8 +226,8 @@ def _with_everything_up(options: NightOptions, record: NightRecord, machine: Mac
         material = making.wait(lambda made, of: setattr(view, "made", (made, of)))
     if material.left_out:
         view.note(
-            f"{material.left_out} files of {options.raw} are left out: another night's, or not named as the camera "
-            f"names them (nightshift ingest --dry-run --survey {options.survey} {options.raw} names them)"
+            f"left out of {options.raw}, as another night's or not named by the camera: {material.left_out} "
+            f"(nightshift ingest --dry-run --survey {options.survey} {options.raw} says which)"
         )
     replace(record, clock=machine.clock).with_material(material).write(home)
     return material
