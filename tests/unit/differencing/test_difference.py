@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from difference_scenes import SHAPE, nearest, scene, with_science
+from difference_scenes import SHAPE, draw, nearest, scene, with_science
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -155,6 +155,18 @@ def test_noise_that_is_not_understood_refuses_the_difference():
     with pytest.raises(Unusable) as caught:
         doubtful = with_science(pair, variance=pair.science.variance / 16)
         replace(doubtful, reference=replace(pair.reference, variance=pair.reference.variance / 16)).difference()
+    assert caught.value.cause == "difference_failed"
+
+
+def test_stars_that_no_kernel_can_match_refuse_the_difference():
+    pair = scene(new=0, seed=33)
+    random = np.random.default_rng(34)
+    x, y = (place + random.uniform(-3, 3, len(place)) for place in (pair.stars.x, pair.stars.y))
+    ra, dec = pair.science.wcs.all_pix2world(x, y, 0)
+    elsewhere = draw(pair.science.wcs, pair.psf, ra, dec, pair.stars.flux, sky=300.0, seed=35)
+    assert pair.difference(replace_settings(kernel_chi_square=5.0)).quality["kernel_chi_square"] < 2
+    with pytest.raises(Unusable, match="chi square") as caught:
+        replace(pair, science=elsewhere).difference(replace_settings(kernel_chi_square=5.0))
     assert caught.value.cause == "difference_failed"
 
 
