@@ -1,5 +1,6 @@
-/* As if the machine's clock were set back by an hour in the middle of every wait that goes by it: what asks for the
-   time is told one that is an hour ahead, and the kernel, which knows better, ends the wait an hour later. */
+/* As if the machine's clock were set back by an hour in the middle of every wait of the program's own thread that goes
+   by it: the thread is told a time that is an hour ahead, and the kernel, which knows better, ends the wait an hour
+   later. The threads that a library has for itself are left alone. */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -8,7 +9,7 @@
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
     int failed = syscall(SYS_clock_gettime, clock, now);
-    if (!failed && clock == CLOCK_REALTIME) now->tv_sec += 3600;
+    if (!failed && clock == CLOCK_REALTIME && syscall(SYS_gettid) == getpid()) now->tv_sec += 3600;
     return failed;
 }
 
