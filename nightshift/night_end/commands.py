@@ -161,4 +161,6 @@ def _prune_events(options: argparse.Namespace) -> int:
     print(f"{found.events} events older than {days} days{' would be moved' if options.dry_run else ''}{span}")
     for path in found.files:
         print(f"  in the archive: {path}")
+    if found.kept:
+        print(f"  {found.kept}")
     return 0

@@ -6,7 +6,7 @@ The database itself refuses to remove an event that no verified file of the arch
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -35,12 +35,15 @@ class OldEvents:
         When the oldest and the newest of them were said; None where there are none.
     files : tuple of str
         Where they are, below the archive; none before they were removed.
+    kept : str
+        How many that are as old stay, and for the sake of which night; empty where none do.
     """
 
     events: int
     first: datetime | None = None
     last: datetime | None = None
     files: tuple[str, ...] = ()
+    kept: str = ""
 
 
 def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
@@ -58,7 +61,13 @@ def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
         raise BadInput(Reason.INTERNAL_ERROR, text)
     row = workplace.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
     assert row is not None
-    return OldEvents(row["events"], row["first"], row["last"])
+    night = workplace.ledger.row("night_end", "night_that_keeps_events", days=older_than_days)
+    kept = ""
+    if night is not None and night["events"]:
+        kept = (
+            f"kept besides: {night['events']}, until the night of {night['night']} is closed; it is {night['state']}"
+        )
+    return OldEvents(row["events"], row["first"], row["last"], kept=kept)
 
 
 def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, account: str = "") -> OldEvents:
@@ -92,7 +101,7 @@ def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, a
         )
     with alone(workplace.ledger, Deed.PRUNE):
         files = tuple(_move(workplace, night, older_than_days, operator, account))
-    return OldEvents(found.events, found.first, found.last, files)
+    return replace(found, files=files)
 
 
 def _move(workplace: Workplace, night: date, days: int, operator: str, account: str) -> Iterator[str]:

@@ -198,6 +198,14 @@ where at < least(statement_timestamp() - make_interval(days => :days),
         (select min(n.begins) from nights n where n.state <> 'closed'))
     and kind not in ('night_closed', 'unbalanced');
 
+-- name: night_that_keeps_events
+-- The first night that is not closed, and how many old events stay for its sake.
+select n.night, n.state, (
+    select count(*) from events e
+    where e.at < statement_timestamp() - make_interval(days => :days) and e.at >= n.begins
+        and e.kind not in ('night_closed', 'unbalanced')) as events
+from nights n where n.state <> 'closed' order by n.begins limit 1;
+
 -- name: put_event_archive!
 insert into event_archives (path, first_event_id, last_event_id, last_at) values (:path, :first, :last, :last_at)
 on conflict (path) do nothing;

@@ -141,13 +141,17 @@ def test_what_cannot_be_is_said(story, prune, capsys, words, said):
 
 
 @pytest.mark.parametrize("state", ["open", "closing", "unbalanced"])
-def test_what_was_said_since_a_night_began_that_is_not_closed_stays(story, prune, state):
+def test_what_was_said_since_a_night_began_that_is_not_closed_stays_and_the_night_is_named(
+    story, prune, state, capsys
+):
     story.query(
         "insert into nights (site, night, begins, ends, state) select site, night - 300, now() - interval '460 days',"
         " now() - interval '459 days', %s::night_state from nights", state,
     )  # fmt: skip
     assert prune("--operator", "mira") == 0
     assert kinds(story) == ["night_closed", "recent", "c", "d", "e"]
+    (named,) = story.query("select night from nights order by begins limit 1")
+    assert f"kept besides: 1, until the night of {named['night']} is closed; it is {state}" in capsys.readouterr().out
 
 
 def test_without_a_closed_night_there_is_no_archive_to_put_them_into(story, prune, capsys):
