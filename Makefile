@@ -64,10 +64,10 @@ kafka: $(KAFKA) ## fetch a Kafka for this machine into .kafka (with Maven), for 
 
 $(KAFKA): deploy/kafka/pom.xml deploy/kafka/jars.sha256
 	@command -v mvn >/dev/null || { echo "make kafka needs Maven (Debian: apt install maven)." >&2; exit 2; }
-	@rm -rf .kafka
-	@mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka
-	@cd .kafka && sha256sum --quiet --strict -c ../deploy/kafka/jars.sha256
-	@touch $@
+	@rm -rf .kafka.new
+	@mvn -B -q -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka.new
+	@cd .kafka.new && sha256sum --quiet --strict -c ../deploy/kafka/jars.sha256 && touch .checked
+	@rm -rf .kafka && mv .kafka.new .kafka
 
 night: $(STAMP) $(if $(filter kafka,$(BROKERS)),$(KAFKA)) ## play a night, or go on with an interrupted one: SURVEY=demo SEED=1 [RAW=folder of real files [NIGHT=one of them]] [FAULTS=all]
 	@$(NIGHTSHIFT) night-run --survey $(SURVEY) --seed $(SEED) $(if $(RAW),--raw "$(RAW)") $(if $(NIGHT),--night $(NIGHT)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(FRESH),--fresh)
@@ -105,5 +105,5 @@ lock: $(STAMP) ## write requirements.lock anew: hashes, no host names
 	@echo "$$(grep -c '==' requirements.lock) packages in requirements.lock"
 
 clean: ## remove caches and the Python environment; nights in var/ stay
-	@rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .kafka .kafka.new build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

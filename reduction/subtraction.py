@@ -42,8 +42,9 @@ class DifferenceSettings:
     kernel_stars: int = 150  # at most
     at_least_stars: int = 8
     # Of the kernel's own stars, by pixel, at most. Measured: 0.2 to 1.3 in simulated pairs of any seeing, depth,
-    # crowding and registration up to 0.5 px, 0.7 to 3.8 in real undersampled frames; 50 to 140 with kernels of noise.
-    kernel_chi_square: float = 20.0
+    # crowding and registration up to 0.5 px, 0.7 to 3.8 in real undersampled frames; 13 to 22 with stars up to 3 px
+    # beside their places, 50 to 140 with kernels of noise.
+    kernel_chi_square: float = 10.0
     at_least_coverage: float = 0.1  # of the science image by the reference
     noise_ratio: tuple[float, float] = (0.5, 1.7)  # outside: the difference is refused
     region_ratio: float = 2.0  # a region this much noisier than the median one is bad

@@ -8,6 +8,7 @@ needs neither, keeps nothing.
 import argparse
 import base64
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,9 @@ __all__ = ["jars_folder", "main", "missing", "prepare"]
 JARS_VARIABLE = "NIGHTSHIFT_KAFKA_JARS"
 PROJECT = Path(__file__).resolve().parents[2]
 HEAP_MB = 256
+JAVA, FILE = 17, "server.properties"
 # Of one node alone nobody else has a copy: what it acknowledges is on disk (fsync). It is the only controller, too.
+# Its store is named from its own folder, in which it runs: such a file takes no comma in a name, and only Latin-1.
 SETTINGS = """\
 process.roles=broker,controller
 node.id=1
@@ -31,7 +34,7 @@ controller.quorum.voters=1@{host}:{controller}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
 advertised.listeners=PLAINTEXT://{host}:{port}
-log.dirs={data}
+log.dirs=data
 log.flush.interval.messages=1
 log.retention.hours=168
 offsets.topic.replication.factor=1
@@ -44,16 +47,29 @@ group.initial.rebalance.delay.ms=0
 
 def jars_folder() -> Path:
     """Return where Kafka's files are: ``NIGHTSHIFT_KAFKA_JARS``, or where ``make kafka`` puts them."""
-    return Path(os.environ.get(JARS_VARIABLE) or PROJECT / ".kafka")
+    return Path(os.environ.get(JARS_VARIABLE) or PROJECT / ".kafka").resolve()
 
 
 def missing() -> str:
     """Return what this machine lacks to run Kafka, and how it comes by it; nothing where it has all."""
-    if not shutil.which("java"):
-        return "Kafka needs Java 17 or newer (Debian: apt install openjdk-17-jre-headless)"
+    if (found := _java_version()) < JAVA:
+        had = f"this one is {found}" if found else "there is none"
+        return f"Kafka needs Java {JAVA} or newer, and {had} (Debian: apt install openjdk-{JAVA}-jre-headless)"
     if not any(jars_folder().glob("kafka_*.jar")):
         return f"there is no Kafka in {jars_folder()}: `make kafka` fetches it"
+    if os.pathsep in str(jars_folder()):
+        return f"Java cannot read files from {jars_folder()}: a {os.pathsep!r} separates folders there"
     return ""
+
+
+def _java_version() -> int:
+    """Return the first number of the version of the Java on the path, 0 where there is none."""
+    program = shutil.which("java")
+    if not program:
+        return 0
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, errors="replace", check=False)
+    number = re.search(r'version "(\d+)', said.stderr + said.stdout)
+    return int(number[1]) if number else 0
 
 
 def prepare(folder: Path) -> str:
@@ -75,13 +91,11 @@ def prepare(folder: Path) -> str:
     if len(ports) != 2 or any(listens(port) for port in ports):
         ports = free_ports(2)
         write_whole(known, f"{ports[0]} {ports[1]}\n".encode())
-    settings = folder / "server.properties"
-    text = SETTINGS.format(host=LOOPBACK, port=ports[0], controller=ports[1], data=folder / "data")
-    write_whole(settings, text.encode())
+    write_whole(folder / FILE, SETTINGS.format(host=LOOPBACK, port=ports[0], controller=ports[1]).encode())
     if not (folder / "data" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        store = ["format", "--ignore-formatted", "-t", cluster, "-c", str(settings)]
-        subprocess.run([*_java("kafka.tools.StorageTool"), *store], check=True, stdout=subprocess.DEVNULL)
+        store = [*_java("kafka.tools.StorageTool"), "format", "--ignore-formatted", "-t", cluster, "-c", FILE]
+        subprocess.run(store, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=_environment())
     return f"{LOOPBACK}:{ports[0]}"
 
 
@@ -93,6 +107,11 @@ def _java(program: str) -> list[str]:
         "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
         "-cp", f"{jars_folder()}/*", program,
     ]  # fmt: skip
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment for Java, which reads the names of folders in the locale's encoding."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,8 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.folder.resolve()
     address = prepare(folder)
     write_whole(options.address_file, f"{address}\n".encode())  # no name of a life: this broker keeps
-    command = [*_java("kafka.Kafka"), str(folder / "server.properties")]
-    os.execv(command[0], command)  # noqa: S606
+    command = [*_java("kafka.Kafka"), FILE]
+    os.chdir(folder)
+    os.execve(command[0], command, _environment())  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ class KafkaNode:
     """`nightshift.alerts.kafka` as a process of its own, which can be killed and started again."""
 
     def __init__(self, folder: Path):
+        folder.mkdir()
         self.folder, self._address = folder, folder / "address"
         self._process: subprocess.Popen | None = None
 
@@ -164,7 +165,7 @@ def kafka(tmp_path_factory):
     """A Kafka of one node, or a loud word that there is none."""
     if lack := missing():
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
-    with KafkaNode(tmp_path_factory.mktemp("kafka")) as node:
+    with KafkaNode(tmp_path_factory.mktemp("kafka") / "jürgen's, a\\b") as node:
         yield node
 
 

@@ -1,6 +1,7 @@
 """Apache Kafka as the broker of one machine: what it acknowledged it keeps, however it ended."""
 
 import importlib
+import os
 import signal
 import threading
 import time
@@ -8,8 +9,7 @@ import time
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from nightshift.alerts import kafka as kafka_node
-from nightshift.alerts.kafka import main
+from nightshift.alerts.kafka import main, missing
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
 
@@ -80,13 +80,26 @@ def test_what_it_acknowledged_is_there_after_a_kill_in_the_middle_and_the_rest_g
     assert kept(kafka, after) == {place: str(candid) for place, candid in after.items()}
 
 
-def test_without_java_or_its_files_it_says_what_to_do(tmp_path, monkeypatch, capsys):
-    arguments = ["--folder", str(tmp_path / "node"), "--address-file", str(tmp_path / "address")]
+def test_its_store_is_in_its_folder_whatever_that_is_called(kafka):
+    assert not kafka.folder.name.isascii()
+    assert (kafka.folder / "node" / "data" / "meta.properties").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [("1.8.0_292", "apt install openjdk"), ("11.0.2", "apt install openjdk"), ("21", "make kafka")],
+)
+def test_what_is_missing_is_said_before_anything_is_made(tmp_path, monkeypatch, capsys, version, advice):
+    java = tmp_path / "java"
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2021-01-19' >&2\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("NIGHTSHIFT_KAFKA_JARS", str(tmp_path))
-    monkeypatch.setattr(kafka_node.shutil, "which", lambda name: f"/usr/bin/{name}")
-    assert main(arguments) == 1
-    assert "make kafka" in capsys.readouterr().err
-    monkeypatch.setattr(kafka_node.shutil, "which", lambda name: None)
-    assert main(arguments) == 1
-    assert "apt install openjdk" in capsys.readouterr().err
+    assert main(["--folder", str(tmp_path / "node"), "--address-file", str(tmp_path / "address")]) == 1
+    assert advice in capsys.readouterr().err
     assert not (tmp_path / "node").exists()
+
+
+def test_without_java_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "apt install openjdk" in missing()
