@@ -94,7 +94,8 @@ def prepare(folder: Path) -> str:
     write_whole(folder / FILE, SETTINGS.format(host=LOOPBACK, port=ports[0], controller=ports[1]).encode())
     if not (folder / "data" / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        store = [*_java("kafka.tools.StorageTool"), "format", "--ignore-formatted", "-t", cluster, "-c", FILE]
+        name = f"--cluster-id={cluster}"  # in one argument, as it may begin with a minus sign
+        store = [*_java("kafka.tools.StorageTool"), "format", "--ignore-formatted", name, "-c", FILE]
         subprocess.run(store, check=True, stdout=subprocess.DEVNULL, cwd=folder, env=_environment())
     return f"{LOOPBACK}:{ports[0]}"
 
