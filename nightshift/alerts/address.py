@@ -61,8 +61,8 @@ def put_taken(life: str, offsets: Mapping[tuple[str, int], int]) -> None:
 
 
 def taken(life: str) -> dict[tuple[str, int], int]:
-    """Return what `put_taken` wrote of a life of the embedded broker; nothing, where it wrote nothing."""
-    with suppress(OSError, ValueError):
+    """Return what `put_taken` wrote of a life of the embedded broker; nothing, where it wrote nothing legible."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
         found = json.loads(_taken_file().read_text())
         if found["life"] == life:
             return {(topic, partition): offset for topic, partition, offset in found["offsets"]}
