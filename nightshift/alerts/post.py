@@ -205,6 +205,8 @@ def _reporter(batch: _Batch, row: Row):
 def _record(workplace: Workplace, batch: _Batch, summary: PostSummary, life: str | None) -> None:
     """Write into the ledger what became of a batch."""
     ledger, failed = workplace.ledger, batch.refused + batch.unread
+    if not (batch.delivered or failed or batch.damaged):
+        return
     with ledger.transaction():
         ledger.run(
             "alerts", "acknowledge",

@@ -148,6 +148,22 @@ def test_meanwhile_the_disks_are_in_order_and_the_wait_ends_with_what_waited(
     assert waits(workplace) == []
 
 
+def test_who_waits_for_room_writes_down_nothing_where_nothing_was_sent(embedded, small_night, workplace, monkeypatch):
+    monkeypatch.setattr(room, "ASK_S", 1.0)
+    released(small_night, workplace, number=1, alerts=MORE_THAN_ROOM)
+    batches, run = [], workplace.ledger.run
+
+    def remembered(topic, name, **parameters):
+        if name == "acknowledge":
+            batches.append(len(parameters["candids"]))
+        return run(topic, name, **parameters)
+
+    monkeypatch.setattr(workplace.ledger, "run", remembered)
+    summary = post(workplace)  # it asks again and again, for a second
+    assert summary.waiting and sum(batches) == summary.acknowledged
+    assert all(batches)
+
+
 def test_a_broker_that_keeps_its_messages_waits_for_nobody(brokers, burst, workplace, monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_BROKERS", brokers)
     assert post(workplace).acknowledged == ALERTS and waits(workplace) == said(workplace) == []
