@@ -280,8 +280,10 @@ class Notes:
                 return
             looked.touch()
         for note in self.all():
-            if self.ended(note) is not None and now - note.intended > older_than_s:
-                shutil.rmtree(self.folder(note.name), ignore_errors=True)
+            folder = self.folder(note.name)
+            with suppress(OSError):
+                if self.ended(note) is not None and now - (folder / ENDED).stat().st_mtime > older_than_s:
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _note(table: dict[str, Any]) -> Note:

@@ -103,17 +103,21 @@ class SlurmRunner:
         the job before submitting again, and after every error of the submit itself. An array that is longer than the
         cluster allows is cut, and the next piece submitted when the job id of the last one is written down; the
         answer has the ids of all, as SLURM's commands take them: with commas between.
+
+        Of an array that is settled nothing more is submitted. Pieces that were refused for `KEEP_S` are told as lost
+        by then, and who asked for them asks for their units under a new name.
         """
         with self.notes.held(request.name):
             note = self.notes.get(request.name)
             thoroughly = note is not None
             if note is None:
                 note = self.notes.begin(request, requeue=_is_preemptible(request))
-            while not note.cancelled and (piece := note.next_piece) is not None:
+            settled = thoroughly and self.notes.ended(note) is not None
+            while not (settled or note.cancelled) and (piece := note.next_piece) is not None:
                 note = self._hand_in(request, note, piece, thoroughly=thoroughly)
                 self.notes.write(note)
                 thoroughly = False
-            return ",".join(map(str, note.job_ids)) or "cancelled"
+            return ",".join(map(str, note.job_ids)) or ("cancelled" if note.cancelled else "given up")
 
     def _hand_in(self, request: ArrayRequest, note: Note, piece: Piece, *, thoroughly: bool) -> Note:
         """Find or submit a piece; return the note with its job id, or with shorter pieces where it is too long."""

@@ -1,6 +1,7 @@
 """What SLURM's answers mean: no verdict without evidence, and the true one as soon as there is some."""
 
 import json
+import os
 import time
 from dataclasses import replace
 
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nightshift.errors import NeedsOperator
+from nightshift.runners.base import ArrayRequest
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm import notes as module_of_notes
 from nightshift.runners.slurm.nodes import NodeFailures
@@ -15,7 +18,7 @@ from nightshift.runners.slurm.notes import Note, Notes
 from nightshift.runners.slurm.states import SlurmState, job_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.runners.slurm.verdict import Grace, Sources, judge
-from nightshift.vocabulary import JobState, Reason
+from nightshift.vocabulary import JobKind, JobState, Reason
 
 NOTE = Note("a", "a", 1, 1000.0, 100.0, job_ids=(7,))
 LIVE = [state for state in SlurmState if not state.ended]
@@ -164,17 +167,22 @@ def test_every_task_is_in_one_piece_and_the_pieces_are_as_long_as_they_may_be(ta
     assert len({piece.key for piece in pieces}) == len(pieces)
 
 
+def settle(notes, note, *, ago_s=0.0):
+    """Settle an array as if it had been so long ago."""
+    notes.settle(note, [])
+    os.utime(notes.folder(note.name) / "ended.json", (time.time() - ago_s,) * 2)
+
+
 def test_what_ended_long_ago_is_forgotten_with_its_logs_and_nothing_else(tmp_path):
     notes = Notes(tmp_path)
-    now = time.time()
-    old, open_, young = (replace(NOTE, name=n, key=n, intended=t) for n, t in (("o", 0.0), ("p", 0.0), ("y", now)))
+    old, open_, young = (replace(NOTE, name=name, key=name, intended=0.0) for name in ("o", "p", "y"))
     for note in (old, open_, young):
         notes.write(note)
-    for note in (old, young):
-        notes.settle(note, [])
+    settle(notes, old, ago_s=3700)
+    settle(notes, young)
     notes.forget(3600)
     assert [note.name for note in notes.all()] == ["p", "y"]
-    notes.settle(open_, [])
+    settle(notes, open_, ago_s=3700)
     notes.forget(3600)
     assert [note.name for note in notes.all()] == ["p", "y"], "it looked again at once"
     notes.forget(3600, every_s=0)
@@ -197,16 +205,57 @@ class EmptyCluster:
         return []
 
 
-def test_an_array_that_was_never_taken_is_asked_about_for_two_days_and_then_forgotten(tmp_path):
+def test_an_array_that_was_never_taken_is_asked_about_for_two_days_and_then_given_up(tmp_path):
     transport = EmptyCluster()
     runner, now = SlurmRunner(tmp_path, transport), time.time()
     young, old = (Note(n, n, 2, 1000.0, now - age, asked=now - age) for n, age in (("y", 3600), ("o", 3 * 86400)))
     for note in (young, old):
         runner.notes.write(note)
     assert runner.states() == {}
-    runner.notes.forget(2 * 86400, every_s=0)
-    assert [note.name for note in runner.notes.all()] == ["y"]
+    assert [report.state for report in runner.states()["o"]] == [JobState.LOST] * 2
     assert runner.states(frozenset({"y"})) == {}
+
+
+class RefusingCluster(EmptyCluster):
+    """A cluster that takes a piece or none, until it takes all, and says of what it has that it is done."""
+
+    def __init__(self, takes):
+        super().__init__()
+        self.takes, self.taken = takes, []
+
+    def submit(self, order):
+        if len(self.taken) == self.takes:
+            raise NeedsOperator(Reason.INTERNAL_ERROR, "MaxSubmitJobs")
+        self.taken.append((order, time.time()))
+        return len(self.taken)
+
+    def queue(self):
+        return [
+            Queued(order.key, job_id, index, SlurmState.COMPLETED, at, started=at)
+            for job_id, (order, at) in enumerate(self.taken, start=1) for index in range(order.tasks)
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pieces", "answer"), [(0, "given up"), (1, "1")])
+def test_of_an_array_that_was_refused_until_it_was_given_up_nothing_is_submitted_any_more(
+    tmp_path, monkeypatch, pieces, answer
+):
+    cluster = RefusingCluster(takes=pieces)
+    runner = SlurmRunner(tmp_path, cluster)
+    request = ArrayRequest("a", JobKind.SCIENCE, tmp_path / "job.json", 2, 500.0, 60.0)
+    runner.notes.write(replace(runner.notes.begin(request, requeue=False), piece_tasks=1))
+    monkeypatch.setattr("nightshift.runners.slurm.runner.SETTLED_S", 0.0)
+    with pytest.raises(NeedsOperator):
+        runner.submit(request)
+    runner.notes.write(replace(runner.notes.get("a"), intended=time.time() - 3 * 86400))
+    runner.states()
+    ended = [JobState.DONE] * pieces + [JobState.LOST] * (2 - pieces)
+    assert [report.state for report in runner.states()["a"]] == ended
+    cluster.takes = 2
+    assert runner.submit(request) == answer
+    assert len(cluster.taken) == pieces
+    runner.notes.forget(2 * 86400, every_s=0)
+    assert [report.state for report in runner.states()["a"]] == ended
 
 
 def test_an_array_that_was_cancelled_before_its_submit_is_forgotten_as_others_are(tmp_path):
@@ -215,7 +264,7 @@ def test_an_array_that_was_cancelled_before_its_submit_is_forgotten_as_others_ar
     runner.notes.write(Note("a", "a", 2, 1000.0, time.time() - 3 * 86400, cancelled=True))
     assert [report.state for report in runner.states(frozenset({"a"}))["a"]] == [JobState.CANCELLED] * 2
     assert transport.questions == 0
-    runner.notes.forget(2 * 86400, every_s=0)
+    runner.notes.forget(-1.0, every_s=0)  # what was settled a moment ago too
     assert runner.notes.all() == []
 
 
