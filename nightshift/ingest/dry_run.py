@@ -13,7 +13,7 @@ from nightshift.ingest.verify import SIDECAR
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason
 
-__all__ = ["Finding", "files_below", "find_out"]
+__all__ = ["Finding", "files_below", "find_out", "goes_beside"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ def files_below(paths: Iterable[Path]) -> list[Path]:
     return [path for path in found if not path.is_dir()]
 
 
+def goes_beside(path: Path, survey: Survey) -> bool:
+    """Whether a file is named as what comes beside the frames: a manifest or a checksum."""
+    return is_manifest(path.name, survey) or path.name.endswith(SIDECAR)
+
+
 def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
     """Examine files as the ingest does; manifests and checksums beside files are left out.
 
@@ -54,7 +59,7 @@ def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
     """
     most = int(survey.camera.file_names.largest_mb * 1e6)
     for path in paths:
-        if is_manifest(path.name, survey) or path.name.endswith(SIDECAR):
+        if goes_beside(path, survey):
             continue
         try:
             yield Finding(path, examine_safely(look_at(path, most), survey, Known()))

@@ -20,7 +20,7 @@ from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 from nightshift.workplace import Workplace
 
-__all__ = ["examine_safely", "ingest_all"]
+__all__ = ["examine_safely", "ingest_all", "note_of"]
 
 MANIFEST_MOST_BYTES = 100_000_000
 # of an error that is the machine's and not the file's: the night waits and goes on when it is mended
@@ -179,7 +179,7 @@ def _leave_inbox(workplace: Workplace, file: PhysicalFile) -> Arrival:
 def _quarantine(file: PhysicalFile, target: Path) -> None:
     """Move what is not ours out of the inbox, by name where that can be. Of a link or special file a note is kept."""
     if not file.regular and not stat.S_ISDIR(file.status.st_mode):
-        write_whole(target, _note_of(file))
+        write_whole(target, note_of(file))
         file.path.unlink()
         return
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +195,8 @@ def _quarantine(file: PhysicalFile, target: Path) -> None:
         file.path.unlink()
 
 
-def _note_of(file: PhysicalFile) -> bytes:
+def note_of(file: PhysicalFile) -> bytes:
+    """Return what is kept of a link or special file in its place."""
     if file.path.is_symlink():
         return f"a link to {shown(str(file.path.readlink()))}\n".encode()
     return f"a special file, mode {file.status.st_mode:o}\n".encode()

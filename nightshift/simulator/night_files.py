@@ -13,12 +13,13 @@ from astropy.io import fits
 from nightshift.clock import MJD_EPOCH
 from nightshift.errors import NeedsOperator
 from nightshift.files import sha256_of, write_json
+from nightshift.ingest.dry_run import files_below, goes_beside
 from nightshift.nights import night_of
 from nightshift.settings import Camera, Survey
 from nightshift.simulator.manifest import manifest_of
 from nightshift.vocabulary import ImageType, Reason
 
-__all__ = ["RawFile", "RealNight", "list_raw_files", "prepare_real_night", "raw_paths"]
+__all__ = ["RawFile", "RealNight", "choose_night", "list_raw_files", "prepare_real_night"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,18 @@ class RawFile:
 
 @dataclass(frozen=True)
 class RealNight:
-    """A night of real files: the files in shutter order, the manifest that was made for them, what was left out."""
+    """A night of real files.
+
+    Parameters
+    ----------
+    night : date
+    files : tuple of Path
+        In shutter order.
+    manifest : Path
+        It was made for them.
+    left_out : int
+        How many other files the folder holds; what comes beside frames (manifests, checksums) is not counted.
+    """
 
     night: date
     files: tuple[Path, ...]
@@ -58,18 +70,11 @@ def list_raw_files(survey: Survey, folder: Path) -> tuple[RawFile, ...]:
         If there is none.
     """
     last = datetime.max.replace(tzinfo=UTC)
-    files = (read_raw_file(survey.camera, path) for path in raw_paths(survey, folder))
+    files = (read_raw_file(survey.camera, path) for path in _raw_paths(survey, folder))
     return tuple(sorted(files, key=lambda f: (f.shutter_open or last, f.path.name)))
 
 
-def raw_paths(survey: Survey, folder: Path) -> list[Path]:
-    """Return what is named as the camera names its files, below a folder, without reading it.
-
-    Raises
-    ------
-    NeedsOperator
-        If there is none.
-    """
+def _raw_paths(survey: Survey, folder: Path) -> list[Path]:
     pattern = re.compile(survey.camera.file_names.pattern)
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and pattern.fullmatch(path.name)]
     if not paths:
@@ -80,16 +85,15 @@ def raw_paths(survey: Survey, folder: Path) -> list[Path]:
     return paths
 
 
-def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: date | None = None) -> RealNight:
-    """Bring a folder of real files in order and write ``manifest_YYYYMMDD.json`` for them, marked synthetic.
+def choose_night(survey: Survey, folder: Path, night: date | None = None) -> tuple[date, tuple[RawFile, ...]]:
+    """Return which night of a folder of real files is taken, and its files in shutter order. Only headers are read.
 
     Parameters
     ----------
     survey : Survey
     folder : Path
-        Any nested folder. Files that are not named as the camera names them are left out.
-    output : Path
-        Where the manifest goes.
+        Any nested folder. Files that are not named as the camera names them are left out; those without a
+        readable time are of every night.
     night : date, optional
         Which night to take, where the folder holds several.
 
@@ -111,9 +115,29 @@ def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: dat
         night = next(iter(nights))
     elif night not in nights:
         raise NeedsOperator(Reason.HEADER_IMPOSSIBLE, f"{folder} holds no file of the night {night}")
-    mine = [f for f in raw if f.shutter_open is None or night_of(survey.site, f.shutter_open) == night]
+    return night, tuple(f for f in raw if f.shutter_open is None or night_of(survey.site, f.shutter_open) == night)
+
+
+def prepare_real_night(survey: Survey, folder: Path, output: Path, *, night: date | None = None) -> RealNight:
+    """Bring a folder of real files in order and write ``manifest_YYYYMMDD.json`` for them, marked synthetic.
+
+    Parameters
+    ----------
+    survey : Survey
+    folder : Path
+    output : Path
+        Where the manifest goes.
+    night : date, optional
+        Which night to take, where the folder holds several.
+
+    Raises
+    ------
+    NeedsOperator
+        As `choose_night`.
+    """
+    night, mine = choose_night(survey, folder, night)
     entries = [{"name": f.path.name, "bytes": f.path.stat().st_size, "sha256": sha256_of(f.path)} for f in mine]
-    left_out = sum(path.is_file() for path in folder.rglob("*")) - len(mine)
+    left_out = sum(not goes_beside(path, survey) for path in files_below([folder])) - len(mine)
     manifest = output / f"manifest_{night:%Y%m%d}.json"
     write_json(manifest, manifest_of(survey.site.name, night, entries, synthetic=True))
     return RealNight(night, tuple(f.path for f in mine), manifest, left_out)

@@ -30,6 +30,7 @@ from nightshift.stack.material import Material, MaterialRequest, start_material
 from nightshift.stack.player import Player, playing
 from nightshift.stack.ports import ports_from_environment
 from nightshift.stack.record import NightRecord
+from nightshift.stack.sent import sent_files
 from nightshift.stack.view import Glance, NightView, take_glance
 from nightshift.vocabulary import NightState
 from nightshift.workplace import Workplace
@@ -113,9 +114,9 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
         raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
     _check_faults(options)
     if options.raw is not None:
-        from nightshift.simulator.night_files import raw_paths
+        from nightshift.simulator.night_files import choose_night
 
-        raw_paths(survey, options.raw)  # a slip of the finger clears nothing
+        choose_night(survey, options.raw, options.night)  # a slip of the finger clears nothing
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:
@@ -151,20 +152,20 @@ def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRe
         return before.taken_over(home).write(home)
     machine.check_can_start()
     if home.kind is Kind.REPLAY and not options.clear:
-        _refuse_to_clear_what_was_sent(home, before)
+        _refuse_to_clear_what_was_sent(home, machine.survey, before)
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
     return NightRecord.begin(request).write(home)
 
 
-def _refuse_to_clear_what_was_sent(home: Home, before: NightRecord | None) -> None:
+def _refuse_to_clear_what_was_sent(home: Home, survey: Survey, before: NightRecord | None) -> None:
     """Raise where files came that no replay played: somebody sent them while `up` had the stack running."""
-    played = before.names if before is not None else frozenset()
-    sent = sorted(path for path in (home.depot / "raw").rglob("*") if path.is_file() and path.name not in played)
+    sent = sent_files(home, survey, before.played if before is not None else ())
     if sent:
         raise SettingsError(
-            f"{home.root} holds {len(sent)} raw files that were not played but sent, such as {sent[0].name}: move it "
-            "away, or name another folder with NIGHTSHIFT_VAR, or clear it with `nightshift night-run --clear`"
+            f"{home.root} holds {len(sent)} files that were not played but sent, such as "
+            f"{sent[0].relative_to(home.root)}: move it away, or name another folder with NIGHTSHIFT_VAR, or clear "
+            "it with `nightshift night-run --clear`"
         )
 
 

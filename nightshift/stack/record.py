@@ -83,14 +83,15 @@ class NightRecord:
 
     def asks_for(self, request: MaterialRequest) -> bool:
         """Whether it is of the night that is asked for."""
-        return self.request == _asked(request)
+        return _without_none(self.request) == _without_none(_asked(request))
 
     @property
-    def names(self) -> frozenset[str]:
-        """The names of the night's files; empty before they are made."""
-        material = self.material or {}
-        kinds = ("files", "after_manifest", "after_closing")
-        return frozenset(Path(path).name for kind in kinds for path in material.get(kind, ()))
+    def played(self) -> tuple[Path, ...]:
+        """The night's files and its manifest, as they are sent; empty before they are made."""
+        if self.material is None:
+            return ()
+        made = Material.from_json(self.material)
+        return (*made.files, made.manifest, *made.after_manifest, *made.after_closing)
 
     @property
     def is_played(self) -> bool:
@@ -132,6 +133,11 @@ class NightRecord:
 
 def _asked(request: MaterialRequest) -> dict[str, Any]:
     return {key: value for key, value in _as_json(asdict(request)).items() if key != "folder"}
+
+
+def _without_none(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return only what was said, so that a record goes on being understood when more can be asked for."""
+    return {key: value for key, value in asked.items() if value is not None}
 
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ def test_a_folder_of_real_files_becomes_a_night_in_shutter_order(tiny, tmp_path)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     (nested / "notes.txt").write_text("not a frame")
+    (nested / "manifest_20251120.json").write_text("{}")  # what comes beside the frames is not left out of them
+    (nested / f"{tiny.made.files[0].name}.sha256").write_text("0" * 64)
     night = prepare_real_night(tiny.made.survey, nested, tmp_path / "out")
     assert night.left_out == 1
     assert [p.name for p in night.files] == [p.name for p in tiny.made.files]

@@ -6,6 +6,7 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from astropy.io import fits
 
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.nights import night_bounds
@@ -87,6 +88,26 @@ def test_a_folder_without_the_cameras_files_is_refused_before_anything_is_cleare
     (home.depot / "kept").touch()
     with pytest.raises(NeedsOperator, match="no file below"):
         run_night(NightOptions("demo", raw=tmp_path / "var"))
+    assert (home.depot / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("night", "said"), [(None, "choose one with NIGHT="), (date(2026, 1, 17), "no file of the night 2026-01-17")]
+)
+def test_a_night_that_cannot_be_chosen_is_refused_before_anything_is_cleared(
+    night, said, frames_in, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NIGHTSHIFT_VAR", str(tmp_path / "var"))
+    home = Home.of("demo")
+    home.make(Kind.REPLAY)
+    (home.depot / "kept").touch()
+    (tmp_path / "raw").mkdir()
+    frame = frames_in(tmp_path / "raw")(0)
+    with fits.open(frame) as units:
+        units[0].header["DATE-OBS"] = "2026-01-15T08:00:00"
+        units.writeto(tmp_path / "raw" / "demo_20260115080000_d01.fits")
+    with pytest.raises(NeedsOperator, match=said):
+        run_night(NightOptions("demo", raw=tmp_path / "raw", night=night))
     assert (home.depot / "kept").exists()
 
 

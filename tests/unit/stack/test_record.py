@@ -51,6 +51,13 @@ def test_an_interrupted_night_that_is_asked_for_again_goes_on(machine, interrupt
     assert (record.pid, record.born) == (os.getpid(), psutil.Process().create_time())
 
 
+def test_a_record_of_before_there_was_something_more_to_ask_for_is_understood(machine, interrupted):
+    asked = {key: value for key, value in interrupted.request.items() if key != "night"}
+    replace(interrupted, request=asked).write(machine.home)
+    begin(machine, small=True)
+    assert (machine.home.depot / "kept").exists()
+
+
 @pytest.mark.parametrize("options", [{"small": True, "fresh": True}, {"small": True, "seed": 2}, {}])
 def test_another_night_or_a_fresh_one_begins_anew(machine, interrupted, options):
     begin(machine, **options)
@@ -86,11 +93,21 @@ def test_files_that_were_sent_after_a_replay_was_brought_up_again_are_never_clea
     interrupted.with_material(played).write(machine.home)
     for name in ("0.fits", "of_the_mountain.fits"):
         sent(machine.home, name)
-    with pytest.raises(SettingsError, match=r"1 raw files .* such as of_the_mountain.fits"):
+    with pytest.raises(SettingsError, match=r"1 files .* such as depot/raw/2026/0115/of_the_mountain.fits"):
         begin(machine, seed=2)
     assert (machine.home.depot / "raw/2026/0115/of_the_mountain.fits").exists()
     begin(machine, seed=2, clear=True)
     assert not (machine.home.depot / "raw").exists()
+
+
+@pytest.mark.parametrize("place", ["inbox", "depot/quarantine/2026/0115"])
+def test_what_ingest_has_not_taken_or_not_registered_is_kept_too(machine, interrupted, place):
+    path = machine.home.root / place / "of_the_mountain"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with pytest.raises(SettingsError, match=f"1 files .* such as {place}/of_the_mountain"):
+        begin(machine, seed=2)
+    assert path.exists()
 
 
 def test_another_night_cannot_be_resumed(machine, interrupted):
