@@ -9,7 +9,6 @@ A broker that keeps what it acknowledged has room for everything: nothing here i
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from nightshift.alerts.address import taken
@@ -47,7 +46,7 @@ class Room:
         unread = self._unread()
         fit = _first(rows, max((part["bytes"] for part in unread), default=0))
         if not fit:
-            return rows if self._in_vain(since=min(part["oldest"] for part in unread)) else ()
+            return rows if self._in_vain(unread) else ()
         self._ask_until = None
         if stop_waiting(self._ledger):
             self._say(EventLevel.INFO, "consumer_took", "The night's own consumer took alerts; the next are sent.")
@@ -77,9 +76,10 @@ class Room:
             offsets=list(offsets.values()),
         )  # fmt: skip
 
-    def _in_vain(self, since: datetime) -> bool:
-        """Whether it was waited for long enough: now, or earlier, for what it has not taken since a moment."""
-        if self._ledger.row("alerts", "sent_unread", life=self._life, since=since) is not None:
+    def _in_vain(self, unread: Sequence[Row]) -> bool:
+        """Whether it was waited for long enough: now, or earlier, for some of what it has still not taken."""
+        given_up = self._ledger.value("alerts", "sent_unread", life=self._life) or {}
+        if any(part["first_offset"] <= given_up.get(_place(part), -1) for part in unread):
             return True
         if (_waited_s(self._ledger) or 0.0) < PATIENCE_S:
             return False
@@ -88,11 +88,13 @@ class Room:
             EventLevel.ERROR, "alerts_sent_unread",
             f"The night's own consumer has taken nothing for {PATIENCE_S:.0f} s and alerts are sent all the same: "
             "what it misses lies in the depot. See its log; if it hangs, kill it, and the supervisor starts another.",
+            unread_to={_place(part): part["last_offset"] for part in unread},
         )  # fmt: skip
         return True
 
-    def _say(self, level: EventLevel, kind: str, message: str) -> None:
-        self._ledger.event(level, kind, message, subject=self._life, night_time=self._workplace.clock.now())
+    def _say(self, level: EventLevel, kind: str, message: str, **detail: Any) -> None:
+        now = self._workplace.clock.now()
+        self._ledger.event(level, kind, message, subject=self._life, night_time=now, **detail)
 
 
 def stop_waiting(ledger: Ledger) -> bool:
@@ -102,6 +104,10 @@ def stop_waiting(ledger: Ledger) -> bool:
 
 def _waited_s(ledger: Ledger) -> float | None:
     return next((row["waited_s"] for row in ledger.rows("watch", "waits") if row["name"] == WAIT), None)
+
+
+def _place(part: Row) -> str:
+    return f"{part['topic']}/{part['broker_partition']}"
 
 
 def _first(rows: Sequence[Row], unread: int) -> Sequence[Row]:

@@ -214,9 +214,10 @@ update outbox set state = 'queued', queued_at = clock_timestamp()
 where state = 'acknowledged' and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
 
 -- name: unread_partitions
--- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and since
--- when the oldest of it is there.
-select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes, min(o.acknowledged_at) as oldest
+-- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and the
+-- offsets of its first and last message.
+select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes,
+    min(o.broker_offset) as first_offset, max(o.broker_offset) as last_offset
 from outbox o join alerts a using (candid)
 left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
     as c (topic, broker_partition, next_offset) using (topic, broker_partition)
@@ -224,8 +225,10 @@ where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0
 group by o.topic, o.broker_partition;
 
 -- name: sent_unread
--- Whether its consumer was given up since a moment.
-select 1 from events where kind = 'alerts_sent_unread' and subject = :life and at > :since limit 1;
+-- Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and not by
+-- times: a clock may have been set back since.
+select detail -> 'unread_to' as unread_to from events where kind = 'alerts_sent_unread' and subject = :life
+order by event_id desc limit 1;
 
 -- name: note_failures!
 update outbox o

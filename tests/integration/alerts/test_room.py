@@ -136,6 +136,20 @@ def test_a_consumer_that_does_not_come_is_given_up_once_and_waited_for_again_whe
     assert said(workplace) == ["consumer_behind", "alerts_sent_unread", "consumer_behind"]
 
 
+def test_a_consumer_is_given_up_for_all_that_it_has_not_taken_also_where_the_clock_was_set_back(
+    embedded, burst, workplace, monkeypatch
+):
+    monkeypatch.setattr(room, "ASK_S", 0.0)
+    monkeypatch.setattr(importlib.import_module("nightshift.alerts.post"), "BATCH", 20)
+    assert post(workplace).waiting
+    workplace.ledger.connection.cursor().execute(
+        "update outbox set acknowledged_at = acknowledged_at + interval '1 hour' where state = 'acknowledged'"
+    )
+    monkeypatch.setattr(room, "PATIENCE_S", 0.0)
+    assert post(workplace).acknowledged > 40  # three batches and more
+    assert queued(workplace) == 0 and said(workplace) == ["consumer_behind", "alerts_sent_unread"]
+
+
 def test_meanwhile_the_disks_are_in_order_and_the_wait_ends_with_what_waited(
     embedded, small_night, workplace, monkeypatch
 ):
