@@ -114,9 +114,7 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
         raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
     _check_faults(options)
     if options.raw is not None:
-        from nightshift.simulator.night_files import choose_night
-
-        choose_night(survey, options.raw, options.night)  # a slip of the finger clears nothing
+        _check_raw(options.raw, options.night, survey, home)
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:
@@ -184,6 +182,16 @@ def _check_faults(options: NightOptions) -> None:
         read_requests(options.faults)
         if options.raw is not None:
             raise SettingsError("faults are for simulated nights: leave out either RAW or FAULTS")
+
+
+def _check_raw(raw: Path, night: date | None, survey: Survey, home: Home) -> None:
+    """Refuse a folder of which no night can be played, before anything is cleared."""
+    from nightshift.simulator.night_files import choose_night
+
+    _, files = choose_night(survey, raw, night)
+    if any(file.path.resolve().is_relative_to(home.root) for file in files):
+        raise SettingsError(f"{raw} has files in {home.root}, which a night clears: move them away, or name another "
+                            "folder with NIGHTSHIFT_VAR")  # fmt: skip
 
 
 @contextmanager

@@ -111,6 +111,17 @@ def test_a_night_that_cannot_be_chosen_is_refused_before_anything_is_cleared(
     assert (home.depot / "kept").exists()
 
 
+@pytest.mark.parametrize("raw", ["var/demo/depot", "var"])
+def test_files_in_the_folder_that_would_be_cleared_are_not_played(raw, frames_in, tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_VAR", str(tmp_path / "var"))
+    home = Home.of("demo")
+    home.make(Kind.REPLAY)
+    frame = frames_in(home.depot)(0)
+    with pytest.raises(SettingsError, match="which a night clears"):
+        run_night(NightOptions("demo", raw=tmp_path / raw, clear=True))
+    assert frame.exists()
+
+
 def test_a_night_is_chosen_only_of_a_folder_of_files():
     with pytest.raises(SettingsError, match="name that folder too"):
         run_night(NightOptions("demo", night=NIGHT))
