@@ -40,11 +40,12 @@ def _ingest(options: argparse.Namespace) -> int:
 
 def _dry_run(paths: list[Path], name: str) -> int:
     from nightshift.ingest.dry_run import files_below, find_out
+    from nightshift.ingest.naming import shown
     from nightshift.settings import load_survey
 
     counts = Counter[str]()
     for finding in find_out(files_below(paths), load_survey(name)):
-        print(f"{finding.path.name}: {_said(finding)}")
+        print(shown(f"{finding.path}: {_said(finding)}"))
         counts[finding.frame.image_type if finding.frame else f"quarantined, {finding.reason}"] += 1
     print("; ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no file there")
     return 0 if counts and all("quarantined" not in what for what in counts) else 1
@@ -72,12 +73,13 @@ def _take_in(options: argparse.Namespace) -> int:
     from nightshift.errors import BadInput
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
+    from nightshift.ingest.naming import shown
     from nightshift.vocabulary import Disposition, Reason
     from nightshift.workplace import open_workplace
 
     for path in options.files:
         if not os.path.lexists(path):
-            raise BadInput(Reason.NEVER_ARRIVED, f"{path}: there is no such file")
+            raise BadInput(Reason.NEVER_ARRIVED, f"{shown(str(path))}: there is no such file")
     with open_workplace() as workplace:
         paths = list(options.files)
         if options.inbox:

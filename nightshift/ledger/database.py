@@ -70,11 +70,11 @@ class Ledger:
                     cursor_factory=psycopg2.extras.RealDictCursor,
                 )
                 connection.autocommit = True
-        except psycopg2.ProgrammingError as error:  # its words would repeat the address, with a password in it
+        except psycopg2.ProgrammingError:  # its words repeat the address, with a password in it: no traceback has them
             raise NeedsOperator(
                 Reason.INTERNAL_ERROR,
                 f"{VARIABLE} is no address of a database: write postgresql://user@host:5432/name",
-            ) from error
+            ) from None
         return connection
 
     def _cursor(self):

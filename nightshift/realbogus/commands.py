@@ -62,7 +62,8 @@ def _train(arguments: argparse.Namespace) -> int:
     from nightshift.settings import load_survey, survey_names
 
     path = arguments.output or REAL_BOGUS
-    _check_version(arguments.version, path)
+    for model in (path, REAL_BOGUS):
+        _check_version(arguments.version, model)
     surveys = {name: trained_for(load_survey(name)) for name in arguments.survey or survey_names()}
     usual = _first(TRAINING_SEEDS, arguments.pairs)
     odd = _first(ODD_SEEDS, arguments.odd_pairs)
@@ -93,8 +94,16 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _check_version(version: str, path: Path) -> None:
-    """Refuse a version that alerts have said already: one name is of one model."""
-    if path.is_file() and json.loads(path.read_text()).get("version") == version:
+    """Refuse a version that alerts have said already, since one name is of one model, and a file that is none."""
+    if not path.is_file():
+        return
+    try:
+        known = json.loads(path.read_text())["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            Reason.UNREADABLE_FILE, f"{path} is no model, so its version cannot be told ({error!r}): take it away"
+        ) from error
+    if known == version:
         raise BadInput(
             Reason.NAME_CONFLICT, f"{path} is {version} already, and alerts may say so: name the new model otherwise"
         )

@@ -62,6 +62,23 @@ def test_a_model_is_not_trained_under_the_version_of_the_one_in_use(capsys):
     assert REAL_BOGUS.read_bytes() == before
 
 
+def test_a_model_beside_the_one_in_use_has_a_version_of_its_own_too(tmp_path, capsys):
+    from nightshift.realbogus import REAL_BOGUS
+
+    version = json.loads(REAL_BOGUS.read_text())["version"]
+    assert command_line.main(["train-realbogus", version, "--output", str(tmp_path / "other.json")]) == 2
+    assert f"{REAL_BOGUS} is {version} already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ['{"version": "ns-', '["ns-1"]', "{}"])
+def test_a_model_is_not_written_over_a_file_that_is_none(tmp_path, capsys, content):
+    path = tmp_path / "model.json"
+    path.write_text(content)
+    assert command_line.main(["train-realbogus", "ns-new", "--output", str(path)]) == 2
+    assert f"{path} is no model" in capsys.readouterr().err
+    assert path.read_text() == content
+
+
 def test_a_command_without_its_ledger_says_how_to_find_that_of_this_machine(monkeypatch, capsys):
     monkeypatch.delenv("NIGHTSHIFT_LEDGER", raising=False)
     assert command_line.main(["due"]) == 2
@@ -94,6 +111,15 @@ def test_a_ledger_that_cannot_be_reached_is_said_in_one_line_without_its_passwor
     assert why in said
     assert said.count("\n") == 1
     assert "password" not in said
+
+
+def test_the_traceback_of_an_address_that_is_none_is_without_its_password(monkeypatch, capsys):
+    monkeypatch.setenv("NIGHTSHIFT_TRACEBACK", "1")
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER", "postgres//night:sesame@host/x")
+    assert command_line.main(["due"]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert "sesame" not in said
 
 
 def test_a_defect_is_said_without_a_traceback(command, capsys):

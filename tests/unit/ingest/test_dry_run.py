@@ -1,6 +1,7 @@
 """What files would be registered as is found without a ledger, and nothing is moved."""
 
 import argparse
+import os
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,8 @@ def test_each_file_of_a_folder_is_said_with_what_the_settings_make_of_it(dry_run
     code, said = dry_run(tmp_path)
     assert code == 0
     assert said == [
-        "demo_20260116080100_d01.fits: bias, exposure 20260116080100, detector 1, 2026-01-16 08:01:00 UTC, 0 s",
-        "demo_20260116080000_d02.fits: science, exposure 20260116080000, detector 2, 2026-01-16 08:00:00 UTC, 30 s, "
+        f"{tmp_path}/demo_20260116080100_d01.fits: bias, exposure 20260116080100, detector 1, 2026-01-16 08:01:00 UTC, 0 s",
+        f"{tmp_path}/science/demo_20260116080000_d02.fits: science, exposure 20260116080000, detector 2, 2026-01-16 08:00:00 UTC, 30 s, "
         "filter g, field 101, at 150.1000 +22.2000 deg",
         "1 bias; 1 science",
     ]
@@ -43,9 +44,9 @@ def test_what_would_be_quarantined_is_said_with_its_reason(dry_run, frames_in, t
     (tmp_path / "manifest_20260115.json").write_text("{}")
     code, said = dry_run(tmp_path)
     assert code == 1
-    assert said[0].startswith("demo_20260116080000_d01.fits: quarantined, image_type_not_recognised: ")
+    assert said[0].startswith(f"{tmp_path}/demo_20260116080000_d01.fits: quarantined, image_type_not_recognised: ")
     assert "IMAGETYP" in said[0]
-    assert said[1].startswith("other.fits: quarantined, name_not_recognised: ")
+    assert said[1].startswith(f"{tmp_path}/other.fits: quarantined, name_not_recognised: ")
     assert said[2] == "1 quarantined, image_type_not_recognised; 1 quarantined, name_not_recognised"
 
 
@@ -56,3 +57,23 @@ def test_a_frame_beside_all_fields_is_said_with_its_pointing(dry_run, frames_in,
 
 def test_an_empty_folder_is_no_success(dry_run, tmp_path):
     assert dry_run(tmp_path) == (1, ["no file there"])
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(dry_run, frames_in, tmp_path):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        frames_in(tmp_path / folder)(0)
+    _, said = dry_run(tmp_path)
+    assert [line.partition(": ")[0] for line in said[:2]] == [
+        f"{tmp_path}/{folder}/demo_20260116080000_d01.fits" for folder in ("first", "second")
+    ]
+
+
+def test_a_name_moves_no_terminal_and_one_that_is_no_text_ends_nothing(dry_run, tmp_path):
+    for name in (b"clear\x1b[2J.fits", b"two\nlines.fits", b"latin\xe9.fits"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"no image")
+    code, said = dry_run(tmp_path)
+    assert code == 1
+    assert [line.partition(": ")[0] for line in said[:3]] == [
+        f"{tmp_path}/{name}" for name in (r"clear\x1b[2J.fits", r"latin\xe9.fits", r"two\nlines.fits")
+    ]
