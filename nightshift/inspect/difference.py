@@ -1,18 +1,21 @@
 """The pictures of a quadrant's difference: the whole field, its score, and its candidates as stamps."""
 
 import tarfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from nightshift.errors import BadInput
 from nightshift.inspect.pictures import Picture, above_sky, axes_of, binned, extent, png
+from nightshift.inspect.reading import plane
+from nightshift.vocabulary import Reason
 from reduction.cutouts import read_cutouts
-from reduction.frame import Frame, read_frame
+from reduction.frame import BROKEN, Frame, read_frame
 
 __all__ = ["draw_difference"]
 
@@ -29,9 +32,10 @@ def draw_difference(files: Mapping[str, Path], candidates: Sequence[Mapping[str,
     if "reference" in files:
         pictures.append(_reference(read_frame(files["reference"])))
     if "difference" in files:
-        with fits.open(files["difference"]) as units:
-            image = np.array(units["SCI"].data, np.float32)
-            score = np.array(units["SCORE"].data, np.float32) if "SCORE" in units else None
+        path = files["difference"]
+        image, score = plane(path, "SCI"), plane(path, "SCORE")
+        if image is None:
+            raise BadInput(Reason.UNREADABLE_FILE, f"{path} does not read: it has no image SCI")
         pictures.append(_difference(image, candidates))
         if score is not None:
             pictures.append(_score(score, image.shape))
@@ -115,7 +119,7 @@ def _row_of_stamps(path: Path, row: Sequence[Mapping[str, Any]], shown: str) -> 
 def _read(path: Path, number: int) -> dict[str, np.ndarray]:
     try:
         return read_cutouts(path, number)
-    except (OSError, tarfile.TarError):
+    except (*BROKEN, tarfile.TarError, EOFError, zlib.error):
         return {}  # a page is for looking at what is there
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from nightshift.errors import BadInput
-from nightshift.inspect.places import DepotPlace, place_of_folder
+from nightshift.files import sha256_of
+from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
+from nightshift.inspect.reading import header_of
 from nightshift.vocabulary import CalibrationKind, Reason
 from nightshift.workplace import Workplace
 
@@ -44,6 +44,8 @@ class Inspected:
         What was measured of the difference, where there is one.
     candidates : tuple of dict
         As in the ledger's table.
+    checksums : dict of str to str
+        The sha256 of an attempt's own products, by kind; empty where no attempt is shown.
     """
 
     key: str
@@ -57,6 +59,7 @@ class Inspected:
     seconds: dict[str, float] = field(default_factory=dict)
     difference: dict[str, Any] = field(default_factory=dict)
     candidates: tuple[dict[str, Any], ...] = ()
+    checksums: dict[str, str] = field(default_factory=dict)
 
 
 def from_folder(folder: Path) -> Inspected:
@@ -86,8 +89,17 @@ def _of_attempt(folder: Path) -> Inspected:
     place = place_of_folder(folder, unit.key)
     moved = _products_in(place.products) if place is not None else {}
     here = {kind: path for kind, path in unit.files.items() if path.is_file()}
-    made = {kind: path for kind, path in moved.items() if kind in unit.files}
-    return _with_image(replace(unit, files=made | here))
+    made = {kind: path for kind, path in moved.items() if kind in unit.files and kind not in here}
+    own = {kind: path for kind, path in made.items() if sha256_of(path) == unit.checksums.get(kind)}
+    try:
+        return _with_image(replace(unit, files=own | here))
+    except BadInput as error:
+        if own == made:
+            raise
+        raise BadInput(
+            Reason.INPUT_LOST,
+            f"{folder}: the products of this attempt are not there; those in the depot are of another",
+        ) from error
 
 
 def _of_products(folder: Path, place: DepotPlace) -> Inspected:
@@ -110,10 +122,7 @@ def _in_header(products: Mapping[str, Path]) -> dict[str, Any]:
     image = next((products[kind] for kind in IMAGES if kind in products), None)
     if image is None:
         return {}
-    try:
-        header = fits.getheader(image, "SCI")
-    except (OSError, KeyError) as error:
-        raise BadInput(Reason.UNREADABLE_FILE, f"{image} does not read: {error}") from error
+    header = header_of(image)
     return {name: header[keyword] for keyword, name in KEPT_IN_HEADER.items() if keyword in header}
 
 
@@ -135,8 +144,9 @@ def _told(path: Path) -> Inspected:
         given = [i for p in told["products"] if p["kind"] == "difference" for i in p["inputs"]]
         files = {i["role"]: Path(i["path"]) for i in given if i["role"] == "reference"}
         files |= {p["kind"]: path.parent / Path(p["name"]).name for p in told["products"]}
+        checksums = {p["kind"]: str(p["sha256"]) for p in told["products"]}
         metrics = dict(told["metrics"])
-        key, state = str(told["unit_key"]), str(told["state"])
+        key, state = checked_key(told["unit_key"]), str(told["state"])
         difference = _flat(metrics.pop("difference", {}))
         candidates = tuple(told.get("rows", {}).get("candidates", ()))
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -145,7 +155,7 @@ def _told(path: Path) -> Inspected:
     numbers = {k: v for k, v in metrics.items() if not isinstance(v, list | dict)}
     return Inspected(
         key, state, str(told.get("reason") or ""), str(told.get("detail") or ""), files, numbers, warnings,
-        tuple(map(str, told.get("flags", ()))), dict(told.get("seconds", {})), difference, candidates,
+        tuple(map(str, told.get("flags", ()))), dict(told.get("seconds", {})), difference, candidates, checksums,
     )  # fmt: skip
 
 

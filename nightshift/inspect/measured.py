@@ -14,7 +14,7 @@ UNITS = {
     "colour_term": "mag/mag", "limiting_magnitude": "mag", "read_noise_ratio": "of the settings'",
     "pattern_noise": "of the noise", "level": "ADU", "read_noise": "ADU", "gain": "e⁻/ADU", "gain_error": "e⁻/ADU",
 }  # fmt: skip
-ENDINGS = {"_px": "px", "_arcsec": "arcsec", "_deg": "deg", "_fraction": ""}
+ENDINGS = {"_px": "px", "_arcsec": "arcsec", "_deg": "deg", "_s": "s", "_fraction": ""}
 SHARES = ("masked", "coverage")  # and what ends with _fraction
 
 
@@ -42,5 +42,5 @@ def said(name: str, value: Any) -> str:
     if isinstance(value, float) and (name in SHARES or name.endswith("_fraction")):
         return percent(value)
     if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 1000 else f"{value:#.4g}"
+        return f"{value:.0f}" if abs(value) >= 999.95 else f"{value:#.4g}"  # 999.96 is 1000, without a point
     return str(value)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 from astropy.table import Table
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from nightshift.inspect.reading import header_of, plane, psf_of, table_of
 from reduction.frame import Frame, read_frame
 from reduction.mask import MaskBit
 from reduction.psf import PsfModel
@@ -49,14 +49,13 @@ def draw(files: Mapping[str, Path]) -> list[Picture]:
         return []
     frame = read_frame(calibrated)
     pictures = [_image(frame), _mask(frame)]
-    with fits.open(calibrated) as units:
-        if "BACKGROUND" in units:
-            pictures.append(_background(np.array(units["BACKGROUND"].data, dtype=np.float32), frame))
-        psf = PsfModel.from_hdu(units["PSF"]) if "PSF" in units else None
+    background, psf = plane(calibrated, "BACKGROUND"), psf_of(calibrated)
+    if background is not None:
+        pictures.append(_background(background, frame))
     if psf is not None:
         pictures.append(_psf(psf))
     if sources is not None:
-        table = Table.read(sources)
+        table = table_of(sources)
         if "east_off" in table.colnames and np.isfinite(table["east_off"]).sum() > 2:
             pictures += [_vectors(table, frame), _zero_points(table)]
     return pictures
@@ -81,13 +80,12 @@ def draw_reference(path: Path) -> list[Picture]:
     """Draw what a reference has beside its image: its mask, how many frames each pixel is of, and its PSF."""
     frame = read_frame(path)
     pictures = [_mask(frame)]
-    with fits.open(path) as units:
-        if "COVERAGE" in units:
-            coverage = np.array(units["COVERAGE"].data, dtype=np.float32)
-            picture = _within_its_range(coverage, "frames", whole=True)
-            pictures.append(Picture("Coverage", "How many frames each pixel is of.", picture))
-        if "PSF" in units:
-            pictures.append(_psf(PsfModel.from_hdu(units["PSF"])))
+    coverage, psf = plane(path, "COVERAGE"), psf_of(path)
+    if coverage is not None:
+        picture = _within_its_range(coverage, "frames", whole=True)
+        pictures.append(Picture("Coverage", "How many frames each pixel is of.", picture))
+    if psf is not None:
+        pictures.append(_psf(psf))
     return pictures
 
 
@@ -95,7 +93,7 @@ def taken(files: Mapping[str, Path]) -> str:
     """Return filter, field, time, exposure and airmass of a frame by its calibrated image; nothing without one."""
     if "calibrated" not in files:
         return ""
-    header = fits.getheader(files["calibrated"], "SCI")
+    header = header_of(files["calibrated"])
     opened = str(header.get("DATE-OBS", "")).replace("T", " ")[:19]
     said = (
         ("filter {}", header.get("FILTER")), ("field {}", header.get("FIELDID")), ("opened {} UTC", opened),

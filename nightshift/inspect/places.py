@@ -6,10 +6,18 @@ from pathlib import Path
 
 from nightshift.vocabulary import CalibrationKind
 
-__all__ = ["DepotPlace", "place_of_folder"]
+__all__ = ["DepotPlace", "checked_key", "place_of_folder"]
 
 _NIGHT = re.compile(r"\d{4}/\d{4}")
 _REFERENCE = "reference/"
+_QUADRANT = r"d\d{2,}/q\d+"
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
+_KEY = re.compile(
+    rf"{_NAME}/{_NAME}/{_QUADRANT}/{_NAME}/{_NAME}"  # as a UnitKey, a CalibrationKey and a ReferenceKey are written
+    rf"|({'|'.join(CalibrationKind)})/{_NAME}/{_QUADRANT}/(-|{_NAME})/\d{{8}}/e\d+/v\d+"
+    rf"|reference/\d{{6,}}/{_NAME}/{_QUADRANT}/{_NAME}/v\d+"
+)
+_ATTEMPT = re.compile(r"a[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -38,13 +46,35 @@ class DepotPlace:
         return self.depot / ("calibrations" if is_master else "processed") / self.night / self.key
 
     def results(self) -> list[Path]:
-        """Return the results of the attempts at a unit of an exposure, as far as their folders are kept."""
+        """Return the results of the attempts at a unit of an exposure, as far as their folders are kept.
+
+        Those of the science job come first, then those of each difference job, by the version that it is of: the
+        last one is of what was done last. Within a job they are in order of their numbers.
+        """
         parts = self.key.split("/")
         work = self.depot / "work" / self.night
         if len(parts) < 2 or not self.night:
             return []
         jobs = (f"science/{parts[0]}/{parts[1]}/*", f"difference/{parts[0]}/{parts[1]}/*/*")
-        return sorted(path for job in jobs for path in work.glob(f"{job}/{self.key}/a*/result.json"))
+        return [
+            path
+            for job in jobs
+            for path in sorted(work.glob(f"{job}/{self.key}/a*/result.json"), key=_in_order)
+            if _ATTEMPT.fullmatch(path.parent.name)
+        ]
+
+
+def checked_key(key: object) -> str:
+    """Return a text that is the key of a unit, a master or a reference, and so is safe as a path.
+
+    Raises
+    ------
+    ValueError
+        If it is no such key.
+    """
+    if not isinstance(key, str) or not _KEY.fullmatch(key) or ".." in key:
+        raise ValueError(f"{key!r} is no key of a unit, a master or a reference")
+    return key
 
 
 def place_of_folder(folder: Path, key: str = "") -> DepotPlace | None:
@@ -69,3 +99,8 @@ def place_of_folder(folder: Path, key: str = "") -> DepotPlace | None:
         if parts[at] in ("processed", "calibrations") and rest:
             return DepotPlace(depot, night, rest)
     return None
+
+
+def _in_order(path: Path) -> list[tuple[int, str]]:
+    """Return a path to sort by, with its numbers as numbers: a10 is after a9."""
+    return [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(re.split(r"([0-9]+)", str(path)))]

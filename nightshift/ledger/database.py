@@ -70,7 +70,7 @@ class Ledger:
                     cursor_factory=psycopg2.extras.RealDictCursor,
                 )
                 connection.autocommit = True
-        except psycopg2.ProgrammingError:  # its words repeat the address, with a password in it: no traceback has them
+        except psycopg2.ProgrammingError:  # its words repeat the address, with a password in it
             raise NeedsOperator(
                 Reason.INTERNAL_ERROR,
                 f"{VARIABLE} is no address of a database: write postgresql://user@host:5432/name",

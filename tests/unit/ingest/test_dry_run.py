@@ -29,9 +29,10 @@ def test_each_file_of_a_folder_is_said_with_what_the_settings_make_of_it(dry_run
     code, said = dry_run(tmp_path)
     assert code == 0
     assert said == [
-        f"{tmp_path}/demo_20260116080100_d01.fits: bias, exposure 20260116080100, detector 1, 2026-01-16 08:01:00 UTC, 0 s",
-        f"{tmp_path}/science/demo_20260116080000_d02.fits: science, exposure 20260116080000, detector 2, 2026-01-16 08:00:00 UTC, 30 s, "
-        "filter g, field 101, at 150.1000 +22.2000 deg",
+        f"{tmp_path}/demo_20260116080100_d01.fits: bias, exposure 20260116080100, detector 1, "
+        "2026-01-16 08:01:00 UTC, 0 s",
+        f"{tmp_path}/science/demo_20260116080000_d02.fits: science, exposure 20260116080000, detector 2, "
+        "2026-01-16 08:00:00 UTC, 30 s, filter g, field 101, at 150.1000 +22.2000 deg",
         "1 bias; 1 science",
     ]
     assert sorted(tmp_path.rglob("*")) == before

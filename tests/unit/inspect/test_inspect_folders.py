@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.table import Table
 
 from nightshift import command_line
 from nightshift.errors import BadInput
+from nightshift.files import sha256_of
 from nightshift.inspect.gather import from_folder
 from nightshift.inspect.measured import named, said
 from nightshift.inspect.page import page_of
-from nightshift.inspect.places import place_of_folder
+from nightshift.inspect.places import checked_key, place_of_folder
 from reduction.frame import Frame, write_frame
 
 UNIT = "democam/20260116080000/d01/q1/processed/live"
@@ -29,12 +32,14 @@ def image(path: Path, **header) -> None:
         write_frame(stream, frame)
 
 
-def attempt(depot: Path, job: str, kind: str, seconds: float, **metrics) -> Path:
-    folder = depot / "work" / NIGHT / job / UNIT / "a1"
+def attempt(depot: Path, job: str, kind: str, seconds: float, number: int = 1, ended=("succeeded", ""), **metrics):
+    folder = depot / "work" / NIGHT / job / UNIT / f"a{number}"
     folder.mkdir(parents=True)
+    product = depot / "processed" / NIGHT / UNIT / f"{kind}.fits"
+    sha256 = sha256_of(product) if product.is_file() else "0" * 64
     told = {
-        "unit_key": UNIT, "state": "succeeded", "metrics": metrics, "seconds": {"total": seconds},
-        "products": [{"kind": kind, "name": f"{kind}.fits", "inputs": []}],
+        "unit_key": UNIT, "state": ended[0], "reason": ended[1], "metrics": metrics, "seconds": {"total": seconds},
+        "products": [{"kind": kind, "name": f"{kind}.fits", "sha256": sha256, "inputs": []}],
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(told))
     return folder
@@ -81,6 +86,16 @@ def test_products_in_the_depot_are_shown_with_what_their_attempts_measured(depot
     assert "noise ratio" in page
 
 
+def test_the_last_attempt_is_the_differences_and_its_numbers_are_those_of_the_tenth(depot):
+    science, difference = "science/democam/20260116080000/live", "difference/democam/20260116080000/{}/live"
+    for number in (10, 2):
+        attempt(depot, science, "calibrated", 2.0, number, ("succeeded", "no_reference"), sources=number)
+    for version in (10, 2):
+        attempt(depot, difference.format(version), "difference", 1.0, 1, ("failed", f"of_version_{version}"))
+    shown = from_folder(depot / "processed" / NIGHT / UNIT)
+    assert (shown.state, shown.reason, shown.measurements["sources"]) == ("failed", "of_version_10", 10)
+
+
 def test_products_whose_attempts_are_gone_are_shown_with_what_their_header_keeps(depot):
     for result in (depot / "work").rglob("result.json"):
         result.unlink()
@@ -92,6 +107,27 @@ def test_products_whose_attempts_are_gone_are_shown_with_what_their_header_keeps
 def test_an_attempt_whose_products_went_into_the_depot_is_shown_from_there(depot):
     folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
     assert from_folder(folder).files == {"calibrated": depot / "processed" / NIGHT / UNIT / "calibrated.fits"}
+
+
+def test_an_attempt_is_not_shown_with_the_image_of_another(depot):
+    folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
+    image(depot / "processed" / NIGHT / UNIT / "calibrated.fits", FILTER="r")
+    with pytest.raises(BadInput, match="the products of this attempt are not there"):
+        from_folder(folder)
+
+
+@pytest.mark.parametrize("key", ["/tmp/outside", "../../outside", f"../{UNIT}", UNIT.replace("live", ".."), 7])
+def test_a_result_whose_key_is_none_is_refused(depot, key):
+    folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
+    told = json.loads((folder / "result.json").read_text()) | {"unit_key": key}
+    (folder / "result.json").write_text(json.dumps(told))
+    with pytest.raises(BadInput, match="no key of a unit"):
+        from_folder(folder)
+
+
+@pytest.mark.parametrize("key", [UNIT, FLAT, FLAT.replace("/g/", "/-/"), REFERENCE])
+def test_every_kind_of_key_is_one(key):
+    assert checked_key(key) == key
 
 
 def test_a_master_has_its_image_its_uncertainty_and_its_mask(depot):
@@ -133,6 +169,27 @@ def test_an_image_that_is_cut_short_is_said_to_be_so_and_no_defect(depot, capsys
     assert "calibrated.fits" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+@pytest.mark.parametrize("size", [2_000, 3_000, 9_000, 40_000])
+def test_a_table_of_sources_that_is_cut_short_is_said_to_be_so_and_no_defect(depot, tmp_path, capsys, size):
+    path = depot / "processed" / NIGHT / UNIT / "sources.fits"
+    names = ("x", "y", "east_off", "north_off", "mag_off", "mag")
+    Table({name: np.arange(900.0) for name in names}).write(path)
+    path.write_bytes(path.read_bytes()[:size])
+    assert command_line.main(["inspect", str(path.parent), "--output", str(tmp_path / "page.html")]) == 2
+    assert f"{path} does not read" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+@pytest.mark.parametrize("missing", [200, 3_000])
+def test_an_extension_that_is_cut_short_is_said_to_be_so_and_no_defect(depot, tmp_path, capsys, missing):
+    path = depot / "processed" / NIGHT / UNIT / "calibrated.fits"
+    fits.append(path, np.ones((40, 50), np.float32), fits.Header({"EXTNAME": "BACKGROUND"}))
+    path.write_bytes(path.read_bytes()[: -8640 + 5760 - missing])
+    assert command_line.main(["inspect", str(path.parent), "--output", str(tmp_path / "page.html")]) == 2
+    assert f"{path} does not read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "value", "title", "shown"),
     [
@@ -141,6 +198,10 @@ def test_an_image_that_is_cut_short_is_said_to_be_so_and_no_defect(depot, capsys
         ("saturated_fraction", 1.9e-05, "saturated", "< 0.01 %"),
         ("zero_point", None, "zero point (mag)", "not measured"),
         ("level", 20940.73, "level (ADU)", "20941"),
+        ("level", 999.96, "level (ADU)", "1000"),
+        ("level", -999.96, "level (ADU)", "-1000"),
+        ("level", 999.94, "level (ADU)", "999.9"),
+        ("exposure_s", 30.0, "exposure (s)", "30.00"),
         ("good", True, "good", "yes"),
         ("valid_from", datetime(2026, 1, 16, 4, 0, 0, 5, tzinfo=UTC), "valid from", "2026-01-16 04:00:00 UTC"),
     ],
