@@ -91,10 +91,11 @@ def _of_attempt(folder: Path) -> Inspected:
     here = {kind: path for kind, path in unit.files.items() if path.is_file()}
     made = {kind: path for kind, path in moved.items() if kind in unit.files and kind not in here}
     own = {kind: path for kind, path in made.items() if sha256_of(path) == unit.checksums.get(kind)}
+    others = tuple(f"{path.name} in the depot is another attempt's" for kind, path in made.items() if kind not in own)
     try:
-        return _with_image(replace(unit, files=own | here))
+        return _with_image(replace(unit, files=own | here, warnings=unit.warnings + others))
     except BadInput as error:
-        if own == made:
+        if not others:
             raise
         raise BadInput(
             Reason.INPUT_LOST,

@@ -116,6 +116,17 @@ def test_an_attempt_is_not_shown_with_the_image_of_another(depot):
         from_folder(folder)
 
 
+def test_of_an_attempt_with_an_image_a_table_of_another_is_left_out_and_said(depot):
+    folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
+    told = json.loads((folder / "result.json").read_text())
+    told["products"].append({"kind": "sources", "name": "sources.fits", "sha256": "0" * 64, "inputs": []})
+    (folder / "result.json").write_text(json.dumps(told))
+    (depot / "processed" / NIGHT / UNIT / "sources.fits").write_bytes(b"of another attempt")
+    shown = from_folder(folder)
+    assert set(shown.files) == {"calibrated"}
+    assert shown.warnings == ("sources.fits in the depot is another attempt's",)
+
+
 @pytest.mark.parametrize("key", ["/tmp/outside", "../../outside", f"../{UNIT}", UNIT.replace("live", ".."), 7])
 def test_a_result_whose_key_is_none_is_refused(depot, key):
     folder = depot / "work" / NIGHT / "science/democam/20260116080000/live" / UNIT / "a1"
