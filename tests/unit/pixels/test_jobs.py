@@ -175,9 +175,8 @@ def test_products_are_fits_that_its_own_verifier_has_nothing_to_say_of(survey, n
 
 def test_a_page_of_pictures_is_made_of_an_attempts_folder(survey, night, tmp_path, capsys):
     folder, _ = night
-    unit = unit_of(
-        tmp_path, [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")], told()
-    )
+    inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    unit = replace(unit_of(tmp_path, inputs, told()), unit_key="democam/20260116040000/d01/q1/processed/live")
     write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
     run_task(tmp_path / "job.json")
     assert nightshift(["inspect", str(tmp_path / "unit"), "--output", str(tmp_path / "page.html")]) == 0
