@@ -86,6 +86,11 @@ class MatchingKernel:
         """Half size in pixels."""
         return self.components.shape[1] // 2
 
+    @property
+    def star_chi_square(self) -> float:
+        """Chi square by pixel, the median of the stars that were used."""
+        return float(np.median(self.chi_square[self.stars]))
+
     def at(self, x: float, y: float) -> np.ndarray:
         """Return the kernel of one position (0-based), shape (2 radius + 1, 2 radius + 1)."""
         return np.tensordot(polynomial_terms(np.array(x), np.array(y), self.shape, self.order), self.components, 1)

@@ -167,7 +167,7 @@ def _kernel(pair: Pair, stars: MatchedStars, settings: DifferenceSettings) -> Ma
     ratio = kernel.flux_ratio(places * pair.shape[1], places * pair.shape[0])
     if not (np.isfinite(kernel.components).all() and (ratio > 0).all()):
         raise Unusable("difference_failed", "the fit of the matching kernel did not come to a positive kernel")
-    if (left := float(np.median(kernel.chi_square[kernel.stars]))) > settings.kernel_chi_square:
+    if (left := kernel.star_chi_square) > settings.kernel_chi_square:
         text = f"no kernel takes one image's stars to the other's: chi square by pixel is {left:.0f}"
         raise Unusable("difference_failed", f"{text}, at most {settings.kernel_chi_square:g} is that of a good match")
     return kernel
@@ -298,7 +298,7 @@ def _noted(kernel: MatchingKernel, shape: tuple[int, int]) -> dict[str, float]:
     return {
         "kernel_stars": int(kernel.stars.sum()),
         "kernel_order": kernel.order,
-        "kernel_chi_square": float(np.median(kernel.chi_square[kernel.stars])),
+        "kernel_chi_square": kernel.star_chi_square,
         "flux_ratio": float(kernel.flux_ratio((shape[1] - 1) / 2, (shape[0] - 1) / 2)),
         "background_offset": float(kernel.background[0]),
     }
