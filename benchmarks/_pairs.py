@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nightshift.simulator.survey_pair import SurveyPair
+from rehearsal.simulator.survey_pair import SurveyPair
 
 __all__ = ["BINS", "Tally"]
 

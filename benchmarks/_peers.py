@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from reduction.score import MatchedStars
+from reduction.difference.score import MatchedStars
 
 __all__ = ["Subtract", "peers"]
 

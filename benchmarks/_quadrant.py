@@ -17,13 +17,13 @@ from astropy.table import Table
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
 from nightshift.settings import Survey, load_survey
-from nightshift.simulator.catalogue import reference_catalogue
-from nightshift.simulator.expose import ExposedFile, NightSky, Unit, expose
-from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure, plan_night
-from nightshift.simulator.scale import NightScale
-from nightshift.simulator.simulate import night_sky
-from nightshift.simulator.sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 from nightshift.vocabulary import AttemptState, ImageType, JobKind
+from rehearsal.simulator.calibrators import reference_catalogue
+from rehearsal.simulator.expose import ExposedFile, NightSky, Unit, expose
+from rehearsal.simulator.night_plan import DEFAULT_NIGHT, Exposure, plan_night
+from rehearsal.simulator.scale import NightScale
+from rehearsal.simulator.simulate import night_sky
+from rehearsal.simulator.simulated_sky import Cell, Galaxies, Stars, cells_around, galaxies_of_cells, stars_of_cells
 
 __all__ = [
     "Quadrant",

@@ -31,11 +31,11 @@ from astropy.table import Table
 
 from benchmarks._quadrant import Quadrant, build_masters, run_job, science_work, scratch, simulate
 from nightshift.vocabulary import JobKind
-from reduction.compression import noise_of
-from reduction.frame import Frame, read_frame
-from reduction.photometry import fit_sources
-from reduction.psf import PsfModel
-from reduction.sources import find_sources, measure_background
+from reduction.image.compression import noise_of
+from reduction.image.frame import Frame, read_frame
+from reduction.measure.photometry import fit_sources
+from reduction.measure.psf import PsfModel
+from reduction.measure.sources import find_sources, measure_background
 
 __all__ = ["run"]
 

@@ -28,14 +28,14 @@ from astropy.io import fits
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from nightshift.realbogus.pairs import Prepared, prepare
-from nightshift.simulator.survey_pair import SurveyPair
-from reduction.astrometry import tangent_wcs
-from reduction.candidates import Candidate
-from reduction.difference import Difference
-from reduction.frame import Frame
-from reduction.mask import MaskBit
-from reduction.zero_point import ZeroPoint
+from reduction.difference.candidates import Candidate
+from reduction.difference.difference import Difference
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
+from reduction.measure.astrometry import tangent_wcs
+from reduction.measure.zero_point import ZeroPoint
+from rehearsal.simulator.survey_pair import SurveyPair
+from rehearsal.training.pairs import Prepared, prepare
 
 __all__ = ["Compared", "compare", "folder", "run"]
 

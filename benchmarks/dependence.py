@@ -27,10 +27,10 @@ from rich.console import Console
 
 from benchmarks._pairs import Tally
 from benchmarks.injection import add_candidates
-from nightshift.realbogus.pairs import prepare
-from nightshift.simulator.survey_pair import PairPlan, make_pair
-from reduction.difference import DifferenceSettings
+from reduction.difference.difference import DifferenceSettings
 from reduction.problems import Unusable
+from rehearsal.simulator.survey_pair import PairPlan, make_pair
+from rehearsal.training.pairs import prepare
 
 __all__ = ["run"]
 

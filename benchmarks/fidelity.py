@@ -33,13 +33,13 @@ from scipy.ndimage import binary_dilation
 from scipy.spatial import cKDTree
 
 from benchmarks._quadrant import Quadrant, Run, build_masters, run_job, science_work, scratch, simulate, sources_of
-from nightshift.simulator.detector import cosmic_rays
-from nightshift.simulator.expose import expected_electrons
-from nightshift.simulator.render import point_source_noise
-from nightshift.simulator.seeds import generator
 from nightshift.vocabulary import JobKind
-from reduction.frame import read_frame
-from reduction.mask import MaskBit
+from reduction.image.frame import read_frame
+from reduction.image.mask import MaskBit
+from rehearsal.simulator.expose import expected_electrons
+from rehearsal.simulator.render import point_source_noise
+from rehearsal.simulator.seeds import generator
+from rehearsal.simulator.simulated_detector import cosmic_rays
 
 __all__ = ["evaluate", "run"]
 

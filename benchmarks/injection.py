@@ -33,12 +33,12 @@ from rich.console import Console
 
 from benchmarks._pairs import Tally
 from benchmarks._peers import Subtract, peers
-from nightshift.realbogus.pairs import Prepared, prepare
-from nightshift.simulator.survey_pair import PairPlan, make_pair
-from reduction.candidates import find_peaks
-from reduction.convolve import fill_bad
-from reduction.difference import Difference, DifferenceSettings
-from reduction.resample import resample
+from reduction.difference.candidates import find_peaks
+from reduction.difference.difference import Difference, DifferenceSettings
+from reduction.image.convolve import fill_bad
+from reduction.image.resample import resample
+from rehearsal.simulator.survey_pair import PairPlan, make_pair
+from rehearsal.training.pairs import Prepared, prepare
 
 __all__ = ["add_candidates", "run"]
 

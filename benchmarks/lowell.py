@@ -38,13 +38,13 @@ from benchmarks._lowell import MEMBERS, Night, without_cosmic_rays_rejected
 from nightshift.alerts.cuts import missed_cut
 from nightshift.jobs.contract import UnitResult
 from nightshift.jobs.differencing import match_stars
-from reduction.candidates import find_peaks
-from reduction.cutouts import read_cutouts
-from reduction.difference import Difference, DifferenceSettings, make_difference
-from reduction.frame import read_frame
-from reduction.linking import Detections, LinkSettings, Tracklet, link
-from reduction.psf import PsfModel
-from reduction.zero_point import level
+from reduction.difference.candidates import find_peaks
+from reduction.difference.difference import Difference, DifferenceSettings, make_difference
+from reduction.image.cutouts import read_cutouts
+from reduction.image.frame import read_frame
+from reduction.measure.psf import PsfModel
+from reduction.measure.zero_point import level
+from reduction.moving.linking import Detections, LinkSettings, Tracklet, link
 
 __all__ = ["run"]
 

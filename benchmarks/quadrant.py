@@ -46,7 +46,7 @@ from benchmarks._quadrant import (
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, UnitResult, UnitWork
 from nightshift.vocabulary import JobKind
-from reduction.frame import read_frame
+from reduction.image.frame import read_frame
 
 __all__ = ["run"]
 

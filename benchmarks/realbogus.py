@@ -29,9 +29,9 @@ import numpy as np
 from rich.console import Console
 
 from nightshift.realbogus import REAL_BOGUS
-from nightshift.realbogus.examples import Examples, draw_examples
-from nightshift.realbogus.training import TEST_SEEDS, missed_at
-from reduction.real_bogus import read_model
+from reduction.realbogus.classifier import read_model
+from rehearsal.training.examples import Examples, draw_examples
+from rehearsal.training.train_model import TEST_SEEDS, missed_at
 
 __all__ = ["run"]
 

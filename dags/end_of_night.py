@@ -9,9 +9,9 @@ read back, reported and closed, whatever became of the steps before.
 from airflow.sdk import DAG, TriggerRule, task
 
 from operators import steps
+from operators.array_wait import WaitForNight, WaitForRun
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.timetables import at_the_end_of_live_nights
-from operators.waiting import WaitForNight, WaitForRun
 
 NIGHT = "{{ ti.xcom_pull(task_ids='begin') }}"
 

@@ -8,9 +8,9 @@ the runs that are due, sweeps up stragglers and posts what is still queued.
 from airflow.sdk import DAG, task
 
 from operators import steps
+from operators.array_wait import WaitForInbox
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.timetables import AlwaysAgain
-from operators.waiting import WaitForInbox
 
 with DAG(
     "watch_inbox",

@@ -17,12 +17,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nightshift.inspect.pictures import LEGEND, OTHERS, SHOWN, binned, extent
-from reduction.compression import NO_COMPRESSION, Compression, noise_of
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import MaskBit
-from reduction.photometry import fit_sources
-from reduction.psf import PsfModel
+from nightshift.inspect.pixel_pictures import LEGEND, OTHERS, SHOWN, binned, extent
+from reduction.image.compression import NO_COMPRESSION, Compression, noise_of
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import MaskBit
+from reduction.measure.photometry import fit_sources
+from reduction.measure.psf import PsfModel
 
 INK, RED, BLUE = "#22303c", "#b3362b", "#2b6cb0"
 CROP = 220  # pixels

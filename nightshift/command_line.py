@@ -7,6 +7,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from nightshift import __version__
@@ -17,10 +18,9 @@ __all__ = ["build_parser", "main"]
 
 # Each `nightshift.<package>.commands` has `register(subparsers)`, which adds parsers with `set_defaults(run=...)`;
 # `run(arguments)` returns the exit code, or None for 0. What is heavy is imported inside `run`.
-PACKAGES = (
-    "stack", "cluster", "simulator", "ingest", "workflow", "alerts", "night_end", "inspect", "digest", "ledger",
-    "realbogus", "catalogue",
-)  # fmt: skip
+PACKAGES = ("stack", "ingest", "workflow", "alerts", "night_end", "inspect", "fingerprint", "ledger", "catalogue")
+# What does not belong to the operator brings its commands by this entry point: a module with the same `register`.
+ENTRY_POINTS = "nightshift.commands"
 WRONG_USE = 2
 OF_THE_CALLER = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError)
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -38,6 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="<command>", required=True)
     for package in PACKAGES:
         _register(package, subparsers)
+    for entry_point in sorted(entry_points(group=ENTRY_POINTS)):
+        entry_point.load().register(subparsers)
     return parser
 
 

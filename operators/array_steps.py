@@ -31,16 +31,16 @@ def submit_array(
     by_person : bool
         Whether a person asked for the run.
     """
-    from nightshift.guard import wait_for_storage
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.runners import runner_from_environment
     from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import submit
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        wait_for_storage(workplace)
+    with open_context() as context:
+        wait_for_storage(context)
         name = submit(
-            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number,
+            context, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number,
             cleared_after=cleared_after, wanted_anew=by_person,
         )  # fmt: skip
     log.info("array %s", name or "not needed: nothing is to be done")
@@ -49,14 +49,14 @@ def submit_array(
 
 def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int) -> str | None:
     """Return the name of the array that works for what a run's `conf` names, or None where there is none."""
+    from nightshift.context import open_context
     from nightshift.runners import runner_from_environment
     from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import array_to_wait_for
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
+    with open_context() as context:
         return array_to_wait_for(
-            workplace, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, wait_try=try_number
+            context, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, wait_try=try_number
         )
 
 
@@ -80,9 +80,9 @@ def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
     array : str
         The one that it waited for: what was handed in after it belongs to later tries and is left alone.
     """
+    from nightshift.context import open_context
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.cancelling import stop, supersede
-    from nightshift.workplace import open_workplace
 
     tasks = _tasks_of_run(run_id)
     wait = (tasks or {}).get(task_id)
@@ -91,15 +91,15 @@ def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
     if wait is not None and (wait.state, wait.try_number) == ("deferred", try_number):
         return f"another triggerer has taken the wait over: {array} goes on"
     runner = runner_from_environment()
-    with open_workplace() as workplace:
-        rows = workplace.ledger.rows("workflow", "owned_up_to", array_name=array, airflow_run=run_id)
+    with open_context() as context:
+        rows = context.ledger.rows("workflow", "owned_up_to", array_name=array, airflow_run=run_id)
         names = [row["name"] for row in rows]
         if wait is not None and wait.state in ENDED_BY_HAND:
-            gone = [stop(workplace, runner, name, f"a person ended its wait in {run_id}") for name in names]
+            gone = [stop(context, runner, name, f"a person ended its wait in {run_id}") for name in names]
             return f"stopped {_told(names, gone)}"
-        gone = [supersede(workplace, runner, name, f"a person cleared its wait in {run_id}") for name in names]
+        gone = [supersede(context, runner, name, f"a person cleared its wait in {run_id}") for name in names]
         if tasks is None:
-            workplace.ledger.run("workflow", "end_runs", subject=rows[0]["job_key"] if rows else "")
+            context.ledger.run("workflow", "end_runs", subject=rows[0]["job_key"] if rows else "")
         return f"superseded {_told(names, gone)}"
 
 
@@ -134,16 +134,16 @@ def collect_array(kind: str, conf: Mapping[str, Any]) -> str:
     """
     from airflow.sdk.exceptions import AirflowFailException
 
-    from nightshift.guard import wait_for_storage
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.runners import runner_from_environment
     from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import collect
-    from nightshift.workplace import open_workplace
 
     runner = runner_from_environment()
-    with open_workplace() as workplace:
-        wait_for_storage(workplace)
-        summary = collect(workplace, runner, JobKind(kind), conf, final=False)
+    with open_context() as context:
+        wait_for_storage(context)
+        summary = collect(context, runner, JobKind(kind), conf, final=False)
     for problem in summary.problems:
         log.error("%s", problem)
     _print_logs(runner, summary.problems)
@@ -170,15 +170,15 @@ def _print_logs(runner: Any, problems: Iterable[Any]) -> None:
 
 def reap_arrays() -> str:
     """Compare what lives on the cluster with the ledger and with Airflow's runs, and put right what differs."""
-    from nightshift.guard import storage_trouble
+    from nightshift.context import open_context
+    from nightshift.health import storage_trouble
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.reaper import reap
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        if trouble := storage_trouble(workplace):
+    with open_context() as context:
+        if trouble := storage_trouble(context):
             return f"waits: {'; '.join(trouble)}"  # what cannot be read now is not lost
-        actions = reap(workplace, runner_from_environment(), how_runs_stand)
+        actions = reap(context, runner_from_environment(), how_runs_stand)
     for action in actions:
         log.warning("%s", action)
     return f"{len(actions)} actions" if actions else "nothing was wrong"

@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from nightshift.workplace import survey_from_environment
+from nightshift.context import survey_from_environment
 
 __all__ = ["disposal_form", "regeneration_form"]
 

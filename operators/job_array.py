@@ -4,8 +4,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, TaskGroup
 
+from operators.array_wait import WaitForArray
 from operators.links import JobLogLink
-from operators.waiting import WaitForArray
 
 __all__ = ["CollectArray", "JobArray", "SubmitArray"]
 

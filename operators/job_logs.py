@@ -14,9 +14,9 @@ from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
+from nightshift.context import open_context
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners import Runner, runner_from_environment
-from nightshift.workplace import open_workplace
 from operators.links import JOB_LOGS
 
 __all__ = ["app"]
@@ -35,8 +35,8 @@ may_read_logs = Depends(requires_access_dag(method="GET", access_entity=DagAcces
 @app.get("/{dag_id}/{run_id}", dependencies=[may_read_logs], response_class=HTMLResponse)
 def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
     """List the arrays of a run and their tasks."""
-    with open_workplace() as workplace:
-        rows = workplace.ledger.rows("workflow", "arrays_of_run", dag_id=dag_id, run_id=run_id)
+    with open_context() as context:
+        rows = context.ledger.rows("workflow", "arrays_of_run", dag_id=dag_id, run_id=run_id)
     if not rows:
         raise HTTPException(404, "the ledger has no array of that run")
     reports = _reports(runner_from_environment(), frozenset(row["name"] for row in rows))
@@ -49,8 +49,8 @@ def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
 @app.get("/{dag_id}/{array}/{index}", dependencies=[may_read_logs], response_class=PlainTextResponse)
 def log_of_task(dag_id: str, array: str, index: int) -> PlainTextResponse:
     """Show what a task of an array printed."""
-    with open_workplace() as workplace:
-        row = workplace.ledger.row("workflow", "array_of_dag", dag_id=dag_id, array_name=array)
+    with open_context() as context:
+        row = context.ledger.row("workflow", "array_of_dag", dag_id=dag_id, array_name=array)
     if row is None or not 0 <= index < row["tasks"]:
         raise HTTPException(404, "the ledger has no such task")
     text = runner_from_environment().log(row["name"], index)

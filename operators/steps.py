@@ -1,4 +1,4 @@
-"""What the tasks do. Each opens the workplace, calls one part of `nightshift`, and says in a line what happened.
+"""What the tasks do. Each opens the context, calls one part of `nightshift`, and says in a line what happened.
 
 Nothing of the survey is decided here, and nothing heavy is imported before it is needed.
 """
@@ -47,16 +47,16 @@ STORAGE_PAUSE_S = 5.0  # after a disk refused what its figures promised
 
 def post_alerts() -> str:
     """Send what is released. What the broker does not take stays queued, and the sweep tries it again."""
-    from nightshift.workplace import open_workplace
+    from nightshift.context import open_context
 
-    with open_workplace() as workplace:
-        return _post(workplace)
+    with open_context() as context:
+        return _post(context)
 
 
-def _post(workplace: Any) -> str:
+def _post(context: Any) -> str:
     from nightshift.alerts.post import post
 
-    summary = post(workplace)
+    summary = post(context)
     text = f"{summary.acknowledged} acknowledged, {summary.failed} still queued, {summary.damaged} withheld"
     if summary.waiting:
         text += f", {summary.waiting} wait for the night's own consumer"
@@ -97,8 +97,8 @@ class InboxWatch:
         return "time to sweep" if now > self._until else None
 
     def _complete_files(self) -> list:
+        from nightshift.context import survey_from_environment
         from nightshift.ingest.inbox import complete_files
-        from nightshift.workplace import survey_from_environment
 
         try:
             return complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey_from_environment())
@@ -107,16 +107,16 @@ class InboxWatch:
             return []
 
     def _due(self) -> str | None:
+        from nightshift.context import open_context
         from nightshift.errors import Retry
-        from nightshift.guard import look, storage_trouble
+        from nightshift.health import look, storage_trouble
         from nightshift.workflow.due import due_runs
-        from nightshift.workplace import open_workplace
 
         try:
-            with open_workplace() as workplace:
-                look(workplace)
-                self._waits = bool(storage_trouble(workplace))
-                due = [] if self._waits else due_runs(workplace)
+            with open_context() as context:
+                look(context)
+                self._waits = bool(storage_trouble(context))
+                due = [] if self._waits else due_runs(context)
         except Retry as error:
             log.warning("the ledger does not answer: %s", error)
             return None
@@ -125,26 +125,26 @@ class InboxWatch:
 
 def ingest_and_request() -> str:
     """Take in what came, ask for the runs that are due, sweep up stragglers; go on while the night is busy."""
+    from nightshift.context import open_context
     from nightshift.errors import Retry
-    from nightshift.guard import look, storage_trouble
+    from nightshift.health import look, storage_trouble
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.vocabulary import Reason
-    from nightshift.workplace import open_workplace
 
     began = busy_at = time.monotonic()
     ask_at = sweep_at = began
     files = runs = 0
     memory: dict = {}
-    with open_workplace() as workplace:
+    with open_context() as context:
         while True:
             if time.monotonic() >= ask_at:
-                look(workplace)
-                if trouble := storage_trouble(workplace):
+                look(context)
+                if trouble := storage_trouble(context):
                     return f"the night waits: {'; '.join(trouble)}"
-            came = complete_files(workplace.inbox, memory, workplace.survey)
+            came = complete_files(context.inbox, memory, context.survey)
             try:
-                files += len(ingest_all(workplace, came)) if came else 0
+                files += len(ingest_all(context, came)) if came else 0
             except Retry as error:
                 if error.reason is not Reason.STORAGE_UNAVAILABLE:
                     raise
@@ -152,44 +152,44 @@ def ingest_and_request() -> str:
                 return f"the night waits: {error}"
             now = time.monotonic()
             if came or now >= ask_at:
-                asked = request_due(workplace)
+                asked = request_due(context)
                 runs += asked
-                busy_at = now if came or asked or _under_way(workplace) else busy_at
+                busy_at = now if came or asked or _under_way(context) else busy_at
                 ask_at = now + ASK_EVERY_S
             if now >= sweep_at:
-                _sweep(workplace)
+                _sweep(context)
                 sweep_at = now + SWEEP_EVERY_S
             if now - busy_at > LINGER_S or now - began > AT_MOST_S:
                 return f"{files} files, {runs} runs asked for"
             time.sleep(PAUSE_S)
 
 
-def _under_way(workplace: Any) -> bool:
-    return workplace.ledger.value("watch", "under_way", lately_s=LATELY_S) > 0
+def _under_way(context: Any) -> bool:
+    return context.ledger.value("watch", "under_way", lately_s=LATELY_S) > 0
 
 
-def request_due(workplace: Any) -> int:
+def request_due(context: Any) -> int:
     """Ask Airflow for the runs that are due, and return how many."""
     from nightshift.workflow.due import due_runs, mark_requested
     from operators.airflow_api import airflow_api
 
-    due = due_runs(workplace)
+    due = due_runs(context)
     for request in due:
         airflow_api().create_run(request.dag_id, request.run_id, request.conf)
-        mark_requested(workplace, request)
+        mark_requested(context, request)
         log.info("asked for %s", request.run_id)
     return len(due)
 
 
-def _sweep(workplace: Any) -> None:
-    from nightshift.alerts.turns import release_all_in_turn
+def _sweep(context: Any) -> None:
+    from nightshift.alerts.release_order import release_all_in_order
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import sweep
 
-    for summary in sweep(workplace, runner_from_environment()):
+    for summary in sweep(context, runner_from_environment()):
         log.info("swept up %s", summary)
-    release_all_in_turn(workplace)
-    _post(workplace)
+    release_all_in_order(context)
+    _post(context)
 
 
 # --- references ---------------------------------------------------------------------------------------------
@@ -205,18 +205,18 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
     run : DagRun
         Its `conf` shows keys that the form does not have.
     """
+    from nightshift.context import open_context
     from nightshift.workflow.due import mark_requested
     from nightshift.workflow.regenerate import read_regeneration, regenerate
-    from nightshift.workplace import open_workplace
     from operators.airflow_api import airflow_api, person_of
 
-    with open_workplace() as workplace:
-        request = read_regeneration(workplace.survey, {**asked, **(run.conf or {})})
-        text, wanted = regenerate(workplace, request, operator=person_of(run), request_id=run.run_id)
+    with open_context() as context:
+        request = read_regeneration(context.survey, {**asked, **(run.conf or {})})
+        text, wanted = regenerate(context, request, operator=person_of(run), request_id=run.run_id)
         log.info("%s", text)
         if wanted:
             airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
-            mark_requested(workplace, wanted)
+            mark_requested(context, wanted)
     return text
 
 
@@ -230,13 +230,13 @@ def dispose_frame(asked: Mapping[str, Any], run: Any) -> str:
     run : DagRun
         Its `conf` shows keys that the form does not have.
     """
+    from nightshift.context import open_context
     from nightshift.workflow.overrides import dispose, read_disposal
-    from nightshift.workplace import open_workplace
     from operators.airflow_api import person_of
 
     request = read_disposal({**asked, **(run.conf or {})})
-    with open_workplace() as workplace:
-        text = dispose(workplace, request, operator=person_of(run), request_id=run.run_id)
+    with open_context() as context:
+        text = dispose(context, request, operator=person_of(run), request_id=run.run_id)
     log.info("%s", text)
     return text
 
@@ -254,53 +254,53 @@ def begin_night_end(run: Any) -> str:
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
+    from nightshift.context import open_context
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState
-    from nightshift.workplace import open_workplace
 
     conf = run.conf or {}
     by_clock = "night" not in conf
     night = night_of_run(conf.get("night", ""), str(run.data_interval_end or ""))
-    with open_workplace() as workplace:
-        if by_clock and (state := night_state(workplace, night)) is not NightState.OPEN:
+    with open_context() as context:
+        if by_clock and (state := night_state(context, night)) is not NightState.OPEN:
             raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
-        begin_closing(workplace, night, signal="clock" if by_clock else conf.get("signal", "operator"))
+        begin_closing(context, night, signal="clock" if by_clock else conf.get("signal", "operator"))
     return night.isoformat()
 
 
 def night_of_run(night: str, ended_at: str) -> date:
     """Return the night that a run is for: the one it was asked for, or the one that ended at a moment."""
+    from nightshift.context import survey_from_environment
     from nightshift.nights import night_of
-    from nightshift.workplace import survey_from_environment
 
     if night:
         return date.fromisoformat(night)
     return night_of(survey_from_environment().site, datetime.fromisoformat(ended_at))
 
 
-def night_state(workplace: Any, night: date) -> Any:
+def night_state(context: Any, night: date) -> Any:
     """Return how a night stands, or None where the ledger has none."""
     from nightshift.vocabulary import NightState
 
-    row = workplace.ledger.row("night_end", "night", site=workplace.survey.site.name, night=night)
+    row = context.ledger.row("night_end", "night", site=context.survey.site.name, night=night)
     return NightState(row["state"]) if row else None
 
 
 def why_night_may_close(night: date) -> str | None:
     """Return why a night may close, or None while something of it is under way or due."""
+    from nightshift.context import open_context
     from nightshift.errors import Retry
-    from nightshift.guard import storage_trouble
+    from nightshift.health import storage_trouble
     from nightshift.night_end.close import may_close
     from nightshift.workflow.due import due_runs
-    from nightshift.workplace import open_workplace
 
     try:
-        with open_workplace() as workplace:
-            if trouble := storage_trouble(workplace):
+        with open_context() as context:
+            if trouble := storage_trouble(context):
                 log.info("the night waits: %s", "; ".join(trouble))
                 return None
-            over, why = may_close(workplace, night)
-            if over and "deadline" not in why and (due := due_runs(workplace)):
+            over, why = may_close(context, night)
+            if over and "deadline" not in why and (due := due_runs(context)):
                 over, why = False, f"{len(due)} runs are due, the first: {due[0].run_id}"
     except Retry as error:
         log.warning("the ledger does not answer: %s", error)
@@ -311,22 +311,22 @@ def why_night_may_close(night: date) -> str | None:
 
 def settle_night(night: str) -> str:
     """Post what is released, take in what has a result, and give up what has none and the deadline allows."""
-    from nightshift.alerts.turns import release_all_in_turn
-    from nightshift.guard import wait_for_storage
+    from nightshift.alerts.release_order import release_all_in_order
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.night_end.close import fail_stragglers, in_flight
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import give_up
-    from nightshift.workplace import open_workplace
 
     day = date.fromisoformat(night)
-    with open_workplace() as workplace:
+    with open_context() as context:
         given_up = 0
-        wait_for_storage(workplace)  # what cannot be read now is not lost
-        if in_flight(workplace, day):
-            give_up(workplace, runner_from_environment(), workplace.survey.site.name, day)
-            given_up = fail_stragglers(workplace, day)
-        release_all_in_turn(workplace, at_once=True)
-        return f"{given_up} units given up; alerts: {_post(workplace)}"
+        wait_for_storage(context)  # what cannot be read now is not lost
+        if in_flight(context, day):
+            give_up(context, runner_from_environment(), context.survey.site.name, day)
+            given_up = fail_stragglers(context, day)
+        release_all_in_order(context, at_once=True)
+        return f"{given_up} units given up; alerts: {_post(context)}"
 
 
 def request_moving_objects(night: str) -> str:
@@ -339,8 +339,8 @@ def request_moving_objects(night: str) -> str:
 
 
 def _run_of_night(dag_id: str, night: date) -> tuple[str, dict[str, str]]:
-    from nightshift.workflow.keys import run_id
-    from nightshift.workplace import survey_from_environment
+    from nightshift.context import survey_from_environment
+    from nightshift.workflow.subjects import run_id
 
     conf = {"site": survey_from_environment().site.name, "night": night.isoformat()}
     return run_id(dag_id, conf, 0), conf
@@ -361,51 +361,51 @@ def how_run_of_night_ended(dag_id: str, night: date) -> str | None:
 
 def account_for_night(night: str) -> str:
     """Count the night's three identities."""
+    from nightshift.context import open_context
     from nightshift.night_end.accounts import account
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        books = account(workplace, date.fromisoformat(night))
+    with open_context() as context:
+        books = account(context, date.fromisoformat(night))
     return "; ".join(books.imbalances) or "it closes to zero"
 
 
 def archive_night(night: str) -> str:
     """Copy the night into the archive."""
-    from nightshift.guard import wait_for_storage
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import archive
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        wait_for_storage(workplace)
-        return str(archive(workplace, date.fromisoformat(night)))
+    with open_context() as context:
+        wait_for_storage(context)
+        return str(archive(context, date.fromisoformat(night)))
 
 
 def verify_archive(night: str) -> str:
     """Read the archive back."""
-    from nightshift.guard import wait_for_storage
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import verify
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        wait_for_storage(workplace)
-        return str(verify(workplace, date.fromisoformat(night)))
+    with open_context() as context:
+        wait_for_storage(context)
+        return str(verify(context, date.fromisoformat(night)))
 
 
 def mail_report(night: str) -> str:
     """Write and send the morning's mail."""
-    from nightshift.guard import wait_for_storage
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
     from nightshift.night_end.report import send_report
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        wait_for_storage(workplace)
-        return str(send_report(workplace, date.fromisoformat(night)))
+    with open_context() as context:
+        wait_for_storage(context)
+        return str(send_report(context, date.fromisoformat(night)))
 
 
 def close_night(night: str) -> str:
     """Close the night, or say that it does not balance."""
+    from nightshift.context import open_context
     from nightshift.night_end.close import close
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        return str(close(workplace, date.fromisoformat(night)))
+    with open_context() as context:
+        return str(close(context, date.fromisoformat(night)))

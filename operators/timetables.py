@@ -106,7 +106,7 @@ class NightTimetable(Timetable):
 
 def at_the_end_of_live_nights() -> NightTimetable | None:
     """Return the timetable of the survey's nights while they are live; a replayed night ends by its manifest."""
-    from nightshift.workplace import survey_from_environment
+    from nightshift.context import survey_from_environment
 
     if not isinstance(clock_from_environment(), SystemClock):
         return None

@@ -17,10 +17,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
+from nightshift.context import survey_from_environment
 from nightshift.errors import Retry
 from nightshift.runners.watch import Watch
 from nightshift.vocabulary import JobState
-from nightshift.workplace import survey_from_environment
 from operators.poller import shared_poller
 
 __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]

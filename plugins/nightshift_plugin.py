@@ -5,8 +5,8 @@ import sys
 from airflow.plugins_manager import AirflowPlugin
 
 from operators import clock_set_back
+from operators.forked_preload import preload
 from operators.links import JOB_LOGS, JobLogLink
-from operators.preload import preload
 from operators.timetables import AlwaysAgain, NightTimetable
 
 

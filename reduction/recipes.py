@@ -12,11 +12,7 @@ import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from reduction.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
-from reduction.catalogue import Catalogue
-from reduction.cosmic_rays import reject_cosmic_rays
-from reduction.crosstalk import subtract_crosstalk
-from reduction.detector import (
+from reduction.detector.corrections import (
     Calibrations,
     DetectorSettings,
     apply_gain,
@@ -30,17 +26,21 @@ from reduction.detector import (
     subtract_overscan,
     trim,
 )
-from reduction.doubled import common_separation
-from reduction.examine import examine_raw, pattern_amplitude
-from reduction.frame import Frame
-from reduction.linearity import correct_linearity
-from reduction.mask import FATAL, MaskBit
-from reduction.photometry import Photometry, fit_sources, limiting_flux
+from reduction.detector.cosmic_rays import reject_cosmic_rays
+from reduction.detector.crosstalk import subtract_crosstalk
+from reduction.detector.linearity import correct_linearity
+from reduction.detector.raw_statistics import examine_raw, pattern_amplitude
+from reduction.image.frame import Frame
+from reduction.image.mask import FATAL, MaskBit
+from reduction.measure.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
+from reduction.measure.catalogue import Catalogue
+from reduction.measure.double_images import common_separation
+from reduction.measure.photometry import Photometry, fit_sources, limiting_flux
+from reduction.measure.psf import PsfModel, build_psf
+from reduction.measure.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
+from reduction.measure.trails import find_trails, mark_trails
+from reduction.measure.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 from reduction.problems import Unusable
-from reduction.psf import PsfModel, build_psf
-from reduction.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
-from reduction.trails import find_trails, mark_trails
-from reduction.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
 
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
 
@@ -399,7 +399,7 @@ def source_table(measured: Measured) -> Table:
     Positions are 0-based pixels and ICRS degrees, fluxes electrons of the exposure; the zero point's spatial term is
     taken out of them, its colour term is not. Magnitudes are NaN where the flux is not positive. `east_off`,
     `north_off` (arcseconds) and `mag_off` are measured less catalogue, NaN where there is no match.
-    `flags` holds bits of `reduction.sources.SourceFlag`.
+    `flags` holds bits of `reduction.measure.sources.SourceFlag`.
     """
     photometry, sources = measured.photometry, measured.sources
     assert photometry is not None

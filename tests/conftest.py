@@ -1,4 +1,4 @@
-"""What all tests share: one PostgreSQL server a session, an empty ledger and a workplace a test."""
+"""What all tests share: one PostgreSQL server a session, an empty ledger and a context a test."""
 
 import os
 import secrets
@@ -21,12 +21,12 @@ import pytest
 from astropy.io import fits
 from hypothesis import settings
 
-from nightshift.cluster import Cluster, ClusterPlan, missing_programs
+from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import load_survey
-from nightshift.workplace import Workplace
+from rehearsal.cluster import Cluster, ClusterPlan, missing_programs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
@@ -126,13 +126,13 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def workplace(ledger_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Workplace]:
+def context(ledger_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Context]:
     """The demo survey with an empty ledger, depot and inbox."""
     depot, inbox = tmp_path / "depot", tmp_path / "inbox"
     depot.mkdir()
     inbox.mkdir()
     with open_ledger(ledger_url) as ledger:
-        yield Workplace(load_survey("demo"), ledger, Depot(depot), inbox, clock)
+        yield Context(load_survey("demo"), ledger, Depot(depot), inbox, clock)
 
 
 class DemoFrames:
@@ -177,9 +177,9 @@ class DemoFrames:
 
 
 @pytest.fixture
-def frames(workplace: Workplace) -> Callable[..., Path]:
+def frames(context: Context) -> Callable[..., Path]:
     """Writes raw frames of the demo camera into the inbox."""
-    return DemoFrames(workplace.inbox)
+    return DemoFrames(context.inbox)
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import os
 from airflow.sdk import DAG
 
 from nightshift.vocabulary import JobKind
+from nightshift.workflow.persistence import RECORDERS
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
-from nightshift.workflow.recording import RECORDERS
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.job_array import JobArray
 
@@ -14,14 +14,14 @@ TASKS = int(os.environ["BENCH_TASKS"])
 UNIT = {"detector": 1, "quadrant": 1}  # of no consequence: there are no products
 
 
-def plan(workplace, subject):
+def plan(context, subject):
     """Return one unit a task, without inputs."""
     units = (PlannedUnit(f"bench/{subject['version']}/{task:02d}", task, (), UNIT) for task in range(TASKS))
-    return Plan(workplace.survey.site.name, subject.night, tuple(units))
+    return Plan(context.survey.site.name, subject.night, tuple(units))
 
 
 PLANNERS[JobKind.MASTER] = plan
-RECORDERS[JobKind.MASTER] = lambda workplace, ending: None
+RECORDERS[JobKind.MASTER] = lambda context, ending: None
 
 with DAG(
     "calibrations",

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nightshift.alerts.cone_search import search_windows, separation_arcsec, zone_of
 from nightshift.alerts.ids import object_names
-from nightshift.alerts.sky import search_windows, separation_arcsec, zone_of
 from nightshift.ledger import Ledger
 
 __all__ = ["Detection", "KnownObjects", "SkyObject", "associate", "windows_of"]

@@ -4,11 +4,12 @@ import argparse
 import gzip
 import io
 import json
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nightshift.workplace import Workplace
+    from nightshift.context import Context
 
 __all__ = ["register", "stamps_figure"]
 
@@ -31,10 +32,10 @@ def register(subparsers: Any) -> None:
 
 def _post(options: argparse.Namespace) -> int:
     from nightshift.alerts.post import post
-    from nightshift.workplace import open_workplace
+    from nightshift.context import open_context
 
-    with open_workplace() as workplace:
-        summary = post(workplace, brokers=options.brokers)
+    with open_context() as context:
+        summary = post(context, brokers=options.brokers)
     if summary.busy:
         print("Another poster is at work; nothing was tried.")
         return 1
@@ -47,16 +48,16 @@ def _post(options: argparse.Namespace) -> int:
 
 
 def _consume(options: argparse.Namespace) -> int:
-    from nightshift.alerts import consumer
+    from nightshift.stack.stand_ins import command_of
 
-    return consumer.main(["--folder", str(options.folder)])
+    return subprocess.call(command_of("consumer", "--folder", str(options.folder)))
 
 
 def _show(options: argparse.Namespace) -> int:
-    from nightshift.workplace import open_workplace
+    from nightshift.context import open_context
 
-    with open_workplace() as workplace:
-        found = _packet(workplace, options.candid)
+    with open_context() as context:
+        found = _packet(context, options.candid)
     if found is None:
         print(f"No packet of candid {options.candid}: it has no alert, or the alert is withheld.")
         return 1
@@ -69,16 +70,16 @@ def _show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _packet(workplace: "Workplace", candid: int) -> tuple[str, dict[str, Any]] | None:
+def _packet(context: "Context", candid: int) -> tuple[str, dict[str, Any]] | None:
     """Return an alert's state and packet, or None where it has no packet."""
     from nightshift.alerts.packets import decode
     from nightshift.alerts.tars import Member, read_member
 
-    row = workplace.ledger.row("alerts", "packet_place", candid=candid)
+    row = context.ledger.row("alerts", "packet_place", candid=candid)
     if row is None or row["packet_path"] is None:
         return None
     place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
-    return row["state"], decode(read_member(workplace.depot.absolute(row["packet_path"]), place))
+    return row["state"], decode(read_member(context.depot.absolute(row["packet_path"]), place))
 
 
 def stamps_figure(stamps: dict[str, bytes]) -> bytes:

@@ -1,7 +1,7 @@
 """What was seen before at the place of a detection, and how often it was looked at.
 
 The history follows the sky's time, not the order of processing: it holds what has its shutter opened before the
-alert's own and has had its turn before it (`nightshift.alerts.turns`), so that it is the same at any pace.
+alert's own and has had its turn before it (`nightshift.alerts.release_order`), so that it is the same at any pace.
 """
 
 from collections import defaultdict
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from nightshift.alerts.associate import windows_of
+from nightshift.alerts.cone_search import footprints_cover, separation_arcsec
 from nightshift.alerts.ids import julian_date
 from nightshift.alerts.packets import fill_record
 from nightshift.alerts.searches import Search, detection_fields, search_fields, searches_of
-from nightshift.alerts.sky import footprints_cover, separation_arcsec
 from nightshift.keys import UnitKey
 from nightshift.ledger import Ledger
 from nightshift.settings import Survey

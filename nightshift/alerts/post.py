@@ -13,13 +13,13 @@ from typing import Any
 from confluent_kafka import KafkaException, Message, Producer
 
 from nightshift.alerts.address import broker_life, brokers_from_environment
-from nightshift.alerts.room import Room, stop_waiting
+from nightshift.alerts.back_pressure import BackPressure, stop_waiting
+from nightshift.alerts.steady_waits import wait_for_delivery
 from nightshift.alerts.tars import Member, read_member
-from nightshift.alerts.waiting import wait_for_delivery
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator, Retry
-from nightshift.ledger.locks import Busy, Deed, alone
+from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import EventLevel
-from nightshift.workplace import Workplace
 
 __all__ = ["PostSummary", "post"]
 
@@ -69,7 +69,7 @@ class _Batch:
 
 
 def post(
-    workplace: Workplace, *, brokers: str | None = None, lock_wait_s: float = 60.0, delivery_s: float = 20.0
+    context: Context, *, brokers: str | None = None, lock_wait_s: float = 60.0, delivery_s: float = 20.0
 ) -> PostSummary:
     """Send every queued message, and mark those that the broker acknowledged.
 
@@ -77,7 +77,7 @@ def post(
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     brokers : str, optional
         Kafka's ``host:port,...``; by default what the environment names.
     lock_wait_s : float
@@ -87,34 +87,34 @@ def post(
     """
     summary = PostSummary()
     try:
-        _post_all(workplace, summary, brokers, lock_wait_s, delivery_s)
+        _post_all(context, summary, brokers, lock_wait_s, delivery_s)
     except Busy:
         summary.busy = True
     return summary
 
 
 def _post_all(
-    workplace: Workplace, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
+    context: Context, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
 ) -> None:
     """Send batch after batch. Between two the lock is free: who rejects a frame need not wait for the whole queue."""
     producer, room, life, after = None, None, None, BEGINNING
     while True:
-        with alone(workplace.ledger, Deed.POST, wait_s=lock_wait_s):
+        with advisory_lock(context.ledger, LockedWork.POST, wait_s=lock_wait_s):
             if producer is None and brokers is None:
-                life = _queue_what_was_forgotten(workplace)
-            rows = workplace.ledger.rows("alerts", "queued", **after, most=BATCH)
+                life = _queue_what_was_forgotten(context)
+            rows = context.ledger.rows("alerts", "queued", **after, most=BATCH)
             if not rows:
-                stop_waiting(workplace.ledger)
+                stop_waiting(context.ledger)
                 return
             try:
                 producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
             except (KafkaException, Retry) as error:
-                _record(workplace, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
+                _record(context, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
                 return
-            room = room or (Room(workplace, life) if life else None)
+            room = room or (BackPressure(context, life) if life else None)
             fitting = room.fitting(rows) if room else rows
-            batch = _send(workplace, producer, fitting, delivery_s)
-            _record(workplace, batch, summary, life)
+            batch = _send(context, producer, fitting, delivery_s)
+            _record(context, batch, summary, life)
         if fitting:
             if len(fitting) == len(rows) < BATCH or (batch.refused and not batch.delivered):
                 return
@@ -126,7 +126,7 @@ def _post_all(
         time.sleep(BETWEEN_BATCHES_S)
 
 
-def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
+def _queue_what_was_forgotten(context: Context) -> str | None:
     """Queue again what an earlier life of the embedded broker took with it, and return its present life.
 
     A real broker keeps what it acknowledged, and has no lives.
@@ -137,12 +137,12 @@ def _queue_what_was_forgotten(workplace: Workplace) -> str | None:
         return None  # it is away: what is queued finds that out
     if life is None:
         return None
-    forgotten = workplace.ledger.run("alerts", "queue_again", life=life)
+    forgotten = context.ledger.run("alerts", "queue_again", life=life)
     if forgotten:
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.WARNING, "alerts_sent_again",
             f"The embedded broker was started anew and has forgotten {forgotten} alerts; they are sent again.",
-            night_time=workplace.clock.now(), alerts=forgotten,
+            night_time=context.clock.now(), alerts=forgotten,
         )  # fmt: skip
     return life
 
@@ -165,13 +165,13 @@ def _producer(brokers: str, delivery_s: float) -> Producer:
     return producer
 
 
-def _send(workplace: Workplace, producer: Producer, rows: Sequence[Row], delivery_s: float) -> _Batch:
+def _send(context: Context, producer: Producer, rows: Sequence[Row], delivery_s: float) -> _Batch:
     """Hand a batch to the broker and wait until each message is acknowledged or given up."""
     batch = _Batch()
     for row in rows:
         place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
         try:
-            packet = read_member(workplace.depot.absolute(row["packet_path"]), place)
+            packet = read_member(context.depot.absolute(row["packet_path"]), place)
             producer.produce(
                 row["topic"], value=packet, key=f"{row['object_id']}/{row['candid']}",
                 on_delivery=_reporter(batch, row),
@@ -202,9 +202,9 @@ def _reporter(batch: _Batch, row: Row):
     return report
 
 
-def _record(workplace: Workplace, batch: _Batch, summary: PostSummary, life: str | None) -> None:
+def _record(context: Context, batch: _Batch, summary: PostSummary, life: str | None) -> None:
     """Write into the ledger what became of a batch."""
-    ledger, failed = workplace.ledger, batch.refused + batch.unread
+    ledger, failed = context.ledger, batch.refused + batch.unread
     if not (batch.delivered or failed or batch.damaged):
         return
     with ledger.transaction():
@@ -224,12 +224,12 @@ def _record(workplace: Workplace, batch: _Batch, summary: PostSummary, life: str
         for row, error in batch.damaged:
             ledger.run("alerts", "withhold_damaged", candid=row["candid"], reason=error.reason, error=str(error))
             ledger.event(EventLevel.PAGE, "packet_damaged", f"alert {row['candid']} was not sent: {error}",
-                         subject=row["candid"], night_time=workplace.clock.now())  # fmt: skip
+                         subject=row["candid"], night_time=context.clock.now())  # fmt: skip
         if failed:
             ledger.event(
                 EventLevel.WARNING, "alerts_not_sent",
                 f"{len(failed)} alerts stay queued: {failed[-1][1]}",
-                night_time=workplace.clock.now(), alerts=len(failed),
+                night_time=context.clock.now(), alerts=len(failed),
             )  # fmt: skip
     summary.acknowledged += len(batch.delivered)
     summary.failed += len(failed)

@@ -19,13 +19,13 @@ from nightshift.alerts.packets import build_packet, candidate_record, encode
 from nightshift.alerts.schema import SCHEMA_VERSION
 from nightshift.alerts.searches import Search, detection_fields, search_fields, searches_of
 from nightshift.alerts.tars import Member, read_stamps, write_tar
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.keys import ExposureKey
 from nightshift.ledger import Ledger
-from nightshift.ledger.locks import Deed, alone
+from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["ReleaseSummary", "release"]
 
@@ -74,7 +74,7 @@ class Withheld:
     error: NightshiftError
 
 
-def release(workplace: Workplace, unit_keys: Iterable[str]) -> ReleaseSummary:
+def release(context: Context, unit_keys: Iterable[str]) -> ReleaseSummary:
     """Make and queue the alerts of some units. May run again: what is released stays as it is.
 
     Call it outside of a transaction. Each exposure's alerts and messages appear in the ledger together, after
@@ -82,53 +82,53 @@ def release(workplace: Workplace, unit_keys: Iterable[str]) -> ReleaseSummary:
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     unit_keys : iterable of str
         Units whose candidates are in the ledger. Those without a processed difference have none.
     """
     exposures: dict[tuple[ExposureKey, str], dict[str, Search]] = defaultdict(dict)
-    for unit_key, search in searches_of(workplace.ledger, sorted(map(str, unit_keys))).items():
+    for unit_key, search in searches_of(context.ledger, sorted(map(str, unit_keys))).items():
         exposures[ExposureKey(search.instrument, search.exposure_id), search.campaign][unit_key] = search
     total = ReleaseSummary()
     for (exposure, _), searches in sorted(exposures.items()):
-        with alone(workplace.ledger, Deed.RELEASE, exposure):
-            total += _release_exposure(workplace, exposure, searches)
+        with advisory_lock(context.ledger, LockedWork.RELEASE, exposure):
+            total += _release_exposure(context, exposure, searches)
     return total
 
 
-def _release_exposure(workplace: Workplace, exposure: ExposureKey, searches: dict[str, Search]) -> ReleaseSummary:
-    by_unit, missed = _passing(workplace, searches)
+def _release_exposure(context: Context, exposure: ExposureKey, searches: dict[str, Search]) -> ReleaseSummary:
+    by_unit, missed = _passing(context, searches)
     chosen: list[Row] = []
     stamps: dict[str, Stamps] = {}
     withheld: list[Withheld] = []
-    places = _cutout_places(workplace.ledger, searches)
+    places = _cutout_places(context.ledger, searches)
     for unit_key, rows in by_unit.items():
         fresh = [row for row in rows if row["alert_state"] in (None, "held")]
         try:
-            _guard_against_flood(workplace, unit_key, len(rows))
+            _guard_against_flood(context, unit_key, len(rows))
             if fresh:
-                stamps[unit_key] = _stamps(workplace, places.get(unit_key))
+                stamps[unit_key] = _stamps(context, places.get(unit_key))
             chosen += fresh
         except NightshiftError as error:
             if fresh:
                 withheld.append(Withheld(unit_key, fresh, error))
-    released, kept_back, decided = _publish(workplace, exposure, searches, chosen, stamps, withheld)
+    released, kept_back, decided = _publish(context, exposure, searches, chosen, stamps, withheld)
     looked_at = len(chosen) + sum(len(unit.rows) for unit in withheld)
     unchanged = sum(len(rows) for rows in by_unit.values()) - looked_at
     return ReleaseSummary(released, kept_back, unchanged, dict(missed), decided)
 
 
-def _passing(workplace: Workplace, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
+def _passing(context: Context, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
     """Return the candidates that pass the cuts, by unit, and how many miss which cut."""
     one = next(iter(searches.values()))
-    rows = workplace.ledger.rows(
+    rows = context.ledger.rows(
         "alerts", "candidates_of_units",
         unit_keys=list(searches), shutter_open=one.shutter_open, campaign=one.campaign,
     )  # fmt: skip
     passing: dict[str, list[Row]] = defaultdict(list)
     missed: Counter[str] = Counter()
     for row in rows:
-        cut = missed_cut(row, workplace.survey.alerts)
+        cut = missed_cut(row, context.survey.alerts)
         if cut is None or row["alert_state"] not in (None, "held"):
             passing[row["unit_key"]].append(row)
         else:
@@ -136,8 +136,8 @@ def _passing(workplace: Workplace, searches: dict[str, Search]) -> tuple[dict[st
     return dict(sorted(passing.items())), missed
 
 
-def _guard_against_flood(workplace: Workplace, unit_key: str, alerts: int) -> None:
-    most = workplace.survey.alerts.at_most_per_unit
+def _guard_against_flood(context: Context, unit_key: str, alerts: int) -> None:
+    most = context.survey.alerts.at_most_per_unit
     if alerts > most:
         raise NeedsOperator(
             Reason.FLOOD,
@@ -151,13 +151,13 @@ def _cutout_places(ledger: Ledger, searches: dict[str, Search]) -> dict[str, Row
     return {row["unit_key"]: row for row in rows}
 
 
-def _stamps(workplace: Workplace, place: Row | None) -> Stamps:
+def _stamps(context: Context, place: Row | None) -> Stamps:
     """Return a unit's stamps; a unit that made none sends its alerts without."""
-    return read_stamps(workplace.depot.absolute(place["path"]), place["sha256"]) if place else {}
+    return read_stamps(context.depot.absolute(place["path"]), place["sha256"]) if place else {}
 
 
 def _publish(
-    workplace: Workplace,
+    context: Context,
     exposure: ExposureKey,
     searches: dict[str, Search],
     chosen: Sequence[Row],
@@ -175,37 +175,37 @@ def _publish(
         How many alerts left, how many were kept back, and of how many differences that was decided.
     """
     one = next(iter(searches.values()))
-    path = workplace.depot.packets(one.night, *exposure, _tar_name(one.campaign, chosen))
+    path = context.depot.packets(one.night, *exposure, _tar_name(one.campaign, chosen))
     names: dict[int, str] = {}
     places: list[Member] = []
     if chosen:
-        names = _associate(workplace, chosen)
-        places = _write_packets(workplace, path, searches, chosen, names, stamps)
-    with workplace.ledger.transaction():
-        rows = workplace.ledger.rows("alerts", "lock_units_that_stand", unit_keys=list(searches))
+        names = _associate(context, chosen)
+        places = _write_packets(context, path, searches, chosen, names, stamps)
+    with context.ledger.transaction():
+        rows = context.ledger.rows("alerts", "lock_units_that_stand", unit_keys=list(searches))
         standing = [row["unit_key"] for row in rows]
         leaving = [(row, place) for row, place in zip(chosen, places, strict=True) if row["unit_key"] in standing]
         kept_back = [unit for unit in withheld if unit.unit_key in standing]
         if leaving:
-            _queue(workplace, one, leaving, names, path)
+            _queue(context, one, leaving, names, path)
         for unit in kept_back:
-            _withhold(workplace, unit, searches[unit.unit_key])
-        decided = workplace.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
+            _withhold(context, unit, searches[unit.unit_key])
+        decided = context.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
     return len(leaving), sum(len(unit.rows) for unit in kept_back), decided
 
 
-def _associate(workplace: Workplace, chosen: Sequence[Row]) -> dict[int, str]:
-    policy = workplace.survey.alerts
+def _associate(context: Context, chosen: Sequence[Row]) -> dict[int, str]:
+    policy = context.survey.alerts
     detections = [
         Detection(row["candid"], row["shutter_open"], row["site"], row["ra_deg"], row["dec_deg"]) for row in chosen
     ]
     return associate(
-        workplace.ledger, detections, prefix=policy.object_prefix, radius_arcsec=policy.match_radius_arcsec
+        context.ledger, detections, prefix=policy.object_prefix, radius_arcsec=policy.match_radius_arcsec
     )
 
 
 def _queue(
-    workplace: Workplace,
+    context: Context,
     search: Search,
     leaving: Sequence[tuple[Row, Member]],
     names: dict[int, str],
@@ -214,34 +214,34 @@ def _queue(
     """Write the alerts of an exposure and their messages. `search` is any one of its differences."""
     candids = [row["candid"] for row, _ in leaving]
     places = [place for _, place in leaving]
-    workplace.ledger.run(
+    context.ledger.run(
         "alerts", "put_alerts", **_exposure_columns(search), candids=candids,
         names=[names[candid] for candid in candids], unit_keys=[row["unit_key"] for row, _ in leaving],
-        schema_version=SCHEMA_VERSION, packet_path=workplace.depot.relative(path),
+        schema_version=SCHEMA_VERSION, packet_path=context.depot.relative(path),
         offsets=[place.offset for place in places], sizes=[place.bytes for place in places],
         digests=[place.sha256 for place in places],
     )  # fmt: skip
-    topic = kafka_topic(workplace.survey, search)
-    workplace.ledger.run("alerts", "queue_messages", candids=candids, kafka_topic=topic)
+    topic = kafka_topic(context.survey, search)
+    context.ledger.run("alerts", "queue_messages", candids=candids, kafka_topic=topic)
     exposure = ExposureKey(search.instrument, search.exposure_id)
-    workplace.ledger.event(
+    context.ledger.event(
         EventLevel.INFO, "alerts_released", f"{len(leaving)} alerts of {exposure} may be sent",
-        subject=exposure, night_time=workplace.clock.now(), alerts=len(leaving),
+        subject=exposure, night_time=context.clock.now(), alerts=len(leaving),
     )  # fmt: skip
 
 
-def _withhold(workplace: Workplace, unit: Withheld, search: Search) -> None:
+def _withhold(context: Context, unit: Withheld, search: Search) -> None:
     """Keep a unit's alerts back, and call somebody: none of this resolves itself."""
     candids = [row["candid"] for row in unit.rows]
-    workplace.ledger.run(
+    context.ledger.run(
         "alerts", "withhold_alerts", **_exposure_columns(search), candids=candids, unit_key=unit.unit_key,
         reason=unit.error.reason,
     )  # fmt: skip
-    topic = kafka_topic(workplace.survey, search)
-    workplace.ledger.run("alerts", "withhold_messages", candids=candids, kafka_topic=topic)
-    workplace.ledger.event(
+    topic = kafka_topic(context.survey, search)
+    context.ledger.run("alerts", "withhold_messages", candids=candids, kafka_topic=topic)
+    context.ledger.event(
         EventLevel.PAGE, "alerts_withheld", f"{len(unit.rows)} alerts are kept back: {unit.error}",
-        subject=unit.unit_key, night_time=workplace.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),
+        subject=unit.unit_key, night_time=context.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),
     )  # fmt: skip
 
 
@@ -268,14 +268,14 @@ def _tar_name(campaign: str, chosen: Sequence[Row]) -> str:
 
 
 def _write_packets(
-    workplace: Workplace,
+    context: Context,
     path: Path,
     searches: dict[str, Search],
     chosen: Sequence[Row],
     names: dict[int, str],
     stamps: dict[str, Stamps],
 ) -> list[Member]:
-    ledger, survey = workplace.ledger, workplace.survey
+    ledger, survey = context.ledger, context.survey
     past = histories(ledger, survey, searches, chosen)
     spans = _reference_spans(ledger, searches)
     common = {unit_key: search_fields(survey, search) for unit_key, search in searches.items()}

@@ -80,7 +80,7 @@ def _assignment(text: str) -> tuple[str, str]:
 def _prepare(options: argparse.Namespace) -> int:
     from nightshift.catalogue.folder import catalogue_folder
     from nightshift.catalogue.prepare import Request, prepare
-    from nightshift.catalogue.table import CatalogueError
+    from nightshift.catalogue.star_table import CatalogueError
     from nightshift.settings import load_survey
 
     survey = load_survey(options.survey)
@@ -118,7 +118,7 @@ def _advice(target: Path, folder: Path, field: "Field") -> str:
 
 def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Path:
     from nightshift.catalogue.folder import catalogue_folder
-    from nightshift.catalogue.table import CatalogueError
+    from nightshift.catalogue.star_table import CatalogueError
 
     if options.output is not None:
         if options.output.suffix not in (".fits", ".parquet"):

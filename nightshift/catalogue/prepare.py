@@ -9,7 +9,7 @@ import numpy as np
 from astropy import units
 from astropy.table import Table
 
-from nightshift.catalogue.table import CatalogueError, UserTable, read_table
+from nightshift.catalogue.star_table import CatalogueError, UserTable, read_table
 from nightshift.files import sha256_of, write_whole
 from nightshift.settings import Field, Survey
 

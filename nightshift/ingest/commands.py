@@ -70,24 +70,24 @@ def _said(finding: "Finding") -> str:
 
 
 def _take_in(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.errors import BadInput
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.ingest.naming import shown
     from nightshift.vocabulary import Disposition, Reason
-    from nightshift.workplace import open_workplace
 
     for path in options.files:
         if not os.path.lexists(path):
             raise BadInput(Reason.NEVER_ARRIVED, f"{shown(str(path))}: there is no such file")
-    with open_workplace() as workplace:
+    with open_context() as context:
         paths = list(options.files)
         if options.inbox:
             memory: dict[str, Any] = {}
-            complete_files(workplace.inbox, memory, workplace.survey)
-            time.sleep(workplace.survey.exposure.stillness_s)  # who holds still between two looks is complete
-            paths += complete_files(workplace.inbox, memory, workplace.survey)
-        arrivals = ingest_all(workplace, paths)
+            complete_files(context.inbox, memory, context.survey)
+            time.sleep(context.survey.exposure.stillness_s)  # who holds still between two looks is complete
+            paths += complete_files(context.inbox, memory, context.survey)
+        arrivals = ingest_all(context, paths)
     for arrival in arrivals:
         if arrival.disposition is not Disposition.REGISTERED:
             print(f"{arrival.name}: {arrival.disposition} {arrival.reason or ''} {arrival.detail}".rstrip())

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from nightshift.context import Context
 from nightshift.errors import BadInput, Retry
 from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, look_at
@@ -18,7 +19,6 @@ from nightshift.keys import FrameKey
 from nightshift.nights import night_of
 from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["examine_safely", "ingest_all", "note_of"]
 
@@ -36,12 +36,12 @@ MACHINE = {
 }
 
 
-def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
+def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
     """Take files of the inbox in: register, or set aside with the reason. May run again, and beside itself.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     paths : iterable of Path
         As `complete_files` gives them. What is gone meanwhile, or still changes, is left out.
 
@@ -58,65 +58,65 @@ def ingest_all(workplace: Workplace, paths: Iterable[Path]) -> list[Arrival]:
     arrivals, trouble = [], None
     for path in paths:
         try:
-            arrival = _ingest_one(workplace, path)
+            arrival = _ingest_one(context, path)
         except FileNotFoundError:
             continue
         except OSError as error:
             if error.errno in MACHINE:
                 trouble = error
             else:
-                _say_stuck(workplace, path, error)
+                _say_stuck(context, path, error)
             continue
         if arrival is not None:
             arrivals.append(arrival)
     if trouble is not None:
-        if workplace.ledger.row("ingest", "storage_said_lately") is None:  # it is tried again every few seconds
-            workplace.ledger.event(
-                EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=workplace.clock.now()
+        if context.ledger.row("ingest", "storage_said_lately") is None:  # it is tried again every few seconds
+            context.ledger.event(
+                EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=context.clock.now()
             )
         raise Retry(Reason.STORAGE_UNAVAILABLE, f"ingest waits: {trouble}") from trouble
     return arrivals
 
 
-def _say_stuck(workplace: Workplace, path: Path, error: OSError) -> None:
+def _say_stuck(context: Context, path: Path, error: OSError) -> None:
     """Say once that a file stays in the inbox, for a cause of its own."""
     name = shown(path.name)
-    if workplace.ledger.row("workflow", "event_said", kind="file_stuck", subject=name) is None:
-        workplace.ledger.event(
+    if context.ledger.row("workflow", "event_said", kind="file_stuck", subject=name) is None:
+        context.ledger.event(
             EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
-            subject=name, night_time=workplace.clock.now(),
+            subject=name, night_time=context.clock.now(),
         )  # fmt: skip
 
 
-def _ingest_one(workplace: Workplace, path: Path) -> Arrival | None:
+def _ingest_one(context: Context, path: Path) -> Arrival | None:
     """Return what became of one file; None where it is gone or not ripe."""
-    survey, known = workplace.survey, Known()
+    survey, known = context.survey, Known()
     if path.name.endswith(SIDECAR) and not path.is_symlink() and path.is_file():
-        return _ingest_sidecar(workplace, path)
+        return _ingest_sidecar(context, path)
     manifest = is_manifest(path.name, survey)
     file = look_at(path, MANIFEST_MOST_BYTES if manifest else int(survey.camera.file_names.largest_mb * 1e6))
-    with workplace.ledger.transaction():
-        workplace.ledger.rows("ingest", "lock_name", file_name=file.name)
+    with context.ledger.transaction():
+        context.ledger.rows("ingest", "lock_name", file_name=file.name)
         if not file.unchanged():
             return None
-        if workplace.ledger.row("ingest", "arrival", arrival_key=file.key) is None:
-            _take(workplace, file, known, manifest=manifest)
-    return _leave_inbox(workplace, file)
+        if context.ledger.row("ingest", "arrival", arrival_key=file.key) is None:
+            _take(context, file, known, manifest=manifest)
+    return _leave_inbox(context, file)
 
 
-def _take(workplace: Workplace, file: PhysicalFile, known: Known, *, manifest: bool) -> None:
+def _take(context: Context, file: PhysicalFile, known: Known, *, manifest: bool) -> None:
     """Write a file's arrival, whatever it is."""
     try:
         if manifest:
-            arrival = register_manifest(workplace, file, known)
+            arrival = register_manifest(context, file, known)
         else:
-            arrival = register(workplace, file, examine_safely(file, workplace.survey, known))
+            arrival = register(context, file, examine_safely(file, context.survey, known))
     except BadInput as error:
         arrival = Arrival(
             file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
         )
     if arrival.disposition is not Disposition.REGISTERED:
-        _put_aside(workplace, file, known, arrival)
+        _put_aside(context, file, known, arrival)
 
 
 def examine_safely(file: PhysicalFile, survey: Survey, known: Known) -> RawFrame:
@@ -132,43 +132,43 @@ def examine_safely(file: PhysicalFile, survey: Survey, known: Known) -> RawFrame
 # --- what is not registered ---------------------------------------------------------------------------------
 
 
-def _put_aside(workplace: Workplace, file: PhysicalFile, known: Known, arrival: Arrival) -> None:
+def _put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arrival) -> None:
     """Write the arrival of a file that is not registered, and where its bytes will be kept."""
-    night = known.night or night_of(workplace.survey.site, workplace.clock.now())
+    night = known.night or night_of(context.survey.site, context.clock.now())
     kept = arrival.disposition is not Disposition.DUPLICATE
-    place = workplace.depot.relative(workplace.depot.quarantine(night, file.key)) if kept else None
-    workplace.ledger.run(
+    place = context.depot.relative(context.depot.quarantine(night, file.key)) if kept else None
+    context.ledger.run(
         "ingest", "put_arrival",
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
-        site=workplace.survey.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
+        site=context.survey.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
         detector=known.detector,
     )  # fmt: skip
     if kept:
-        workplace.ledger.run(
+        context.ledger.run(
             "ingest", "put_quarantine",
             arrival_key=file.key, path=place, reason=arrival.reason, detail=arrival.detail,
         )  # fmt: skip
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.WARNING, f"file_{arrival.disposition}", f"{arrival.reason}: {arrival.detail}"[:1000],
-            subject=file.name, night_time=workplace.clock.now(), reason=arrival.reason, arrival_key=file.key,
+            subject=file.name, night_time=context.clock.now(), reason=arrival.reason, arrival_key=file.key,
         )  # fmt: skip
 
 
-def _leave_inbox(workplace: Workplace, file: PhysicalFile) -> Arrival:
+def _leave_inbox(context: Context, file: PhysicalFile) -> Arrival:
     """Take a file whose arrival is written out of the inbox; one that came under its name meanwhile stays.
 
     A registered file is safe in the depot. What is quarantined moves there now; where it cannot be moved it
     stays, and is known by its key at the next look.
     """
-    row = workplace.ledger.row("ingest", "arrival", arrival_key=file.key)
+    row = context.ledger.row("ingest", "arrival", arrival_key=file.key)
     assert row is not None  # it was written before
     disposition = Disposition(row["disposition"])
     if file.unchanged():
         if disposition in (Disposition.REGISTERED, Disposition.DUPLICATE):
             file.path.unlink()
         else:
-            _quarantine(file, workplace.depot.absolute(row["kept_path"]))
+            _quarantine(file, context.depot.absolute(row["kept_path"]))
         if os.path.lexists(sidecar := file.path.with_name(file.path.name + SIDECAR)):
             sidecar.unlink()
     known = Known(row["night"], row["instrument"], row["exposure_id"], row["detector"])
@@ -202,30 +202,30 @@ def note_of(file: PhysicalFile) -> bytes:
     return f"a special file, mode {file.status.st_mode:o}\n".encode()
 
 
-def _ingest_sidecar(workplace: Workplace, path: Path) -> Arrival | None:
+def _ingest_sidecar(context: Context, path: Path) -> Arrival | None:
     """Take in a checksum whose file came before it: it proves the registered frame, or shows it to be bad."""
     name = path.name.removesuffix(SIDECAR)
     if path.with_name(name).exists():
         return None  # it goes with its file
-    frame = workplace.ledger.row("ingest", "frame_named", file_name=shown(name))
+    frame = context.ledger.row("ingest", "frame_named", file_name=shown(name))
     if frame is None:
-        return _orphan(workplace, path)
+        return _orphan(context, path)
     if sidecar_checksum(path) != frame["sha256"]:
         key = FrameKey(frame["instrument"], frame["exposure_id"], frame["detector"])
-        workplace.ledger.run("ingest", "set_invalid", reason=Reason.CHECKSUM_MISMATCH, **key._asdict())
-        workplace.ledger.event(
+        context.ledger.run("ingest", "set_invalid", reason=Reason.CHECKSUM_MISMATCH, **key._asdict())
+        context.ledger.event(
             EventLevel.ERROR, "checksum_mismatch", f"{shown(name)} is not what the checksum that came after it says.",
-            subject=key, night_time=workplace.clock.now(), reason=Reason.CHECKSUM_MISMATCH,
+            subject=key, night_time=context.clock.now(), reason=Reason.CHECKSUM_MISMATCH,
         )  # fmt: skip
     path.unlink(missing_ok=True)
     return None
 
 
-def _orphan(workplace: Workplace, path: Path) -> Arrival:
+def _orphan(context: Context, path: Path) -> Arrival:
     file = look_at(path, MANIFEST_MOST_BYTES)
     why = "a checksum whose file never came"
-    with workplace.ledger.transaction():
+    with context.ledger.transaction():
         _put_aside(
-            workplace, file, Known(), Arrival(file.name, Disposition.QUARANTINED, Reason.NAME_NOT_RECOGNISED, why)
+            context, file, Known(), Arrival(file.name, Disposition.QUARANTINED, Reason.NAME_NOT_RECOGNISED, why)
         )
-    return _leave_inbox(workplace, file)
+    return _leave_inbox(context, file)

@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 
+from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.files import write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
@@ -17,7 +18,6 @@ from nightshift.keys import FrameKey
 from nightshift.nights import night_bounds
 from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["MANIFEST_SCHEMA", "is_manifest", "read_manifest", "register_manifest"]
 
@@ -79,19 +79,19 @@ def _night_of_name(name: str, survey: Survey) -> str | None:
     return match.groupdict().get("night") if match else None
 
 
-def register_manifest(workplace: Workplace, file: PhysicalFile, known: Known) -> Arrival:
+def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arrival:
     """Take in a manifest: its entries, and what they say of frames that are here. Call it inside a transaction.
 
     A part that comes again with other content is a correction and replaces what it said before.
     """
-    ledger, survey = workplace.ledger, workplace.survey
+    ledger, survey = context.ledger, context.survey
     if not file.regular or file.content is None or file.sha256 is None:
         raise BadInput(Reason.NOT_A_REGULAR_FILE, "a manifest is a file of reasonable size")
     table = read_manifest(file.content, file.path.name, survey)
     known.night = night = table["night"]
     part = {"site": survey.site.name, "night": night, "part": table["part"]}
     before = ledger.row("ingest", "manifest", **part)
-    target = workplace.depot.manifest(night, file.sha256)
+    target = context.depot.manifest(night, file.sha256)
     if before is not None and before["sha256"] == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, night=night)
     write_whole(target, file.content)
@@ -99,7 +99,7 @@ def register_manifest(workplace: Workplace, file: PhysicalFile, known: Known) ->
     ledger.run("ingest", "put_night", site=survey.site.name, night=night, begins=begins, ends=ends)
     ledger.run(
         "ingest", "put_manifest",
-        **part, parts=table["parts"], sha256=file.sha256, path=workplace.depot.relative(target),
+        **part, parts=table["parts"], sha256=file.sha256, path=context.depot.relative(target),
         synthetic=table["synthetic"],
     )  # fmt: skip
     ledger.run("ingest", "delete_entries", **part)
@@ -108,22 +108,22 @@ def register_manifest(workplace: Workplace, file: PhysicalFile, known: Known) ->
         "ingest", "put_arrival",
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=Disposition.REGISTERED, reason=None, detail="", site=survey.site.name, night=night,
-        instrument=None, exposure_id=None, detector=None, kept_path=workplace.depot.relative(target),
+        instrument=None, exposure_id=None, detector=None, kept_path=context.depot.relative(target),
     )  # fmt: skip
     ledger.event(
         EventLevel.INFO, "manifest_corrected" if before else "manifest_received",
         f"Part {table['part']} of {table['parts']} of the manifest lists {len(table['files'])} files.",
-        subject=f"{survey.site.name}/{night:%Y%m%d}", night_time=workplace.clock.now(),
+        subject=f"{survey.site.name}/{night:%Y%m%d}", night_time=context.clock.now(),
     )  # fmt: skip
     for row in ledger.rows("ingest", "mark_mismatches", **part):
-        _say_mismatch(workplace, row)
+        _say_mismatch(context, row)
     return Arrival(file.name, Disposition.REGISTERED, night=night)
 
 
-def _say_mismatch(workplace: Workplace, row: dict[str, Any]) -> None:
-    workplace.ledger.event(
+def _say_mismatch(context: Context, row: dict[str, Any]) -> None:
+    context.ledger.event(
         EventLevel.ERROR, "manifest_mismatch",
         f"{row['inbox_name']} is not what the manifest says was sent: what was made from it is not valid.",
         subject=FrameKey(row["instrument"], row["exposure_id"], row["detector"]),
-        night_time=workplace.clock.now(), reason=Reason.MANIFEST_MISMATCH,
+        night_time=context.clock.now(), reason=Reason.MANIFEST_MISMATCH,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.files import copy_whole, new_file
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
@@ -22,7 +23,6 @@ from nightshift.keys import FrameKey, UnitKey
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["SECOND_COPY", "RawFrame", "examine", "register"]
 
@@ -100,7 +100,7 @@ def _detector(name: ParsedName, header: FrameHeader, survey: Survey) -> int:
     return detector
 
 
-def register(workplace: Workplace, file: PhysicalFile, frame: RawFrame, *, overruled: bool = False) -> Arrival:
+def register(context: Context, file: PhysicalFile, frame: RawFrame, *, overruled: bool = False) -> Arrival:
     """Place a frame in the depot and register it. Call it inside a transaction that holds the name's lock.
 
     Where a person `overruled` the checks, the manifest is not asked.
@@ -110,7 +110,7 @@ def register(workplace: Workplace, file: PhysicalFile, frame: RawFrame, *, overr
     BadInput
         MANIFEST_MISMATCH, where the mountain has already said that it sent something else.
     """
-    ledger, survey = workplace.ledger, workplace.survey
+    ledger, survey = context.ledger, context.survey
     night = night_of(survey.site, frame.header.shutter_open)
     assert file.sha256 is not None and file.content is not None
     ledger.rows("ingest", "lock_name", file_name=str(frame.key))  # two names may say the same frame
@@ -120,9 +120,9 @@ def register(workplace: Workplace, file: PhysicalFile, frame: RawFrame, *, overr
     sent = ledger.row("ingest", "manifest_entry", site=survey.site.name, night=night, file_name=file.name)
     if sent is not None and sent["sha256"] != file.sha256 and not overruled:
         raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent['sha256']}, the file has {file.sha256}")
-    target = workplace.depot.raw(night, frame.key, file.path.name)
+    target = context.depot.raw(night, frame.key, file.path.name)
     _place(file, target)
-    _put_frame(workplace, file, frame, target)
+    _put_frame(context, file, frame, target)
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
 
@@ -144,7 +144,7 @@ def _place(file: PhysicalFile, target: Path) -> None:
         raise OSError(errno.EIO, f"{target} does not read back as it was written")
 
 
-def _second_copy(workplace: Workplace, source: Path, place: str) -> str | None:
+def _second_copy(context: Context, source: Path, place: str) -> str | None:
     """Copy a raw file to the second folder, where one is configured. Without it the night goes on, with a warning."""
     root = os.environ.get(SECOND_COPY)
     if not root:
@@ -153,21 +153,21 @@ def _second_copy(workplace: Workplace, source: Path, place: str) -> str | None:
     try:
         copy_whole(source, target)
     except OSError as error:
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.WARNING, "second_copy_failed", f"No second copy: {error}",
-            subject=place, night_time=workplace.clock.now(),
+            subject=place, night_time=context.clock.now(),
         )  # fmt: skip
         return None
     return str(target)
 
 
-def _put_frame(workplace: Workplace, file: PhysicalFile, frame: RawFrame, target: Path) -> None:
-    survey, header = workplace.survey, frame.header
+def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Path) -> None:
+    survey, header = context.survey, frame.header
     night = night_of(survey.site, header.shutter_open)
     begins, ends = night_bounds(survey.site, night)
-    place = workplace.depot.relative(target)
+    place = context.depot.relative(target)
     units = _units(frame, survey) if frame.image_type is ImageType.SCIENCE else []
-    workplace.ledger.run(
+    context.ledger.run(
         "ingest", "put_frame",
         **frame.key._asdict(), site=survey.site.name, night=night, begins=begins, ends=ends,
         ut_day=header.shutter_open.astimezone(UTC).date(), image_type=frame.image_type, field=frame.field,
@@ -177,7 +177,7 @@ def _put_frame(workplace: Workplace, file: PhysicalFile, frame: RawFrame, target
         sequence=header.sequence, sequence_index=header.sequence_index, sequence_length=header.sequence_length,
         detectors_expected=list(survey.camera.detector_ids), reduced=is_reduced(frame.image_type, survey),
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
-        second_copy=_second_copy(workplace, target, place), header=frame.whole_header, units={"rows": units},
+        second_copy=_second_copy(context, target, place), header=frame.whole_header, units={"rows": units},
     )  # fmt: skip
 
 

@@ -24,8 +24,8 @@ def register(subparsers: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from nightshift.errors import BadInput
-    from nightshift.inspect.gather import from_folder, from_ledger
     from nightshift.inspect.page import page_of
+    from nightshift.inspect.products_at_hand import from_folder, from_ledger
     from nightshift.vocabulary import Reason
     from reduction.problems import Unusable
 
@@ -33,10 +33,10 @@ def _run(options: argparse.Namespace) -> int:
     if folder.is_dir():
         unit = from_folder(folder)
     else:
-        from nightshift.workplace import open_workplace
+        from nightshift.context import open_context
 
-        with open_workplace() as workplace:
-            unit = from_ledger(workplace, options.unit)
+        with open_context() as context:
+            unit = from_ledger(context, options.unit)
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in unit.key).strip("-.")
     target = options.output or Path(f"inspect-{name}.html")
     try:

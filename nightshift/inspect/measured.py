@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from nightshift.night_end.sections import percent
+from nightshift.night_end.report_sections import percent
 
 __all__ = ["named", "said"]
 

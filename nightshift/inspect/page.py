@@ -4,10 +4,10 @@ import base64
 
 import jinja2
 
-from nightshift.inspect.difference import draw_difference
-from nightshift.inspect.gather import MASTERS, Inspected
+from nightshift.inspect.difference_page import draw_difference
 from nightshift.inspect.measured import named, said
-from nightshift.inspect.pictures import Picture, draw, draw_master, draw_reference, taken
+from nightshift.inspect.pixel_pictures import Picture, draw, draw_master, draw_reference, taken
+from nightshift.inspect.products_at_hand import MASTERS, Inspected
 
 __all__ = ["page_of"]
 

@@ -10,8 +10,8 @@ from astropy.table import Table
 
 from nightshift.errors import BadInput
 from nightshift.vocabulary import Reason
-from reduction.frame import BROKEN
-from reduction.psf import PsfModel
+from reduction.image.frame import BROKEN
+from reduction.measure.psf import PsfModel
 
 __all__ = ["header_of", "plane", "psf_of", "table_of"]
 

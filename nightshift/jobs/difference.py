@@ -13,8 +13,8 @@ from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.differencing import DifferenceOutcome, difference_unit
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, UnitState
-from reduction.frame import read_frame
-from reduction.psf import PsfModel
+from reduction.image.frame import read_frame
+from reduction.measure.psf import PsfModel
 
 __all__ = ["run"]
 

@@ -19,22 +19,28 @@ from nightshift.jobs.translate import compression_of
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason, UnitState
-from reduction.astrometry import tangent_wcs
-from reduction.candidates import Candidate, CandidateSettings, Photometry, ReferenceSources, find_candidates
-from reduction.coadd import combine
-from reduction.cutouts import cut_out, write_cutouts
-from reduction.difference import Difference, DifferenceSettings, Psf, make_difference
-from reduction.forced import PsfGrid
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.injection import inject, plan_injection, recovery
-from reduction.mask import FATAL, MaskBit
+from reduction.difference.candidates import (
+    Candidate,
+    CandidateSettings,
+    Photometry,
+    ReferenceSources,
+    find_candidates,
+)
+from reduction.difference.difference import Difference, DifferenceSettings, Psf, make_difference
+from reduction.difference.forced import PsfGrid
+from reduction.difference.injection import inject, plan_injection, recovery
+from reduction.difference.score import MatchedStars, block_extremes
+from reduction.image.coadd import combine
+from reduction.image.cutouts import cut_out, write_cutouts
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import FATAL, MaskBit
+from reduction.measure.astrometry import tangent_wcs
+from reduction.measure.psf import PsfModel
+from reduction.measure.sources import SourceFlag
+from reduction.measure.zero_point import ZeroPoint, level
 from reduction.problems import Unusable
-from reduction.psf import PsfModel
-from reduction.real_bogus import RealBogusModel, read_model
-from reduction.real_bogus_features import features
-from reduction.score import MatchedStars, block_extremes
-from reduction.sources import SourceFlag
-from reduction.zero_point import ZeroPoint, level
+from reduction.realbogus.classifier import RealBogusModel, read_model
+from reduction.realbogus.features import features
 
 __all__ = [
     "REAL_BOGUS",
@@ -189,7 +195,7 @@ def completeness(
 ) -> dict[str, int]:
     """Put new sources into the frame, difference and search it again, and return how many were found.
 
-    The counts are of `reduction.injection.recovery`; nothing of this becomes a candidate. A frame that cannot be
+    `injection.recovery` gives the counts; nothing of this becomes a candidate. A frame that cannot be
     differenced any more counts its sources as lost.
     """
     random = np.random.default_rng(_digest(work.unit_key))

@@ -27,12 +27,19 @@ from nightshift.jobs.translate import (
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.detector import Calibrations, DetectorSettings
-from reduction.frame import Frame, write_frame
-from reduction.masters import FrameVerdict, MasterSettings, build_master, judge_frames, prepare, unlike_fraction
-from reduction.photon_transfer import measure_gain, measure_read_noise
+from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.masters import (
+    FrameVerdict,
+    MasterSettings,
+    build_master,
+    judge_frames,
+    prepare,
+    unlike_fraction,
+)
+from reduction.detector.photon_transfer import measure_gain, measure_read_noise
+from reduction.detector.raw import Layout, read_quadrant
+from reduction.image.frame import Frame, write_frame
 from reduction.problems import Unusable
-from reduction.raw import Layout, read_quadrant
 
 __all__ = ["run"]
 

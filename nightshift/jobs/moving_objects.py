@@ -18,7 +18,7 @@ from nightshift.jobs.products import Stopwatch
 from nightshift.keys import UnitKey
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, Reason
-from reduction.linking import Detections, LinkSettings, Tracklet, link
+from reduction.moving.linking import Detections, LinkSettings, Tracklet, link
 
 __all__ = ["run", "warm_up"]
 

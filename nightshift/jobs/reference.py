@@ -21,9 +21,11 @@ from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.coadd import Coadd, combine, flux_scale
-from reduction.frame import Frame, read_frame, write_frame, write_units
-from reduction.mask import FATAL
+from reduction.image.coadd import Coadd, combine, flux_scale
+from reduction.image.frame import Frame, read_frame, write_frame, write_units
+from reduction.image.mask import FATAL
+from reduction.measure.sources import Background
+from reduction.measure.zero_point import ZeroPoint, level
 from reduction.recipes import (
     Measured,
     MeasureSettings,
@@ -33,8 +35,6 @@ from reduction.recipes import (
     model_psf,
     source_table,
 )
-from reduction.sources import Background
-from reduction.zero_point import ZeroPoint, level
 
 __all__ = ["run"]
 

@@ -34,13 +34,13 @@ from nightshift.jobs.translate import (
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.catalogue import Catalogue, read_catalogue
-from reduction.compression import Compression
-from reduction.detector import Calibrations, DetectorSettings
-from reduction.frame import Frame, read_mask, write_frame, write_units
+from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.raw import read_quadrant
+from reduction.image.compression import Compression
+from reduction.image.frame import Frame, read_mask, write_frame, write_units
+from reduction.measure.catalogue import Catalogue, read_catalogue
+from reduction.measure.quality import Bounds, Judgement, judge
 from reduction.problems import Unusable
-from reduction.quality import Bounds, Judgement, judge
-from reduction.raw import read_quadrant
 from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, source_table
 
 __all__ = ["run"]

@@ -12,16 +12,16 @@ from astropy.wcs import WCS
 from nightshift.jobs.contract import UnitWork
 from nightshift.settings import Quadrant, Survey
 from nightshift.vocabulary import Reason
-from reduction.astrometry import tangent_wcs
-from reduction.compression import Compression
-from reduction.crosstalk import Aggressor, Coupling, read_aggressor
-from reduction.frame import Frame
-from reduction.linearity import Linearity
-from reduction.masters import MasterSettings, read_master
-from reduction.photon_transfer import Estimate
+from reduction.detector.crosstalk import Aggressor, Coupling, read_aggressor
+from reduction.detector.linearity import Linearity
+from reduction.detector.masters import MasterSettings, read_master
+from reduction.detector.photon_transfer import Estimate
+from reduction.detector.raw import Layout, parse_section
+from reduction.image.compression import Compression
+from reduction.image.frame import Frame
+from reduction.measure.astrometry import tangent_wcs
+from reduction.measure.quality import Bounds
 from reduction.problems import Unusable
-from reduction.quality import Bounds
-from reduction.raw import Layout, parse_section
 
 __all__ = [
     "aggressors_of",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.keys import UnitKey
 from nightshift.night_end.identities import (
     Identity,
@@ -14,11 +15,10 @@ from nightshift.night_end.identities import (
     account_sent,
     account_units,
 )
-from nightshift.night_end.names import frame_of_name
-from nightshift.night_end.nights import night_row, night_text
+from nightshift.night_end.named_frames import frame_of_name
+from nightshift.night_end.night_rows import night_row, night_text
 from nightshift.realbogus.retraining import note_model
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
-from nightshift.workplace import Workplace
 
 __all__ = ["Accounts", "account", "read_accounts"]
 
@@ -96,7 +96,7 @@ class Accounts:
         }
 
 
-def account(workplace: Workplace, night: date) -> Accounts:
+def account(context: Context, night: date) -> Accounts:
     """Account for a night and keep the result with it. May run again at any time.
 
     Frames whose content is not what the manifest says are marked invalid, and their units rejected; units
@@ -104,7 +104,7 @@ def account(workplace: Workplace, night: date) -> Accounts:
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
         The date of its evening.
 
@@ -112,25 +112,25 @@ def account(workplace: Workplace, night: date) -> Accounts:
     -------
     Accounts
     """
-    key = {"site": workplace.survey.site.name, "night": night}
-    ledger = workplace.ledger
+    key = {"site": context.survey.site.name, "night": night}
+    ledger = context.ledger
     with ledger.transaction():
-        night_row(workplace, night)
-        ledger.row("night_end", "lock_night", subject=night_text(workplace.survey, night))
-        _apply_manifest(workplace, night)
+        night_row(context, night)
+        ledger.row("night_end", "lock_night", subject=night_text(context.survey, night))
+        _apply_manifest(context, night)
         if ledger.run("night_end", "revive_units", **key, file_reasons=list(map(str, FILE_REASONS))):
             ledger.run("night_end", "reopen_exposures", **key)
-        _put_ends(workplace, _unseen_units(workplace, night, _sent(workplace, night)))
-        books = read_accounts(workplace, night)
+        _put_ends(context, _unseen_units(context, night, _sent(context, night)))
+        books = read_accounts(context, night)
         ledger.run("night_end", "put_summary", **key, summary=books.to_json())
-        note_model(workplace)
+        note_model(context)
     return books
 
 
-def read_accounts(workplace: Workplace, night: date) -> Accounts:
+def read_accounts(context: Context, night: date) -> Accounts:
     """Count a night as it stands and change nothing."""
-    key = {"site": workplace.survey.site.name, "night": night}
-    ledger = workplace.ledger
+    key = {"site": context.survey.site.name, "night": night}
+    ledger = context.ledger
     manifests = ledger.rows("night_end", "manifests", **key)
     entries = ledger.rows("night_end", "manifest_entries", **key)
     frames = ledger.rows("night_end", "frames_of_night", **key)
@@ -138,17 +138,17 @@ def read_accounts(workplace: Workplace, night: date) -> Accounts:
         (u["instrument"], u["exposure_id"], u["detector"]): u
         for u in ledger.rows("night_end", "calibration_uses", **key)
     }
-    sent = _sent(workplace, night)
-    expected = {str(k) for f in frames if f["image_type"] == ImageType.SCIENCE for k in _units_of(workplace, f)}
-    unseen = _unseen_units(workplace, night, sent)
+    sent = _sent(context, night)
+    expected = {str(k) for f in frames if f["image_type"] == ImageType.SCIENCE for k in _units_of(context, f)}
+    unseen = _unseen_units(context, night, sent)
     ends = {str(u.unit): (u.state, u.end) for u in unseen}
     listed = {e["file_name"] for e in entries}
     unlisted = (f["inbox_name"] for f in frames if f["inbox_name"] not in listed)
     arrivals = ledger.rows("night_end", "arrivals_of_night", **key)
-    late = ledger.rows("night_end", "late_frames", subject=night_text(workplace.survey, night), **key)
-    kinds = workplace.survey.calibration.kinds
+    late = ledger.rows("night_end", "late_frames", subject=night_text(context.survey, night), **key)
+    kinds = context.survey.calibration.kinds
     return Accounts(
-        site=workplace.survey.site.name,
+        site=context.survey.site.name,
         night=night,
         sent=sent,
         arrivals=account_arrivals(arrivals),
@@ -164,16 +164,16 @@ def read_accounts(workplace: Workplace, night: date) -> Accounts:
     )
 
 
-def _units_of(workplace: Workplace, frame: dict[str, Any]) -> Iterator[UnitKey]:
+def _units_of(context: Context, frame: dict[str, Any]) -> Iterator[UnitKey]:
     """Give the units of one detector's file."""
-    for quadrant in workplace.survey.camera.quadrant_ids:
+    for quadrant in context.survey.camera.quadrant_ids:
         yield UnitKey(frame["instrument"], frame["exposure_id"], frame["detector"], quadrant)
 
 
-def _apply_manifest(workplace: Workplace, night: date) -> None:
+def _apply_manifest(context: Context, night: date) -> None:
     """Invalidate what was made from content that the mountain did not send, and restore it on a correction."""
-    key = {"site": workplace.survey.site.name, "night": night}
-    ledger = workplace.ledger
+    key = {"site": context.survey.site.name, "night": night}
+    ledger = context.ledger
     marked = ledger.run("night_end", "mark_mismatches", **key)
     ledger.run("night_end", "unmark_mismatches", **key)
     rejected = ledger.run("night_end", "reject_units_of_mismatches", **key)
@@ -183,7 +183,7 @@ def _apply_manifest(workplace: Workplace, night: date) -> None:
             EventLevel.WARNING, "manifest_mismatch",
             f"{marked} registered files differ from what the manifest says was sent; {rejected} units made from "
             "them are rejected. Ask the mountain to send the files again.",
-            subject=night_text(workplace.survey, night), night_time=workplace.clock.now(),
+            subject=night_text(context.survey, night), night_time=context.clock.now(),
         )  # fmt: skip
 
 
@@ -202,26 +202,26 @@ class _Unseen:
         return Member(str(self.unit), self.file.reason, self.file.subject)
 
 
-def _sent(workplace: Workplace, night: date) -> Identity:
-    key = {"site": workplace.survey.site.name, "night": night}
+def _sent(context: Context, night: date) -> Identity:
+    key = {"site": context.survey.site.name, "night": night}
     return account_sent(
-        workplace.ledger.rows("night_end", "manifest_entries", **key),
-        workplace.ledger.rows("night_end", "arrivals_on_manifest", **key),
+        context.ledger.rows("night_end", "manifest_entries", **key),
+        context.ledger.rows("night_end", "arrivals_on_manifest", **key),
     )
 
 
-def _unseen_units(workplace: Workplace, night: date, sent: Identity) -> list[_Unseen]:
+def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen]:
     """Give an end to each science unit whose file is on the manifest and not registered.
 
     A file that came and went to quarantine makes its units failed, with the quarantine's reason; one that never
     came makes them missing.
     """
-    survey, instrument = workplace.survey, workplace.survey.camera.instrument
+    survey, instrument = context.survey, context.survey.camera.instrument
     key = {"site": survey.site.name, "night": night}
-    registered = {f["inbox_name"] for f in workplace.ledger.rows("night_end", "frames_of_night", **key)}
+    registered = {f["inbox_name"] for f in context.ledger.rows("night_end", "frames_of_night", **key)}
     known = {
         e["exposure_id"]: ImageType(e["image_type"])
-        for e in workplace.ledger.rows("night_end", "exposure_types", **key)
+        for e in context.ledger.rows("night_end", "exposure_types", **key)
         if e["instrument"] == instrument
     }
     found = []
@@ -235,17 +235,16 @@ def _unseen_units(workplace: Workplace, night: date, sent: Identity) -> list[_Un
                 continue
             row = {"instrument": instrument, "exposure_id": frame.exposure_id, "detector": frame.detector}
             found += [
-                _Unseen(unit, state, file, image_type, frame.exposure_id in known)
-                for unit in _units_of(workplace, row)
+                _Unseen(unit, state, file, image_type, frame.exposure_id in known) for unit in _units_of(context, row)
             ]
     return found
 
 
-def _put_ends(workplace: Workplace, unseen: list[_Unseen]) -> None:
+def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
     """Give their rows to the units that never came, where their exposure has one."""
     for u in unseen:
         if u.exposure_known:
-            workplace.ledger.run(
+            context.ledger.run(
                 "night_end", "put_ended_unit",
                 instrument=u.unit.instrument, exposure_id=u.unit.exposure_id, detector=u.unit.detector,
                 quadrant=u.unit.quadrant, unit_key=str(u.unit), state=u.state, reason=u.file.reason,

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.alerts.tars import Member, read_member, write_tar
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator
 from nightshift.files import copy_whole, sha256_of, write_whole
-from nightshift.ledger.locks import Deed, alone
-from nightshift.night_end.nights import night_text
+from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
+from nightshift.night_end.night_rows import night_text
 from nightshift.vocabulary import EventLevel, Reason
-from nightshift.workplace import Workplace
 
 __all__ = [
     "Archived",
@@ -78,7 +78,7 @@ class _Wanted:
     bytes: int
 
 
-def archive(workplace: Workplace, night: date) -> Archived:
+def archive(context: Context, night: date) -> Archived:
     """Put a night's raw frames, products, alert packets and manifests into its archive.
 
     May run again: what is there stays, what changed or came since is added. ``SHA256SUMS`` in the night's folder
@@ -86,7 +86,7 @@ def archive(workplace: Workplace, night: date) -> Archived:
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
 
     Returns
@@ -94,36 +94,36 @@ def archive(workplace: Workplace, night: date) -> Archived:
     Archived
         A file that the ledger names and that is lost is passed over with a call for a human; `verify` finds it too.
     """
-    key = {"site": workplace.survey.site.name, "night": night}
-    folder = _folder(workplace, night)
+    key = {"site": context.survey.site.name, "night": night}
+    folder = _folder(context, night)
     folder.mkdir(parents=True, exist_ok=True)
-    below = folder.relative_to(_root(workplace)).as_posix()
-    there = {row["path"]: row for row in workplace.ledger.rows("night_end", "archived", **key)}
+    below = folder.relative_to(_root(context)).as_posix()
+    there = {row["path"]: row for row in context.ledger.rows("night_end", "archived", **key)}
     added = 0
-    for wanted in _files(workplace, night):
+    for wanted in _files(context, night):
         row = there.get(f"{below}/{wanted.path}")
         try:
             if row is None or row["sha256"] != wanted.sha256 or not (folder / wanted.path).exists():
-                _place(workplace, wanted, folder / wanted.path)
-                added += _enter(workplace, night, wanted)
+                _place(context, wanted, folder / wanted.path)
+                added += _enter(context, night, wanted)
         except NeedsOperator as error:
-            _call(workplace, night, str(error))
+            _call(context, night, str(error))
     try:
-        if tar := _nightly_tar(workplace, night):
+        if tar := _nightly_tar(context, night):
             row = there.get(f"{below}/{tar.path}")
-            added += _enter(workplace, night, tar) if row is None or row["sha256"] != tar.sha256 else 0
+            added += _enter(context, night, tar) if row is None or row["sha256"] != tar.sha256 else 0
     except NeedsOperator as error:
-        _call(workplace, night, str(error))
-    rows = _write_checksums(workplace, night)
+        _call(context, night, str(error))
+    rows = _write_checksums(context, night)
     return Archived(folder, len(rows), sum(r["bytes"] for r in rows), added)
 
 
-def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str, sha256: str, size: int) -> str:
+def add_to_archive(context: Context, night: date, name: str, *, kind: str, sha256: str, size: int) -> str:
     """Enter a file that was written into a night's archive, and read it back.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
     name : str
         Of the file, in the night's folder.
@@ -144,39 +144,39 @@ def add_to_archive(workplace: Workplace, night: date, name: str, *, kind: str, s
     NeedsOperator
         If it does not read back as it was entered.
     """
-    path = _folder(workplace, night) / name
-    _enter(workplace, night, _Wanted(name, kind, workplace.depot.relative(path), sha256, size))
-    _write_checksums(workplace, night)
-    place = path.relative_to(_root(workplace)).as_posix()
-    key = {"site": workplace.survey.site.name, "night": night}
-    row = next(row for row in workplace.ledger.rows("night_end", "archived", **key) if row["path"] == place)
+    path = _folder(context, night) / name
+    _enter(context, night, _Wanted(name, kind, context.depot.relative(path), sha256, size))
+    _write_checksums(context, night)
+    place = path.relative_to(_root(context)).as_posix()
+    key = {"site": context.survey.site.name, "night": night}
+    row = next(row for row in context.ledger.rows("night_end", "archived", **key) if row["path"] == place)
     if fault := _fault(path, row):
         raise NeedsOperator(Reason.INPUT_LOST, f"{fault.path}: {fault.text}; the archive does not keep what it gets")
-    workplace.ledger.run("night_end", "set_verified", **key, paths=[place])
+    context.ledger.run("night_end", "set_verified", **key, paths=[place])
     return place
 
 
-def _write_checksums(workplace: Workplace, night: date) -> list[dict[str, Any]]:
+def _write_checksums(context: Context, night: date) -> list[dict[str, Any]]:
     """Write the list of all that a night's archive holds by the ledger, and return its rows.
 
     One at a time reads the rows and writes them, after entering its own: who comes last has those of all.
     """
-    folder, site = _folder(workplace, night), workplace.survey.site.name
-    below = folder.relative_to(_root(workplace)).as_posix()
-    with alone(workplace.ledger, Deed.CHECKSUMS, f"{site}/{below}"):
-        rows = workplace.ledger.rows("night_end", "archived", site=site, night=night)
+    folder, site = _folder(context, night), context.survey.site.name
+    below = folder.relative_to(_root(context)).as_posix()
+    with advisory_lock(context.ledger, LockedWork.CHECKSUMS, f"{site}/{below}"):
+        rows = context.ledger.rows("night_end", "archived", site=site, night=night)
         write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
     return rows
 
 
-def verify(workplace: Workplace, night: date) -> Verification:
+def verify(context: Context, night: date) -> Verification:
     """Read the archive of a night back and compare every file with its checksum.
 
     A file that is gone or differs loses its mark, and a human is called. May run again, at any later time.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
 
     Returns
@@ -184,53 +184,53 @@ def verify(workplace: Workplace, night: date) -> Verification:
     Verification
         Also of an archive that was never filled, with a fault that says so.
     """
-    key = {"site": workplace.survey.site.name, "night": night}
-    rows = workplace.ledger.rows("night_end", "archived", **key)
-    checked = {row["path"]: _fault(_root(workplace) / row["path"], row) for row in rows}
+    key = {"site": context.survey.site.name, "night": night}
+    rows = context.ledger.rows("night_end", "archived", **key)
+    checked = {row["path"]: _fault(_root(context) / row["path"], row) for row in rows}
     faults = sorted(fault for fault in checked.values() if fault)
-    with workplace.ledger.transaction() as ledger:
+    with context.ledger.transaction() as ledger:
         ledger.run("night_end", "set_verified", **key, paths=[p for p, fault in checked.items() if not fault])
         ledger.run("night_end", "set_unverified", **key, paths=[fault.path for fault in faults])
-    faults += not_archived(workplace, night)
+    faults += not_archived(context, night)
     for fault in faults:
-        _call(workplace, night, f"{fault.path}: {fault.text}. Restore it, then archive and verify the night again.")
+        _call(context, night, f"{fault.path}: {fault.text}. Restore it, then archive and verify the night again.")
     return Verification(len(rows), sum(r["bytes"] for r in rows), tuple(faults))
 
 
-def not_archived(workplace: Workplace, night: date) -> list[Fault]:
+def not_archived(context: Context, night: date) -> list[Fault]:
     """Return what belongs in the night's archive and is not there by the ledger."""
-    key = {"site": workplace.survey.site.name, "night": night}
-    rows = workplace.ledger.rows("night_end", "archived", **key)
+    key = {"site": context.survey.site.name, "night": night}
+    rows = context.ledger.rows("night_end", "archived", **key)
     there = {(row["source"], row["sha256"]) for row in rows}
     faults = [
         Fault(wanted["source"], "it is not in the archive")
-        for wanted in workplace.ledger.rows("night_end", "files_to_archive", **key)
+        for wanted in context.ledger.rows("night_end", "files_to_archive", **key)
         if (wanted["source"], wanted["sha256"]) not in there
     ]
     tars = {row["source"] for row in rows if row["kind"] == "packets"}
-    for row in workplace.ledger.rows("night_end", "packet_tars", **key):
+    for row in context.ledger.rows("night_end", "packet_tars", **key):
         if row["packet_path"] not in tars:
             faults.append(Fault(row["packet_path"], "it is not in the archive"))
-    site, kinds = workplace.survey.site.name, {row["kind"] for row in rows}
-    if "alerts" not in kinds and workplace.ledger.rows("night_end", "packets", site=site, night=night):
-        faults.append(Fault(_tar_name(workplace, night), "the tar of the night's alerts was not made"))
+    site, kinds = context.survey.site.name, {row["kind"] for row in rows}
+    if "alerts" not in kinds and context.ledger.rows("night_end", "packets", site=site, night=night):
+        faults.append(Fault(_tar_name(context, night), "the tar of the night's alerts was not made"))
     return faults
 
 
-def _call(workplace: Workplace, night: date, message: str) -> None:
+def _call(context: Context, night: date, message: str) -> None:
     """Call a human, once for each message."""
-    subject = night_text(workplace.survey, night)
-    if not workplace.ledger.row("night_end", "message_said", kind="archive_fault", subject=subject, message=message):
-        workplace.ledger.event(
-            EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=workplace.clock.now()
+    subject = night_text(context.survey, night)
+    if not context.ledger.row("night_end", "message_said", kind="archive_fault", subject=subject, message=message):
+        context.ledger.event(
+            EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=context.clock.now()
         )
 
 
-def _enter(workplace: Workplace, night: date, wanted: "_Wanted") -> int:
+def _enter(context: Context, night: date, wanted: "_Wanted") -> int:
     """Write an archived file into the ledger."""
-    below = _folder(workplace, night).relative_to(_root(workplace)).as_posix()
-    return workplace.ledger.run(
-        "night_end", "put_archived", site=workplace.survey.site.name, night=night, path=f"{below}/{wanted.path}",
+    below = _folder(context, night).relative_to(_root(context)).as_posix()
+    return context.ledger.run(
+        "night_end", "put_archived", site=context.survey.site.name, night=night, path=f"{below}/{wanted.path}",
         kind=wanted.kind, source=wanted.source, sha256=wanted.sha256, bytes=wanted.bytes,
     )  # fmt: skip
 
@@ -245,24 +245,24 @@ def _lines(rows: list[dict[str, Any]], below: str) -> list[str]:
     return [checksum_line(r["sha256"], r["path"].removeprefix(f"{below}/")) for r in rows]
 
 
-def _folder(workplace: Workplace, night: date) -> Path:
-    return workplace.depot.archive(night, CHECKSUMS).parent
+def _folder(context: Context, night: date) -> Path:
+    return context.depot.archive(night, CHECKSUMS).parent
 
 
-def _root(workplace: Workplace) -> Path:
-    return workplace.depot.root / "archive"
+def _root(context: Context) -> Path:
+    return context.depot.root / "archive"
 
 
-def _files(workplace: Workplace, night: date) -> list[_Wanted]:
+def _files(context: Context, night: date) -> list[_Wanted]:
     """Return everything that already is a file. In the archive it keeps its place below the depot."""
-    key = {"site": workplace.survey.site.name, "night": night}
+    key = {"site": context.survey.site.name, "night": night}
     wanted = []
-    for row in workplace.ledger.rows("night_end", "files_to_archive", **key):
-        path = workplace.depot.absolute(row["source"])
+    for row in context.ledger.rows("night_end", "files_to_archive", **key):
+        path = context.depot.absolute(row["source"])
         size = row["bytes"] or (path.stat().st_size if path.is_file() else 0)
         wanted.append(_Wanted(row["source"], row["kind"], row["source"], row["sha256"], size))
-    for row in workplace.ledger.rows("night_end", "packet_tars", **key):
-        path = workplace.depot.absolute(row["packet_path"])
+    for row in context.ledger.rows("night_end", "packet_tars", **key):
+        path = context.depot.absolute(row["packet_path"])
         if path.is_file():
             sha256, size = sha256_of(path), path.stat().st_size
         else:  # lost: `_place` says so
@@ -271,41 +271,41 @@ def _files(workplace: Workplace, night: date) -> list[_Wanted]:
     return wanted
 
 
-def _nightly_tar(workplace: Workplace, night: date) -> _Wanted | None:
+def _nightly_tar(context: Context, night: date) -> _Wanted | None:
     """Write the tar of all alerts that left into the archive, in the order of their numbers; None without alerts."""
-    packets = workplace.ledger.rows("night_end", "packets", site=workplace.survey.site.name, night=night)
+    packets = context.ledger.rows("night_end", "packets", site=context.survey.site.name, night=night)
     if not packets:
         return None
-    name = _tar_name(workplace, night)
-    path = _folder(workplace, night) / name
-    write_tar(path, ((f"{packet['candid']}.avro", _packet(workplace, packet)) for packet in packets))
-    return _Wanted(name, "alerts", workplace.depot.relative(path), sha256_of(path), path.stat().st_size)
+    name = _tar_name(context, night)
+    path = _folder(context, night) / name
+    write_tar(path, ((f"{packet['candid']}.avro", _packet(context, packet)) for packet in packets))
+    return _Wanted(name, "alerts", context.depot.relative(path), sha256_of(path), path.stat().st_size)
 
 
-def _tar_name(workplace: Workplace, night: date) -> str:
-    return f"{workplace.survey.name}_{night:%Y%m%d}_alerts.tar"
+def _tar_name(context: Context, night: date) -> str:
+    return f"{context.survey.name}_{night:%Y%m%d}_alerts.tar"
 
 
-def _packet(workplace: Workplace, packet: dict[str, Any]) -> bytes:
+def _packet(context: Context, packet: dict[str, Any]) -> bytes:
     """Read one packet out of its exposure's tar; it must be what was sent."""
     place = Member(packet["packet_offset"], packet["packet_bytes"], packet["packet_sha256"])
-    return read_member(_existing(workplace, packet["packet_path"]), place)
+    return read_member(_existing(context, packet["packet_path"]), place)
 
 
-def _existing(workplace: Workplace, relative: str) -> Path:
-    path = workplace.depot.absolute(relative)
+def _existing(context: Context, relative: str) -> Path:
+    path = context.depot.absolute(relative)
     if not path.is_file():
         raise NeedsOperator(
             Reason.INPUT_LOST,
-            f"{relative} is not in the depot {workplace.depot.root}, where the ledger says that it is. Restore it "
+            f"{relative} is not in the depot {context.depot.root}, where the ledger says that it is. Restore it "
             "and archive the night again.",
         )
     return path
 
 
-def _place(workplace: Workplace, wanted: _Wanted, target: Path) -> None:
+def _place(context: Context, wanted: _Wanted, target: Path) -> None:
     """Let the file appear in the archive, as a link where that is possible and as a copy where not."""
-    source = _existing(workplace, wanted.source)
+    source = _existing(context, wanted.source)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
     try:

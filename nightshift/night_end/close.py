@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+from nightshift.context import Context
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
-from nightshift.night_end.nights import night_text, put_night
+from nightshift.night_end.night_rows import night_text, put_night
 from nightshift.vocabulary import EventLevel, ImageType, NightState
 from nightshift.workflow.due import due_runs
-from nightshift.workflow.keys import NIGHT_DAG, subject_of_run
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import NIGHT_DAG, subject_of_run
 
 __all__ = [
     "InFlight",
@@ -58,22 +58,22 @@ class Verdict:
         return [*self.accounts.imbalances, *self.archive_faults]
 
 
-def begin_closing(workplace: Workplace, night: date, *, signal: Signal | None = None) -> NightState:
+def begin_closing(context: Context, night: date, *, signal: Signal | None = None) -> NightState:
     """Mark that the end-of-night workflow runs, and return the state before.
 
     A night of which nothing came is known from then on. A night that was closed begins again, for late data may
     have come. A night that is closing already keeps the moment at which it began, so that a second call does not
     prolong its grace.
     """
-    before = NightState(put_night(workplace, night)["state"])
-    workplace.ledger.run("night_end", "begin_closing", site=workplace.survey.site.name, night=night, signal=signal)
+    before = NightState(put_night(context, night)["state"])
+    context.ledger.run("night_end", "begin_closing", site=context.survey.site.name, night=night, signal=signal)
     return before
 
 
-def in_flight(workplace: Workplace, night: date) -> list[InFlight]:
+def in_flight(context: Context, night: date) -> list[InFlight]:
     """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
-    site, policy = workplace.survey.site.name, workplace.survey.exposure
-    kinds = [ImageType.SCIENCE, *workplace.survey.calibration.kinds]
+    site, policy = context.survey.site.name, context.survey.exposure
+    kinds = [ImageType.SCIENCE, *context.survey.calibration.kinds]
     asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("exposure", "exposures_in_flight", {"kinds": [str(kind) for kind in kinds]}),
         ("unit", "units_in_flight", {}),
@@ -85,19 +85,19 @@ def in_flight(workplace: Workplace, night: date) -> list[InFlight]:
     found = [
         InFlight(kind, row["subject"], row["state"])
         for kind, query, more in asked
-        for row in workplace.ledger.rows("night_end", query, site=site, night=night, **more)
+        for row in context.ledger.rows("night_end", query, site=site, night=night, **more)
     ]
-    due = (run for run in due_runs(workplace) if run.dag_id in ("references", "difference"))
+    due = (run for run in due_runs(context) if run.dag_id in ("references", "difference"))
     return [*found, *(InFlight("run", run.run_id, "due") for run in due)]
 
 
-def awaited(workplace: Workplace, night: date) -> list[str]:
+def awaited(context: Context, night: date) -> list[str]:
     """Return the names on the night's manifest of which nothing came yet, good or bad."""
-    rows = workplace.ledger.rows("night_end", "names_awaited", site=workplace.survey.site.name, night=night)
+    rows = context.ledger.rows("night_end", "names_awaited", site=context.survey.site.name, night=night)
     return [row["file_name"] for row in rows]
 
 
-def may_close(workplace: Workplace, night: date) -> tuple[bool, str]:
+def may_close(context: Context, night: date) -> tuple[bool, str]:
     """Say whether the wait at the end of a night is over, and why.
 
     Three rules, in real seconds since `begin_closing`: after ``night.hard_deadline_s`` nothing is waited for;
@@ -109,51 +109,51 @@ def may_close(workplace: Workplace, night: date) -> tuple[bool, str]:
     bool, str
         The second is for the log and the page.
     """
-    site, policy = workplace.survey.site.name, workplace.survey.night
-    waited = workplace.ledger.value("night_end", "seconds_closing", site=site, night=night) or 0.0
-    flying = in_flight(workplace, night)
+    site, policy = context.survey.site.name, context.survey.night
+    waited = context.ledger.value("night_end", "seconds_closing", site=site, night=night) or 0.0
+    flying = in_flight(context, night)
     if waited >= policy.hard_deadline_s:
         return True, f"the deadline of {policy.hard_deadline_s:.0f} s has passed; {len(flying)} things are unfinished"
     if flying:
         return False, f"{len(flying)} things are under way, the first: {flying[0]}"
-    absent = awaited(workplace, night)
-    has_manifest = bool(workplace.ledger.rows("night_end", "manifests", site=site, night=night))
+    absent = awaited(context, night)
+    has_manifest = bool(context.ledger.rows("night_end", "manifests", site=site, night=night))
     if (absent or not has_manifest) and waited < policy.grace_s:
         what = f"{len(absent)} files on the manifest" if has_manifest else "the manifest"
         return False, f"late data are taken in for {policy.grace_s - waited:.0f} s more: {what} did not come yet"
     return True, "nothing is under way"
 
 
-def fail_stragglers(workplace: Workplace, night: date) -> int:
+def fail_stragglers(context: Context, night: date) -> int:
     """Declare failed what still runs when the night's hard deadline has passed, and return how many units.
 
     A result that comes after this is kept in its attempt and changes the unit no more.
     """
-    count = workplace.ledger.run("night_end", "fail_stragglers", site=workplace.survey.site.name, night=night)
+    count = context.ledger.run("night_end", "fail_stragglers", site=context.survey.site.name, night=night)
     if count:
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.ERROR, "stragglers_failed",
-            f"{count} units had not ended {workplace.survey.night.hard_deadline_s:.0f} s after the night began to "
+            f"{count} units had not ended {context.survey.night.hard_deadline_s:.0f} s after the night began to "
             "close; they are declared failed. See whether the runner still works.",
-            subject=night_text(workplace.survey, night), night_time=workplace.clock.now(),
+            subject=night_text(context.survey, night), night_time=context.clock.now(),
         )  # fmt: skip
     return count
 
 
-def verdict(workplace: Workplace, night: date) -> Verdict:
+def verdict(context: Context, night: date) -> Verdict:
     """Say whether the night closes as it stands, and change nothing."""
-    key = {"site": workplace.survey.site.name, "night": night}
-    lost = not_archived(workplace, night)
-    unread = [r["path"] for r in workplace.ledger.rows("night_end", "archived", **key) if r["verified_at"] is None]
+    key = {"site": context.survey.site.name, "night": night}
+    lost = not_archived(context, night)
+    unread = [r["path"] for r in context.ledger.rows("night_end", "archived", **key) if r["verified_at"] is None]
     faults = []
     if lost:
         faults.append(f"archive: {len(lost)} files are not in it (first: {lost[0].path})")
     if unread:
         faults.append(f"archive: {len(unread)} files were not read back and found equal (first: {unread[0]})")
-    return Verdict(read_accounts(workplace, night), tuple(faults))
+    return Verdict(read_accounts(context, night), tuple(faults))
 
 
-def close(workplace: Workplace, night: date) -> NightState:
+def close(context: Context, night: date) -> NightState:
     """Account once more and close the night, or say that it does not balance. May run again.
 
     Returns
@@ -161,48 +161,46 @@ def close(workplace: Workplace, night: date) -> NightState:
     NightState
         CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
     """
-    workplace.ledger.run("night_end", "count_from_now", site=workplace.survey.site.name, night=night)
-    account(workplace, night)
-    of_night = {"site": workplace.survey.site.name, "night": night.isoformat()}
-    workplace.ledger.run("workflow", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
-    outcome = verdict(workplace, night)
+    context.ledger.run("night_end", "count_from_now", site=context.survey.site.name, night=night)
+    account(context, night)
+    of_night = {"site": context.survey.site.name, "night": night.isoformat()}
+    context.ledger.run("workflow", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
+    outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
-    changed = workplace.ledger.run(
-        "night_end", "set_closed", site=workplace.survey.site.name, night=night, state=state
-    )
+    changed = context.ledger.run("night_end", "set_closed", site=context.survey.site.name, night=night, state=state)
     if changed:
         message = (
             f"The night of {night} closed to zero."
             if outcome.closes
             else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
         )
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.INFO if outcome.closes else EventLevel.PAGE,
             "night_closed" if outcome.closes else "unbalanced", message,
-            subject=night_text(workplace.survey, night), night_time=workplace.clock.now(),
+            subject=night_text(context.survey, night), night_time=context.clock.now(),
         )  # fmt: skip
     return state
 
 
-def overdue(workplace: Workplace) -> list[date]:
+def overdue(context: Context) -> list[date]:
     """Return the nights that should have closed and did not, and call a human once for each.
 
     The dead man's switch: to be asked by a timer that has nothing to do with the end-of-night workflow. A night
     is overdue when its noon has passed by the night's clock, nothing has arrived for the hard deadline of the
     night, and its closing, if it began, began longer ago than that.
     """
-    rows = workplace.ledger.rows(
-        "night_end", "unclosed_nights", site=workplace.survey.site.name, now=workplace.clock.now(),
-        quiet_s=workplace.survey.night.hard_deadline_s,
+    rows = context.ledger.rows(
+        "night_end", "unclosed_nights", site=context.survey.site.name, now=context.clock.now(),
+        quiet_s=context.survey.night.hard_deadline_s,
     )  # fmt: skip
     for row in rows:
-        subject = night_text(workplace.survey, row["night"])
-        if not workplace.ledger.row("night_end", "event_said", kind="night_overdue", subject=subject):
+        subject = night_text(context.survey, row["night"])
+        if not context.ledger.row("night_end", "event_said", kind="night_overdue", subject=subject):
             began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
-            workplace.ledger.event(
+            context.ledger.event(
                 EventLevel.PAGE, "night_overdue",
                 f"The night of {row['night']} should have closed by {row['ends']:%Y-%m-%d %H:%M} UTC: {began}. "
                 "Look at the end_of_night workflow, or close it by hand.",
-                subject=subject, night_time=workplace.clock.now(),
+                subject=subject, night_time=context.clock.now(),
             )  # fmt: skip
     return [row["night"] for row in rows]

@@ -52,11 +52,11 @@ def night_of_text(text: str) -> date:
 
 
 def _account(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.accounts import account
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        books = account(workplace, options.night)
+    with open_context() as context:
+        books = account(context, options.night)
     for identity in books.identities:
         print(f"{'=' if identity.closes else '!'} {identity}")
     for line in books.imbalances:
@@ -65,12 +65,12 @@ def _account(options: argparse.Namespace) -> int:
 
 
 def _archive(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.archive import archive, not_archived
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        done = archive(workplace, options.night)
-        lost = not_archived(workplace, options.night)
+    with open_context() as context:
+        done = archive(context, options.night)
+        lost = not_archived(context, options.night)
     print(f"{done.files} files, {done.bytes / 1e6:.1f} MB, {done.added} of them new: {done.folder}")
     for fault in lost:
         print(f"  {fault.path}: {fault.text}")
@@ -78,11 +78,11 @@ def _archive(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.archive import verify
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        found = verify(workplace, options.night)
+    with open_context() as context:
+        found = verify(context, options.night)
     print(f"{found.files} files, {found.bytes / 1e6:.1f} MB read back; {len(found.faults)} faults")
     for fault in found.faults:
         print(f"  {fault.path}: {fault.text}")
@@ -90,23 +90,23 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.report import write_report
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        written = write_report(workplace, options.night)
+    with open_context() as context:
+        written = write_report(context, options.night)
     print(f"{written.headline} {written.page}")
     return 0
 
 
 def _mail(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.report import send_report
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        page = send_report(workplace, options.night, resend=options.resend)
-        row = workplace.ledger.row(
-            "night_end", "report", site=workplace.survey.site.name, night=options.night, kind="summary"
+    with open_context() as context:
+        page = send_report(context, options.night, resend=options.resend)
+        row = context.ledger.row(
+            "night_end", "report", site=context.survey.site.name, night=options.night, kind="summary"
         )
     assert row is not None
     print(
@@ -117,15 +117,15 @@ def _mail(options: argparse.Namespace) -> int:
 
 
 def _close(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.night_end.close import begin_closing, close
-    from nightshift.night_end.nights import night_row
+    from nightshift.night_end.night_rows import night_row
     from nightshift.vocabulary import NightState
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        night_row(workplace, options.night)  # a slip of the finger makes no night
-        begin_closing(workplace, options.night, signal="operator")
-        state = close(workplace, options.night)
+    with open_context() as context:
+        night_row(context, options.night)  # a slip of the finger makes no night
+        begin_closing(context, options.night, signal="operator")
+        state = close(context, options.night)
     print(f"The night of {options.night} is {state}.")
     return 0 if state is NightState.CLOSED else 1
 
@@ -133,30 +133,30 @@ def _close(options: argparse.Namespace) -> int:
 def _night(options: argparse.Namespace) -> int:
     from rich.console import Console
 
+    from nightshift.context import open_context
     from nightshift.night_end.close import verdict
-    from nightshift.night_end.table import night_table
-    from nightshift.workplace import open_workplace
+    from nightshift.night_end.night_table import night_table
 
-    with open_workplace() as workplace:
-        Console().print(night_table(workplace, options.night))
-        return 0 if verdict(workplace, options.night).closes else 1
+    with open_context() as context:
+        Console().print(night_table(context, options.night))
+        return 0 if verdict(context, options.night).closes else 1
 
 
 def _prune_events(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.errors import BadInput
     from nightshift.night_end.old_events import old_events, prune_events
     from nightshift.process_owner import process_owner
     from nightshift.vocabulary import Reason
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        days = workplace.survey.storage.keep_events_days if options.older_than is None else options.older_than
+    with open_context() as context:
+        days = context.survey.storage.keep_events_days if options.older_than is None else options.older_than
         if options.dry_run:
-            found = old_events(workplace, older_than_days=days)
+            found = old_events(context, older_than_days=days)
         elif not (options.operator or "").strip():
             raise BadInput(Reason.INTERNAL_ERROR, "say who you are (--operator), or look first (--dry-run)")
         else:
-            found = prune_events(workplace, older_than_days=days, operator=options.operator, account=process_owner())
+            found = prune_events(context, older_than_days=days, operator=options.operator, account=process_owner())
     span = f", of {found.first:%Y-%m-%d} to {found.last:%Y-%m-%d}" if found.first and found.last else ""
     print(f"{found.events} events older than {days} days{' would be moved' if options.dry_run else ''}{span}")
     for path in found.files:

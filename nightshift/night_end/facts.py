@@ -7,11 +7,11 @@ from datetime import date, timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.night_end.close import Verdict, verdict
-from nightshift.night_end.nights import night_row
+from nightshift.night_end.night_rows import night_row
 from nightshift.realbogus.retraining import retraining_due
 from nightshift.vocabulary import AlertState, ErrorClass, UnitState
-from nightshift.workplace import Workplace
 
 __all__ = ["NightFacts", "OpenTime", "collect_facts"]
 
@@ -94,12 +94,12 @@ class NightFacts:
         return sum(self.alerts[s]["alerts"] for s in states if s in self.alerts)
 
 
-def collect_facts(workplace: Workplace, night: date) -> NightFacts:
+def collect_facts(context: Context, night: date) -> NightFacts:
     """Ask the ledger for everything that the report of a night says.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
 
     Returns
@@ -107,14 +107,14 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
     NightFacts
         The same for the same ledger: no time of the day and no random order is in it.
     """
-    survey = workplace.survey
+    survey = context.survey
     site = survey.site.name
 
     def ask(name: str, **more: Any) -> list[Row]:
-        return workplace.ledger.rows("night_end", name, site=site, night=night, **more)
+        return context.ledger.rows("night_end", name, site=site, night=night, **more)
 
-    outcome = verdict(workplace, night)
-    reasons = workplace.ledger.rows("night_end", "reasons")
+    outcome = verdict(context, night)
+    reasons = context.ledger.rows("night_end", "reasons")
     timeline = ask("timeline")
     alerts = {row["state"]: row for row in ask("alerts_by_state")}
     masters = ask("masters", instrument=survey.camera.instrument)
@@ -125,7 +125,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         survey_title=survey.title,
         site=site,
         night=night,
-        row=night_row(workplace, night),
+        row=night_row(context, night),
         verdict=outcome,
         sentences={r["reason"]: r["sentence"] for r in reasons},
         field_names={f.id: f.name for f in survey.sky.fields},
@@ -145,7 +145,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         alerts=alerts,
         topics=ask("outbox_by_topic"),
         latency={row["waited"]: row for row in ask("latency")},
-        completeness=workplace.ledger.rows("injection", "completeness_of_night", site=site, night=night)[0],
+        completeness=context.ledger.rows("injection", "completeness_of_night", site=site, night=night)[0],
         tracklets=ask("tracklets"),
         tracklet_positions=ask("tracklet_positions"),
         sky=ask("sky_of_alerts", most=MOST_ON_SKY),
@@ -155,7 +155,7 @@ def collect_facts(workplace: Workplace, night: date) -> NightFacts:
         archive=ask("archive_totals")[0],
         needs=[
             *_needs(outcome, {r["reason"]: r for r in reasons}, quarantine, units, masters, alerts, events),
-            *retraining_due(workplace),
+            *retraining_due(context),
         ],
     )
 

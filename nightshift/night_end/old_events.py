@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import write_whole
-from nightshift.guard import storage_trouble
-from nightshift.ledger.locks import Deed, alone
+from nightshift.health import storage_trouble
+from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.night_end.archive import add_to_archive
 from nightshift.vocabulary import Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["OldEvents", "old_events", "prune_events"]
 
@@ -46,7 +46,7 @@ class OldEvents:
     kept: str = ""
 
 
-def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
+def old_events(context: Context, *, older_than_days: int) -> OldEvents:
     """Return what is old enough to leave, and change nothing.
 
     What was said since the first night began that is not closed never is.
@@ -59,9 +59,9 @@ def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
     if older_than_days < LEAST_DAYS:
         text = f"events older than {older_than_days} days: keep those of at least {LEAST_DAYS} days"
         raise BadInput(Reason.INTERNAL_ERROR, text)
-    row = workplace.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
+    row = context.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
     assert row is not None
-    night = workplace.ledger.row("night_end", "night_that_keeps_events", days=older_than_days)
+    night = context.ledger.row("night_end", "night_that_keeps_events", days=older_than_days)
     kept = ""
     if night is not None and night["events"]:
         kept = (
@@ -70,7 +70,7 @@ def old_events(workplace: Workplace, *, older_than_days: int) -> OldEvents:
     return OldEvents(row["events"], row["first"], row["last"], kept=kept)
 
 
-def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, account: str = "") -> OldEvents:
+def prune_events(context: Context, *, older_than_days: int, operator: str, account: str = "") -> OldEvents:
     """Archive old events with their checksum, read them back, and remove them. May run again after a crash.
 
     The files go to the archive of the last night that was closed, and into its ``SHA256SUMS``.
@@ -91,29 +91,29 @@ def prune_events(workplace: Workplace, *, older_than_days: int, operator: str, a
         If no night was closed yet, a disk of the night is not there or not the right one, or a file does not read
         back as it was written: nothing of it was removed.
     """
-    found = old_events(workplace, older_than_days=older_than_days)
+    found = old_events(context, older_than_days=older_than_days)
     if not found.events:
         return found
-    night = workplace.ledger.value("night_end", "last_closed_night", site=workplace.survey.site.name)
+    night = context.ledger.value("night_end", "last_closed_night", site=context.survey.site.name)
     if night is None:
         raise NeedsOperator(
             Reason.NEVER_ARRIVED, "no night was closed yet, so there is no archive to put events into"
         )
-    with alone(workplace.ledger, Deed.PRUNE):
-        files = tuple(_move(workplace, night, older_than_days, operator, account))
+    with advisory_lock(context.ledger, LockedWork.PRUNE):
+        files = tuple(_move(context, night, older_than_days, operator, account))
     return replace(found, files=files)
 
 
-def _move(workplace: Workplace, night: date, days: int, operator: str, account: str) -> Iterator[str]:
+def _move(context: Context, night: date, days: int, operator: str, account: str) -> Iterator[str]:
     """Let file after file appear in the archive and its events go, and yield each file's place."""
-    while rows := workplace.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
-        if trouble := storage_trouble(workplace):  # a disk that is not mounted would leave the only copy beneath it
+    while rows := context.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
+        if trouble := storage_trouble(context):  # a disk that is not mounted would leave the only copy beneath it
             raise NeedsOperator(Reason.STORAGE_UNAVAILABLE, "; ".join(trouble))
         ids = [row["event_id"] for row in rows]
         name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(rows))
-        sha256 = write_whole(workplace.depot.archive(night, name), content)
-        path = add_to_archive(workplace, night, name, kind="events", sha256=sha256, size=len(content))
-        with workplace.ledger.transaction() as ledger:
+        sha256 = write_whole(context.depot.archive(night, name), content)
+        path = add_to_archive(context, night, name, kind="events", sha256=sha256, size=len(content))
+        with context.ledger.transaction() as ledger:
             last_at = max(row["at"] for row in rows)
             ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1], last_at=last_at)
             ledger.run("night_end", "delete_events", event_ids=ids)

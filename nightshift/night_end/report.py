@@ -8,15 +8,15 @@ from pathlib import Path
 
 import jinja2
 
+from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import write_whole
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
-from nightshift.night_end.nights import night_text
-from nightshift.night_end.pictures import Picture, draw_all
-from nightshift.night_end.sections import figures_of, plain, sections_of, text_table, wrapped
+from nightshift.night_end.night_rows import night_text
+from nightshift.night_end.report_pictures import Picture, draw_all
+from nightshift.night_end.report_sections import figures_of, plain, sections_of, text_table, wrapped
 from nightshift.vocabulary import EventLevel, UnitState
-from nightshift.workplace import Workplace
 
 __all__ = ["Report", "send_report", "write_report"]
 
@@ -45,34 +45,34 @@ class Report:
     pictures: tuple[Picture, ...]
 
 
-def write_report(workplace: Workplace, night: date) -> Report:
+def write_report(context: Context, night: date) -> Report:
     """Write the night's page, text and pictures into the depot. The same ledger gives the same bytes.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
 
     Returns
     -------
     Report
     """
-    facts = collect_facts(workplace, night)
-    pictures = tuple(draw_all(facts, workplace.depot.root))
-    page = workplace.depot.report(night, "report.html")
+    facts = collect_facts(context, night)
+    pictures = tuple(draw_all(facts, context.depot.root))
+    page = context.depot.report(night, "report.html")
     for picture in pictures:
         write_whole(page.parent / f"{picture.name}.png", picture.png)
     text = render_text(facts, page)
     write_whole(page.parent / "report.txt", text.encode())
     write_whole(page, render_page(facts, pictures, {p.name: f"{p.name}.png" for p in pictures}).encode())
-    workplace.ledger.run(
+    context.ledger.run(
         "night_end", "put_report",
-        site=facts.site, night=night, kind=KIND, path=workplace.depot.relative(page),
+        site=facts.site, night=night, kind=KIND, path=context.depot.relative(page),
     )  # fmt: skip
     return Report(page, headline(facts), facts, text, pictures)
 
 
-def send_report(workplace: Workplace, night: date, *, resend: bool = False, server: MailServer | None = None) -> Path:
+def send_report(context: Context, night: date, *, resend: bool = False, server: MailServer | None = None) -> Path:
     """Write the night's report and send it: once, and once more whenever the night has changed since.
 
     The ledger remembers the mail when the server has accepted it. A crash in between leads to a second mail with
@@ -80,7 +80,7 @@ def send_report(workplace: Workplace, night: date, *, resend: bool = False, serv
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     night : date
     resend : bool
         Send although it was sent and nothing has changed, as a mail of its own: a correction.
@@ -98,37 +98,37 @@ def send_report(workplace: Workplace, night: date, *, resend: bool = False, serv
     Retry
         If the server does not take the mail.
     """
-    report = write_report(workplace, night)
+    report = write_report(context, night)
     server = server or MailServer.from_environment()
     of_night = {"site": report.facts.site, "night": night}
-    resend = resend or bool(workplace.ledger.value("night_end", "changed_since_mail", kind=KIND, **of_night))
+    resend = resend or bool(context.ledger.value("night_end", "changed_since_mail", kind=KIND, **of_night))
     if server is None:
-        _say(workplace, night, EventLevel.WARNING, "mail_not_sent", _no_server(report.page))
+        _say(context, night, EventLevel.WARNING, "mail_not_sent", _no_server(report.page))
         return report.page
     try:
-        sent = _send_once(workplace, report, server, resend=resend)
+        sent = _send_once(context, report, server, resend=resend)
     except Retry as error:
-        _say(workplace, night, EventLevel.ERROR, "mail_not_sent", str(error))
+        _say(context, night, EventLevel.ERROR, "mail_not_sent", str(error))
         raise
     if sent:
         _say(
-            workplace, night, EventLevel.INFO, "mail_sent",
-            f"The summary of {night} went to {', '.join(workplace.survey.night.mail_to)} as {sent}.",
+            context, night, EventLevel.INFO, "mail_sent",
+            f"The summary of {night} went to {', '.join(context.survey.night.mail_to)} as {sent}.",
         )  # fmt: skip
     return report.page
 
 
-def _send_once(workplace: Workplace, report: Report, server: MailServer, *, resend: bool) -> str | None:
+def _send_once(context: Context, report: Report, server: MailServer, *, resend: bool) -> str | None:
     """Send the mail if it was not sent yet, and return its Message-ID; one sender at a time for a night."""
-    night, policy = report.facts.night, workplace.survey.night
+    night, policy = report.facts.night, context.survey.night
     key = {"site": report.facts.site, "night": night, "kind": KIND}
-    with workplace.ledger.transaction() as ledger:
-        ledger.row("night_end", "lock_night", subject=f"mail {night_text(workplace.survey, night)}")
+    with context.ledger.transaction() as ledger:
+        ledger.row("night_end", "lock_night", subject=f"mail {night_text(context.survey, night)}")
         row = ledger.row("night_end", "report", **key)
         assert row is not None
         if row["sent_at"] is not None and not resend:
             return None
-        first = message_id(workplace.survey, night)
+        first = message_id(context.survey, night)
         identity = next_message_id(row["message_id"]) if row["message_id"] else first
         mail = compose(
             subject=subject(report.facts, correction=identity != first),
@@ -140,7 +140,7 @@ def _send_once(workplace: Workplace, report: Report, server: MailServer, *, rese
         ledger.run("night_end", "set_report_sent", **key, message_id=identity)
         if refused:
             _say(
-                workplace, night, EventLevel.WARNING, "mail_refused",
+                context, night, EventLevel.WARNING, "mail_refused",
                 f"The mail server took the summary of {night}, but not for {', '.join(refused)}.",
             )  # fmt: skip
     return identity
@@ -150,10 +150,10 @@ def _no_server(page: Path) -> str:
     return f"NIGHTSHIFT_SMTP is not set, so no mail was sent; the report is {page}."
 
 
-def _say(workplace: Workplace, night: date, level: EventLevel, kind: str, message: str) -> None:
-    where = {"subject": night_text(workplace.survey, night), "kind": kind}
-    if not workplace.ledger.row("night_end", "message_said", **where, message=message):
-        workplace.ledger.event(level, kind, message, subject=where["subject"], night_time=workplace.clock.now())
+def _say(context: Context, night: date, level: EventLevel, kind: str, message: str) -> None:
+    where = {"subject": night_text(context.survey, night), "kind": kind}
+    if not context.ledger.row("night_end", "message_said", **where, message=message):
+        context.ledger.event(level, kind, message, subject=where["subject"], night_time=context.clock.now())
 
 
 def headline(facts: NightFacts) -> str:

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.settings import Survey, settings_hash
-from nightshift.workplace import Workplace
 
 __all__ = ["note_model", "retraining_due", "trained_for"]
 
@@ -34,21 +34,21 @@ def trained_for(survey: Survey) -> str:
     )
 
 
-def note_model(workplace: Workplace, *, model: Path = REAL_BOGUS) -> None:
+def note_model(context: Context, *, model: Path = REAL_BOGUS) -> None:
     """Keep in the ledger since when the model is in use. The first time stays, however often it is noted."""
     version, _ = _heading(model)
-    workplace.ledger.run(
-        "realbogus", "put_model", instrument=workplace.survey.camera.instrument, version=version
+    context.ledger.run(
+        "realbogus", "put_model", instrument=context.survey.camera.instrument, version=version
     )  # fmt: skip
 
 
-def retraining_due(workplace: Workplace, *, model: Path = REAL_BOGUS) -> list[str]:
+def retraining_due(context: Context, *, model: Path = REAL_BOGUS) -> list[str]:
     """Return why the model is to be trained anew, in sentences for the morning's report; nothing where it serves.
 
     Either the survey is none that it was trained for as its settings are now, or references have taken the place of
     others since it came into use: what stars leave in a difference depends on both.
     """
-    survey = workplace.survey
+    survey = context.survey
     version, record = _heading(model)
     due = f"Retraining of the real-bogus model {version} is due (nightshift train-realbogus)"
     lines = []
@@ -57,7 +57,7 @@ def retraining_due(workplace: Workplace, *, model: Path = REAL_BOGUS) -> list[st
         other = "has other settings than those it was trained for"
         why = other if survey.name in known else "is none of those it was trained for"
         lines.append(f"{due}: survey {survey.name} {why}.")
-    replaced = workplace.ledger.rows(
+    replaced = context.ledger.rows(
         "realbogus", "references_replaced", instrument=survey.camera.instrument, version=version
     )
     if replaced:

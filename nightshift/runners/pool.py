@@ -99,7 +99,7 @@ class Pool:
         self.entry = entry
         self.stopping = False
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["nightshift.runners.nursery"] if warm else [])
+        self._context.set_forkserver_preload(["nightshift.runners.preload"] if warm else [])
         self._wanted = workers
         self._workers: list[Worker] = []
         self._arrays: dict[str, Array] = {}

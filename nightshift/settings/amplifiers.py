@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field as Key
 from pydantic import model_validator
 
-from nightshift.settings.table import Positive, Table
+from nightshift.settings.base_table import Positive, Table
 
 __all__ = ["Crosstalk", "Linearity"]
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ValidationInfo, field_validator, model_vali
 from pydantic import Field as Key
 
 from nightshift.settings.amplifiers import Crosstalk, Linearity
-from nightshift.settings.table import Positive, Table
+from nightshift.settings.base_table import Positive, Table
 from nightshift.vocabulary import CalibrationKind, ImageType, JobKind
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
@@ -75,7 +75,7 @@ class FileNames(Table):
 
     pattern: Pattern  # named groups; `exposure` or `exposure_from` gives the id, `detector` where there is one
     exposure_id: str = "{exposure}"  # built from the pattern's groups
-    template: str | None = None  # str.format with the keys of `nightshift.simulator.plan.file_name`
+    template: str | None = None  # str.format with the keys of `rehearsal.simulator.night_plan.file_name`
     largest_mb: Positive = 500.0  # unpacked
 
 
@@ -333,7 +333,7 @@ class CalibrationPolicy(Table):
     epochs: tuple[date, ...] = ()  # nights from which the hardware is other: no master of before serves from then on
     wait_s: Positive = 120.0  # ladder, first rung: real seconds that a science frame waits for its master
     substitute_days: Annotated[int, Key(ge=0)] = 30  # second rung: how old another night's may be
-    last_rung: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
+    without_master: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
 
     def epoch(self, night: date) -> int:
         """Return the number of the epoch that a night lies in, from 1."""
@@ -379,7 +379,7 @@ class AlertPolicy(Table):
     history_days: Positive = 30.0
     signal_to_noise: Positive = 5.0
     at_most_per_unit: Annotated[int, Key(ge=1, le=999)] = 200  # more is a flood
-    turn_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of turn
+    order_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of turn
     topic: str = "{survey}_{night}_programid{program_id}"
     program_id: int = 1
     missing: Literal["sentinels", "nulls"] = "sentinels"

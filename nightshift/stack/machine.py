@@ -12,20 +12,19 @@ from pathlib import Path
 
 import httpx
 
-from nightshift.alerts.kafka import missing as kafka_missing
 from nightshift.catalogue.folder import place_catalogues
-from nightshift.cluster import missing_programs
 from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator
-from nightshift.guard import Storage
+from nightshift.health import Storage
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import LOOPBACK, listens
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment
 from nightshift.stack.home import Home
-from nightshift.stack.names import MAIL_LOGIN, TOKEN
 from nightshift.stack.ports import Ports, check_free
+from nightshift.stack.service_names import MAIL_LOGIN, TOKEN
+from nightshift.stack.stand_ins import command_of, missing_for
 from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
 
@@ -45,7 +44,7 @@ BEFORE_THE_REST = ("postgres", "broker", "mail")
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
     "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON", "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS",
-    *MAIL_LOGIN,  # one part's alone: nightshift/stack/part.py
+    *MAIL_LOGIN,  # one part's alone: nightshift/stack/child_process.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
@@ -155,7 +154,7 @@ class Machine:
             *self._runner_parts(),
             Part(
                 "consumer",
-                self._module("nightshift.alerts.consumer", "--folder", str(self.home.received)),
+                command_of("consumer", "--folder", str(self.home.received)),
                 priority=50,
             ),
         ]
@@ -165,10 +164,7 @@ class Machine:
             own.append(
                 Part(
                     "mail",
-                    self._module(
-                        "nightshift.night_end.sink",
-                        "--port", str(self.ports.smtp), "--folder", str(self.home.mail),
-                    ),
+                    command_of("mail", "--port", str(self.ports.smtp), "--folder", str(self.home.mail)),
                     priority=30,
                 )
             )  # fmt: skip
@@ -189,8 +185,8 @@ class Machine:
         """Return the command of the broker that runs here."""
         address = ("--address-file", str(self.home.broker_address))
         if self.outside.brokers == KAFKA:
-            return self._module("nightshift.alerts.kafka", "--folder", str(self.home.kafka), *address)
-        return self._module("nightshift.alerts.broker", *address)
+            return command_of("kafka", "--folder", str(self.home.kafka), *address)
+        return command_of("broker", *address)
 
     def _runner_parts(self) -> tuple[Part, ...]:
         """Return what runs the jobs: the pool, or a cluster of as many slots, or nothing where one is there."""
@@ -293,12 +289,9 @@ class Machine:
                 f"a stack of {self.survey.name} runs already (in {self.home.root}): "
                 f"`nightshift down --survey {self.survey.name}` ends it"
             )
-        if self.outside.runner == "slurm" and not self.outside.slurm and (packages := missing_programs()):
-            raise SettingsError(
-                f"a cluster for the night needs packages that are not installed: apt install {' '.join(packages)} "
-                "(or name a cluster with SLURM_CONF)"
-            )
-        if self.outside.brokers == KAFKA and (lack := kafka_missing()):
+        if self.outside.runner == "slurm" and not self.outside.slurm and (lack := missing_for("cluster")):
+            raise SettingsError(lack)
+        if self.outside.brokers == KAFKA and (lack := missing_for("kafka")):
             raise SettingsError(lack)
         embedded = {"airflow", "ledger"} | ({"smtp"} if not self.outside.smtp else set())
         check_free(self.ports, frozenset(embedded))

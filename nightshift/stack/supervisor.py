@@ -21,7 +21,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import end_of
 from nightshift.stack.home import Home
-from nightshift.stack.names import PART, TOKEN
+from nightshift.stack.service_names import PART, TOKEN
 from nightshift.vocabulary import Reason
 
 __all__ = ["Part", "Supervisor", "configuration", "tail"]
@@ -68,7 +68,9 @@ class Part:
     def whole_command(self) -> tuple[str, ...]:
         """The command, by way of what ends earlier lives of the part."""
         return (
-            (sys.executable, "-m", "nightshift.stack.part", self.name, *self.command) if self.alone else self.command
+            (sys.executable, "-m", "nightshift.stack.child_process", self.name, *self.command)
+            if self.alone
+            else self.command
         )
 
 

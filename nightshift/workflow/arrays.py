@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
 from nightshift.runners.base import ArrayRequest, Runner
@@ -19,12 +20,11 @@ from nightshift.settings.models import Profile
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
 from nightshift.workflow.collecting import CollectSummary, call_once, subject_of_job, take_in
-from nightshift.workflow.keys import Subject, subject_of
+from nightshift.workflow.persistence import end_subject, tries_made
 from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
 from nightshift.workflow.priorities import is_backlog, priority_of
-from nightshift.workflow.recording import end_subject, tries_made
+from nightshift.workflow.subjects import Subject, subject_of
 from nightshift.workflow.verdicts import ENDED_WELL
-from nightshift.workplace import Workplace
 
 __all__ = ["CollectSummary", "array_to_wait_for", "collect", "give_up", "submit", "sweep"]
 
@@ -37,7 +37,7 @@ RETRIED = (ErrorClass.RETRY, ErrorClass.RESOURCES)
 
 
 def submit(
-    workplace: Workplace,
+    context: Context,
     runner: Runner,
     kind: JobKind,
     conf: Mapping[str, str],
@@ -51,7 +51,7 @@ def submit(
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
     runner : Runner
     kind : JobKind
     conf : mapping of str to str
@@ -76,10 +76,10 @@ def submit(
     nightshift.errors.NeedsOperator
         If the runner refuses it.
     """
-    subject, ledger = subject_of(kind, conf), workplace.ledger
+    subject, ledger = subject_of(kind, conf), context.ledger
     for old in ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
         if cleared_after and old["airflow_run"] == airflow_run and old["airflow_try"] <= cleared_after:
-            supersede(workplace, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
+            supersede(context, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
     with ledger.transaction():
         ledger.rows("workflow", "lock_subject", subject=subject.job_key)
         ledger.run(
@@ -88,11 +88,11 @@ def submit(
         )  # fmt: skip
         if cleared_after or wanted_anew:
             ledger.run("workflow", "resume_run", run_id=airflow_run)
-            forget_cancelled(workplace, subject)
-        _intend(workplace, runner, subject, airflow_run, airflow_try)
+            forget_cancelled(context, subject)
+        _intend(context, runner, subject, airflow_run, airflow_try)
         waiting = ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
         if not waiting:
-            end_subject(workplace, subject)
+            end_subject(context, subject)
             ledger.run("workflow", "end_runs", subject=subject.job_key)
             return None
         for submission in waiting:
@@ -103,15 +103,15 @@ def submit(
             )  # fmt: skip
     for submission in waiting:
         if submission["runner_job_id"] is None:
-            _hand_over(workplace, runner, subject, submission)
+            _hand_over(context, runner, subject, submission)
     return waiting[-1]["name"]
 
 
-def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run: str, airflow_try: int) -> None:
+def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str, airflow_try: int) -> None:
     """Write job file, submission and attempts of what is planned and not under way."""
-    ledger, job_key = workplace.ledger, subject.job_key
-    plan = PLANNERS[subject.kind](workplace, subject)
-    numbers = _next_attempts(workplace, job_key, plan)
+    ledger, job_key = context.ledger, subject.job_key
+    plan = PLANNERS[subject.kind](context, subject)
+    numbers = _next_attempts(context, job_key, plan)
     if not numbers:
         return
     ledger.run(
@@ -120,8 +120,8 @@ def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run:
         night=plan.night,
     )  # fmt: skip
     submission = ledger.value("workflow", "next_submission", job_key=job_key)
-    folder = workplace.depot.work(plan.night, job_key)
-    job = _job_file(workplace, subject, plan, numbers, submission, folder)
+    folder = context.depot.work(plan.night, job_key)
+    job = _job_file(context, subject, plan, numbers, submission, folder)
     path = folder / f"job_{submission}.json"
     write_job_file(path, job)
     # the last part keeps apart two ledgers of one survey that share a cluster, such as a night played twice
@@ -130,24 +130,24 @@ def _intend(workplace: Workplace, runner: Runner, subject: Subject, airflow_run:
         "workflow", "put_submission",
         job_key=job_key, submission=submission, array_name=name,
         runner=runner.name, airflow_run=airflow_run, airflow_try=airflow_try,
-        job_file=workplace.depot.relative(path), tasks=len(job.tasks),
+        job_file=context.depot.relative(path), tasks=len(job.tasks),
     )  # fmt: skip
     for task, indices in enumerate(job.tasks):
         for unit in (job.units[index] for index in indices):
             ledger.run(
                 "workflow", "put_attempt",
                 job_key=job_key, unit_key=unit.unit_key, attempt=unit.attempt, submission=submission,
-                task_index=task, token=unit.token, folder=workplace.depot.relative(Path(unit.folder)),
+                task_index=task, token=unit.token, folder=context.depot.relative(Path(unit.folder)),
             )  # fmt: skip
     if subject.kind is JobKind.SCIENCE:
         ledger.run("workflow", "set_unit_running", unit_keys=[unit.unit_key for unit in job.units])
 
 
-def _next_attempts(workplace: Workplace, job_key: str, plan: Plan) -> dict[str, int]:
+def _next_attempts(context: Context, job_key: str, plan: Plan) -> dict[str, int]:
     """Return the number of the next attempt of every planned unit that may have one."""
     past = defaultdict(list)
     numbers: dict[str, int] = defaultdict(int)
-    for row in workplace.ledger.rows("workflow", "attempts_of_job", job_key=job_key):
+    for row in context.ledger.rows("workflow", "attempts_of_job", job_key=job_key):
         numbers[row["unit_key"]] += 1
         if not row["overruled"] or AttemptState(row["state"]) in OPEN:
             past[row["unit_key"]].append(row)
@@ -155,7 +155,7 @@ def _next_attempts(workplace: Workplace, job_key: str, plan: Plan) -> dict[str, 
         unit.unit_key: numbers[unit.unit_key] + 1
         for unit in plan.units
         if not any(_is_final(row) for row in past[unit.unit_key])
-        and tries_made(row["reason"] for row in past[unit.unit_key]) < workplace.survey.exposure.attempts
+        and tries_made(row["reason"] for row in past[unit.unit_key]) < context.survey.exposure.attempts
     }
 
 
@@ -173,7 +173,7 @@ def _is_final(attempt: Mapping[str, Any]) -> bool:
 
 
 def _job_file(
-    workplace: Workplace, subject: Subject, plan: Plan, numbers: dict[str, int], submission: int, folder: Path
+    context: Context, subject: Subject, plan: Plan, numbers: dict[str, int], submission: int, folder: Path
 ) -> JobFile:
     planned = [unit for unit in plan.units if unit.unit_key in numbers]
     units = tuple(_work(unit, numbers[unit.unit_key], folder) for unit in planned)
@@ -184,9 +184,9 @@ def _job_file(
         kind=subject.kind,
         job_key=subject.job_key,
         submission=submission,
-        survey=workplace.survey.name,
-        settings_hash=settings_hash(workplace.survey),
-        settings=workplace.survey.model_dump(mode="json"),
+        survey=context.survey.name,
+        settings_hash=settings_hash(context.survey),
+        settings=context.survey.model_dump(mode="json"),
         tasks=tuple(tuple(indices) for _, indices in sorted(tasks.items())),
         units=units,
         campaign=subject.campaign,
@@ -198,29 +198,29 @@ def _work(unit: PlannedUnit, attempt: int, folder: Path) -> UnitWork:
     return UnitWork(unit.unit_key, attempt, new_token(), str(own), unit.inputs, unit.parameters)
 
 
-def _hand_over(workplace: Workplace, runner: Runner, subject: Subject, submission: dict[str, Any]) -> None:
+def _hand_over(context: Context, runner: Runner, subject: Subject, submission: dict[str, Any]) -> None:
     """Ask the runner to take an array whose intent is written. Asking again adopts what it has."""
     key = {"job_key": submission["job_key"], "submission": submission["submission"]}
     try:
-        runner_job_id = runner.submit(_request(workplace, subject, submission))
+        runner_job_id = runner.submit(_request(context, subject, submission))
     except NeedsOperator as error:
-        call_once(workplace, "array_refused", submission["name"], f"The runner refuses the array: {error}")
+        call_once(context, "array_refused", submission["name"], f"The runner refuses the array: {error}")
         raise
-    with workplace.ledger.transaction():
-        workplace.ledger.run("workflow", "set_submitted", runner_job_id=runner_job_id, **key)
-        workplace.ledger.run("workflow", "set_attempts_submitted", **key)
+    with context.ledger.transaction():
+        context.ledger.run("workflow", "set_submitted", runner_job_id=runner_job_id, **key)
+        context.ledger.run("workflow", "set_attempts_submitted", **key)
 
 
-def _request(workplace: Workplace, subject: Subject, submission: dict[str, Any]) -> ArrayRequest:
-    profile = workplace.survey.profile(subject.kind)
-    failures = workplace.ledger.row(
+def _request(context: Context, subject: Subject, submission: dict[str, Any]) -> ArrayRequest:
+    profile = context.survey.profile(subject.kind)
+    failures = context.ledger.row(
         "workflow", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
     ) or {"memory": 0, "time": 0}
-    priority = priority_of(workplace, subject)
+    priority = priority_of(context, subject)
     return ArrayRequest(
         name=submission["name"],
         kind=subject.kind,
-        job_file=workplace.depot.absolute(submission["job_file"]),
+        job_file=context.depot.absolute(submission["job_file"]),
         tasks=submission["tasks"],
         memory_mb=profile.memory_mb * GROWTH ** failures["memory"],
         time_s=profile.time_s * GROWTH ** failures["time"],
@@ -245,18 +245,18 @@ def _options(profile: Profile, *, backlog: bool) -> dict[str, str]:
 
 
 def array_to_wait_for(
-    workplace: Workplace, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, airflow_run: str, wait_try: int
+    context: Context, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, airflow_run: str, wait_try: int
 ) -> str | None:
     """Return the name of the array that works for a subject, or None where there is none.
 
     A wait that was cleared by itself, without its `submit`, has the work that was taken back handed in anew here.
     """
     subject = subject_of(kind, conf)
-    waiting = workplace.ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
+    waiting = context.ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
     if waiting:
         return waiting[-1]["name"]
-    if wait_try > 1 and was_taken_back(workplace, subject):
-        return submit(workplace, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
+    if wait_try > 1 and was_taken_back(context, subject):
+        return submit(context, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
     return None
 
 
@@ -264,7 +264,7 @@ def array_to_wait_for(
 
 
 def collect(
-    workplace: Workplace, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, final: bool
+    context: Context, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, final: bool
 ) -> CollectSummary:
     """Take the results of a subject's arrays into the ledger, one transaction a unit.
 
@@ -279,39 +279,39 @@ def collect(
     CollectSummary
     """
     subject = subject_of(kind, conf)
-    summary = take_in(workplace, runner, subject, final=final)
-    workplace.ledger.run("workflow", "end_runs", subject=subject.job_key)
+    summary = take_in(context, runner, subject, final=final)
+    context.ledger.run("workflow", "end_runs", subject=subject.job_key)
     return summary
 
 
-def sweep(workplace: Workplace, runner: Runner) -> list[CollectSummary]:
+def sweep(context: Context, runner: Runner) -> list[CollectSummary]:
     """Collect the stragglers: jobs whose arrays are open although no run waits for them.
 
     An attempt is given up where the hard deadline has passed and the runner, asked and answering, does not say that
     it waits or runs. A job that cannot be collected is said once and holds up no other.
     """
-    deadline_s = workplace.survey.exposure.hard_deadline_s
+    deadline_s = context.survey.exposure.hard_deadline_s
     summaries = []
-    for row in workplace.ledger.rows("workflow", "stragglers", deadline_s=deadline_s):
+    for row in context.ledger.rows("workflow", "stragglers", deadline_s=deadline_s):
         subject = subject_of_job(row)
         try:
-            _hand_over_again(workplace, runner, subject)
+            _hand_over_again(context, runner, subject)
             late = row["age_s"] > deadline_s
-            summaries.append(take_in(workplace, runner, subject, final=late, spare_live=True))
+            summaries.append(take_in(context, runner, subject, final=late, spare_live=True))
         except NightshiftError as error:
-            call_once(workplace, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
+            call_once(context, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
     return summaries
 
 
-def give_up(workplace: Workplace, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
+def give_up(context: Context, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
     """Collect everything of a night that is open, and give up what has no result: the night's hard deadline."""
-    rows = workplace.ledger.rows("workflow", "open_jobs_of_night", site=site, night=night)
-    return [take_in(workplace, runner, subject_of_job(row), final=True) for row in rows]
+    rows = context.ledger.rows("workflow", "open_jobs_of_night", site=site, night=night)
+    return [take_in(context, runner, subject_of_job(row), final=True) for row in rows]
 
 
-def _hand_over_again(workplace: Workplace, runner: Runner, subject: Subject) -> None:
+def _hand_over_again(context: Context, runner: Runner, subject: Subject) -> None:
     """Ask the runner again for arrays of which it is not known whether it took them."""
-    for submission in workplace.ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
+    for submission in context.ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
         if submission["runner_job_id"] is None:
             with contextlib.suppress(Retry, NeedsOperator):
-                _hand_over(workplace, runner, subject, submission)
+                _hand_over(context, runner, subject, submission)

@@ -27,13 +27,13 @@ import contextlib
 import time
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
 from nightshift.workflow.collecting import job_file_of, settle, subject_of_job, take_in
-from nightshift.workflow.keys import Subject
-from nightshift.workflow.recording import Outcome, record
-from nightshift.workplace import Workplace
+from nightshift.workflow.persistence import Outcome, record
+from nightshift.workflow.subjects import Subject
 
 __all__ = ["cancel_and_verify", "forget_cancelled", "stop", "supersede", "was_taken_back"]
 
@@ -41,7 +41,7 @@ VERIFIED_WITHIN_S = 8.0  # real seconds that the jobs may take to go
 LOOK_EVERY_S = 0.5
 
 
-def stop(workplace: Workplace, runner: Runner, array: str, why: str) -> bool:
+def stop(context: Context, runner: Runner, array: str, why: str) -> bool:
     """Stop an array for good: what has no result fails with the reason `cancelled`, until a person wants it again.
 
     Parameters
@@ -56,41 +56,39 @@ def stop(workplace: Workplace, runner: Runner, array: str, why: str) -> bool:
     bool
         Whether the runner says that nothing of it lives any more.
     """
-    submission = workplace.ledger.row("workflow", "submission_by_name", array_name=array)
+    submission = context.ledger.row("workflow", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
-        take_in(workplace, runner, subject)
-        _fail_what_is_open(workplace, subject, submission, why)
-        settle(workplace, subject)
-        workplace.ledger.run("workflow", "end_runs", subject=subject.job_key)
-        _say(workplace, EventLevel.WARNING, "array_stopped", array, f"The array is stopped: {why}.")
-    return cancel_and_verify(workplace, runner, array)
+        take_in(context, runner, subject)
+        _fail_what_is_open(context, subject, submission, why)
+        settle(context, subject)
+        context.ledger.run("workflow", "end_runs", subject=subject.job_key)
+        _say(context, EventLevel.WARNING, "array_stopped", array, f"The array is stopped: {why}.")
+    return cancel_and_verify(context, runner, array)
 
 
-def supersede(workplace: Workplace, runner: Runner, array: str, why: str) -> bool:
+def supersede(context: Context, runner: Runner, array: str, why: str) -> bool:
     """Cancel an array whose work is to be begun anew: what has no result is due again.
 
     Parameters, answer: as of `stop`.
     """
-    submission = workplace.ledger.row("workflow", "submission_by_name", array_name=array)
+    submission = context.ledger.row("workflow", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
-        take_in(workplace, runner, subject)
-        with workplace.ledger.transaction():
-            workplace.ledger.rows("workflow", "lock_subject", subject=subject.job_key)
-            for row in workplace.ledger.rows(
+        take_in(context, runner, subject)
+        with context.ledger.transaction():
+            context.ledger.rows("workflow", "lock_subject", subject=subject.job_key)
+            for row in context.ledger.rows(
                 "workflow", "supersede_attempts",
                 job_key=subject.job_key, submission=submission["submission"], detail=why,
             ):  # fmt: skip
-                workplace.ledger.run("workflow", "return_unit", unit_key=row["unit_key"])
-            settle(workplace, subject)
-        _say(workplace, EventLevel.INFO, "array_superseded", array, f"The array's work is begun anew: {why}.")
-    return cancel_and_verify(workplace, runner, array)
+                context.ledger.run("workflow", "return_unit", unit_key=row["unit_key"])
+            settle(context, subject)
+        _say(context, EventLevel.INFO, "array_superseded", array, f"The array's work is begun anew: {why}.")
+    return cancel_and_verify(context, runner, array)
 
 
-def cancel_and_verify(
-    workplace: Workplace, runner: Runner, array: str, *, within_s: float = VERIFIED_WITHIN_S
-) -> bool:
+def cancel_and_verify(context: Context, runner: Runner, array: str, *, within_s: float = VERIFIED_WITHIN_S) -> bool:
     """Cancel an array and look until nothing of it lives; say so where that takes too long.
 
     Also one of which the runner says nothing is cancelled: its submit may be under way, and the runner remembers.
@@ -110,21 +108,21 @@ def cancel_and_verify(
             break
         time.sleep(LOOK_EVERY_S)
     _say(
-        workplace, EventLevel.WARNING, "array_not_gone", array,
+        context, EventLevel.WARNING, "array_not_gone", array,
         f"The array was cancelled and is not known to be gone after {within_s:g} s; it is cancelled again.",
     )  # fmt: skip
     return False
 
 
-def was_taken_back(workplace: Workplace, subject: Subject) -> bool:
+def was_taken_back(context: Context, subject: Subject) -> bool:
     """Whether the last word on some unit of a subject is that it was stopped or superseded."""
-    return workplace.ledger.row("workflow", "was_taken_back", job_key=subject.job_key) is not None
+    return context.ledger.row("workflow", "was_taken_back", job_key=subject.job_key) is not None
 
 
-def forget_cancelled(workplace: Workplace, subject: Subject) -> None:
+def forget_cancelled(context: Context, subject: Subject) -> None:
     """Take back the failures that a cancel left, so that a person's new wish finds the work due."""
-    ledger, job = workplace.ledger, {"job_key": subject.job_key}
-    if not was_taken_back(workplace, subject):
+    ledger, job = context.ledger, {"job_key": subject.job_key}
+    if not was_taken_back(context, subject):
         return
     with ledger.transaction():
         if subject.kind is JobKind.SCIENCE:
@@ -144,18 +142,18 @@ def _lives(runner: Runner, array: str) -> bool:
     return any(not report.state.ended for report in reports)
 
 
-def _fail_what_is_open(workplace: Workplace, subject: Subject, submission: dict[str, Any], why: str) -> None:
+def _fail_what_is_open(context: Context, subject: Subject, submission: dict[str, Any], why: str) -> None:
     outcome = Outcome(
         AttemptState.FAILED,
         reason=Reason.CANCELLED,
         error_class=ErrorClass.NEEDS_OPERATOR,
         detail=f"{why}. Clear the run's `submit` in Airflow's page to have it made.",
     )
-    for attempt in workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key):
+    for attempt in context.ledger.rows("workflow", "open_attempts", job_key=subject.job_key):
         if attempt["name"] == submission["name"]:
-            job = job_file_of(workplace, attempt["job_file"])
-            record(workplace, subject, attempt, job, outcome)
+            job = job_file_of(context, attempt["job_file"])
+            record(context, subject, attempt, job, outcome)
 
 
-def _say(workplace: Workplace, level: EventLevel, kind: str, array: str, text: str) -> None:
-    workplace.ledger.event(level, kind, text, subject=array, night_time=workplace.clock.now())
+def _say(context: Context, level: EventLevel, kind: str, array: str, text: str) -> None:
+    context.ledger.event(level, kind, text, subject=array, night_time=context.clock.now())

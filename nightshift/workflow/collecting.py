@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, read_job_file
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, EventLevel, JobKind, JobState, Reason
 from nightshift.workflow.gather import gather
-from nightshift.workflow.keys import Subject
-from nightshift.workflow.recording import Outcome, end_subject, record
+from nightshift.workflow.persistence import Outcome, end_subject, record
+from nightshift.workflow.subjects import Subject
 from nightshift.workflow.verdicts import Answer, ask, outcome_of
-from nightshift.workplace import Workplace
 
 __all__ = ["CollectSummary", "Problem", "call_once", "job_file_of", "settle", "subject_of_job", "take_in"]
 
@@ -91,7 +91,7 @@ class CollectSummary:
 
 
 def take_in(
-    workplace: Workplace, runner: Runner, subject: Subject, *, final: bool = False, spare_live: bool = False
+    context: Context, runner: Runner, subject: Subject, *, final: bool = False, spare_live: bool = False
 ) -> CollectSummary:
     """Take what has ended into the ledger.
 
@@ -102,21 +102,19 @@ def take_in(
     spare_live : bool
         Then too not those that wait or run, or of which the runner says nothing.
     """
-    attempts = workplace.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
+    attempts = context.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
     answer = ask(runner, frozenset(row["name"] for row in attempts))
-    _call_where_nothing_is_known(workplace, answer)
-    read_job = cache(lambda place: job_file_of(workplace, place))
+    _call_where_nothing_is_known(context, answer)
+    read_job = cache(lambda place: job_file_of(context, place))
     counts: dict[str, int] = defaultdict(int)
     problems = []
     for attempt in attempts:
-        outcome = outcome_of(
-            workplace, attempt, answer, final=final and not (spare_live and answer.may_live(attempt))
-        )
+        outcome = outcome_of(context, attempt, answer, final=final and not (spare_live and answer.may_live(attempt)))
         if outcome is None:
             counts["running"] += 1
             continue
         try:
-            became, outcome = record(workplace, subject, attempt, read_job(attempt["job_file"]), outcome, final=final)
+            became, outcome = record(context, subject, attempt, read_job(attempt["job_file"]), outcome, final=final)
         except Retry as error:
             if error.reason is not Reason.STORAGE_UNAVAILABLE:
                 raise
@@ -128,28 +126,28 @@ def take_in(
             problems.append(_problem(attempt, outcome, again=became == "retried"))
     if final and not spare_live:
         _cancel_what_lives(runner, attempts, answer)
-    settle(workplace, subject)
-    gather(workplace, subject)
+    settle(context, subject)
+    gather(context, subject)
     counts.pop("known", None)
     return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
 
 
-def _call_where_nothing_is_known(workplace: Workplace, answer: Answer) -> None:
+def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:
     """Call somebody about arrays that wait until a person has mended what the runner keeps of them."""
     for (name, _), report in answer.reports.items():
         if report.state is JobState.UNKNOWN and report.reason is not None:
             call_once(
-                workplace, "array_unknown", name, f"Its units wait, and nothing is known of them: {report.detail}"
+                context, "array_unknown", name, f"Its units wait, and nothing is known of them: {report.detail}"
             )
 
 
-def call_once(workplace: Workplace, kind: str, subject: str, text: str) -> None:
+def call_once(context: Context, kind: str, subject: str, text: str) -> None:
     """Call somebody, where nobody was called about it before."""
-    if workplace.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
-        workplace.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=workplace.clock.now())
+    if context.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
+        context.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=context.clock.now())
 
 
-def job_file_of(workplace: Workplace, place: str) -> JobFile:
+def job_file_of(context: Context, place: str) -> JobFile:
     """Read the job file of an array.
 
     Raises
@@ -161,7 +159,7 @@ def job_file_of(workplace: Workplace, place: str) -> JobFile:
     nightshift.errors.Retry
         If its disk does not answer.
     """
-    path = workplace.depot.absolute(place)
+    path = context.depot.absolute(place)
     try:
         return read_job_file(path)
     except FileNotFoundError as error:
@@ -170,12 +168,12 @@ def job_file_of(workplace: Workplace, place: str) -> JobFile:
         raise Retry(Reason.STORAGE_UNAVAILABLE, f"the job file {path} does not read: {error}") from error
 
 
-def settle(workplace: Workplace, subject: Subject) -> None:
+def settle(context: Context, subject: Subject) -> None:
     """End the submissions, the job and the exposures of a subject of which nothing is open any more."""
-    with workplace.ledger.transaction():
-        workplace.ledger.run("workflow", "end_submissions", job_key=subject.job_key)
-        workplace.ledger.run("workflow", "end_job", job_key=subject.job_key)
-        end_subject(workplace, subject)
+    with context.ledger.transaction():
+        context.ledger.run("workflow", "end_submissions", job_key=subject.job_key)
+        context.ledger.run("workflow", "end_job", job_key=subject.job_key)
+        end_subject(context, subject)
 
 
 def subject_of_job(row: Mapping[str, Any]) -> Subject:

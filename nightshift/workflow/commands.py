@@ -25,11 +25,11 @@ def register(subparsers: Any) -> None:
 
 
 def _due(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.workflow.due import due_runs
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        requests = due_runs(workplace)
+    with open_context() as context:
+        requests = due_runs(context)
     for request in requests:
         print(request.dag_id, request.run_id, " ".join(f"{key}={value}" for key, value in request.conf.items()))
     print(f"{len(requests)} due")
@@ -37,21 +37,21 @@ def _due(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.workflow.explain import explain
-    from nightshift.workplace import open_workplace
 
-    with open_workplace() as workplace:
-        lines = explain(workplace, options.thing)
+    with open_context() as context:
+        lines = explain(context, options.thing)
     print("\n".join(lines) or f"The ledger knows nothing of {options.thing!r}.")
     return 0 if lines else 1
 
 
 def _dispose(options: argparse.Namespace) -> int:
+    from nightshift.context import open_context
     from nightshift.process_owner import process_owner
     from nightshift.workflow.overrides import dispose, read_disposal
-    from nightshift.workplace import open_workplace
 
     request = read_disposal({"frame": options.thing, "verdict": options.verdict, "explanation": options.reason})
-    with open_workplace() as workplace:
-        print(dispose(workplace, request, operator=options.operator, account=process_owner()))
+    with open_context() as context:
+        print(dispose(context, request, operator=options.operator, account=process_owner()))
     return 0

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.vocabulary import CalibrationKind, EventLevel
-from nightshift.workflow.keys import NIGHT_DAG, run_id, subject_of_run
-from nightshift.workflow.ladder import MasterSets, read_sets
-from nightshift.workplace import Workplace
+from nightshift.workflow.master_fallback import MasterSets, read_sets
+from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
 __all__ = ["RunRequest", "due_runs", "mark_requested"]
 
@@ -34,25 +34,25 @@ class RunRequest:
     conf: dict[str, str]
 
 
-def due_runs(workplace: Workplace) -> list[RunRequest]:
+def due_runs(context: Context) -> list[RunRequest]:
     """Return the runs to ask for now, most urgent first: calibrations, references, exposures, differences, nights.
 
     Nothing is written: a run that was not asked for after all is due again.
     """
-    sets = read_sets(workplace)
+    sets = read_sets(context)
     wanted = [
-        *(("calibrations", conf) for conf in _due_sets(workplace, sets)),
-        *(("references", conf) for conf in _due_references(workplace)),
-        *(("exposure", conf) for conf in _due_exposures(workplace, sets)),
-        *(("difference", conf) for conf in _due_differences(workplace)),
-        *((NIGHT_DAG, conf) for conf in _due_nights(workplace)),
+        *(("calibrations", conf) for conf in _due_sets(context, sets)),
+        *(("references", conf) for conf in _due_references(context)),
+        *(("exposure", conf) for conf in _due_exposures(context, sets)),
+        *(("difference", conf) for conf in _due_differences(context)),
+        *((NIGHT_DAG, conf) for conf in _due_nights(context)),
     ]
-    return _not_under_way(workplace, wanted)
+    return _not_under_way(context, wanted)
 
 
-def mark_requested(workplace: Workplace, request: RunRequest) -> None:
+def mark_requested(context: Context, request: RunRequest) -> None:
     """Record that Airflow took a run (or already had it). May run again, and after the run has ended."""
-    ledger, conf = workplace.ledger, request.conf
+    ledger, conf = context.ledger, request.conf
     with ledger.transaction():
         ledger.run(
             "workflow", "put_run",
@@ -71,28 +71,28 @@ def mark_requested(workplace: Workplace, request: RunRequest) -> None:
                 run_id=request.run_id,
             )  # fmt: skip
         elif request.dag_id == NIGHT_DAG:
-            _mark_closing(workplace, conf)
+            _mark_closing(context, conf)
 
 
-def _mark_closing(workplace: Workplace, conf: Mapping[str, str]) -> None:
-    begun = workplace.ledger.run(
+def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
+    begun = context.ledger.run(
         "workflow", "mark_night_closing",
         site=conf["site"], night=conf["night"], signal=conf.get("signal"),
     )  # fmt: skip
     if begun:
-        workplace.ledger.event(
+        context.ledger.event(
             EventLevel.INFO, "night_closing", f"The night {conf['night']} closes, by the {conf.get('signal')}.",
-            subject=f"{conf['site']}/{conf['night'].replace('-', '')}", night_time=workplace.clock.now(),
+            subject=f"{conf['site']}/{conf['night'].replace('-', '')}", night_time=context.clock.now(),
         )  # fmt: skip
 
 
-def _not_under_way(workplace: Workplace, wanted: list[tuple[str, dict[str, str]]]) -> list[RunRequest]:
+def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -> list[RunRequest]:
     """Number the runs of each subject, and leave out those of which one is under way."""
     subjects = [subject_of_run(dag_id, conf) for dag_id, conf in wanted]
-    policy = workplace.survey.exposure
+    policy = context.survey.exposure
     asked = {
         row["subject"]: row
-        for row in workplace.ledger.rows(
+        for row in context.ledger.rows(
             "workflow", "runs_of",
             subjects=subjects, stale_s=2 * (policy.soft_deadline_s + policy.hard_deadline_s),
         )
@@ -108,8 +108,8 @@ def _not_under_way(workplace: Workplace, wanted: list[tuple[str, dict[str, str]]
 # --- calibrations -------------------------------------------------------------------------------------------
 
 
-def _due_sets(workplace: Workplace, sets: MasterSets) -> Iterable[dict[str, str]]:
-    policy = workplace.survey.calibration
+def _due_sets(context: Context, sets: MasterSets) -> Iterable[dict[str, str]]:
+    policy = context.survey.calibration
     for row in sets.rows:
         kind = CalibrationKind(row["kind"])
         if not row["unended"] or kind not in policy.kinds:
@@ -121,7 +121,7 @@ def _due_sets(workplace: Workplace, sets: MasterSets) -> Iterable[dict[str, str]
             "night": row["night"].isoformat(),
             "kind": kind.value,
             "filter": row["filter"],
-            "version": str(next_version(row, len(workplace.survey.camera.quadrant_ids))),
+            "version": str(next_version(row, len(context.survey.camera.quadrant_ids))),
         }
 
 
@@ -134,44 +134,42 @@ def next_version(row: Mapping[str, Any], quadrants: int) -> int:
 # --- exposures ----------------------------------------------------------------------------------------------
 
 
-def _due_exposures(workplace: Workplace, sets: MasterSets) -> Iterable[dict[str, str]]:
-    rows = workplace.ledger.rows("workflow", "waiting_exposures")
-    turns = _OwnCatalogueTurns(workplace, rows)
+def _due_exposures(context: Context, sets: MasterSets) -> Iterable[dict[str, str]]:
+    rows = context.ledger.rows("workflow", "waiting_exposures")
+    turns = _OwnCatalogueOrder(context, rows)
     for row in rows:
         together = len(row["detectors"] or ()) >= row["expected"]
-        if not together and row["age_s"] < workplace.survey.exposure.detectors_wait_s:
+        if not together and row["age_s"] < context.survey.exposure.detectors_wait_s:
             continue
-        if sets.waits_for_master(row) or not turns.has_its_turn(row):
+        if sets.waits_for_master(row) or not turns.may_start(row):
             continue
         yield {"instrument": row["instrument"], "exposure_id": row["exposure_id"]}
 
 
-class _OwnCatalogueTurns:
+class _OwnCatalogueOrder:
     """Which exposures of a field without a catalogue must wait for the field's first good frame.
 
     A field without a catalogue is measured against its own first good frame in shutter order, so that one must
     have ended before another starts. The order is kept quadrant by quadrant.
     """
 
-    def __init__(self, workplace: Workplace, rows: list[dict[str, Any]]):
-        self.camera = workplace.survey.camera
+    def __init__(self, context: Context, rows: list[dict[str, Any]]):
+        self.camera = context.survey.camera
         self.fields = {
-            row["field"]
-            for row in rows
-            if row["field"] is not None and catalogue_path(workplace, row["field"]) is None
+            row["field"] for row in rows if row["field"] is not None and catalogue_path(context, row["field"]) is None
         }
         self.seeded: set[tuple] = set()
         self.first: dict[tuple, str] = {}
         if not self.fields:
             return
-        for row in workplace.ledger.rows(
+        for row in context.ledger.rows(
             "workflow", "own_catalogues", fields=sorted(self.fields), instrument=self.camera.instrument
         ):
             self.seeded.add((row["field"], row["filter"], row["detector"], row["quadrant"]))
-        for row in workplace.ledger.rows("workflow", "unended_of_fields"):
+        for row in context.ledger.rows("workflow", "unended_of_fields"):
             self.first.setdefault((row["field"], row["filter"]), row["exposure_id"])
 
-    def has_its_turn(self, row: Mapping[str, Any]) -> bool:
+    def may_start(self, row: Mapping[str, Any]) -> bool:
         if row["field"] not in self.fields:
             return True
         group = (row["field"], row["filter"])
@@ -181,21 +179,21 @@ class _OwnCatalogueTurns:
         return self.first.get(group) == row["exposure_id"]
 
 
-def catalogue_path(workplace: Workplace, field_id: int | None):
+def catalogue_path(context: Context, field_id: int | None):
     """Return the place of a field's reference catalogue, or None where its own first good frame serves."""
-    field = workplace.survey.field(field_id) if field_id is not None else None
+    field = context.survey.field(field_id) if field_id is not None else None
     if field is None or field.catalogue is None:
         return None
-    path = workplace.depot.catalogue(str(field.catalogue))
+    path = context.depot.catalogue(str(field.catalogue))
     return path if path.is_file() else None
 
 
 # --- references, differences, nights ------------------------------------------------------------------------
 
 
-def _due_references(workplace: Workplace) -> Iterable[dict[str, str]]:
-    policy = workplace.survey.reference
-    rows = workplace.ledger.rows(
+def _due_references(context: Context) -> Iterable[dict[str, str]]:
+    policy = context.survey.reference
+    rows = context.ledger.rows(
         "workflow", "references_due",
         at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
     )  # fmt: skip
@@ -208,8 +206,8 @@ def _due_references(workplace: Workplace) -> Iterable[dict[str, str]]:
         }
 
 
-def _due_differences(workplace: Workplace) -> Iterable[dict[str, str]]:
-    for row in workplace.ledger.rows("workflow", "differences_due"):
+def _due_differences(context: Context) -> Iterable[dict[str, str]]:
+    for row in context.ledger.rows("workflow", "differences_due"):
         yield {
             "instrument": row["instrument"],
             "exposure_id": row["exposure_id"],
@@ -217,10 +215,10 @@ def _due_differences(workplace: Workplace) -> Iterable[dict[str, str]]:
         }
 
 
-def _due_nights(workplace: Workplace) -> Iterable[dict[str, str]]:
-    rows = workplace.ledger.rows(
+def _due_nights(context: Context) -> Iterable[dict[str, str]]:
+    rows = context.ledger.rows(
         "workflow", "nights_to_close",
-        site=workplace.survey.site.name, now=workplace.clock.now(), quiet_s=workplace.survey.night.grace_s,
+        site=context.survey.site.name, now=context.clock.now(), quiet_s=context.survey.night.grace_s,
     )  # fmt: skip
     for row in rows:
         yield {"site": row["site"], "night": row["night"].isoformat(), "signal": row["signal"]}

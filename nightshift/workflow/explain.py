@@ -4,17 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
 from nightshift.vocabulary import Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["explain"]
 
 _FRAME = re.compile(r"([^/]+/[^/]+)/d\d+")
 
 
-def explain(workplace: Workplace, thing: str) -> list[str]:
+def explain(context: Context, thing: str) -> list[str]:
     """Return the story of a file, an exposure or a unit, one line a step.
 
     Parameters
@@ -30,28 +30,28 @@ def explain(workplace: Workplace, thing: str) -> list[str]:
     """
     thing = shown(thing)
     frame = _FRAME.fullmatch(thing)
-    exposures = workplace.ledger.rows("workflow", "exposures_like", thing=frame[1] if frame else thing)
-    arrivals = _arrivals_of(workplace, thing, exposures)
-    lines = [*_manifests(workplace, thing, arrivals), *map(_arrival, arrivals)]
+    exposures = context.ledger.rows("workflow", "exposures_like", thing=frame[1] if frame else thing)
+    arrivals = _arrivals_of(context, thing, exposures)
+    lines = [*_manifests(context, thing, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:
-        lines += _exposure(workplace, exposure, thing)
+        lines += _exposure(context, exposure, thing)
     if not exposures:
-        lines += _overrides(workplace, [thing, *(f"arrival/{row['arrival_key']}" for row in arrivals)])
-        lines += _events(workplace, [thing])
+        lines += _overrides(context, [thing, *(f"arrival/{row['arrival_key']}" for row in arrivals)])
+        lines += _events(context, [thing])
     return lines
 
 
-def _arrivals_of(workplace: Workplace, thing: str, exposures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _arrivals_of(context: Context, thing: str, exposures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     things = {thing, *(exposure["exposure_id"] for exposure in exposures)}
-    rows = [row for name in things for row in workplace.ledger.rows("workflow", "arrivals_like", thing=name)]
+    rows = [row for name in things for row in context.ledger.rows("workflow", "arrivals_like", thing=name)]
     known = {row["arrival_key"]: row for row in rows}
     return sorted(known.values(), key=lambda row: (row["arrived_at"], row["arrival_key"]))
 
 
-def _manifests(workplace: Workplace, thing: str, arrivals: list[dict[str, Any]]) -> Iterator[str]:
+def _manifests(context: Context, thing: str, arrivals: list[dict[str, Any]]) -> Iterator[str]:
     """Tell what the mountain says that it sent under these names."""
     for name in sorted({thing, *(row["inbox_name"] for row in arrivals)}):
-        for row in workplace.ledger.rows("workflow", "on_manifests", thing=name):
+        for row in context.ledger.rows("workflow", "on_manifests", thing=name):
             never = "" if any(a["inbox_name"] == name for a in arrivals) else "; it never arrived"
             yield (
                 f"{_time(row['received_at'])} the manifest of {row['site']}, {row['night']}, lists {name}: "
@@ -70,7 +70,7 @@ def _arrival(row: dict[str, Any]) -> str:
     return f"{came}, {row['disposition']}{why}{kept}{disposed}"
 
 
-def _exposure(workplace: Workplace, exposure: dict[str, Any], thing: str) -> Iterator[str]:
+def _exposure(context: Context, exposure: dict[str, Any], thing: str) -> Iterator[str]:
     key = {"instrument": exposure["instrument"], "exposure_id": exposure["exposure_id"]}
     name = f"{key['instrument']}/{key['exposure_id']}"
     whole = "" if thing in (key["exposure_id"], name) or _FRAME.fullmatch(thing) else thing
@@ -80,8 +80,8 @@ def _exposure(workplace: Workplace, exposure: dict[str, Any], thing: str) -> Ite
         f"{_time(exposure['shutter_open'])} for {exposure['exposure_s']:g} s, filter {exposure['filter'] or 'none'}, "
         f"field {exposure['field'] or 'none'}; {exposure['state']}{_by_run(exposure['run_id'])}"
     )
-    notes = {row["detector"]: row for row in workplace.ledger.rows("workflow", "frame_notes", **key)}
-    frames = workplace.ledger.rows("workflow", "frames_like", thing="" if "/" in whole else whole, **key)
+    notes = {row["detector"]: row for row in context.ledger.rows("workflow", "frame_notes", **key)}
+    frames = context.ledger.rows("workflow", "frames_like", thing="" if "/" in whole else whole, **key)
     for row in frames:
         subjects.append(str(FrameKey(**key, detector=row["detector"])))
         bad = f"; not valid: {row['invalid_reason']}" if row["invalid_reason"] else ""
@@ -89,14 +89,14 @@ def _exposure(workplace: Workplace, exposure: dict[str, Any], thing: str) -> Ite
             f"  frame of detector {row['detector']}: {row['path']}, sha256 {row['sha256'][:12]}{bad}"
             f"{_notes(notes[row['detector']])}"
         )
-    for row in workplace.ledger.rows("workflow", "uses_in_masters", **key):
+    for row in context.ledger.rows("workflow", "uses_in_masters", **key):
         verdict = "accepted" if row["accepted"] else f"left out: {row['reason']}"
         yield f"  detector {row['detector']} in master {row['calibration_key']}: {verdict}"
-    for row in workplace.ledger.rows("workflow", "units_like", thing=whole, **key):
+    for row in context.ledger.rows("workflow", "units_like", thing=whole, **key):
         subjects.append(row["unit_key"])
-        yield from _unit(workplace, row)
-    yield from _overrides(workplace, subjects)
-    yield from _events(workplace, subjects)
+        yield from _unit(context, row)
+    yield from _overrides(context, subjects)
+    yield from _events(context, subjects)
 
 
 def _notes(row: dict[str, Any]) -> str:
@@ -104,32 +104,32 @@ def _notes(row: dict[str, Any]) -> str:
     return late + (f"; {Reason.NOT_ON_MANIFEST}" if row["unlisted"] else "")
 
 
-def _overrides(workplace: Workplace, subjects: list[str]) -> Iterator[str]:
-    for row in workplace.ledger.rows("overrides", "overrides_about", subjects=subjects):
+def _overrides(context: Context, subjects: list[str]) -> Iterator[str]:
+    for row in context.ledger.rows("overrides", "overrides_about", subjects=subjects):
         yield (
             f"  {_time(row['made_at'])} {row['operator']} said {row['verdict']} of {row['subject']}: "
             f"{row['explanation']}"
         )
 
 
-def _unit(workplace: Workplace, unit: dict[str, Any]) -> Iterator[str]:
+def _unit(context: Context, unit: dict[str, Any]) -> Iterator[str]:
     key = unit["unit_key"]
     yield f"  unit {key}: {unit['state']}{_why(unit)}{_flags(unit['flags'])}"
-    for row in workplace.ledger.rows("workflow", "attempts_of_unit", unit_key=key):
+    for row in context.ledger.rows("workflow", "attempts_of_unit", unit_key=key):
         memory = f", {row['peak_memory_mb']:.0f} MB" if row["peak_memory_mb"] else ""
         where = f" on {row['host']}" if row["host"] else ""
         yield (
             f"    {_time(row['created_at'])} attempt {row['attempt']} of {row['job_key']}{where}: "
             f"{row['state']}{_why(row)}{memory}"
         )
-    for row in workplace.ledger.rows("workflow", "products_of_unit", unit_key=key):
+    for row in context.ledger.rows("workflow", "products_of_unit", unit_key=key):
         yield f"    {_time(row['made_at'])} {row['kind']}: {row['path']}, code {row['code_version']}"
         for made_from in row["inputs"]:
             yield f"      from {made_from}"
-    for row in workplace.ledger.rows("workflow", "difference_of_unit", unit_key=key):
+    for row in context.ledger.rows("workflow", "difference_of_unit", unit_key=key):
         found = _count(row["candidates"], "candidate")
         yield f"    difference with {row['reference_key']}: {row['state']}{_why(row)}, {found}"
-    for row in workplace.ledger.rows("workflow", "alerts_of_unit", unit_key=key):
+    for row in context.ledger.rows("workflow", "alerts_of_unit", unit_key=key):
         why = f": {row['reason']}" if row["reason"] else ""
         yield f"    {_count(row['alerts'], 'alert')} {row['state']}{why}"
 
@@ -138,8 +138,8 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _events(workplace: Workplace, subjects: list[str]) -> Iterator[str]:
-    for row in workplace.ledger.rows("workflow", "events_about", subjects=subjects):
+def _events(context: Context, subjects: list[str]) -> Iterator[str]:
+    for row in context.ledger.rows("workflow", "events_about", subjects=subjects):
         yield f"  {_time(row['at'])} {row['level']}: {row['message']}"
 
 

@@ -2,16 +2,16 @@
 
 from contextlib import suppress
 
-from nightshift.alerts.turns import release_in_turn
-from nightshift.ledger.locks import Busy
+from nightshift.alerts.release_order import release_in_order
+from nightshift.context import Context
+from nightshift.ledger.advisory_lock import Busy
 from nightshift.vocabulary import JobKind
-from nightshift.workflow.keys import Subject
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import Subject
 
 __all__ = ["gather"]
 
 
-def gather(workplace: Workplace, subject: Subject) -> None:
+def gather(context: Context, subject: Subject) -> None:
     """Release what has its turn in the field of an exposure. May run again; quadrants that come later follow.
 
     The release guards against floods: a quadrant with more alerts than the sky can have is withheld, and a human is
@@ -19,10 +19,10 @@ def gather(workplace: Workplace, subject: Subject) -> None:
     """
     if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
         return
-    exposure = workplace.ledger.row(
+    exposure = context.ledger.row(
         "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     if exposure is None:
         return
     with suppress(Busy):  # whoever is at it releases these too, or the watch does
-        release_in_turn(workplace, exposure["instrument"], exposure["field"], subject.campaign)
+        release_in_order(context, exposure["instrument"], exposure["field"], subject.campaign)

@@ -10,13 +10,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.register import examine, register
 from nightshift.keys import FrameKey
-from nightshift.ledger.locks import Busy, Deed, alone
+from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
-from nightshift.workplace import Workplace
 
 __all__ = ["ACCEPTABLE", "Disposal", "Verdict", "dispose", "read_disposal"]
 
@@ -75,9 +75,7 @@ def read_disposal(asked: Mapping[str, Any]) -> Disposal:
     return Disposal(thing, Verdict(asked["verdict"]), explanation)
 
 
-def dispose(
-    workplace: Workplace, request: Disposal, *, operator: str, request_id: str = "", account: str = ""
-) -> str:
+def dispose(context: Context, request: Disposal, *, operator: str, request_id: str = "", account: str = "") -> str:
     """Accept or reject a frame, a unit or a file in quarantine, and return in words what follows.
 
     Parameters
@@ -99,23 +97,23 @@ def dispose(
     if not operator.strip():
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are: an override has a name")
     if request.verdict is Verdict.ACCEPT:
-        return _dispose(workplace, request, operator, request_id, account)
+        return _dispose(context, request, operator, request_id, account)
     # what is on its way to the broker cannot be withheld: that batch is sent first, and the rest is withheld then
     try:
-        with alone(workplace.ledger, Deed.POST):
-            return _dispose(workplace, request, operator, request_id, account)
+        with advisory_lock(context.ledger, LockedWork.POST):
+            return _dispose(context, request, operator, request_id, account)
     except Busy as error:
         raise Retry(error.reason, "alerts are being sent, and nothing was changed yet: ask again") from error
 
 
-def _dispose(workplace: Workplace, request: Disposal, operator: str, request_id: str, account: str) -> str:
-    ledger, action = workplace.ledger, f"{request.verdict}_frame"
+def _dispose(context: Context, request: Disposal, operator: str, request_id: str, account: str) -> str:
+    ledger, action = context.ledger, f"{request.verdict}_frame"
     with ledger.transaction():
         ledger.rows("overrides", "lock_disposal", subject=request.thing)
         known = ledger.row("overrides", "request_known", action=action, request_id=request_id) if request_id else None
         if known is not None:
             return known["text"]
-        subject, text = _apply(workplace, request, operator)
+        subject, text = _apply(context, request, operator)
         ledger.run(
             "overrides", "put_override",
             subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator,
@@ -125,21 +123,21 @@ def _dispose(workplace: Workplace, request: Disposal, operator: str, request_id:
         ledger.run("overrides", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
         ledger.event(
             EventLevel.INFO, f"operator_{request.verdict}s", f"{operator} {request.verdict}s it: "
-            f"{request.explanation}. {text}"[:1000], subject=subject, night_time=workplace.clock.now(),
+            f"{request.explanation}. {text}"[:1000], subject=subject, night_time=context.clock.now(),
         )  # fmt: skip
     return text
 
 
-def _apply(workplace: Workplace, request: Disposal, operator: str) -> tuple[str, str]:
+def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str]:
     """Do it, and return the override's subject and what was done."""
-    ledger, thing = workplace.ledger, request.thing
+    ledger, thing = context.ledger, request.thing
     if (unit := ledger.row("overrides", "unit_called", thing=thing)) is not None:
         key, subject = _place(unit, unit["quadrant"]), unit["unit_key"]
     elif (frame := ledger.row("overrides", "frame_called", thing=thing)) is not None:
         key, subject = _place(frame, None), str(_frame_key(frame))
         unit = frame
     elif (file := ledger.row("overrides", "quarantined_called", thing=thing)) is not None:
-        return _dispose_of_file(workplace, request, operator, file)
+        return _dispose_of_file(context, request, operator, file)
     else:
         raise BadInput(
             Reason.INTERNAL_ERROR,
@@ -147,8 +145,8 @@ def _apply(workplace: Workplace, request: Disposal, operator: str) -> tuple[str,
             "`nightshift explain` says what is known.",
         )
     if request.verdict is Verdict.REJECT:
-        return subject, _reject(workplace, key, request.explanation)
-    return subject, _accept(workplace, key, unit)
+        return subject, _reject(context, key, request.explanation)
+    return subject, _accept(context, key, unit)
 
 
 def _place(row: Mapping[str, Any], quadrant: int | None) -> dict[str, Any]:
@@ -159,8 +157,8 @@ def _frame_key(row: Mapping[str, Any]) -> FrameKey:
     return FrameKey(row["instrument"], row["exposure_id"], row["detector"])
 
 
-def _reject(workplace: Workplace, key: dict[str, Any], explanation: str) -> str:
-    ledger, frame = workplace.ledger, _frame_key(key)
+def _reject(context: Context, key: dict[str, Any], explanation: str) -> str:
+    ledger, frame = context.ledger, _frame_key(key)
     if key["quadrant"] is None:
         ledger.run("overrides", "invalidate_frame", **frame._asdict())
     units = [row["unit_key"] for row in ledger.rows("overrides", "reject_units", explanation=explanation, **key)]
@@ -174,8 +172,8 @@ def _reject(workplace: Workplace, key: dict[str, Any], explanation: str) -> str:
     return "; ".join(said) + "."
 
 
-def _accept(workplace: Workplace, key: dict[str, Any], row: Mapping[str, Any]) -> str:
-    ledger, frame = workplace.ledger, _frame_key(key)
+def _accept(context: Context, key: dict[str, Any], row: Mapping[str, Any]) -> str:
+    ledger, frame = context.ledger, _frame_key(key)
     if row.get("inbox_name") is None:
         raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
     ledger.run("overrides", "validate_frame", **frame._asdict())
@@ -196,22 +194,20 @@ def _accept(workplace: Workplace, key: dict[str, Any], row: Mapping[str, Any]) -
 # --- files in quarantine --------------------------------------------------------------------------------------
 
 
-def _dispose_of_file(
-    workplace: Workplace, request: Disposal, operator: str, file: Mapping[str, Any]
-) -> tuple[str, str]:
+def _dispose_of_file(context: Context, request: Disposal, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
     disposed = {"arrival_key": file["arrival_key"], "operator": operator}
     if request.verdict is Verdict.REJECT:
-        workplace.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
+        context.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
         return f"arrival/{file['arrival_key']}", "It stays in quarantine, and nobody needs to look at it again."
     if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
         raise BadInput(Reason(file["reason"]), _why_not(file))
-    kept = _kept_file(workplace, file)
-    frame = examine(kept, workplace.survey, Known(), overruled=True)
-    arrival = register(workplace, kept, frame, overruled=True)
+    kept = _kept_file(context, file)
+    frame = examine(kept, context.survey, Known(), overruled=True)
+    arrival = register(context, kept, frame, overruled=True)
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(Reason.NAME_CONFLICT, f"{frame.key} is registered already, with another file")
-    workplace.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
-    workplace.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None)
+    context.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
+    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None)
     return str(frame.key), f"It is registered as {frame.key}; what the checks say of it is a flag."
 
 
@@ -223,9 +219,9 @@ def _why_not(file: Mapping[str, Any]) -> str:
     )
 
 
-def _kept_file(workplace: Workplace, file: Mapping[str, Any]) -> PhysicalFile:
+def _kept_file(context: Context, file: Mapping[str, Any]) -> PhysicalFile:
     """Return a quarantined file as it came, by its name in the inbox and its arrival's key."""
-    place = workplace.depot.absolute(file["path"])
+    place = context.depot.absolute(file["path"])
     try:
         content, status = place.read_bytes(), place.lstat()
     except OSError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.clock import MJD_EPOCH
+from nightshift.context import Context
 from nightshift.files import sha256_of, write_json
 from nightshift.jobs.contract import Input
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey
@@ -19,9 +20,8 @@ from nightshift.nights import night_of
 from nightshift.settings import bad_pixels_file, settings_hash
 from nightshift.vocabulary import CalibrationKind, EventLevel, JobKind, Reason, UnitState
 from nightshift.workflow.due import catalogue_path
-from nightshift.workflow.keys import Subject
-from nightshift.workflow.ladder import MasterChoice, Masters, read_masters
-from nightshift.workplace import Workplace
+from nightshift.workflow.master_fallback import MasterChoice, Masters, read_masters
+from nightshift.workflow.subjects import Subject
 
 __all__ = ["PLANNERS", "Plan", "PlannedUnit"]
 
@@ -62,29 +62,29 @@ class Plan:
     units: tuple[PlannedUnit, ...]
 
 
-def _product(workplace: Workplace, role: str, row: dict[str, Any], prefix: str = "") -> Input:
+def _product(context: Context, role: str, row: dict[str, Any], prefix: str = "") -> Input:
     """Return an input from a row that holds a product's path, checksum and key under a common prefix."""
     key = row[f"{prefix}key"] if prefix else row["product_key"]
-    return Input(role, str(workplace.depot.absolute(row[f"{prefix}path"])), row[f"{prefix}sha256"], key)
+    return Input(role, str(context.depot.absolute(row[f"{prefix}path"])), row[f"{prefix}sha256"], key)
 
 
 # --- masters ------------------------------------------------------------------------------------------------
 
 
-def plan_masters(workplace: Workplace, subject: Subject) -> Plan:
+def plan_masters(context: Context, subject: Subject) -> Plan:
     """Plan one unit a quadrant of a calibration set."""
     instrument, night, kind = subject["instrument"], subject.night, CalibrationKind(subject["kind"])
     set_of = {"instrument": instrument, "night": night, "kind": kind, "filter": subject["filter"]}
-    ledger, camera = workplace.ledger, workplace.survey.camera
+    ledger, camera = context.ledger, context.survey.camera
     frames = defaultdict(list)
     for row in ledger.rows("workflow", "frames_of_set", **set_of):
         frames[row["detector"]].append(row)
     made = {r["calibration_key"] for r in ledger.rows(
         "workflow", "masters_of_version", version=int(subject["version"]), **set_of)}  # fmt: skip
-    policy = workplace.survey.calibration
+    policy = context.survey.calibration
     last = ledger.rows("workflow", "last_masters", **set_of, oldest=policy.epoch_begins(night))
     before = {(r["detector"], r["quadrant"]): r for r in last}
-    masters = read_masters(workplace, instrument, night, subject["filter"])
+    masters = read_masters(context, instrument, night, subject["filter"])
     units: list[PlannedUnit] = []
     for detector, rows in sorted(frames.items()):
         for quadrant in camera.quadrant_ids:
@@ -94,12 +94,12 @@ def plan_masters(workplace: Workplace, subject: Subject) -> Plan:
             )  # fmt: skip
             if str(key) not in made:
                 compared = before.get((detector, quadrant))
-                units.append(_master_unit(workplace, key, rows, masters, compared, task=len(units)))
-    return Plan(workplace.survey.site.name, night, tuple(units))
+                units.append(_master_unit(context, key, rows, masters, compared, task=len(units)))
+    return Plan(context.survey.site.name, night, tuple(units))
 
 
 def _master_unit(
-    workplace: Workplace,
+    context: Context,
     key: CalibrationKey,
     rows: list[dict[str, Any]],
     masters: Masters,
@@ -109,7 +109,7 @@ def _master_unit(
 ) -> PlannedUnit:
     frame_keys = [str(FrameKey(r["instrument"], r["exposure_id"], r["detector"])) for r in rows]
     raw = [
-        Input("raw", str(workplace.depot.absolute(r["path"])), r["sha256"], k)
+        Input("raw", str(context.depot.absolute(r["path"])), r["sha256"], k)
         for r, k in zip(rows, frame_keys, strict=True)
     ]
     needs = {
@@ -118,7 +118,7 @@ def _master_unit(
         CalibrationKind.FLAT: (CalibrationKind.BIAS, CalibrationKind.DARK),
     }[key.kind]
     chosen = masters.choose(
-        [kind for kind in needs if kind in workplace.survey.calibration.kinds], key.detector, key.quadrant
+        [kind for kind in needs if kind in context.survey.calibration.kinds], key.detector, key.quadrant
     )
     parameters = {
         "calibration_kind": key.kind.value,
@@ -139,44 +139,44 @@ def _master_unit(
             for row, frame_key in zip(rows, frame_keys, strict=True)
         ],
     }
-    last_master = [_product(workplace, "last_master", last)] if last else []
+    last_master = [_product(context, "last_master", last)] if last else []
     return PlannedUnit(str(key), task, (*raw, *chosen.inputs, *last_master), parameters)
 
 
 # --- science ------------------------------------------------------------------------------------------------
 
 
-def plan_science(workplace: Workplace, subject: Subject) -> Plan:
+def plan_science(context: Context, subject: Subject) -> Plan:
     """Plan the units of an exposure that are pending, and hold those that the ladder's last rung holds."""
-    exposure = _exposure(workplace, subject)
-    workplace.ledger.run(
+    exposure = _exposure(context, subject)
+    context.ledger.run(
         "workflow", "reject_invalid_units",
         instrument=exposure["instrument"], exposure_id=exposure["exposure_id"],
     )  # fmt: skip
-    rows = workplace.ledger.rows(
+    rows = context.ledger.rows(
         "workflow", "units_to_do",
         instrument=exposure["instrument"], exposure_id=exposure["exposure_id"], campaign=subject.campaign,
     )  # fmt: skip
-    masters = read_masters(workplace, exposure["instrument"], exposure["night"], exposure["filter"])
-    catalogues = _catalogues(workplace, exposure)
-    references = _references(workplace, exposure)
-    tasks = _tasks(workplace, rows)
+    masters = read_masters(context, exposure["instrument"], exposure["night"], exposure["filter"])
+    catalogues = _catalogues(context, exposure)
+    references = _references(context, exposure)
+    tasks = _tasks(context, rows)
     units = []
     for row in rows:
         place = (row["detector"], row["quadrant"])
-        chosen = masters.choose(workplace.survey.calibration.kinds, *place)
-        if chosen.missing and workplace.survey.calibration.last_rung == "hold":
-            _hold(workplace, row["unit_key"], chosen)
+        chosen = masters.choose(context.survey.calibration.kinds, *place)
+        if chosen.missing and context.survey.calibration.without_master == "hold":
+            _hold(context, row["unit_key"], chosen)
             continue
         raw_key = str(FrameKey(exposure["instrument"], exposure["exposure_id"], row["detector"]))
-        raw = Input("raw", str(workplace.depot.absolute(row["path"])), row["sha256"], raw_key)
+        raw = Input("raw", str(context.depot.absolute(row["path"])), row["sha256"], raw_key)
         reference = references.get(place)
         inputs = (
             raw,
             *chosen.inputs,
-            *_bad_pixels(workplace, place),
+            *_bad_pixels(context, place),
             *catalogues.of(place),
-            *_reference_inputs(workplace, reference),
+            *_reference_inputs(context, reference),
         )
         parameters = {
             **_exposure_parameters(exposure, row),
@@ -190,8 +190,8 @@ def plan_science(workplace: Workplace, subject: Subject) -> Plan:
     return Plan(exposure["site"], exposure["night"], tuple(units))
 
 
-def _exposure(workplace: Workplace, subject: Subject) -> dict[str, Any]:
-    row = workplace.ledger.row(
+def _exposure(context: Context, subject: Subject) -> dict[str, Any]:
+    row = context.ledger.row(
         "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     if row is None:
@@ -215,25 +215,25 @@ def _exposure_parameters(exposure: dict[str, Any], row: dict[str, Any]) -> dict[
     }
 
 
-def _tasks(workplace: Workplace, rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
+def _tasks(context: Context, rows: list[dict[str, Any]]) -> dict[tuple[int, int], int]:
     """Number the tasks of an array: one a detector's file, or one a quadrant, as the camera's settings say."""
     places = [(r["detector"], r["quadrant"]) for r in rows]
-    if workplace.survey.camera.units_per_task == "quadrant":
+    if context.survey.camera.units_per_task == "quadrant":
         return {place: index for index, place in enumerate(places)}
     detectors = sorted({detector for detector, _ in places})
     return {place: detectors.index(place[0]) for place in places}
 
 
-def _hold(workplace: Workplace, unit_key: str, chosen: MasterChoice) -> None:
+def _hold(context: Context, unit_key: str, chosen: MasterChoice) -> None:
     names = ", ".join(chosen.missing)
-    workplace.ledger.run(
+    context.ledger.run(
         "workflow", "end_unit",
         unit_key=unit_key, state=UnitState.HELD, reason=Reason.CALIBRATION_MISSING, detail=f"no master {names}",
         flags=[],
     )  # fmt: skip
-    workplace.ledger.event(
+    context.ledger.event(
         EventLevel.WARNING, "unit_held", f"No master {names} serves: held until one does.",
-        subject=unit_key, night_time=workplace.clock.now(),
+        subject=unit_key, night_time=context.clock.now(),
     )  # fmt: skip
 
 
@@ -248,9 +248,9 @@ def _file(role: str, path: Path, key: str) -> Input:
     return Input(role, str(path), _sha256_of_state(path, status.st_mtime_ns, status.st_size), key)
 
 
-def _bad_pixels(workplace: Workplace, place: tuple[int, int]) -> tuple[Input, ...]:
-    path = bad_pixels_file(workplace.survey, *place)
-    key = f"bad_pixels/{workplace.survey.camera.bad_pixels_of(*place)}"
+def _bad_pixels(context: Context, place: tuple[int, int]) -> tuple[Input, ...]:
+    path = bad_pixels_file(context.survey, *place)
+    key = f"bad_pixels/{context.survey.camera.bad_pixels_of(*place)}"
     return () if path is None else (_file("bad_pixels", path.absolute(), key),)
 
 
@@ -266,29 +266,29 @@ class _Catalogues:
         return (chosen,) if chosen else ()
 
 
-def _catalogues(workplace: Workplace, exposure: dict[str, Any]) -> _Catalogues:
-    path = catalogue_path(workplace, exposure["field"])
+def _catalogues(context: Context, exposure: dict[str, Any]) -> _Catalogues:
+    path = catalogue_path(context, exposure["field"])
     if path is not None:
         return _Catalogues(_file("catalogue", path, f"catalogue/{path.name}"), {})
     if exposure["field"] is None:
         return _Catalogues(None, {})
-    rows = workplace.ledger.rows(
+    rows = context.ledger.rows(
         "workflow", "own_catalogues", fields=[exposure["field"]], instrument=exposure["instrument"]
     )
     return _Catalogues(
         None,
         {
-            (r["detector"], r["quadrant"]): _product(workplace, "catalogue", r)
+            (r["detector"], r["quadrant"]): _product(context, "catalogue", r)
             for r in rows
             if r["filter"] == exposure["filter"]
         },
     )
 
 
-def _references(workplace: Workplace, exposure: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
+def _references(context: Context, exposure: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
     if exposure["field"] is None:
         return {}
-    rows = workplace.ledger.rows(
+    rows = context.ledger.rows(
         "workflow", "references_serving",
         instrument=exposure["instrument"], field=exposure["field"], filter=exposure["filter"],
         shutter_open=exposure["shutter_open"],
@@ -296,44 +296,44 @@ def _references(workplace: Workplace, exposure: dict[str, Any]) -> dict[tuple[in
     return {(r["detector"], r["quadrant"]): r for r in rows}
 
 
-def _reference_inputs(workplace: Workplace, row: dict[str, Any] | None) -> tuple[Input, ...]:
+def _reference_inputs(context: Context, row: dict[str, Any] | None) -> tuple[Input, ...]:
     if row is None:
         return ()
     return (
-        _product(workplace, "reference", row),
-        _product(workplace, "reference_sources", row, "sources_"),
+        _product(context, "reference", row),
+        _product(context, "reference_sources", row, "sources_"),
     )
 
 
 # --- differences --------------------------------------------------------------------------------------------
 
 
-def plan_differences(workplace: Workplace, subject: Subject) -> Plan:
+def plan_differences(context: Context, subject: Subject) -> Plan:
     """Plan the quadrants that were reduced before their reference came into service."""
-    exposure = _exposure(workplace, subject)
-    rows = workplace.ledger.rows(
+    exposure = _exposure(context, subject)
+    rows = context.ledger.rows(
         "workflow", "units_to_difference",
         instrument=exposure["instrument"], exposure_id=exposure["exposure_id"], campaign=subject.campaign,
     )  # fmt: skip
-    references = _references(workplace, exposure)
+    references = _references(context, exposure)
     rows = [row for row in rows if (row["detector"], row["quadrant"]) in references]
-    tasks = _tasks(workplace, rows)
+    tasks = _tasks(context, rows)
     units = []
     for row in rows:
         place = (row["detector"], row["quadrant"])
         reference = references[place]
-        member = workplace.ledger.value(
+        member = context.ledger.value(
             "workflow", "is_member", reference_key=reference["reference_key"], unit_key=row["unit_key"]
         )
         inputs = (
-            _product(workplace, "calibrated", row, "calibrated_"),
-            _product(workplace, "sources", row, "sources_"),
-            *_reference_inputs(workplace, reference),
+            _product(context, "calibrated", row, "calibrated_"),
+            _product(context, "sources", row, "sources_"),
+            *_reference_inputs(context, reference),
         )
         parameters = {
             **_exposure_parameters(exposure, row),
             "flags": [],
-            "own_catalogue": catalogue_path(workplace, exposure["field"]) is None,
+            "own_catalogue": catalogue_path(context, exposure["field"]) is None,
             "reference_key": reference["reference_key"],
             "in_reference": member is not None,
         }
@@ -344,24 +344,24 @@ def plan_differences(workplace: Workplace, subject: Subject) -> Plan:
 # --- references ---------------------------------------------------------------------------------------------
 
 
-def plan_references(workplace: Workplace, subject: Subject) -> Plan:
+def plan_references(context: Context, subject: Subject) -> Plan:
     """Plan one unit a quadrant of a field and filter that lacks this version and has enough good frames.
 
     Where a person asked for some quadrants only (``quadrants`` of the run's conf: ``d01/q1,...``), only those.
     """
     field = int(subject["field"])
     of_field = {"instrument": subject["instrument"], "field": field, "filter": subject["filter"]}
-    version, policy = int(subject["version"]), workplace.survey.reference
-    earliest = workplace.ledger.value("workflow", "earliest_unended", **of_field)
+    version, policy = int(subject["version"]), context.survey.reference
+    earliest = context.ledger.value("workflow", "earliest_unended", **of_field)
     made = {
         (r["detector"], r["quadrant"])
-        for r in workplace.ledger.rows("workflow", "reference_versions", version=version, **of_field)
+        for r in context.ledger.rows("workflow", "reference_versions", version=version, **of_field)
         if r["made"]
     }
     good = defaultdict(list)
-    for row in workplace.ledger.rows("workflow", "good_units", **of_field):
+    for row in context.ledger.rows("workflow", "good_units", **of_field):
         good[row["detector"], row["quadrant"]].append(row)
-    asked = workplace.ledger.row("workflow", "conf_of_subject", subject=subject.job_key) or {"conf": {}}
+    asked = context.ledger.row("workflow", "conf_of_subject", subject=subject.job_key) or {"conf": {}}
     wanted = {name for name in asked["conf"].get("quadrants", "").split(",") if name}
     units: list[PlannedUnit] = []
     nights: list[date] = []
@@ -374,10 +374,10 @@ def plan_references(workplace: Workplace, subject: Subject) -> Plan:
             continue
         members = choose_members(rows, policy)
         key = ReferenceKey(field, subject["instrument"], *place, subject["filter"], version)
-        units.append(_reference_unit(workplace, key, members, task=len(units)))
+        units.append(_reference_unit(context, key, members, task=len(units)))
         nights.append(max(member["night"] for member in members))
-    night = max(nights, default=night_of(workplace.survey.site, workplace.clock.now()))
-    return Plan(workplace.survey.site.name, night, tuple(units))
+    night = max(nights, default=night_of(context.survey.site, context.clock.now()))
+    return Plan(context.survey.site.name, night, tuple(units))
 
 
 def choose_members(rows: list[dict[str, Any]], policy) -> list[dict[str, Any]]:
@@ -398,11 +398,9 @@ def choose_members(rows: list[dict[str, Any]], policy) -> list[dict[str, Any]]:
     return [row for row in rows if row["unit_key"] in chosen]
 
 
-def _reference_unit(
-    workplace: Workplace, key: ReferenceKey, members: list[dict[str, Any]], *, task: int
-) -> PlannedUnit:
-    calibrated = [_product(workplace, "calibrated", member, "calibrated_") for member in members]
-    sources = [_product(workplace, "sources", member, "sources_") for member in members]
+def _reference_unit(context: Context, key: ReferenceKey, members: list[dict[str, Any]], *, task: int) -> PlannedUnit:
+    calibrated = [_product(context, "calibrated", member, "calibrated_") for member in members]
+    sources = [_product(context, "sources", member, "sources_") for member in members]
     parameters = {
         "field": key.field,
         "filter": key.filter,
@@ -422,13 +420,13 @@ def _reference_unit(
 # --- moving objects -----------------------------------------------------------------------------------------
 
 
-def plan_moving_objects(workplace: Workplace, subject: Subject) -> Plan:
+def plan_moving_objects(context: Context, subject: Subject) -> Plan:
     """Plan the night's linking, with its detections in a file of their own."""
     night = subject.night
-    rows = workplace.ledger.rows(
+    rows = context.ledger.rows(
         "workflow", "detections_of_night",
         site=subject["site"], night=night, campaign=subject.campaign,
-        signal_to_noise=workplace.survey.moving_objects.signal_to_noise,
+        signal_to_noise=context.survey.moving_objects.signal_to_noise,
     )  # fmt: skip
     if not rows:
         return Plan(subject["site"], night, ())
@@ -445,7 +443,7 @@ def plan_moving_objects(workplace: Workplace, subject: Subject) -> Plan:
         for row in rows
     ]
     unit_key = f"{subject['site']}/{night:%Y%m%d}/{subject.campaign}"
-    path = workplace.depot.work(night, subject.job_key) / f"detections_{settings_hash(detections)}.json"
+    path = context.depot.work(night, subject.job_key) / f"detections_{settings_hash(detections)}.json"
     listed = Input("detections", str(path), write_json(path, detections), f"detections/{unit_key}")
     parameters = {"site": subject["site"], "night": night.isoformat()}
     return Plan(subject["site"], night, (PlannedUnit(unit_key, 0, (listed,), parameters),))
@@ -456,7 +454,7 @@ def _mid_exposure_mjd(row: dict[str, Any]) -> float:
     return (middle - MJD_EPOCH) / timedelta(days=1)
 
 
-PLANNERS: dict[JobKind, Callable[[Workplace, Subject], Plan]] = {
+PLANNERS: dict[JobKind, Callable[[Context, Subject], Plan]] = {
     JobKind.MASTER: plan_masters,
     JobKind.SCIENCE: plan_science,
     JobKind.REFERENCE: plan_references,

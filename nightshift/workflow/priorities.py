@@ -11,11 +11,11 @@ The numbers stay small enough for the `nice` of a cluster's scheduler.
 from datetime import datetime
 from enum import IntEnum
 
+from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.nights import night_bounds, night_of
 from nightshift.vocabulary import JobKind
-from nightshift.workflow.keys import Subject
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import Subject
 
 __all__ = ["HIGHEST", "Rank", "is_backlog", "priority_of", "rank_of"]
 
@@ -33,12 +33,12 @@ class Rank(IntEnum):
     CALIBRATION = 4  # what exposures wait for
 
 
-def priority_of(workplace: Workplace, subject: Subject) -> int:
+def priority_of(context: Context, subject: Subject) -> int:
     """Return the priority of a subject's arrays; the higher goes first.
 
     Parameters
     ----------
-    workplace : Workplace
+    context : Context
         Its clock says which night is under way.
     subject : Subject
 
@@ -47,8 +47,8 @@ def priority_of(workplace: Workplace, subject: Subject) -> int:
     int
         From 0 to `HIGHEST` - 1.
     """
-    site, shutter_open = workplace.survey.site, _shutter_open(workplace, subject)
-    tonight = shutter_open is not None and night_of(site, shutter_open) == night_of(site, workplace.clock.now())
+    site, shutter_open = context.survey.site, _shutter_open(context, subject)
+    tonight = shutter_open is not None and night_of(site, shutter_open) == night_of(site, context.clock.now())
     newness = 0
     if shutter_open is not None:
         begins, _ = night_bounds(site, night_of(site, shutter_open))
@@ -74,10 +74,10 @@ def rank_of(subject: Subject, *, tonight: bool) -> Rank:
     return Rank.BACKLOG
 
 
-def _shutter_open(workplace: Workplace, subject: Subject) -> datetime | None:
+def _shutter_open(context: Context, subject: Subject) -> datetime | None:
     if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
         return None
-    row = workplace.ledger.row(
+    row = context.ledger.row(
         "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     return row["shutter_open"] if row else None

@@ -17,12 +17,12 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.arrays import sweep
 from nightshift.workflow.cancelling import cancel_and_verify, stop, supersede
-from nightshift.workplace import Workplace
 
 __all__ = ["RunStanding", "reap"]
 
@@ -40,7 +40,7 @@ class RunStanding(StrEnum):
 Standings = Callable[[frozenset[str]], dict[str, RunStanding]]
 
 
-def reap(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -> list[str]:
+def reap(context: Context, runner: Runner, how_runs_stand: Standings) -> list[str]:
     """Look once, put right what differs, and return what was done.
 
     Parameters
@@ -56,29 +56,29 @@ def reap(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -> lis
     except Retry:
         return actions
     for name in sorted(alive):
-        actions += _orphan(workplace, runner, name)
-    actions += _unwanted(workplace, runner, how_runs_stand)
-    for summary in sweep(workplace, runner):
+        actions += _orphan(context, runner, name)
+    actions += _unwanted(context, runner, how_runs_stand)
+    for summary in sweep(context, runner):
         actions += map(str, summary.problems)
     return actions
 
 
-def _orphan(workplace: Workplace, runner: Runner, name: str) -> list[str]:
+def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
     """Cancel a live array that no open submission wants."""
-    row = workplace.ledger.row("workflow", "submission_by_name", array_name=name)
+    row = context.ledger.row("workflow", "submission_by_name", array_name=name)
     if row is None:
-        if workplace.ledger.row("workflow", "event_said", kind="array_unknown", subject=name) is None:
-            _say(workplace, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
+        if context.ledger.row("workflow", "event_said", kind="array_unknown", subject=name) is None:
+            _say(context, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
         return []
     if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
         return []
-    gone = cancel_and_verify(workplace, runner, name)
-    return [_say(workplace, "orphan_cancelled", name, f"An orphan {'is' if gone else 'is being'} cancelled.")]
+    gone = cancel_and_verify(context, runner, name)
+    return [_say(context, "orphan_cancelled", name, f"An orphan {'is' if gone else 'is being'} cancelled.")]
 
 
-def _unwanted(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -> list[str]:
+def _unwanted(context: Context, runner: Runner, how_runs_stand: Standings) -> list[str]:
     """Stop or supersede the open arrays whose run was stopped or is gone."""
-    rows = workplace.ledger.rows("workflow", "all_open_submissions", settled_s=SETTLED_AFTER_S)
+    rows = context.ledger.rows("workflow", "all_open_submissions", settled_s=SETTLED_AFTER_S)
     runs = frozenset(row["airflow_run"] for row in rows if row["airflow_run"])
     if not runs:
         return []
@@ -90,30 +90,30 @@ def _unwanted(workplace: Workplace, runner: Runner, how_runs_stand: Standings) -
     for row in rows:
         how = standing.get(row["airflow_run"], RunStanding.WANTED)
         try:
-            actions += _end_unwanted(workplace, runner, row, how)
+            actions += _end_unwanted(context, runner, row, how)
         except NightshiftError as error:
-            actions.append(_say(workplace, "array_not_reaped", row["name"], f"{how}, and cannot be ended: {error}"))
+            actions.append(_say(context, "array_not_reaped", row["name"], f"{how}, and cannot be ended: {error}"))
     return actions
 
 
-def _end_unwanted(workplace: Workplace, runner: Runner, row: dict[str, Any], how: RunStanding) -> list[str]:
+def _end_unwanted(context: Context, runner: Runner, row: dict[str, Any], how: RunStanding) -> list[str]:
     name, run = row["name"], row["airflow_run"]
-    if how is RunStanding.STOPPED and not _was_refused(workplace, row):
-        stop(workplace, runner, name, f"{run} was stopped by a person")
-        return [_say(workplace, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
+    if how is RunStanding.STOPPED and not _was_refused(context, row):
+        stop(context, runner, name, f"{run} was stopped by a person")
+        return [_say(context, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
     if how is RunStanding.GONE:
-        supersede(workplace, runner, name, f"{run} is gone from Airflow")
-        workplace.ledger.run("workflow", "end_runs", subject=row["job_key"])
-        return [_say(workplace, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
+        supersede(context, runner, name, f"{run} is gone from Airflow")
+        context.ledger.run("workflow", "end_runs", subject=row["job_key"])
+        return [_say(context, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
     return []
 
 
-def _was_refused(workplace: Workplace, row: dict[str, Any]) -> bool:
+def _was_refused(context: Context, row: dict[str, Any]) -> bool:
     """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
-    said = workplace.ledger.row("workflow", "event_said", kind="array_refused", subject=row["name"])
+    said = context.ledger.row("workflow", "event_said", kind="array_refused", subject=row["name"])
     return row["runner_job_id"] is None and said is not None
 
 
-def _say(workplace: Workplace, kind: str, name: str, text: str) -> str:
-    workplace.ledger.event(EventLevel.WARNING, kind, text, subject=name, night_time=workplace.clock.now())
+def _say(context: Context, kind: str, name: str, text: str) -> str:
+    context.ledger.event(EventLevel.WARNING, kind, text, subject=name, night_time=context.clock.now())
     return f"{name}: {text}"

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, JobKind, Reason
 from nightshift.workflow.due import RunRequest
-from nightshift.workflow.keys import run_id, subject_of
 from nightshift.workflow.planning import plan_references
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import run_id, subject_of
 
 __all__ = ["SERVES", "Regeneration", "quadrant_names", "read_regeneration", "regenerate"]
 
@@ -90,7 +90,7 @@ def read_regeneration(survey: Survey, asked: Mapping[str, Any]) -> Regeneration:
 
 
 def regenerate(
-    workplace: Workplace, request: Regeneration, *, operator: str, request_id: str
+    context: Context, request: Regeneration, *, operator: str, request_id: str
 ) -> tuple[str, RunRequest | None]:
     """Say what a new version would be made of and, unless it is a dry run, put it on record and return its run.
 
@@ -106,7 +106,7 @@ def regenerate(
     str, RunRequest or None
         In words; and the run to ask for, or None where there is nothing to do.
     """
-    ledger, instrument = workplace.ledger, workplace.survey.camera.instrument
+    ledger, instrument = context.ledger, context.survey.camera.instrument
     of_field = {"instrument": instrument, "field": request.field, "filter": request.filter}
     subject = f"{request.field:06d}/{request.filter}"
     with ledger.transaction():
@@ -121,7 +121,7 @@ def regenerate(
             "serves": request.serves,
             "quadrants": ",".join(request.quadrants),
         }
-        planned = plan_references(workplace, subject_of(JobKind.REFERENCE, conf)).units
+        planned = plan_references(context, subject_of(JobKind.REFERENCE, conf)).units
         chosen = [unit for unit in planned if not request.quadrants or _quadrant(unit.unit_key) in request.quadrants]
         lines = [f"{unit.unit_key}: {len(unit.parameters['members'])} frames" for unit in chosen]
         text = "\n".join([f"version {version} of field {request.field} in {request.filter}", *lines])
@@ -137,7 +137,7 @@ def regenerate(
             )  # fmt: skip
             ledger.event(
                 EventLevel.INFO, "reference_asked_for", f"{operator} asks for {text.splitlines()[0]}: "
-                f"{request.explanation}", subject=subject, night_time=workplace.clock.now(),
+                f"{request.explanation}", subject=subject, night_time=context.clock.now(),
             )  # fmt: skip
     return text, RunRequest("references", run_id("references", conf, 0), conf)
 

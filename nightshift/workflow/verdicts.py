@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.jobs.contract import RESULT_NAME, NotWhole, UnitResult, new_token, read_result
 from nightshift.runners.base import Runner, TaskReport
 from nightshift.runners.watch import LOST_AFTER_S
 from nightshift.vocabulary import AttemptState, EventLevel, JobState, Reason, reason_entries
-from nightshift.workflow.recording import Outcome
-from nightshift.workplace import Workplace
+from nightshift.workflow.persistence import Outcome
 
 __all__ = ["CLASS_OF", "ENDED_WELL", "Answer", "ask", "outcome_of"]
 
@@ -101,7 +101,7 @@ def ask(runner: Runner, names: frozenset[str]) -> Answer:
     return Answer(runner.name, True, reports, frozenset(said))
 
 
-def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer, *, final: bool) -> Outcome | None:
+def outcome_of(context: Context, attempt: Mapping[str, Any], answer: Answer, *, final: bool) -> Outcome | None:
     """Return how an attempt ended, or None while it has not.
 
     Parameters
@@ -111,7 +111,7 @@ def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer,
     final : bool
         Whether it is given up where neither a result nor a verdict is there.
     """
-    folder, report = workplace.depot.absolute(attempt["folder"]), answer.of(attempt)
+    folder, report = context.depot.absolute(attempt["folder"]), answer.of(attempt)
     if report is not None and report.state is JobState.DONE:
         _refresh(folder)
     try:
@@ -122,7 +122,7 @@ def outcome_of(workplace: Workplace, attempt: Mapping[str, Any], answer: Answer,
             return None
         result, invalid = None, str(error)
         if not away:
-            _set_aside(workplace, folder, attempt, invalid)
+            _set_aside(context, folder, attempt, invalid)
     if result is not None:
         return _outcome_of_result(result, report)
     if report is not None and report.state in _REASONS:
@@ -144,13 +144,13 @@ def _refresh(folder: Path) -> None:
         os.scandir(folder).close()
 
 
-def _set_aside(workplace: Workplace, folder: Path, attempt: Mapping[str, Any], why: str) -> None:
+def _set_aside(context: Context, folder: Path, attempt: Mapping[str, Any], why: str) -> None:
     """Keep a result that is not believed, out of the way of the attempt's own."""
     with contextlib.suppress(FileNotFoundError):
         (folder / RESULT_NAME).replace(folder / f"not_believed_{new_token()[:8]}.json")
-    workplace.ledger.event(
+    context.ledger.event(
         EventLevel.WARNING, "result_not_believed", why,
-        subject=attempt["unit_key"], night_time=workplace.clock.now(),
+        subject=attempt["unit_key"], night_time=context.clock.now(),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from events where event_id > :event_id order by event_id limit :most;
 
 -- name: try_lock
 -- Held by the connection, beyond any transaction.
-select pg_try_advisory_lock(hashtext('nightshift.' || :deed), hashtext(:of)) as taken;
+select pg_try_advisory_lock(hashtext('nightshift.' || :work), hashtext(:of)) as taken;
 
 -- name: unlock
-select pg_advisory_unlock(hashtext('nightshift.' || :deed), hashtext(:of));
+select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));

@@ -5,7 +5,7 @@
 One night is left undisturbed. In the others, at moments drawn from the seed, a part is killed with SIGKILL: the whole
 tree (then the same command is given again, as a user would), one of Airflow's components, the database, the pool, one
 of its workers, the broker, the mail server, the consumer. A moment is a share of the night's work, so that kills fall
-on every stage from the first file to the closing on any machine. After each night its digest is compared
+on every stage from the first file to the closing on any machine. After each night its fingerprint is compared
 with that of the undisturbed one, and so is what the consumer holds, by `candid`.
 
 The exit code is 0 only if all nights ended alike.
@@ -29,13 +29,13 @@ from pathlib import Path
 
 import psutil
 
-from nightshift.digest import Digest, compare, take_digest
 from nightshift.errors import Retry
+from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
 from nightshift.ledger import Ledger
-from nightshift.stack.at_rest import ledger_of
 from nightshift.stack.home import Home
-from nightshift.stack.record import NightRecord
+from nightshift.stack.offline_ledger import ledger_of
 from nightshift.stack.supervisor import Supervisor
+from rehearsal.play.resume_state import NightRecord
 
 TREE, WORKER = "whole tree", "worker"
 PARTS = (
@@ -73,7 +73,7 @@ class PlayedNight:
     seconds : float
     kills : list of str
         What was killed, when and where the night was.
-    digest : Digest or None
+    fingerprint : Fingerprint or None
     candids : list of int
         What the consumer holds, in the order in which it came.
     log : Path
@@ -86,7 +86,7 @@ class PlayedNight:
     log: Path
     work: int = 0
     kills: list[str] = field(default_factory=list)
-    digest: Digest | None = None
+    fingerprint: Fingerprint | None = None
     candids: list[int] = field(default_factory=list)
 
 
@@ -161,7 +161,7 @@ class Night:
         finally:
             self.end()
         with ledger_of(self.home) as url, Ledger(url) as ledger:
-            played.digest = take_digest(ledger, self.home.depot, self.home.received / "alerts.jsonl")
+            played.digest = take_fingerprint(ledger, self.home.depot, self.home.received / "alerts.jsonl")
         lines = (self.home.received / "alerts.jsonl").read_text().splitlines()
         played.candids = [json.loads(line)["candid"] for line in lines]
         return played
@@ -276,7 +276,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _play(folder: Path, kills: list[list[Kill]]) -> int:
     first = Night(folder / "undisturbed").play()
-    print(f"undisturbed: {first.seconds:.0f} s, digest {first.digest.whole}, {len(first.candids)} alerts", flush=True)
+    print(
+        f"undisturbed: {first.seconds:.0f} s, fingerprint {first.digest.whole}, {len(first.candids)} alerts",
+        flush=True,
+    )
     done, unlike = 0, first.code != 0
     for number, mine in enumerate(kills, start=1):
         night = Night(folder / f"night{number}").play(mine, work=first.work)
@@ -284,7 +287,7 @@ def _play(folder: Path, kills: list[list[Kill]]) -> int:
         found = list(differences(first, night))
         unlike |= bool(found)
         print(
-            f"night {number}: {night.seconds:.0f} s, {len(night.kills)} kills, digest {night.digest.whole}",
+            f"night {number}: {night.seconds:.0f} s, {len(night.kills)} kills, fingerprint {night.digest.whole}",
             flush=True,
         )
         print("\n".join(f"  {line}" for line in night.kills), flush=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kills import Kill, Night, PlayedNight, differences, draw
 
-from nightshift.alerts.kafka import missing
+from rehearsal.stand_ins.single_node_kafka import missing
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(2400)]
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from nightshift.errors import Retry
-from nightshift.runners.slurm.states import parse_state
+from nightshift.runners.slurm.job_states import parse_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.vocabulary import Reason
 

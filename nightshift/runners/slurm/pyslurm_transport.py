@@ -16,8 +16,8 @@ from typing import Any
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners.slurm.cli import PATH, CliTransport, script_arguments
+from nightshift.runners.slurm.job_states import parse_state
 from nightshift.runners.slurm.refusals import refusal
-from nightshift.runners.slurm.states import parse_state
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued
 from nightshift.vocabulary import Reason
 

@@ -15,9 +15,9 @@ from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import end_of
 from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, Capacity, TaskReport
 from nightshift.runners.slurm.cli import CliTransport
+from nightshift.runners.slurm.job_states import SlurmState
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Damaged, Note, Notes, Piece
-from nightshift.runners.slurm.states import SlurmState
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued, Transport
 from nightshift.runners.slurm.verdict import Grace, Sources, judge, needs_accounting
 from nightshift.vocabulary import JobState, Reason

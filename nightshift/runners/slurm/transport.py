@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nightshift.errors import Retry
-from nightshift.runners.slurm.states import SlurmState
+from nightshift.runners.slurm.job_states import SlurmState
 from nightshift.vocabulary import Reason
 
 __all__ = ["Accounted", "Ambiguous", "Order", "Queued", "Transport"]

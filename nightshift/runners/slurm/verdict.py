@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nightshift.runners.base import TaskReport
+from nightshift.runners.slurm.job_states import SlurmState, job_state
 from nightshift.runners.slurm.notes import Note
-from nightshift.runners.slurm.states import SlurmState, job_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.vocabulary import JobState, Reason
 

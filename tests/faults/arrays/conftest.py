@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "runners"))
 
 from array_stack import Cluster, running_cluster
 
-from nightshift.cluster import missing_programs
+from rehearsal.cluster import missing_programs
 
 
 @pytest.fixture(scope="module", params=["local", pytest.param("slurm", marks=pytest.mark.faults)])

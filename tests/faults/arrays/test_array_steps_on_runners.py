@@ -42,13 +42,13 @@ LOCKS = {
 
 
 @pytest.fixture(params=["local", *(pytest.param(kind, marks=pytest.mark.faults) for kind in ("slurm", "pieces"))])
-def runner(request, workplace, ledger_url, tmp_path, monkeypatch) -> Iterator:
+def runner(request, context, ledger_url, tmp_path, monkeypatch) -> Iterator:
     """A runner of stub jobs, which the environment names: on SLURM also one that must cut their arrays of four."""
     control = tmp_path / "control"
     control.mkdir()
     variables = {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[2])]), "ARRAY_STUB_CONTROL": str(control)}
     settings = {
-        "SURVEY": "demo", "LEDGER": ledger_url, "DEPOT": workplace.depot.root, "INBOX": workplace.inbox,
+        "SURVEY": "demo", "LEDGER": ledger_url, "DEPOT": context.depot.root, "INBOX": context.inbox,
         "SPOOL": tmp_path / "spool", "RUNNER": request.param.replace("pieces", "slurm"),
         "NODE_PYTHON": control / "stub",
     }  # fmt: skip
@@ -75,18 +75,18 @@ def runner(request, workplace, ledger_url, tmp_path, monkeypatch) -> Iterator:
 
 
 @pytest.fixture
-def biases(workplace, frames):
+def biases(context, frames):
     """The request for a set of biases that came in."""
     ingest_all(
-        workplace,
+        context,
         [
             frames(-60 + index, detector, kind="bias", SEQNAME="bias", SEQINDEX=index + 1, SEQLEN=2)
             for index in range(2)
             for detector in (1, 2)
         ],
     )
-    (request,) = due_runs(workplace)
-    mark_requested(workplace, request)
+    (request,) = due_runs(context)
+    mark_requested(context, request)
     return request
 
 
@@ -103,16 +103,16 @@ def held(ledger_url: str, statement: str, job_key: str) -> Iterator[None]:
         yield
 
 
-def rows(workplace, statement: str) -> list[dict]:
-    with workplace.ledger.connection.cursor() as cursor:
+def rows(context, statement: str) -> list[dict]:
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(statement)
         return [dict(row) for row in cursor.fetchall()]
 
 
-def stands_at_a_lock(workplace) -> bool:
+def stands_at_a_lock(context) -> bool:
     return bool(
         rows(
-            workplace,
+            context,
             "select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'nightshift' "
             "and datname = current_database()",
         )
@@ -120,25 +120,25 @@ def stands_at_a_lock(workplace) -> bool:
 
 
 @pytest.mark.parametrize("stage", LOCKS)
-def test_a_step_that_is_killed_is_done_again_and_its_jobs_are_not(workplace, ledger_url, runner, biases, stage):
+def test_a_step_that_is_killed_is_done_again_and_its_jobs_are_not(context, ledger_url, runner, biases, stage):
     killed, lock = LOCKS[stage]
     job_key = f"master/democam/{biases.conf['night']}/bias/-/1/live"
     if stage == "between submit and record":
-        with workplace.ledger.connection.cursor() as cursor:
+        with context.ledger.connection.cursor() as cursor:
             cursor.execute(ANSWER_LOST, {"job_key": job_key})
     for what in (SUBMIT, COLLECT):
         if what == killed:
             with held(ledger_url, lock, job_key):
                 process = step(what, biases, 1)
-                wait_for(lambda: stands_at_a_lock(workplace), f"the step stands {stage}", 60)
+                wait_for(lambda: stands_at_a_lock(context), f"the step stands {stage}", 60)
                 process.send_signal(signal.SIGKILL)
                 process.wait()
             time.sleep(0.5)  # until the database has seen that nobody is there any more
         assert step(what, biases, 2).wait(120) == 0
-        (array,) = [row["name"] for row in rows(workplace, "select name from submissions")]
+        (array,) = [row["name"] for row in rows(context, "select name from submissions")]
         if what == SUBMIT:
             wait_for(lambda: all_ended(runner, array), f"{array} ends", 120)  # noqa: B023
-    attempts = rows(workplace, "select token, state from attempts")
+    attempts = rows(context, "select token, state from attempts")
     assert [row["state"] for row in attempts] == ["succeeded"] * 4
     begun = [line.split()[0] for line in Path(os.environ["ARRAY_STUB_CONTROL"], "begun").read_text().splitlines()]
     assert sorted(begun) == sorted(row["token"] for row in attempts)
@@ -146,28 +146,28 @@ def test_a_step_that_is_killed_is_done_again_and_its_jobs_are_not(workplace, led
 
 @pytest.mark.faults
 @pytest.mark.parametrize("anew", [False, True])
-def test_the_jobs_of_an_array_that_is_cancelled_are_gone_in_ten_seconds(workplace, runner, biases, anew):
+def test_the_jobs_of_an_array_that_is_cancelled_are_gone_in_ten_seconds(context, runner, biases, anew):
     hold = Path(os.environ["ARRAY_STUB_CONTROL"], f"hold_{biases.conf['night']}")
     hold.touch()
     begun = hold.with_name("begun")
     assert step(SUBMIT, biases, 1).wait(120) == 0
-    (old,) = [row["name"] for row in rows(workplace, "select name from submissions")]
+    (old,) = [row["name"] for row in rows(context, "select name from submissions")]
     wait_for(lambda: begun.exists() and len(begun.read_text().splitlines()) == 4, "its jobs run", 120)
     pids = [int(line.split()[1]) for line in begun.read_text().splitlines()]
     assert all(map(psutil.pid_exists, pids))
     since = time.monotonic()
-    assert (supersede if anew else stop)(workplace, runner, old, "a person wants it")
+    assert (supersede if anew else stop)(context, runner, old, "a person wants it")
     assert all_ended(runner, old)
     wait_for(lambda: not any(map(psutil.pid_exists, pids)), "their processes are gone", 10)
     assert time.monotonic() - since < 10
     hold.unlink()
     cleared = SUBMIT.replace("cleared_after=0", "cleared_after=1")
     assert step(cleared, biases, 2).wait(120) == 0
-    (new,) = [row["name"] for row in rows(workplace, "select name from submissions where ended_at is null")]
+    (new,) = [row["name"] for row in rows(context, "select name from submissions where ended_at is null")]
     assert new != old
     wait_for(lambda: all_ended(runner, new), f"{new} ends", 120)
     assert step(COLLECT, biases, 2).wait(120) == 0
-    states = [row["state"] for row in rows(workplace, "select state from attempts order by unit_key, attempt")]
+    states = [row["state"] for row in rows(context, "select state from attempts order by unit_key, attempt")]
     assert states == ["superseded" if anew else "failed", "succeeded"] * 4
 
 

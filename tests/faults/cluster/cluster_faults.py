@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 from slurm_site import SlurmSite
 
-from nightshift.cluster import Cluster
 from nightshift.runners.base import ArrayRequest, TaskReport
 from nightshift.runners.slurm.notes import key_of
+from rehearsal.cluster import Cluster
 
 
 class DisturbedSite(SlurmSite):

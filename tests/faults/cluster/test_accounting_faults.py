@@ -9,10 +9,10 @@ import pytest
 from cluster_faults import DisturbedSite, go
 from runner_site import all_ended, begun, states_of, wait_for
 
-from nightshift.cluster import Cluster, ClusterPlan
 from nightshift.errors import Retry
 from nightshift.runners.slurm.verdict import Grace
 from nightshift.vocabulary import JobState, Reason
+from rehearsal.cluster import Cluster, ClusterPlan
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 STARTER = """
 import os, signal, sys
 from pathlib import Path
-from nightshift.cluster import Cluster, ClusterPlan
+from rehearsal.cluster import Cluster, ClusterPlan
 cluster = Cluster(Path(sys.argv[1]), ClusterPlan((1,), accounting=False), tied=True)
 cluster.up()
 print(*(daemon.process().pid for daemon in cluster.daemons.values()), flush=True)

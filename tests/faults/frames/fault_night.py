@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightshift.alerts.broker import mock_cluster
 from nightshift.alerts.post import post
+from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ingest import complete_files, ingest_all
 from nightshift.jobs.run import run_task
@@ -18,20 +18,20 @@ from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
-from nightshift.night_end.sections import plain, sections_of, text_table
+from nightshift.night_end.report_sections import plain, sections_of, text_table
 from nightshift.runners.base import Capacity, TaskReport
 from nightshift.settings import Survey, load_survey
-from nightshift.simulator import NightScale, simulate_night
-from nightshift.simulator.fault_table import mail_line
-from nightshift.simulator.faults import FAULTS, Ends, read_requests
-from nightshift.simulator.player import deliver
-from nightshift.simulator.simulate import SimulatedNight
-from nightshift.stack.faults import FaultOutcome, how_faults_ended
 from nightshift.vocabulary import JobKind, JobState, NightState
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import RunRequest, due_runs, mark_requested
-from nightshift.workflow.keys import DAG_KINDS, NIGHT_DAG
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import DAG_KINDS, NIGHT_DAG
+from rehearsal.play.fault_report import FaultOutcome, how_faults_ended
+from rehearsal.simulator import NightScale, simulate_night
+from rehearsal.simulator.fault_table import mail_line
+from rehearsal.simulator.faults import FAULTS, Ends, read_requests
+from rehearsal.simulator.file_player import deliver
+from rehearsal.simulator.simulate import SimulatedNight
+from rehearsal.stand_ins.mock_broker import mock_cluster
 
 
 class NoonClock:
@@ -89,21 +89,21 @@ class FaultNight:
     """A night and its pipeline."""
 
     made: SimulatedNight
-    workplace: Workplace
+    context: Context
     runner: InProcessRunner
     brokers: str
 
     def bring(self, paths) -> None:
         """Let files come in, each taken in before the next."""
         for path in paths:
-            deliver(path, self.workplace.inbox, lambda _: None, 1.0)
+            deliver(path, self.context.inbox, lambda _: None, 1.0)
             if not path.name.endswith(".sha256"):
-                ingest_all(self.workplace, complete_files(self.workplace.inbox, {}, self.workplace.survey))
+                ingest_all(self.context, complete_files(self.context.inbox, {}, self.context.survey))
 
     def work(self) -> None:
         """Run what is due until nothing is, but the end of the night."""
         for _ in range(1000):
-            requests = [r for r in due_runs(self.workplace) if r.dag_id != NIGHT_DAG]
+            requests = [r for r in due_runs(self.context) if r.dag_id != NIGHT_DAG]
             if not requests:
                 return
             self.run(requests[0])
@@ -112,27 +112,27 @@ class FaultNight:
     def run(self, request: RunRequest) -> None:
         """Run one workflow as Airflow would."""
         kind = DAG_KINDS[request.dag_id]
-        mark_requested(self.workplace, request)
-        submit(self.workplace, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
-        collect(self.workplace, self.runner, JobKind(kind), request.conf, final=False)
+        mark_requested(self.context, request)
+        submit(self.context, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
+        collect(self.context, self.runner, JobKind(kind), request.conf, final=False)
 
     def begin(self) -> None:
         """Begin to close the night, as the workflow does that is due."""
-        (request,) = [r for r in due_runs(self.workplace) if r.dag_id == NIGHT_DAG]
-        mark_requested(self.workplace, request)
-        begin_closing(self.workplace, self.made.night, signal=request.conf["signal"])
+        (request,) = [r for r in due_runs(self.context) if r.dag_id == NIGHT_DAG]
+        mark_requested(self.context, request)
+        begin_closing(self.context, self.made.night, signal=request.conf["signal"])
 
     def end(self) -> NightState:
         """Close the night, as the workflow does."""
         self.work()
-        post(self.workplace, brokers=self.brokers)
-        over, why = may_close(self.workplace, self.made.night)
+        post(self.context, brokers=self.brokers)
+        over, why = may_close(self.context, self.made.night)
         assert over, why
-        account(self.workplace, self.made.night)
-        archive(self.workplace, self.made.night)
-        verify(self.workplace, self.made.night)
-        self.report = write_report(self.workplace, self.made.night)
-        return close(self.workplace, self.made.night)
+        account(self.context, self.made.night)
+        archive(self.context, self.made.night)
+        verify(self.context, self.made.night)
+        self.report = write_report(self.context, self.made.night)
+        return close(self.context, self.made.night)
 
     def play(self) -> None:
         """Play the whole night: files, manifest, closing, what came late, and closing again."""
@@ -151,7 +151,7 @@ class FaultNight:
     def outcomes(self) -> dict[str, list[FaultOutcome]]:
         """Return how the faults ended, by fault."""
         found: dict[str, list[FaultOutcome]] = {}
-        for outcome in how_faults_ended(self.workplace, self.made.night, self.made.truth):
+        for outcome in how_faults_ended(self.context, self.made.night, self.made.truth):
             found.setdefault(outcome.fault, []).append(outcome)
         return found
 
@@ -172,7 +172,7 @@ def played_night(
     survey = without_waiting(made.survey)
     with mock_cluster() as brokers:
         night = FaultNight(
-            made, Workplace(survey, ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
+            made, Context(survey, ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
         )
         night.play()
         yield night

@@ -6,12 +6,12 @@ The tests follow one another: the last ones dispose of what the night left.
 import pytest
 from fault_night import line_of, played_night
 
-from nightshift.simulator import NightScale
-from nightshift.simulator.fault_table import IN_MAKE_TEST
-from nightshift.simulator.faults import FAULTS, Ends
 from nightshift.vocabulary import NightState, Reason
 from nightshift.workflow.explain import explain
 from nightshift.workflow.overrides import dispose, read_disposal
+from rehearsal.simulator import NightScale
+from rehearsal.simulator.fault_table import IN_MAKE_TEST
+from rehearsal.simulator.faults import FAULTS, Ends
 
 pytestmark = pytest.mark.integration
 
@@ -41,17 +41,17 @@ def test_the_night_closes_before_and_after_the_late_file(night):
 
 
 def test_nothing_is_left_in_the_inbox_and_nothing_was_written_outside(night):
-    assert [path.name for path in night.workplace.inbox.iterdir()] == []
-    assert not list(night.workplace.inbox.parent.rglob("pwned"))
+    assert [path.name for path in night.context.inbox.iterdir()] == []
+    assert not list(night.context.inbox.parent.rglob("pwned"))
 
 
 def say(night, verdict, thing):
     request = read_disposal({"frame": thing, "verdict": verdict, "explanation": "looked at by eye"})
-    return dispose(night.workplace, request, operator="mira")
+    return dispose(night.context, request, operator="mira")
 
 
 def units_of(night, name):
-    return night.workplace.ledger.rows("stack", "units_of_file", file_name=name)
+    return night.context.ledger.rows("stack", "units_of_file", file_name=name)
 
 
 def test_a_file_that_an_operator_takes_out_of_quarantine_is_reduced_and_the_night_closes_once_more(night):
@@ -64,7 +64,7 @@ def test_a_file_that_an_operator_takes_out_of_quarantine_is_reduced_and_the_nigh
     assert all(Reason.OPERATOR_ACCEPTED in unit["flags"] for unit in units)
     night.begin()
     assert night.end() is NightState.CLOSED
-    story = "\n".join(explain(night.workplace, name))
+    story = "\n".join(explain(night.context, name))
     assert "accepted by mira" in story and "looked at by eye" in story and "attempt 1 of science/" in story
 
 

@@ -3,9 +3,9 @@
 import pytest
 from fault_night import line_of, played_night
 
-from nightshift.simulator import NightScale
-from nightshift.simulator.faults import FAULTS
 from nightshift.vocabulary import NightState
+from rehearsal.simulator import NightScale
+from rehearsal.simulator.faults import FAULTS
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 

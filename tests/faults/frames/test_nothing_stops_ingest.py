@@ -63,38 +63,38 @@ def lay(path: Path, kind: str, content: bytes) -> None:
         path.write_bytes({"junk": b"SIMPLE  = no", "frame": content, "empty": b""}[kind])
 
 
-def everything_outside(workplace) -> set[Path]:
-    inside = (workplace.inbox, workplace.depot.root)
-    return {p for p in workplace.inbox.parent.rglob("*") if not any(p.is_relative_to(folder) for folder in inside)}
+def everything_outside(context) -> set[Path]:
+    inside = (context.inbox, context.depot.root)
+    return {p for p in context.inbox.parent.rglob("*") if not any(p.is_relative_to(folder) for folder in inside)}
 
 
-def complete(workplace) -> list[Path]:
+def complete(context) -> list[Path]:
     """What the inbox holds that has held still for long enough."""
     memory: dict[str, Seen] = {}
-    complete_files(workplace.inbox, memory, workplace.survey)
+    complete_files(context.inbox, memory, context.survey)
     memory = {name: seen._replace(since=float("-inf")) for name, seen in memory.items()}
-    return complete_files(workplace.inbox, memory, workplace.survey)
+    return complete_files(context.inbox, memory, context.survey)
 
 
-def no_name_stops_ingest(workplace, frames, name: bytes, kind: str) -> None:
+def no_name_stops_ingest(context, frames, name: bytes, kind: str) -> None:
     good = frames(0, name=FRAME)
     content = good.read_bytes()
     good.unlink()
-    before = everything_outside(workplace)
-    path = workplace.inbox / os.fsdecode(name)
+    before = everything_outside(context)
+    path = context.inbox / os.fsdecode(name)
     lay(path, kind, content)
-    waiting = complete(workplace)
-    for arrival in ingest_all(workplace, waiting):
+    waiting = complete(context)
+    for arrival in ingest_all(context, waiting):
         assert arrival.disposition in set(Disposition)
-    assert {p.name for p in complete(workplace)} == set()
-    assert everything_outside(workplace) == before
-    told = explain(workplace, os.fsdecode(name))
+    assert {p.name for p in complete(context)} == set()
+    assert everything_outside(context) == before
+    told = explain(context, os.fsdecode(name))
     assert all(line.isprintable() for line in told)
     if name.startswith(b".") or name.endswith((b".part", b".tmp")):  # somebody's unfinished business
-        assert list(workplace.inbox.iterdir()) == [path]
+        assert list(context.inbox.iterdir()) == [path]
         clear(path)
     else:
-        assert list(workplace.inbox.iterdir()) == []
+        assert list(context.inbox.iterdir()) == []
         assert told
 
 
@@ -112,15 +112,15 @@ def clear(path: Path) -> None:
 @example(b"x" * 255, "pipe")
 @example(b"a\nb.fits", "link")
 @example(b"\xff\xfe.fits", "folder")
-def test_no_name_stops_ingest_or_leaves_its_folder(workplace, frames, name, kind):
-    no_name_stops_ingest(workplace, frames, name, kind)
+def test_no_name_stops_ingest_or_leaves_its_folder(context, frames, name, kind):
+    no_name_stops_ingest(context, frames, name, kind)
 
 
 @pytest.mark.faults
 @many
 @given(NAMES, KINDS)
-def test_no_name_of_many_stops_ingest_or_leaves_its_folder(workplace, frames, name, kind):
-    no_name_stops_ingest(workplace, frames, name, kind)
+def test_no_name_of_many_stops_ingest_or_leaves_its_folder(context, frames, name, kind):
+    no_name_stops_ingest(context, frames, name, kind)
 
 
 # --- headers --------------------------------------------------------------------------------------------------
@@ -151,27 +151,27 @@ def with_cards(content: bytes, cards) -> bytes:
     return bytes(whole)
 
 
-def no_header_stops_ingest(workplace, frames, cards) -> None:
+def no_header_stops_ingest(context, frames, cards) -> None:
     path = frames(0, name=FRAME, checksum=False, SEQNAME="a", SEQINDEX=1, SEQLEN=2, PROGRAM=1, FIELDID=101)
     path.write_bytes(with_cards(path.read_bytes(), cards))
-    (arrival,) = ingest_all(workplace, [path])
+    (arrival,) = ingest_all(context, [path])
     assert arrival.disposition in set(Disposition)
     assert arrival.reason is not Reason.INTERNAL_ERROR, arrival
-    assert list(workplace.inbox.iterdir()) == []
-    assert explain(workplace, FRAME)
+    assert list(context.inbox.iterdir()) == []
+    assert explain(context, FRAME)
 
 
 @few
 @given(CARDS)
-def test_no_header_stops_ingest(workplace, frames, cards):
-    no_header_stops_ingest(workplace, frames, cards)
+def test_no_header_stops_ingest(context, frames, cards):
+    no_header_stops_ingest(context, frames, cards)
 
 
 @pytest.mark.faults
 @many
 @given(CARDS)
-def test_no_header_of_many_stops_ingest(workplace, frames, cards):
-    no_header_stops_ingest(workplace, frames, cards)
+def test_no_header_of_many_stops_ingest(context, frames, cards):
+    no_header_stops_ingest(context, frames, cards)
 
 
 # --- manifests ------------------------------------------------------------------------------------------------
@@ -230,18 +230,18 @@ SOUND = st.fixed_dictionaries(
 )
 
 
-def no_manifest_stops_ingest(workplace, table) -> None:
-    path = workplace.inbox / "manifest_20260115.json"
+def no_manifest_stops_ingest(context, table) -> None:
+    path = context.inbox / "manifest_20260115.json"
     path.write_text(json.dumps(table))
-    (arrival,) = ingest_all(workplace, [path])
+    (arrival,) = ingest_all(context, [path])
     assert arrival.disposition is Disposition.QUARANTINED or arrival.reason is None, arrival
-    assert list(workplace.inbox.iterdir()) == []
+    assert list(context.inbox.iterdir()) == []
     if arrival.disposition is Disposition.REGISTERED:
-        assert account(workplace, NIGHT).sent.closes
-        text = render_text(collect_facts(workplace, NIGHT), Path("page"))
+        assert account(context, NIGHT).sent.closes
+        text = render_text(collect_facts(context, NIGHT), Path("page"))
         assert all(line.isprintable() for line in text.splitlines())
         for entry in table["files"]:
-            assert explain(workplace, entry["name"]), shown(entry["name"])
+            assert explain(context, entry["name"]), shown(entry["name"])
 
 
 def listing(*names: str) -> dict:
@@ -253,12 +253,12 @@ def listing(*names: str) -> dict:
 @given(st.one_of(SOUND, MANIFESTS))
 @example(listing("\u202e.fits"))  # was looked for under another spelling than its arrival's
 @example(listing("\u202e.fits", "\\u202e.fits"))  # one name in the ledger
-def test_no_manifest_stops_ingest_or_the_accounts(workplace, table):
-    no_manifest_stops_ingest(workplace, table)
+def test_no_manifest_stops_ingest_or_the_accounts(context, table):
+    no_manifest_stops_ingest(context, table)
 
 
 @pytest.mark.faults
 @many
 @given(st.one_of(SOUND, MANIFESTS))
-def test_no_manifest_of_many_stops_ingest_or_the_accounts(workplace, table):
-    no_manifest_stops_ingest(workplace, table)
+def test_no_manifest_of_many_stops_ingest_or_the_accounts(context, table):
+    no_manifest_stops_ingest(context, table)

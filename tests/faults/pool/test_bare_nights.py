@@ -17,19 +17,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from nightshift.alerts.turns import release_all_in_turn
+from nightshift.alerts.release_order import release_all_in_order
+from nightshift.context import Context
 from nightshift.depot import Depot
-from nightshift.digest import Digest, compare, take_digest
+from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
 from nightshift.ingest import ingest_all
 from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner
 from nightshift.settings import load_survey
-from nightshift.simulator import simulate_night
-from nightshift.simulator.scale import NightScale, resized_survey
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
-from nightshift.workflow.keys import DAG_KINDS, NIGHT_DAG
-from nightshift.workplace import Workplace
+from nightshift.workflow.subjects import DAG_KINDS, NIGHT_DAG
+from rehearsal.simulator import simulate_night
+from rehearsal.simulator.scale import NightScale, resized_survey
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(1500)]
 
@@ -43,23 +43,23 @@ class BareNight:
     Parameters
     ----------
     made : SimulatedNight
-    workplace : Workplace
+    context : Context
     folder : Path
     workers : int
     seed : int
         Of the order in which things are done.
     """
 
-    def __init__(self, made, workplace: Workplace, folder: Path, *, workers: int, seed: int):
-        self.made, self.workplace, self.folder, self.workers = made, workplace, folder, workers
+    def __init__(self, made, context: Context, folder: Path, *, workers: int, seed: int):
+        self.made, self.context, self.folder, self.workers = made, context, folder, workers
         self.source = random.Random(seed)
         self.runner = LocalRunner(folder / "spool")
         self.pool: subprocess.Popen | None = None
         self.under_way: dict[str, object] = {}
 
-    def play(self, *, at_once: bool, kills: int = 0) -> Digest:
-        """Play the night to the end of its alerts, and return its digest."""
-        shutil.copytree(self.made.catalogues, self.workplace.depot.root / "catalogues")
+    def play(self, *, at_once: bool, kills: int = 0) -> Fingerprint:
+        """Play the night to the end of its alerts, and return its fingerprint."""
+        shutil.copytree(self.made.catalogues, self.context.depot.root / "catalogues")
         self.start_pool()
         try:
             files = list(self.made.files)
@@ -78,14 +78,14 @@ class BareNight:
                 assert time.monotonic() - began < 1200, f"{len(self.under_way)} arrays are under way"
                 time.sleep(0.1)
             assert not kill_at, "the night ended before the last kill"
-            release_all_in_turn(self.workplace)
+            release_all_in_order(self.context)
         finally:
             self.stop_pool(signal.SIGTERM)
-        return take_digest(self.workplace.ledger, self.workplace.depot.root)
+        return take_fingerprint(self.context.ledger, self.context.depot.root)
 
     def share_done(self) -> float:
         """Return how much of the night's work has ended: its reductions and its differences."""
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             cursor.execute(
                 "select (select count(*) from units where state not in ('pending', 'running'))"
                 " + (select count(*) from differences) as ended"
@@ -93,19 +93,19 @@ class BareNight:
             return cursor.fetchone()["ended"] / (2 * UNITS)
 
     def bring(self, files, number) -> None:
-        paths = [Path(shutil.copy(files.pop(0), self.workplace.inbox)) for _ in range(number)]
-        ingest_all(self.workplace, paths)
+        paths = [Path(shutil.copy(files.pop(0), self.context.inbox)) for _ in range(number)]
+        ingest_all(self.context, paths)
 
     def due(self):
-        return [run for run in due_runs(self.workplace) if run.dag_id != NIGHT_DAG]
+        return [run for run in due_runs(self.context) if run.dag_id != NIGHT_DAG]
 
     def ask(self) -> None:
         requests = self.due()
         self.source.shuffle(requests)
         for request in requests:
-            mark_requested(self.workplace, request)
+            mark_requested(self.context, request)
             name = submit(
-                self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf,
+                self.context, self.runner, DAG_KINDS[request.dag_id], request.conf,
                 airflow_run=request.run_id, airflow_try=1,
             )  # fmt: skip
             if name is not None:
@@ -121,7 +121,7 @@ class BareNight:
         self.source.shuffle(ended)
         for name in ended:
             request = self.under_way.pop(name)
-            collect(self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf, final=False)
+            collect(self.context, self.runner, DAG_KINDS[request.dag_id], request.conf, final=False)
 
     def start_pool(self) -> None:
         with (self.folder / "pool.log").open("a") as log:
@@ -162,7 +162,7 @@ def made(survey, tmp_path_factory):
 def play(made, survey, postgres_server, clock, tmp_path):
     """Plays the night in a ledger and a folder of its own."""
 
-    def play(name: str, *, workers: int, seed: int, **how) -> Digest:
+    def play(name: str, *, workers: int, seed: int, **how) -> Fingerprint:
         postgres_server.create_database(f"bare_{name}")
         url = postgres_server.url(f"bare_{name}")
         migrate(url)
@@ -170,8 +170,8 @@ def play(made, survey, postgres_server, clock, tmp_path):
         for part in ("depot", "inbox"):
             (folder / part).mkdir(parents=True)
         with open_ledger(url) as ledger:
-            workplace = Workplace(survey, ledger, Depot(folder / "depot"), folder / "inbox", clock)
-            return BareNight(made, workplace, folder, workers=workers, seed=seed).play(**how)
+            context = Context(survey, ledger, Depot(folder / "depot"), folder / "inbox", clock)
+            return BareNight(made, context, folder, workers=workers, seed=seed).play(**how)
 
     return play
 

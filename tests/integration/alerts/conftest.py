@@ -17,14 +17,14 @@ import pytest
 from astropy.io import fits
 from confluent_kafka.admin import AdminClient
 
-from nightshift.alerts.broker import mock_cluster
 from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
-from nightshift.alerts.kafka import missing
 from nightshift.alerts.tars import write_tar
+from nightshift.context import Context
 from nightshift.files import sha256_of
 from nightshift.keys import ReferenceKey, UnitKey
 from nightshift.loopback import listens
-from nightshift.workplace import Workplace
+from rehearsal.stand_ins.mock_broker import mock_cluster
+from rehearsal.stand_ins.single_node_kafka import missing
 
 SQL = (Path(__file__).parent / "rows.sql").read_text().split(";\n")
 NIGHT = date(2025, 3, 10)
@@ -50,7 +50,7 @@ def zipped(image: np.ndarray) -> bytes:
 
 
 class KafkaNode:
-    """`nightshift.alerts.kafka` as a process of its own, which can be killed and started again."""
+    """`rehearsal.stand_ins.single_node_kafka` as a process of its own, which can be killed and started again."""
 
     def __init__(self, folder: Path):
         folder.mkdir()
@@ -69,7 +69,7 @@ class KafkaNode:
         return self._address.read_text().strip()
 
     def start(self, within_s: float = 60.0) -> None:
-        command = [sys.executable, "-m", "nightshift.alerts.kafka"]
+        command = [sys.executable, "-m", "rehearsal.stand_ins.single_node_kafka"]
         self._process = subprocess.Popen(
             [*command, "--folder", str(self.folder / "node"), "--address-file", str(self._address)],
             stderr=(self.folder / "log").open("ab"),
@@ -96,12 +96,12 @@ class SmallNight:
 
     noise_pixels = 0  # stamps are of noise and so wide
 
-    def __init__(self, workplace: Workplace):
-        self.workplace = workplace
+    def __init__(self, context: Context):
+        self.context = context
         self._execute(0, begins=BEGINS, ends=BEGINS + timedelta(days=1), night=NIGHT)
 
     def _execute(self, statement: int, **values) -> None:
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             cursor.execute(SQL[statement], values)
 
     def search(
@@ -129,7 +129,7 @@ class SmallNight:
 
     def _candidate(self, common, number, entry):
         given = entry if isinstance(entry, dict) else {"ra_deg": entry[0], "dec_deg": entry[1]}
-        channel = readout_channel(self.workplace.survey.camera, common["detector"], common["quadrant"])
+        channel = readout_channel(self.context.survey.camera, common["detector"], common["quadrant"])
         pid = processing_id(common["shutter_open"], channel)
         record = {"fwhm": 2.5, "elong": 1.1, "nbad": 0, "magdiff": 0.01, "ranr": 0.0, "decnr": 0.0, "rb": None}
         record |= given.pop("record", {})
@@ -141,7 +141,7 @@ class SmallNight:
         return {**row, "record": json.dumps(record)}
 
     def _stamps(self, common, count):
-        path = self.workplace.depot.processed(NIGHT, UnitKey.parse(common["unit_key"])) / "cutouts.tar"
+        path = self.context.depot.processed(NIGHT, UnitKey.parse(common["unit_key"])) / "cutouts.tar"
         members = [
             (f"{number}_{kind}.fits.gz", noise(self.noise_pixels) if self.noise_pixels else stamp(number + offset))
             for number in range(1, count + 1)
@@ -150,14 +150,14 @@ class SmallNight:
         write_tar(path, members)
         self._execute(7, **common, job_key="job")
         self._execute(
-            8, **common, product_key=f"{common['unit_key']}/cutouts", path=self.workplace.depot.relative(path),
+            8, **common, product_key=f"{common['unit_key']}/cutouts", path=self.context.depot.relative(path),
             sha256=sha256_of(path), bytes=path.stat().st_size, job_key="job",
         )  # fmt: skip
 
 
 @pytest.fixture
-def small_night(workplace):
-    return SmallNight(workplace)
+def small_night(context):
+    return SmallNight(context)
 
 
 @pytest.fixture(scope="session")

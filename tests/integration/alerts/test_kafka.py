@@ -9,24 +9,24 @@ import time
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from nightshift.alerts.kafka import main, missing
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
+from rehearsal.stand_ins.single_node_kafka import main, missing
 
 pytestmark = pytest.mark.integration
 posting = importlib.import_module("nightshift.alerts.post")
 
 
-def released(small_night, workplace, alerts, number):
+def released(small_night, context, alerts, number):
     release(
-        workplace,
+        context,
         [small_night.search(number, [(0.001 * i, -1.5 + 0.01 * number) for i in range(1, alerts + 1)])],
     )
 
 
-def acknowledged(workplace):
+def acknowledged(context):
     """Every acknowledged alert, by topic, partition and offset."""
-    with workplace.ledger.connection.cursor() as cursor:
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(
             "select topic, broker_partition, broker_offset, candid from outbox where state = 'acknowledged'"
         )
@@ -49,11 +49,11 @@ def kept(node, places):
 
 
 def test_what_it_acknowledged_is_there_after_a_kill_in_the_middle_and_the_rest_goes_once_it_is_back(
-    small_night, workplace, kafka, monkeypatch
+    small_night, context, kafka, monkeypatch
 ):
     kafka.forget_topics()
     for number in range(1, 6):
-        released(small_night, workplace, 40, number)
+        released(small_night, context, 40, number)
     killed = threading.Thread(target=kafka.end, args=[signal.SIGKILL])
     record = posting._record
 
@@ -65,16 +65,16 @@ def test_what_it_acknowledged_is_there_after_a_kill_in_the_middle_and_the_rest_g
     monkeypatch.setattr(posting, "BATCH", 50)
     monkeypatch.setattr(posting, "BETWEEN_BATCHES_S", 0.0)
     monkeypatch.setattr(posting, "_record", record_and_kill)
-    interrupted = post(workplace, brokers=kafka.address, delivery_s=3.0)
+    interrupted = post(context, brokers=kafka.address, delivery_s=3.0)
     killed.join()
     assert 50 <= interrupted.acknowledged < 200
     address = kafka.address
     kafka.start()
     assert kafka.address == address  # subscribers find it where it was
-    before = acknowledged(workplace)
+    before = acknowledged(context)
     assert set(kept(kafka, before)) == set(before)
-    assert post(workplace, brokers=kafka.address).acknowledged == 200 - len(before)
-    after = acknowledged(workplace)
+    assert post(context, brokers=kafka.address).acknowledged == 200 - len(before)
+    after = acknowledged(context)
     assert before.items() <= after.items()
     assert len(set(after.values())) == 200
     assert kept(kafka, after) == {place: str(candid) for place, candid in after.items()}

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).with_name("clock_set_back.c")
 
 
 @pytest.fixture
-def environment(ledger_url, workplace, embedded, tmp_path):
+def environment(ledger_url, context, embedded, tmp_path):
     """Of a process whose waits meet a clock that is set back."""
     compiler = shutil.which("cc")
     if compiler is None:
@@ -28,19 +28,19 @@ def environment(ledger_url, workplace, embedded, tmp_path):
     subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SOURCE], check=True)
     return {
         **os.environ, "LD_PRELOAD": str(library), "NIGHTSHIFT_SURVEY": "demo", "NIGHTSHIFT_LEDGER": ledger_url,
-        "NIGHTSHIFT_DEPOT": str(workplace.depot.root), "NIGHTSHIFT_INBOX": str(workplace.inbox),
+        "NIGHTSHIFT_DEPOT": str(context.depot.root), "NIGHTSHIFT_INBOX": str(context.inbox),
     }  # fmt: skip
 
 
-def test_alerts_are_posted_and_taken_while_the_clock_is_set_back(small_night, workplace, environment, tmp_path):
-    release(workplace, [small_night.search(1, [(0.01 * place, -1.5) for place in range(1, 4)])])
+def test_alerts_are_posted_and_taken_while_the_clock_is_set_back(small_night, context, environment, tmp_path):
+    release(context, [small_night.search(1, [(0.01 * place, -1.5) for place in range(1, 4)])])
     python = [sys.executable, "-m"]
     posted = subprocess.run([*python, "nightshift.command_line", "alerts", "post"], env=environment, timeout=120)
     assert posted.returncode == 0
-    assert workplace.ledger.value("alerts", "queue_length") == 0
+    assert context.ledger.value("alerts", "queue_length") == 0
     lines = tmp_path / "received" / "alerts.jsonl"
     consumer = subprocess.Popen(
-        [*python, "nightshift.alerts.consumer", "--folder", str(lines.parent)], env=environment
+        [*python, "rehearsal.stand_ins.alert_consumer", "--folder", str(lines.parent)], env=environment
     )
     try:
         deadline = time.monotonic() + 60

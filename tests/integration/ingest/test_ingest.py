@@ -12,24 +12,24 @@ from astropy.io import fits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nightshift.context import Context
 from nightshift.ingest import complete_files, ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.vocabulary import CalibrationKind, Disposition, Reason
-from nightshift.workplace import Workplace
 
 pytestmark = pytest.mark.integration
 
 COUNTS = "select count(*) as n from {}"
 
 
-def count(workplace, table):
-    with workplace.ledger.connection.cursor() as cursor:
+def count(context, table):
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(COUNTS.format(table))
         return cursor.fetchone()["n"]
 
 
-def table(workplace, name, order):
-    with workplace.ledger.connection.cursor() as cursor:
+def table(context, name, order):
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(f"select * from {name} order by {order}")
         return [dict(row) for row in cursor.fetchall()]
 
@@ -39,10 +39,10 @@ def only(arrivals):
     return arrivals[0]
 
 
-def manifest(workplace, sent, *, name="manifest_20260115.json", **more):
+def manifest(context, sent, *, name="manifest_20260115.json", **more):
     entries = [{"name": n, "bytes": len(b), "sha256": hashlib.sha256(b).hexdigest()} for n, b in sent.items()]
     content = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-15", "files": entries, **more}
-    path = workplace.inbox / name
+    path = context.inbox / name
     path.write_text(json.dumps(content))
     return path
 
@@ -50,103 +50,103 @@ def manifest(workplace, sent, *, name="manifest_20260115.json", **more):
 # --- the good ones ------------------------------------------------------------------------------------------
 
 
-def test_a_frame_is_registered_with_its_units_and_leaves_the_inbox(workplace, frames):
+def test_a_frame_is_registered_with_its_units_and_leaves_the_inbox(context, frames):
     path = frames(0)
     content = path.read_bytes()
-    arrival = only(ingest_all(workplace, [path]))
+    arrival = only(ingest_all(context, [path]))
     assert arrival.disposition is Disposition.REGISTERED
     assert not path.exists()
-    frame = only(table(workplace, "raw_frames", "detector"))
-    assert workplace.depot.absolute(frame["path"]).read_bytes() == content
+    frame = only(table(context, "raw_frames", "detector"))
+    assert context.depot.absolute(frame["path"]).read_bytes() == content
     assert frame["sha256"] == hashlib.sha256(content).hexdigest()
-    exposure = only(table(workplace, "exposures", "exposure_id"))
+    exposure = only(table(context, "exposures", "exposure_id"))
     assert (exposure["field"], exposure["filter"], exposure["image_type"]) == (101, "g", "science")
     assert (str(exposure["night"]), str(exposure["ut_day"])) == ("2026-01-15", "2026-01-16")
     assert exposure["detectors_expected"] == [1, 2]
-    units = [unit["unit_key"] for unit in table(workplace, "units", "unit_key")]
+    units = [unit["unit_key"] for unit in table(context, "units", "unit_key")]
     assert units == [f"democam/{frames.exposure_id(0)}/d01/q{q}/processed/live" for q in (1, 2)]
 
 
-def test_the_same_file_twice_is_a_duplicate_and_changes_nothing(workplace, frames):
+def test_the_same_file_twice_is_a_duplicate_and_changes_nothing(context, frames):
     first = frames(0)
     content = first.read_bytes()
-    ingest_all(workplace, [first])
-    before = {name: table(workplace, name, "1") for name in ("raw_frames", "exposures", "units")}
+    ingest_all(context, [first])
+    before = {name: table(context, name, "1") for name in ("raw_frames", "exposures", "units")}
     first.write_bytes(content)
-    assert only(ingest_all(workplace, [first])).disposition is Disposition.DUPLICATE
-    assert {name: table(workplace, name, "1") for name in before} == before
+    assert only(ingest_all(context, [first])).disposition is Disposition.DUPLICATE
+    assert {name: table(context, name, "1") for name in before} == before
     assert not first.exists()
 
 
-def test_a_registered_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(workplace, frames, monkeypatch):
+def test_a_registered_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(context, frames, monkeypatch):
     path = frames(0)
     with monkeypatch.context() as patch:
         patch.setattr("nightshift.ingest.ingest._leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            ingest_all(workplace, [path])
+            ingest_all(context, [path])
     assert path.exists()
-    assert only(ingest_all(workplace, [path])).disposition is Disposition.REGISTERED
+    assert only(ingest_all(context, [path])).disposition is Disposition.REGISTERED
     assert not path.exists()
-    assert (count(workplace, "arrivals"), count(workplace, "raw_frames")) == (1, 1)
+    assert (count(context, "arrivals"), count(context, "raw_frames")) == (1, 1)
 
 
-def test_a_quarantined_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(workplace, monkeypatch):
-    path = workplace.inbox / "holiday.jpg"
+def test_a_quarantined_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(context, monkeypatch):
+    path = context.inbox / "holiday.jpg"
     path.write_bytes(b"no")
     with monkeypatch.context() as patch:
         patch.setattr("nightshift.ingest.ingest._leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            ingest_all(workplace, [path])
-    arrival = only(ingest_all(workplace, [path]))
+            ingest_all(context, [path])
+    arrival = only(ingest_all(context, [path]))
     assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.NAME_NOT_RECOGNISED)
     assert not path.exists()
-    assert count(workplace, "arrivals") == 1
-    assert workplace.depot.absolute(only(table(workplace, "quarantine", "1"))["path"]).read_bytes() == b"no"
+    assert count(context, "arrivals") == 1
+    assert context.depot.absolute(only(table(context, "quarantine", "1"))["path"]).read_bytes() == b"no"
 
 
-def test_two_ingests_beside_each_other_register_each_file_once(workplace, frames, ledger_url):
+def test_two_ingests_beside_each_other_register_each_file_once(context, frames, ledger_url):
     paths = [frames(number, detector) for number in range(4) for detector in (1, 2)]
 
     def ingest():
         with open_ledger(ledger_url) as ledger:
-            ingest_all(Workplace(workplace.survey, ledger, workplace.depot, workplace.inbox, workplace.clock), paths)
+            ingest_all(Context(context.survey, ledger, context.depot, context.inbox, context.clock), paths)
 
     threads = [threading.Thread(target=ingest) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert (count(workplace, "arrivals"), count(workplace, "raw_frames"), count(workplace, "units")) == (8, 8, 16)
+    assert (count(context, "arrivals"), count(context, "raw_frames"), count(context, "units")) == (8, 8, 16)
 
 
-def test_the_raw_gets_a_second_copy_where_a_folder_is_named(workplace, frames, tmp_path, monkeypatch):
+def test_the_raw_gets_a_second_copy_where_a_folder_is_named(context, frames, tmp_path, monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_SECOND_COPY", str(tmp_path / "second"))
     path = frames(0)
     content = path.read_bytes()
-    ingest_all(workplace, [path])
-    frame = only(table(workplace, "raw_frames", "detector"))
+    ingest_all(context, [path])
+    frame = only(table(context, "raw_frames", "detector"))
     assert (tmp_path / "second" / frame["path"]).read_bytes() == content
     assert frame["second_copy"] == str(tmp_path / "second" / frame["path"])
 
 
-def test_a_detector_that_comes_late_opens_its_exposure_again(workplace, frames):
-    ingest_all(workplace, [frames(0, 1)])
-    with workplace.ledger.connection.cursor() as cursor:
+def test_a_detector_that_comes_late_opens_its_exposure_again(context, frames):
+    ingest_all(context, [frames(0, 1)])
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute("update exposures set state = 'ended', ended_at = now()")
-    ingest_all(workplace, [frames(0, 2)])
-    exposure = only(table(workplace, "exposures", "1"))
+    ingest_all(context, [frames(0, 2)])
+    exposure = only(table(context, "exposures", "1"))
     assert (exposure["state"], exposure["ended_at"]) == ("arriving", None)
 
 
-def test_frames_that_are_not_reduced_have_ended_when_they_are_registered(workplace, frames):
-    survey = workplace.survey
+def test_frames_that_are_not_reduced_have_ended_when_they_are_registered(context, frames):
+    survey = context.survey
     calibration = survey.calibration.model_copy(update={"kinds": (CalibrationKind.BIAS, CalibrationKind.FLAT)})
-    other = Workplace(
+    other = Context(
         survey.model_copy(update={"calibration": calibration}),
-        workplace.ledger, workplace.depot, workplace.inbox, workplace.clock,
+        context.ledger, context.depot, context.inbox, context.clock,
     )  # fmt: skip
     ingest_all(other, [frames(0, kind="dark"), frames(1, kind="bias")])
-    assert [row["state"] for row in table(workplace, "exposures", "shutter_open")] == ["ended", "arriving"]
+    assert [row["state"] for row in table(context, "exposures", "shutter_open")] == ["ended", "arriving"]
 
 
 # --- the bad ones -------------------------------------------------------------------------------------------
@@ -200,16 +200,16 @@ def bad(kind, path):
         ("a bomb", Reason.TOO_LARGE),
     ],
 )
-def test_a_file_that_is_not_whole_goes_to_quarantine_with_its_reason(workplace, frames, kind, reason):
+def test_a_file_that_is_not_whole_goes_to_quarantine_with_its_reason(context, frames, kind, reason):
     path, good = frames(0), frames(1)
     bad(kind, path)
     content = path.read_bytes()
-    first, second = ingest_all(workplace, [path, good])
+    first, second = ingest_all(context, [path, good])
     assert (first.disposition, first.reason) == (Disposition.QUARANTINED, reason)
     assert second.disposition is Disposition.REGISTERED
-    assert list(workplace.inbox.iterdir()) == []
-    kept = only(table(workplace, "quarantine", "1"))
-    assert workplace.depot.absolute(kept["path"]).read_bytes() == content
+    assert list(context.inbox.iterdir()) == []
+    kept = only(table(context, "quarantine", "1"))
+    assert context.depot.absolute(kept["path"]).read_bytes() == content
     assert first.detail
 
 
@@ -229,58 +229,58 @@ def test_a_file_that_is_not_whole_goes_to_quarantine_with_its_reason(workplace, 
         ({"kind": "lunch"}, Reason.IMAGE_TYPE_NOT_RECOGNISED, "lunch"),
     ],
 )
-def test_a_header_that_cannot_be_true_is_refused_by_keyword_and_value(workplace, frames, header, reason, said):
-    arrival = only(ingest_all(workplace, [frames(0, **header)]))
+def test_a_header_that_cannot_be_true_is_refused_by_keyword_and_value(context, frames, header, reason, said):
+    arrival = only(ingest_all(context, [frames(0, **header)]))
     assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, reason)
     assert said in arrival.detail
 
 
-def test_a_bias_with_an_impossible_pointing_is_still_a_bias(workplace, frames):
-    arrival = only(ingest_all(workplace, [frames(0, kind="bias", RA=400.0, FILTER="open", AIRMASS=-3.0)]))
+def test_a_bias_with_an_impossible_pointing_is_still_a_bias(context, frames):
+    arrival = only(ingest_all(context, [frames(0, kind="bias", RA=400.0, FILTER="open", AIRMASS=-3.0)]))
     assert arrival.disposition is Disposition.REGISTERED
-    exposure = only(table(workplace, "exposures", "1"))
+    exposure = only(table(context, "exposures", "1"))
     assert (exposure["ra_deg"], exposure["airmass"], exposure["filter"]) == (None, None, "")
 
 
-def test_the_same_name_with_other_content_is_a_conflict_and_both_are_kept(workplace, frames):
+def test_the_same_name_with_other_content_is_a_conflict_and_both_are_kept(context, frames):
     first = frames(0, level=1000)
     original = first.read_bytes()
-    ingest_all(workplace, [first])
+    ingest_all(context, [first])
     other = frames(0, level=2000)
     content = other.read_bytes()
-    arrival = only(ingest_all(workplace, [other]))
+    arrival = only(ingest_all(context, [other]))
     assert (arrival.disposition, arrival.reason) == (Disposition.CONFLICTING, Reason.NAME_CONFLICT)
-    frame = only(table(workplace, "raw_frames", "1"))
-    assert workplace.depot.absolute(frame["path"]).read_bytes() == original
-    kept = only(table(workplace, "quarantine", "1"))
-    assert workplace.depot.absolute(kept["path"]).read_bytes() == content
+    frame = only(table(context, "raw_frames", "1"))
+    assert context.depot.absolute(frame["path"]).read_bytes() == original
+    kept = only(table(context, "quarantine", "1"))
+    assert context.depot.absolute(kept["path"]).read_bytes() == content
 
 
-def test_the_same_frame_under_another_name_is_told_from_other_content(workplace, frames):
+def test_the_same_frame_under_another_name_is_told_from_other_content(context, frames):
     first = frames(0)
     content = first.read_bytes()
-    ingest_all(workplace, [first])
+    ingest_all(context, [first])
     packed = first.with_name(first.name + ".fz")
     packed.write_bytes(content)
-    assert only(ingest_all(workplace, [packed])).disposition is Disposition.DUPLICATE
+    assert only(ingest_all(context, [packed])).disposition is Disposition.DUPLICATE
     packed.write_bytes(frames(0, level=7).read_bytes())
-    assert only(ingest_all(workplace, [packed])).disposition is Disposition.CONFLICTING
+    assert only(ingest_all(context, [packed])).disposition is Disposition.CONFLICTING
 
 
-def test_links_pipes_and_folders_are_set_aside_and_never_followed(workplace, tmp_path, frames):
+def test_links_pipes_and_folders_are_set_aside_and_never_followed(context, tmp_path, frames):
     secret = tmp_path / "secret"
     secret.write_text("not yours")
-    link = workplace.inbox / f"demo_{frames.exposure_id(0)}_d01.fits"
+    link = context.inbox / f"demo_{frames.exposure_id(0)}_d01.fits"
     link.symlink_to(secret)
-    pipe = workplace.inbox / f"demo_{frames.exposure_id(1)}_d01.fits"
+    pipe = context.inbox / f"demo_{frames.exposure_id(1)}_d01.fits"
     os.mkfifo(pipe)
-    folder = workplace.inbox / "folder"
+    folder = context.inbox / "folder"
     (folder / "inside").mkdir(parents=True)
-    arrivals = ingest_all(workplace, [link, pipe, folder])
+    arrivals = ingest_all(context, [link, pipe, folder])
     assert [a.reason for a in arrivals] == [Reason.NOT_A_REGULAR_FILE] * 3
     assert secret.read_text() == "not yours"
-    assert list(workplace.inbox.iterdir()) == []
-    kept = [workplace.depot.absolute(row["path"]) for row in table(workplace, "quarantine", "detail")]
+    assert list(context.inbox.iterdir()) == []
+    kept = [context.depot.absolute(row["path"]) for row in table(context, "quarantine", "detail")]
     assert all("not yours" not in path.read_text() for path in kept if path.is_file())
     assert sum(path.is_dir() for path in kept) == 1
 
@@ -288,19 +288,19 @@ def test_links_pipes_and_folders_are_set_aside_and_never_followed(workplace, tmp
 @pytest.mark.parametrize(
     "name", ["..", "a b.fits", "$(reboot).fits", "-rf", "a;b|c&.fits", "n" * 250, "\udcff.fits", "ü"]
 )
-def test_an_unsafe_name_is_quarantined_under_a_name_of_our_own(workplace, name):
-    path = workplace.inbox / name if name != ".." else workplace.inbox / "a..b"
+def test_an_unsafe_name_is_quarantined_under_a_name_of_our_own(context, name):
+    path = context.inbox / name if name != ".." else context.inbox / "a..b"
     path.write_bytes(b"content")
-    arrival = only(ingest_all(workplace, [path]))
+    arrival = only(ingest_all(context, [path]))
     assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.NAME_UNSAFE)
-    kept = workplace.depot.absolute(only(table(workplace, "quarantine", "1"))["path"])
+    kept = context.depot.absolute(only(table(context, "quarantine", "1"))["path"])
     assert kept.read_bytes() == b"content"
     assert set(kept.name) <= set(string.hexdigits)
 
 
-def test_a_name_that_no_file_system_takes_stops_nothing(workplace, frames):
+def test_a_name_that_no_file_system_takes_stops_nothing(context, frames):
     good = frames(0)
-    arrivals = ingest_all(workplace, [workplace.inbox / ("n" * 300), workplace.inbox / "gone.fits", good])
+    arrivals = ingest_all(context, [context.inbox / ("n" * 300), context.inbox / "gone.fits", good])
     assert [arrival.name for arrival in arrivals] == [good.name]
 
 
@@ -311,15 +311,15 @@ def test_a_name_that_no_file_system_takes_stops_nothing(workplace, frames):
     ),
     content=st.binary(max_size=6000),
 )
-def test_no_name_and_no_content_stops_ingest_or_leaves_the_folder(workplace, tmp_path, name, content):
+def test_no_name_and_no_content_stops_ingest_or_leaves_the_folder(context, tmp_path, name, content):
     name = name.encode("utf-8", "replace").decode()
     outside = sorted(p.name for p in tmp_path.iterdir())
-    path = workplace.inbox / name
+    path = context.inbox / name
     path.write_bytes(content)
-    for arrival in ingest_all(workplace, [path]):
+    for arrival in ingest_all(context, [path]):
         assert arrival.disposition is not Disposition.REGISTERED
     assert sorted(p.name for p in tmp_path.iterdir()) == outside
-    assert not any((workplace.depot.root / "raw").rglob("*"))
+    assert not any((context.depot.root / "raw").rglob("*"))
 
 
 CARD = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
@@ -334,7 +334,7 @@ CARD = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60)
     ),
     number=st.integers(0, 10**6),
 )
-def test_no_header_stops_ingest(workplace, frames, values, number):
+def test_no_header_stops_ingest(context, frames, values, number):
     path = frames(0, name=f"demo_{number:014d}_d01.fits", **{"DATE-OBS": "2026-01-16T08:00:00"})
     content = bytearray(path.read_bytes())
     for key, value in values.items():
@@ -343,68 +343,68 @@ def test_no_header_stops_ingest(workplace, frames, values, number):
         if place >= 0:
             content[place : place + 80] = f"{key:<8}= {text}"[:80].ljust(80).encode("ascii", "replace")
     path.write_bytes(content)
-    assert len(ingest_all(workplace, [path])) == 1
+    assert len(ingest_all(context, [path])) == 1
     assert not path.exists()
 
 
 # --- sidecars and manifests ---------------------------------------------------------------------------------
 
 
-def test_a_good_sidecar_goes_with_its_file(workplace, frames):
+def test_a_good_sidecar_goes_with_its_file(context, frames):
     path = frames(0)
     sidecar = path.with_name(path.name + ".sha256")
     sidecar.write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest().upper()}  {path.name}\n")
-    assert only(ingest_all(workplace, [path])).disposition is Disposition.REGISTERED
-    assert list(workplace.inbox.iterdir()) == []
+    assert only(ingest_all(context, [path])).disposition is Disposition.REGISTERED
+    assert list(context.inbox.iterdir()) == []
 
 
-def test_a_sidecar_that_comes_after_its_file_can_still_show_it_to_be_bad(workplace, frames):
+def test_a_sidecar_that_comes_after_its_file_can_still_show_it_to_be_bad(context, frames):
     path = frames(0)
-    ingest_all(workplace, [path])
+    ingest_all(context, [path])
     sidecar = path.with_name(path.name + ".sha256")
     sidecar.write_text("0" * 64)
-    assert ingest_all(workplace, [sidecar]) == []
-    assert only(table(workplace, "raw_frames", "1"))["invalid_reason"] == "checksum_mismatch"
+    assert ingest_all(context, [sidecar]) == []
+    assert only(table(context, "raw_frames", "1"))["invalid_reason"] == "checksum_mismatch"
     sidecar.write_text("0" * 64)
     other = sidecar.with_name("demo_00000000000000_d01.fits.sha256")
     sidecar.rename(other)
-    assert only(ingest_all(workplace, [other])).reason is Reason.NAME_NOT_RECOGNISED
+    assert only(ingest_all(context, [other])).reason is Reason.NAME_NOT_RECOGNISED
 
 
-def test_a_manifest_is_registered_with_its_entries_and_twice_is_once(workplace):
-    path = manifest(workplace, {"a.fits": b"a", "b.fits": b"b"})
+def test_a_manifest_is_registered_with_its_entries_and_twice_is_once(context):
+    path = manifest(context, {"a.fits": b"a", "b.fits": b"b"})
     content = path.read_bytes()
-    assert only(ingest_all(workplace, [path])).disposition is Disposition.REGISTERED
-    assert [row["file_name"] for row in table(workplace, "manifest_entries", "file_name")] == ["a.fits", "b.fits"]
+    assert only(ingest_all(context, [path])).disposition is Disposition.REGISTERED
+    assert [row["file_name"] for row in table(context, "manifest_entries", "file_name")] == ["a.fits", "b.fits"]
     path.write_bytes(content)
-    assert only(ingest_all(workplace, [path])).disposition is Disposition.DUPLICATE
-    assert count(workplace, "manifests") == 1
+    assert only(ingest_all(context, [path])).disposition is Disposition.DUPLICATE
+    assert count(context, "manifests") == 1
 
 
-def test_a_name_that_does_not_print_is_the_same_on_the_manifest_and_at_its_arrival(workplace):
+def test_a_name_that_does_not_print_is_the_same_on_the_manifest_and_at_its_arrival(context):
     name = "a\u202eb.fits"
-    ingest_all(workplace, [manifest(workplace, {name: b"no"})])
-    (workplace.inbox / name).write_bytes(b"no")
-    ingest_all(workplace, [workplace.inbox / name])
-    (entry,), (_, arrival) = table(workplace, "manifest_entries", "1"), table(workplace, "arrivals", "arrived_at")
+    ingest_all(context, [manifest(context, {name: b"no"})])
+    (context.inbox / name).write_bytes(b"no")
+    ingest_all(context, [context.inbox / name])
+    (entry,), (_, arrival) = table(context, "manifest_entries", "1"), table(context, "arrivals", "arrived_at")
     assert entry["file_name"] == arrival["inbox_name"] == "a\\u202eb.fits"
 
 
-def test_a_correction_replaces_what_its_part_said(workplace):
-    ingest_all(workplace, [manifest(workplace, {"a.fits": b"a", "b.fits": b"b"})])
-    ingest_all(workplace, [manifest(workplace, {"a.fits": b"other"})])
-    entry = only(table(workplace, "manifest_entries", "file_name"))
+def test_a_correction_replaces_what_its_part_said(context):
+    ingest_all(context, [manifest(context, {"a.fits": b"a", "b.fits": b"b"})])
+    ingest_all(context, [manifest(context, {"a.fits": b"other"})])
+    entry = only(table(context, "manifest_entries", "file_name"))
     assert (entry["file_name"], entry["bytes"]) == ("a.fits", 5)
-    assert count(workplace, "manifests") == 1
+    assert count(context, "manifests") == 1
 
 
-def test_a_frame_that_is_not_what_the_manifest_says_is_marked_whichever_came_first(workplace, frames):
+def test_a_frame_that_is_not_what_the_manifest_says_is_marked_whichever_came_first(context, frames):
     early, late = frames(0), frames(1)
-    ingest_all(workplace, [early])
-    path = manifest(workplace, {early.name: b"something else", late.name: b"something else"})
-    ingest_all(workplace, [path])
-    assert only(table(workplace, "raw_frames", "1"))["invalid_reason"] == "manifest_mismatch"
-    assert only(ingest_all(workplace, [late])).reason is Reason.MANIFEST_MISMATCH
+    ingest_all(context, [early])
+    path = manifest(context, {early.name: b"something else", late.name: b"something else"})
+    ingest_all(context, [path])
+    assert only(table(context, "raw_frames", "1"))["invalid_reason"] == "manifest_mismatch"
+    assert only(ingest_all(context, [late])).reason is Reason.MANIFEST_MISMATCH
 
 
 @pytest.mark.parametrize(
@@ -422,8 +422,8 @@ def test_a_frame_that_is_not_what_the_manifest_says_is_marked_whichever_came_fir
         ({"more": 1}, "more"),
     ],
 )
-def test_a_manifest_that_does_not_read_as_one_is_quarantined_with_the_place(workplace, change, said):
-    arrival = only(ingest_all(workplace, [manifest(workplace, {}, **change)]))
+def test_a_manifest_that_does_not_read_as_one_is_quarantined_with_the_place(context, change, said):
+    arrival = only(ingest_all(context, [manifest(context, {}, **change)]))
     assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.MANIFEST_INVALID)
     assert said in arrival.detail
 
@@ -441,40 +441,40 @@ def test_a_manifest_that_does_not_read_as_one_is_quarantined_with_the_place(work
         ),
     )
 )
-def test_no_manifest_stops_ingest(workplace, content):
-    path = workplace.inbox / "manifest_20260115.json"
+def test_no_manifest_stops_ingest(context, content):
+    path = context.inbox / "manifest_20260115.json"
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
-    assert only(ingest_all(workplace, [path])).reason in (Reason.MANIFEST_INVALID, Reason.EMPTY_FILE)
+    assert only(ingest_all(context, [path])).reason in (Reason.MANIFEST_INVALID, Reason.EMPTY_FILE)
 
 
 # --- the inbox ----------------------------------------------------------------------------------------------
 
 
-def test_a_file_is_complete_when_it_holds_still(workplace, frames, monkeypatch):
+def test_a_file_is_complete_when_it_holds_still(context, frames, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("nightshift.ingest.inbox.time.monotonic", lambda: now[0])
     path, memory = frames(0), {}
-    assert complete_files(workplace.inbox, memory, workplace.survey) == []
-    now[0] += workplace.survey.exposure.stillness_s
-    assert complete_files(workplace.inbox, memory, workplace.survey) == [path]
+    assert complete_files(context.inbox, memory, context.survey) == []
+    now[0] += context.survey.exposure.stillness_s
+    assert complete_files(context.inbox, memory, context.survey) == [path]
     with path.open("ab") as stream:
         stream.write(b"more")
-    assert complete_files(workplace.inbox, memory, workplace.survey) == []
+    assert complete_files(context.inbox, memory, context.survey) == []
     path.unlink()
-    complete_files(workplace.inbox, memory, workplace.survey)
+    complete_files(context.inbox, memory, context.survey)
     assert memory == {}
 
 
-def test_what_somebody_still_writes_is_left_alone_and_oddities_are_not(workplace, tmp_path, monkeypatch):
+def test_what_somebody_still_writes_is_left_alone_and_oddities_are_not(context, tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("nightshift.ingest.inbox.time.monotonic", lambda: now[0])
     for name in (".demo.fits.Xy12", "demo.fits.part", "demo.fits.tmp", "orphan.fits.sha256"):
-        (workplace.inbox / name).write_text("")
-    link = workplace.inbox / "link"
+        (context.inbox / name).write_text("")
+    link = context.inbox / "link"
     link.symlink_to(tmp_path)
     memory = {}
-    complete_files(workplace.inbox, memory, workplace.survey)
-    now[0] += workplace.survey.exposure.stillness_s
-    assert complete_files(workplace.inbox, memory, workplace.survey) == [link]
-    now[0] += workplace.survey.exposure.detectors_wait_s
-    assert complete_files(workplace.inbox, memory, workplace.survey) == [link, workplace.inbox / "orphan.fits.sha256"]
+    complete_files(context.inbox, memory, context.survey)
+    now[0] += context.survey.exposure.stillness_s
+    assert complete_files(context.inbox, memory, context.survey) == [link]
+    now[0] += context.survey.exposure.detectors_wait_s
+    assert complete_files(context.inbox, memory, context.survey) == [link, context.inbox / "orphan.fits.sha256"]

@@ -13,8 +13,8 @@ from nightshift.night_end.mail import MailServer
 
 
 @pytest.fixture
-def night(workplace):
-    return Night(workplace)
+def night(context):
+    return Night(context)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def sink(tmp_path):
         port = probe.getsockname()[1]
     folder = tmp_path / "mail"
     process = subprocess.Popen(
-        [sys.executable, "-m", "nightshift.night_end.sink", "--port", str(port), "--folder", str(folder)],
+        [sys.executable, "-m", "rehearsal.stand_ins.mail_sink", "--port", str(port), "--folder", str(folder)],
         env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 30

@@ -12,11 +12,11 @@ from psycopg2 import sql
 from psycopg2.extras import Json
 
 from nightshift.alerts.tars import write_tar
+from nightshift.context import Context
 from nightshift.files import write_whole
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey, UnitKey
 from nightshift.nights import night_bounds
 from nightshift.vocabulary import CalibrationKind
-from nightshift.workplace import Workplace
 
 NIGHT = date(2026, 1, 15)
 FIRST = datetime(2026, 1, 16, 4, 0, tzinfo=UTC)
@@ -31,10 +31,10 @@ def digest(content: bytes) -> str:
 class Night:
     """A night that grows by calls; each writes what ingest and the workflows would have written."""
 
-    def __init__(self, workplace: Workplace):
-        self.workplace = workplace
-        self.site = workplace.survey.site.name
-        begins, ends = night_bounds(workplace.survey.site, NIGHT)
+    def __init__(self, context: Context):
+        self.context = context
+        self.site = context.survey.site.name
+        begins, ends = night_bounds(context.survey.site, NIGHT)
         self.insert("nights", site=self.site, night=NIGHT, begins=begins, ends=ends)
         self.entries: dict[str, tuple[int, str]] = {}
         self.count = 0
@@ -48,11 +48,11 @@ class Night:
             sql.SQL(", ").join(sql.SQL("%s") for _ in row),
         )
         values = [Json(v) if isinstance(v, dict) else v for v in row.values()]
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             cursor.execute(statement, values)
 
     def query(self, text: str, *values):
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             cursor.execute(text, values)
             return [dict(r) for r in cursor.fetchall()] if cursor.description else []
 
@@ -61,7 +61,7 @@ class Night:
     def arrival(self, name: str, content: bytes, disposition: str, *, reason=None, detail="", frame=None) -> str:
         self.count += 1
         key = f"arrival-{self.count:05d}"
-        place = self.workplace.depot.quarantine(NIGHT, key)
+        place = self.context.depot.quarantine(NIGHT, key)
         self.insert(
             "arrivals", arrival_key=key, inbox_name=name, bytes=len(content), sha256=digest(content),
             arrived_at=ARRIVED + timedelta(seconds=self.count), disposition=disposition, reason=reason, detail=detail,
@@ -70,7 +70,7 @@ class Night:
         )  # fmt: skip
         if disposition == "quarantined":
             write_whole(place, content)
-            relative = self.workplace.depot.relative(place)
+            relative = self.context.depot.relative(place)
             self.insert("quarantine", arrival_key=key, path=relative, reason=reason, detail=detail)
         return key
 
@@ -96,12 +96,12 @@ class Night:
         exposure_id = self.exposure(number, **exposure)
         key, name = FrameKey(CAMERA, exposure_id, detector), self.name(number, detector)
         content = f"raw frame {name}".encode()
-        path = self.workplace.depot.raw(NIGHT, key, name)
+        path = self.context.depot.raw(NIGHT, key, name)
         write_whole(path, content)
         arrival = self.arrival(name, content, "registered", frame=key)
         self.insert(
             "raw_frames", instrument=CAMERA, exposure_id=exposure_id, detector=detector, arrival_key=arrival,
-            inbox_name=name, path=self.workplace.depot.relative(path), sha256=digest(content), bytes=len(content),
+            inbox_name=name, path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content),
             header={},
         )  # fmt: skip
         if listed:
@@ -115,12 +115,12 @@ class Night:
     def manifest(self, *, parts=1, synthetic=False) -> None:
         files = [{"name": n, "bytes": b, "sha256": s} for n, (b, s) in sorted(self.entries.items())]
         content = json.dumps({"schema": "nightshift.manifest/1", "files": files}).encode()
-        path = self.workplace.depot.manifest(NIGHT, digest(content))
+        path = self.context.depot.manifest(NIGHT, digest(content))
         write_whole(path, content)
         self.arrival(f"manifest_{NIGHT:%Y%m%d}.json", content, "registered")
         self.insert(
             "manifests", site=self.site, night=NIGHT, part=1, parts=parts, sha256=digest(content),
-            path=self.workplace.depot.relative(path), synthetic=synthetic,
+            path=self.context.depot.relative(path), synthetic=synthetic,
         )  # fmt: skip
         for name, (size, sha256) in self.entries.items():
             self.insert(
@@ -155,12 +155,12 @@ class Night:
         return key
 
     def product(self, unit_key: str, kind: str, content: bytes) -> str:
-        path = self.workplace.depot.root / "processed" / unit_key / f"{kind}.bin"
+        path = self.context.depot.root / "processed" / unit_key / f"{kind}.bin"
         write_whole(path, content)
         key = f"{unit_key}:{kind}"
         self.insert(
             "products", product_key=key, kind=kind, unit_key=unit_key, site=self.site, night=NIGHT,
-            path=self.workplace.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
+            path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
             settings_hash="0", job_key=self.job("job"), attempt=1,
         )  # fmt: skip
         return key
@@ -197,7 +197,7 @@ class Night:
         exposure = self.query("select * from exposures where exposure_id = %s", f"{number:014d}")[0]
         candids = [number * 1000 + i for i in range(1, len(positions) + 1)]
         packets = [(candid, f"packet {candid}".encode() * 20) for candid in candids]
-        tar = self.workplace.depot.packets(NIGHT, CAMERA, f"{number:014d}", "science")
+        tar = self.context.depot.packets(NIGHT, CAMERA, f"{number:014d}", "science")
         tar.parent.mkdir(parents=True, exist_ok=True)
         members = dict(zip(candids, write_tar(tar, [(f"{c}.avro", b) for c, b in packets]), strict=True))
         self.insert(
@@ -221,7 +221,7 @@ class Night:
             self.insert(
                 "alerts", candid=candid, shutter_open=exposure["shutter_open"], object_id=name, unit_key=unit,
                 campaign="live", site=self.site, night=NIGHT, state=state, reason=None if released else "flood",
-                packet_path=self.workplace.depot.relative(tar), packet_offset=place.offset,
+                packet_path=self.context.depot.relative(tar), packet_offset=place.offset,
                 packet_bytes=place.bytes, packet_sha256=place.sha256,
             )  # fmt: skip
             sent = state == "sent"
@@ -247,7 +247,7 @@ class Night:
                 stream = io.BytesIO()
                 fits.PrimaryHDU(image.astype(np.float32)).writeto(stream)
                 members.append((f"{number}_{kind}.fits.gz", gzip.compress(stream.getvalue(), mtime=0)))
-        path = self.workplace.depot.root / "scratch.tar"
+        path = self.context.depot.root / "scratch.tar"
         write_tar(path, members)
         self.product(unit, "cutouts", path.read_bytes())
 

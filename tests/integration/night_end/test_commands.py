@@ -9,13 +9,13 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def typed(workplace, ledger_url, sink, monkeypatch):
-    """Run a command in the environment of the test's workplace."""
+def typed(context, ledger_url, sink, monkeypatch):
+    """Run a command in the environment of the test's context."""
     server, _ = sink
     monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
     monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
-    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(workplace.depot.root))
-    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(workplace.inbox))
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(context.depot.root))
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(context.inbox))
     monkeypatch.setenv("NIGHTSHIFT_SMTP", f"{server.host}:{server.port}")
     return lambda *words: main([*words, f"{NIGHT:%Y%m%d}"])
 
@@ -32,11 +32,11 @@ def test_a_night_is_closed_by_hand_step_by_step(typed, night, capsys):
     assert "Sent at" in shown
 
 
-def test_a_night_that_never_was_is_named_and_not_made(typed, workplace, capsys):
+def test_a_night_that_never_was_is_named_and_not_made(typed, context, capsys):
     for command in ("account", "report", "close", "night"):
         assert typed(command) == 2
     assert "has no night of 2026-01-15" in capsys.readouterr().err
-    assert workplace.ledger.rows("night_end", "night", site="demo", night=NIGHT) == []
+    assert context.ledger.rows("night_end", "night", site="demo", night=NIGHT) == []
 
 
 def test_a_night_that_does_not_balance_is_an_exit_code(typed, night, capsys):

@@ -12,8 +12,8 @@ from night_rows import NIGHT
 
 import nightshift.night_end.archive as archiving
 from nightshift.command_line import main
-from nightshift.guard import storage_trouble
-from nightshift.guard.storage import MARKER
+from nightshift.health import storage_trouble
+from nightshift.health.storage import MARKER
 from nightshift.night_end import old_events
 from nightshift.night_end.archive import archive, verify
 
@@ -37,12 +37,12 @@ def story(night):
 
 
 @pytest.fixture
-def prune(workplace, ledger_url, monkeypatch):
+def prune(context, ledger_url, monkeypatch):
     """Type the command."""
     monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
     monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
-    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(workplace.depot.root))
-    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(workplace.inbox))
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(context.depot.root))
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(context.inbox))
     return lambda *words: main(["ledger", "prune-events", *words])
 
 
@@ -50,15 +50,15 @@ def kinds(story):
     return [row["kind"] for row in story.query("select kind from events order by event_id")]
 
 
-def test_a_dry_run_says_what_is_old_and_changes_nothing(story, prune, workplace, capsys):
+def test_a_dry_run_says_what_is_old_and_changes_nothing(story, prune, context, capsys):
     assert prune("--dry-run") == 0
     assert "3 events older than 400 days would be moved" in capsys.readouterr().out
-    assert len(kinds(story)) == 7 and not (workplace.depot.root / "archive").exists()
+    assert len(kinds(story)) == 7 and not (context.depot.root / "archive").exists()
 
 
-def test_old_events_are_in_the_archive_before_they_leave_and_the_audit_stays(story, prune, workplace, monkeypatch):
+def test_old_events_are_in_the_archive_before_they_leave_and_the_audit_stays(story, prune, context, monkeypatch):
     monkeypatch.setattr(old_events, "AT_ONCE", 2)
-    done = archive(workplace, NIGHT)
+    done = archive(context, NIGHT)
     assert prune("--operator", "mira") == 0
     assert kinds(story) == ["night_closed", "recent", "d", "e"]
     files = sorted(done.folder.glob("events_*.jsonl"))
@@ -66,7 +66,7 @@ def test_old_events_are_in_the_archive_before_they_leave_and_the_audit_stays(sto
     assert len(files) == 2 and [row["kind"] for row in told] == ["a", "b", "c"]
     assert told[0]["message"] == "what was said" and told[0]["detail"] == {"n": 1}
     assert subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=done.folder).returncode == 0
-    assert archive(workplace, NIGHT).added == 0 and verify(workplace, NIGHT).good
+    assert archive(context, NIGHT).added == 0 and verify(context, NIGHT).good
     old, *ours = story.query("select operator, action, detail from audit order by audit_id")
     assert (
         old["action"] == "a" and [(row["operator"], row["action"]) for row in ours] == [("mira", "prune_events")] * 2
@@ -87,7 +87,7 @@ def test_what_does_not_read_back_stays_in_the_ledger(story, prune, monkeypatch, 
     assert "does not keep what it gets" in capsys.readouterr().err and len(kinds(story)) == 7
 
 
-def test_events_that_come_while_the_night_is_archived_are_on_its_list(story, prune, workplace, monkeypatch):
+def test_events_that_come_while_the_night_is_archived_are_on_its_list(story, prune, context, monkeypatch):
     pruning = threading.Thread(target=prune, args=("--operator", "mira"))
     lines = archiving._lines
 
@@ -101,16 +101,16 @@ def test_events_that_come_while_the_night_is_archived_are_on_its_list(story, pru
         return lines(rows, below)
 
     monkeypatch.setattr(archiving, "_lines", meanwhile)
-    folder = archive(workplace, NIGHT).folder
+    folder = archive(context, NIGHT).folder
     pruning.join(60)
     [events] = folder.glob("events_*")
-    assert events.name in (folder / "SHA256SUMS").read_text() and verify(workplace, NIGHT).good
+    assert events.name in (folder / "SHA256SUMS").read_text() and verify(context, NIGHT).good
 
 
-def test_an_archive_that_is_not_the_one_that_the_ledger_knows_takes_no_events(story, prune, workplace, capsys):
-    folder = archive(workplace, NIGHT).folder
-    assert storage_trouble(workplace) == []  # both are marked now
-    (workplace.depot.root / "archive" / MARKER).write_text("another disk\n")
+def test_an_archive_that_is_not_the_one_that_the_ledger_knows_takes_no_events(story, prune, context, capsys):
+    folder = archive(context, NIGHT).folder
+    assert storage_trouble(context) == []  # both are marked now
+    (context.depot.root / "archive" / MARKER).write_text("another disk\n")
     assert prune("--operator", "mira") == 2
     assert "mount the right one" in capsys.readouterr().err
     assert {"a", "b", "c"} <= set(kinds(story)) and not list(folder.glob("events_*"))

@@ -29,7 +29,7 @@ QUALITY = {
 
 
 @pytest.fixture
-def filled(workplace, night):
+def filled(context, night):
     night.science(1)
     night.science(2, filter="r")
     night.frame(3, 1)
@@ -39,9 +39,9 @@ def filled(workplace, night):
     first = night.alerts(1, [(150.10, 22.20), (150.12, 22.21)], reference)
     night.tracklet(1, [first[0], *night.alerts(3, [(150.101, 22.201)], reference, seed=1)])
     night.manifest()
-    account(workplace, NIGHT)
-    archive(workplace, NIGHT)
-    verify(workplace, NIGHT)
+    account(context, NIGHT)
+    archive(context, NIGHT)
+    verify(context, NIGHT)
     return night
 
 
@@ -64,9 +64,9 @@ def mails(folder):
     ]
 
 
-def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(workplace, filled, sink):
+def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(context, filled, sink):
     server, folder = sink
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     (mail,) = mails(folder)
     assert mail["Subject"] == "2026-01-15 demo: closed"
     assert mail["To"] == "operator@localhost"
@@ -80,9 +80,9 @@ def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(workplace, 
     assert "The stars are too wide." in page and "The stars are too wide." in text
 
 
-def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warned(workplace, filled):
-    write_report(workplace, NIGHT)
-    text = workplace.depot.report(NIGHT, "report.txt").read_text()
+def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warned(context, filled):
+    write_report(context, NIGHT)
+    text = context.depot.report(NIGHT, "report.txt").read_text()
     row = next(line for line in text.split("STARS AND DETECTORS")[1].splitlines() if "412" in line)
     assert row.split() == [
         "g", "412", "—", "/", "—", "23.21", "−0.041", "1.02", "/", "1.02", "0.034", "/", "0.034",
@@ -91,8 +91,8 @@ def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warne
     assert "outside of the bounds that warn: fwhm px (2), pattern noise (2)." in " ".join(text.split())
 
 
-def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_that_is(workplace, filled):
-    report = write_report(workplace, NIGHT)
+def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_that_is(context, filled):
+    report = write_report(context, NIGHT)
     assert "No quadrant was sampled" in report.text
     assert "completeness" not in {picture.name for picture in report.pictures}
     counts = {"injected_snr5_6": 10, "recovered_snr5_6": 5, "injected_snr6_8": 0, "recovered_snr6_8": 0,
@@ -101,7 +101,7 @@ def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_tha
         "update differences set quality = %s where unit_key in (select min(unit_key) from differences) returning 1",
         json.dumps(counts),
     )
-    report = write_report(workplace, NIGHT)
+    report = write_report(context, NIGHT)
     rows = [re.split(r"\s{2,}", line.strip()) for line in report.text.split("COMPLETENESS")[1].splitlines()]
     assert ["5 to 6", "10", "5", "50.0 %", "24–76 %"] in rows
     assert ["6 to 8", "0", "0", "—", "—"] in rows
@@ -111,61 +111,61 @@ def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_tha
     assert "completeness.png" in page and (report.page.parent / "completeness.png").exists()
 
 
-def test_a_second_send_changes_nothing(workplace, filled, sink):
+def test_a_second_send_changes_nothing(context, filled, sink):
     server, folder = sink
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     before = filled.query("select * from reports"), filled.query("select * from events")
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     assert (filled.query("select * from reports"), filled.query("select * from events")) == before
     assert len(mails(folder)) == 1
 
 
-def test_a_correction_is_a_mail_of_its_own_that_answers_the_first(workplace, filled, sink):
+def test_a_correction_is_a_mail_of_its_own_that_answers_the_first(context, filled, sink):
     server, folder = sink
-    send_report(workplace, NIGHT, server=server)
-    send_report(workplace, NIGHT, server=server, resend=True)
+    send_report(context, NIGHT, server=server)
+    send_report(context, NIGHT, server=server, resend=True)
     first, second = mails(folder)
     assert second["In-Reply-To"] == first["Message-ID"] != second["Message-ID"]
     assert second["Subject"].startswith("Corrected: ")
 
 
-def test_a_night_that_changed_since_its_mail_is_mailed_again_as_a_correction(workplace, filled, sink):
+def test_a_night_that_changed_since_its_mail_is_mailed_again_as_a_correction(context, filled, sink):
     server, folder = sink
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     filled.query("update units set ended_at = now() where quadrant = 2")
     for _ in range(2):
-        send_report(workplace, NIGHT, server=server)
+        send_report(context, NIGHT, server=server)
     assert [mail["Subject"].startswith("Corrected: ") for mail in mails(folder)] == [False, True]
 
 
-def test_a_mail_server_that_is_away_leaves_the_report_and_the_mail_goes_later(workplace, filled, sink):
+def test_a_mail_server_that_is_away_leaves_the_report_and_the_mail_goes_later(context, filled, sink):
     server, folder = sink
     with pytest.raises(Retry, match="did not take the mail"):
-        send_report(workplace, NIGHT, server=MailServer("127.0.0.1", 9))
-    assert workplace.depot.report(NIGHT, "report.html").exists()
+        send_report(context, NIGHT, server=MailServer("127.0.0.1", 9))
+    assert context.depot.report(NIGHT, "report.html").exists()
     assert filled.query("select sent_at from reports")[0]["sent_at"] is None
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     assert len(mails(folder)) == 1
 
 
-def test_without_a_mail_server_the_report_is_written_and_the_night_goes_on(workplace, filled, monkeypatch):
+def test_without_a_mail_server_the_report_is_written_and_the_night_goes_on(context, filled, monkeypatch):
     monkeypatch.delenv("NIGHTSHIFT_SMTP", raising=False)
-    assert send_report(workplace, NIGHT).exists()
+    assert send_report(context, NIGHT).exists()
     assert filled.query("select kind from events where kind = 'mail_not_sent'")
 
 
-def test_the_same_ledger_gives_the_same_report(workplace, filled):
-    folder = write_report(workplace, NIGHT).page.parent
+def test_the_same_ledger_gives_the_same_report(context, filled):
+    folder = write_report(context, NIGHT).page.parent
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    write_report(workplace, NIGHT)
+    write_report(context, NIGHT)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert set(before) == {"report.html", "report.txt", "timeline.png", "sky.png", "stamps.png"}
 
 
-def test_hostile_file_names_are_shown_and_do_nothing(workplace, filled):
+def test_hostile_file_names_are_shown_and_do_nothing(context, filled):
     name = "<script>alert(1)</script>\r\nBcc: x@y\x1b[2J\u202e.fits"
     filled.arrival(name, b"x", "quarantined", reason="name_unsafe", detail='"><img src=x onerror=alert(1)>')
-    written = write_report(workplace, NIGHT)
+    written = write_report(context, NIGHT)
     page = written.page.read_text()
     assert "&lt;script&gt;alert(1)&lt;/script&gt;\\r\\nBcc" in page
     assert "<script" not in page and "\x1b" not in page + written.text and "\u202e" not in page + written.text
@@ -173,10 +173,10 @@ def test_hostile_file_names_are_shown_and_do_nothing(workplace, filled):
     assert not re.search(r"^Bcc", written.text, re.MULTILINE)
 
 
-def test_a_night_that_does_not_close_says_so_in_its_first_line(workplace, filled, sink):
+def test_a_night_that_does_not_close_says_so_in_its_first_line(context, filled, sink):
     server, folder = sink
     filled.query("update units set state = 'running', ended_at = null, reason = null where quadrant = 2")
-    send_report(workplace, NIGHT, server=server)
+    send_report(context, NIGHT, server=server)
     (mail,) = mails(folder)
     assert "DOES NOT CLOSE" in mail["Subject"]
     first, second, *_ = mail.get_body(("plain",)).get_content().splitlines()
@@ -184,9 +184,9 @@ def test_a_night_that_does_not_close_says_so_in_its_first_line(workplace, filled
     assert "5 still running" in second
 
 
-def test_a_night_of_which_nothing_came_has_a_report_too(workplace):
-    begin_closing(workplace, NIGHT, signal="clock")
-    written = write_report(workplace, NIGHT)
+def test_a_night_of_which_nothing_came_has_a_report_too(context):
+    begin_closing(context, NIGHT, signal="clock")
+    written = write_report(context, NIGHT)
     assert "No manifest came" in written.text
     for said in (
         "No file came.",
@@ -199,52 +199,52 @@ def test_a_night_of_which_nothing_came_has_a_report_too(workplace):
     assert len(Images(written.page.read_text()).sources) == 2
 
 
-def second_line(workplace) -> str:
-    account(workplace, NIGHT)
-    archive(workplace, NIGHT)
-    verify(workplace, NIGHT)
-    return write_report(workplace, NIGHT).text.splitlines()[1]
+def second_line(context) -> str:
+    account(context, NIGHT)
+    archive(context, NIGHT)
+    verify(context, NIGHT)
+    return write_report(context, NIGHT).text.splitlines()[1]
 
 
-def test_a_night_of_calibrations_alone_says_that_no_science_was_taken(workplace, night):
+def test_a_night_of_calibrations_alone_says_that_no_science_was_taken(context, night):
     for number in range(1, 6):
         night.frame(number, image_type="bias")
     night.master("bias", range(1, 6))
     night.manifest()
-    assert second_line(workplace) == "No science exposure was taken. Nothing needs you."
+    assert second_line(context) == "No science exposure was taken. Nothing needs you."
 
 
-def test_a_night_under_clouds_says_that_nothing_was_processed_and_why(workplace, night):
+def test_a_night_under_clouds_says_that_nothing_was_processed_and_why(context, night):
     for detector in (1, 2):
         night.frame(1, detector)
         for quadrant in (1, 2):
             night.unit(1, detector, quadrant, state="rejected", reason="too_few_stars")
     night.manifest()
-    assert second_line(workplace) == (
+    assert second_line(context) == (
         "None of 4 units was processed, and nothing needs you. Most often: Too few stars to measure by: clouds, a "
         "closed shutter, or an empty field."
     )
 
 
-def test_a_flag_that_asks_for_a_person_is_among_what_needs_one(workplace, filled):
+def test_a_flag_that_asks_for_a_person_is_among_what_needs_one(context, filled):
     filled.query("update units set flags = %s where state = 'processed'", ["own_catalogue", "calibration_missing"])
-    facts = write_report(workplace, NIGHT).facts
+    facts = write_report(context, NIGHT).facts
     processed = sum(unit["state"] == "processed" for unit in facts.flagged)
     (line,) = facts.needs
     assert line.startswith(f"{processed} processed units: No usable master calibration was found. First: democam/")
 
 
-def test_what_needs_a_human_is_named_once_each(workplace, night):
+def test_what_needs_a_human_is_named_once_each(context, night):
     night.science(1)
     night.list(night.name(9, 1), b"x")
     night.alerts(1, [(150.10, 22.20)], night.reference(), state="withheld")
     night.frame(10, 1, listed=False)
     night.unit(10, 1, 1), night.unit(10, 1, 2, state="failed", reason="internal_error")
     night.manifest()
-    account(workplace, NIGHT)
-    archive(workplace, NIGHT)
-    verify(workplace, NIGHT)
-    assert write_report(workplace, NIGHT).facts.needs == [
+    account(context, NIGHT)
+    archive(context, NIGHT)
+    verify(context, NIGHT)
+    assert write_report(context, NIGHT).facts.needs == [
         f"1 file: The mountain's manifest names it, and it never arrived. First: {night.name(9)}.",
         "1 unit: The program failed where it should not: a defect to report. "
         f"First: democam/{10:014d}/d01/q2/processed/live.",
@@ -253,11 +253,11 @@ def test_what_needs_a_human_is_named_once_each(workplace, night):
     ]
 
 
-def test_storage_that_came_back_needs_nobody(workplace, filled):
-    event, now = workplace.ledger.event, workplace.clock.now()
+def test_storage_that_came_back_needs_nobody(context, filled):
+    event, now = context.ledger.event, context.clock.now()
     event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
-    assert any("no room" in need for need in write_report(workplace, NIGHT).facts.needs)
+    assert any("no room" in need for need in write_report(context, NIGHT).facts.needs)
     event(EventLevel.INFO, "storage_back", "The depot can be used again", subject="depot", night_time=now)
-    assert write_report(workplace, NIGHT).facts.needs == []
+    assert write_report(context, NIGHT).facts.needs == []
     event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
-    assert any("no room" in need for need in write_report(workplace, NIGHT).facts.needs)
+    assert any("no room" in need for need in write_report(context, NIGHT).facts.needs)

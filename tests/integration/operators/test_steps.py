@@ -44,13 +44,13 @@ def airflow(monkeypatch) -> Airflow:
 
 
 @pytest.fixture(autouse=True)
-def environment(workplace, ledger_url, tmp_path, monkeypatch):
-    """The workplace of the test is the one that the environment names; the watch is quick and posts nothing."""
+def environment(context, ledger_url, tmp_path, monkeypatch):
+    """The context of the test is the one that the environment names; the watch is quick and posts nothing."""
     settings = {
         "SURVEY": "demo",
         "LEDGER": ledger_url,
-        "DEPOT": str(workplace.depot.root),
-        "INBOX": str(workplace.inbox),
+        "DEPOT": str(context.depot.root),
+        "INBOX": str(context.inbox),
         "SPOOL": str(tmp_path / "spool"),
         "RUNNER": "local",
     }
@@ -68,12 +68,12 @@ def bring_biases(frames, count=2):
             frames(-60 + index, detector, kind="bias", SEQNAME="bias", SEQINDEX=index + 1, SEQLEN=count)
 
 
-def test_files_that_came_are_registered_and_the_run_of_their_set_is_asked_for(frames, airflow, workplace):
+def test_files_that_came_are_registered_and_the_run_of_their_set_is_asked_for(frames, airflow, context):
     bring_biases(frames)
     text = steps.ingest_and_request()
     assert text == "4 files, 1 runs asked for"
     assert airflow.runs == {"calibrations__democam__20260115__bias": "calibrations"}
-    assert not list(workplace.inbox.glob("*.fits"))
+    assert not list(context.inbox.glob("*.fits"))
 
 
 def test_asking_twice_is_one_run(frames, airflow):
@@ -131,40 +131,40 @@ def a_run(**values):
     return SimpleNamespace(**{"conf": {}, "data_interval_end": None, **values})
 
 
-def put_night(workplace):
-    begins, ends = night_bounds(workplace.survey.site, NIGHT)
-    with workplace.ledger.connection.cursor() as cursor:
+def put_night(context):
+    begins, ends = night_bounds(context.survey.site, NIGHT)
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(
             "insert into nights (site, night, begins, ends) values (%s, %s, %s, %s)",
-            (workplace.survey.site.name, NIGHT, begins, ends),
+            (context.survey.site.name, NIGHT, begins, ends),
         )
     return ends
 
 
-def test_the_clocks_run_closes_the_night_that_ended_and_does_not_do_twice_what_the_manifest_began(workplace):
-    morning = put_night(workplace) - timedelta(hours=5)
+def test_the_clocks_run_closes_the_night_that_ended_and_does_not_do_twice_what_the_manifest_began(context):
+    morning = put_night(context) - timedelta(hours=5)
     assert steps.begin_night_end(a_run(data_interval_end=morning)) == "2026-01-15"
     with pytest.raises(AirflowSkipException, match="closing"):
         steps.begin_night_end(a_run(data_interval_end=morning))
 
 
-def test_the_clocks_run_has_nothing_to_do_for_a_night_of_which_nothing_came(workplace):
+def test_the_clocks_run_has_nothing_to_do_for_a_night_of_which_nothing_came(context):
     with pytest.raises(AirflowSkipException, match="nothing came"):
         steps.begin_night_end(a_run(data_interval_end=datetime(2026, 1, 16, 14, tzinfo=UTC)))
 
 
-def test_a_run_that_was_asked_for_with_its_night_may_begin_again(workplace):
-    put_night(workplace)
+def test_a_run_that_was_asked_for_with_its_night_may_begin_again(context):
+    put_night(context)
     conf = {"site": "demo", "night": "2026-01-15", "signal": "manifest"}
     assert [steps.begin_night_end(a_run(conf=conf)) for _ in range(2)] == ["2026-01-15"] * 2
 
 
-def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, workplace, monkeypatch):
+def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, context, monkeypatch):
     bring_biases(frames)
     airflow.away = True
     with pytest.raises(Retry):
         steps.ingest_and_request()
-    begin_closing(workplace, NIGHT, signal="manifest")
+    begin_closing(context, NIGHT, signal="manifest")
     monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "nothing is under way"))
     assert steps.why_night_may_close(NIGHT) is None
     monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "the deadline of 9 s has passed"))

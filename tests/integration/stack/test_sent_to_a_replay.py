@@ -5,14 +5,14 @@ import os
 import pytest
 
 from nightshift.ingest import ingest_all
-from nightshift.simulator import play
+from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home
-from nightshift.stack.sent import sent_files
+from rehearsal.simulator import play
 
 pytestmark = pytest.mark.integration
 
 
-def test_of_files_in_quarantine_only_those_that_no_replay_played_were_sent(workplace, frames_in, tmp_path):
+def test_of_files_in_quarantine_only_those_that_no_replay_played_were_sent(context, frames_in, tmp_path):
     raw = tmp_path / "raw"
     (raw / "again").mkdir(parents=True)
     played = [frames_in(raw)(number) for number in range(2)]
@@ -25,15 +25,15 @@ def test_of_files_in_quarantine_only_those_that_no_replay_played_were_sent(workp
     played += [raw / "link.fits", raw / "pipe.fits"]
 
     def take_in(*_):
-        ingest_all(workplace, sorted(workplace.inbox.iterdir()))
+        ingest_all(context, sorted(context.inbox.iterdir()))
 
-    play(played, workplace.inbox, interval_s=0.0, tell=take_in)
+    play(played, context.inbox, interval_s=0.0, tell=take_in)
     home = Home(tmp_path)
     assert len([*home.depot.glob("raw/**/*.fits")]) == 2
     assert len([path for path in home.depot.glob("quarantine/**/*") if path.is_file()]) == 6
-    assert sent_files(home, workplace.survey, played) == []
+    assert sent_files(home, context.survey, played) == []
 
-    (workplace.inbox / "link.fits").write_text("of somebody who took a name that was played")
+    (context.inbox / "link.fits").write_text("of somebody who took a name that was played")
     take_in()
-    (found,) = sent_files(home, workplace.survey, played)
+    (found,) = sent_files(home, context.survey, played)
     assert found.read_text().startswith("of somebody")

@@ -16,12 +16,12 @@ import psutil
 import pytest
 from kills import TREE, Kill, Night, work_done
 
-from nightshift.digest import compare, take_digest
+from nightshift.fingerprint import compare, take_fingerprint
 from nightshift.ledger import Ledger
 from nightshift.realbogus import REAL_BOGUS
-from nightshift.stack.at_rest import ledger_of
 from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
+from nightshift.stack.offline_ledger import ledger_of
 from nightshift.stack.service import remembered_machine
 from nightshift.stack.supervisor import Supervisor
 
@@ -190,7 +190,7 @@ def test_down_leaves_no_process_behind(machine):
 
 def test_a_night_that_is_killed_and_asked_for_again_ends_the_same(stack, machine):
     with ledger_of(machine.home) as url, Ledger(url) as ledger:
-        undisturbed = take_digest(ledger, machine.home.depot, machine.home.received / "alerts.jsonl")
+        undisturbed = take_fingerprint(ledger, machine.home.depot, machine.home.received / "alerts.jsonl")
     kills = [Kill("scheduler", 0.2), Kill(TREE, 0.5), Kill("worker", 0.7)]
     killed = Night(machine.home.root.parent / "killed").play(kills, work=work_done(stack[0].stdout))
     print("\n".join(killed.kills), killed.log.read_text())

@@ -13,7 +13,7 @@ from nightshift.runners.base import Capacity, TaskReport
 from nightshift.vocabulary import AttemptState, JobKind, JobState, Reason
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
-from nightshift.workflow.keys import DAG_KINDS
+from nightshift.workflow.subjects import DAG_KINDS
 
 FRAMES_OF_A_SET = 2  # enough for a master here: each costs the test a file of a megabyte
 QUALITY = {
@@ -216,13 +216,13 @@ ANSWERS = {
 class Night:
     """Plays a night step by step: what comes in, what is due, what the runner's jobs leave."""
 
-    def __init__(self, workplace, runner, frames, clock):
-        self.workplace, self.runner, self.frames, self.clock = workplace, runner, frames, clock
+    def __init__(self, context, runner, frames, clock):
+        self.context, self.runner, self.frames, self.clock = context, runner, frames, clock
 
     def bring(self, *numbers, detectors=(1, 2), **header):
         """Let exposures come in."""
         paths = [self.frames(n, detector, **header) for n in numbers for detector in detectors]
-        return ingest_all(self.workplace, paths)
+        return ingest_all(self.context, paths)
 
     def bring_calibrations(self):
         """Let whole sequences of bias, dark and flat come in."""
@@ -231,21 +231,21 @@ class Night:
                 self.bring(start + index, kind=kind, SEQNAME=kind, SEQINDEX=index + 1, SEQLEN=FRAMES_OF_A_SET)
 
     def due(self, dag_id=None):
-        return [request for request in due_runs(self.workplace) if dag_id in (None, request.dag_id)]
+        return [request for request in due_runs(self.context) if dag_id in (None, request.dag_id)]
 
     def start(self, request):
         """Ask for a run as Airflow would take it, and return the array's name."""
-        mark_requested(self.workplace, request)
+        mark_requested(self.context, request)
         return self.submit(request)
 
     def submit(self, request, *, airflow_try=1, cleared_after=0):
         return submit(
-            self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf,
+            self.context, self.runner, DAG_KINDS[request.dag_id], request.conf,
             airflow_run=request.run_id, airflow_try=airflow_try, cleared_after=cleared_after,
         )  # fmt: skip
 
     def collect(self, request, *, final=False):
-        return collect(self.workplace, self.runner, DAG_KINDS[request.dag_id], request.conf, final=final)
+        return collect(self.context, self.runner, DAG_KINDS[request.dag_id], request.conf, final=final)
 
     def run(self, request, **answer):
         """Play one run from its request to its collection."""
@@ -270,14 +270,14 @@ class Night:
         return self.run_due("calibrations")
 
     def rows(self, table, order="1"):
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             cursor.execute(f"select * from {table} order by {order}")
             return [dict(row) for row in cursor.fetchall()]
 
     def later(self, **interval):
         """Let time pass for the ledger: move back what has happened."""
         seconds = timedelta(**interval).total_seconds()
-        with self.workplace.ledger.connection.cursor() as cursor:
+        with self.context.ledger.connection.cursor() as cursor:
             for table, columns in (
                 ("exposures", ("first_arrival_at", "last_arrival_at")),
                 ("runs", ("requested_at",)),
@@ -297,9 +297,9 @@ def runner():
 
 
 @pytest.fixture
-def night(workplace, runner, frames, clock):
+def night(context, runner, frames, clock):
     for field in (101, 102):
-        catalogue = workplace.depot.catalogue(f"field{field:06d}.fits")
+        catalogue = context.depot.catalogue(f"field{field:06d}.fits")
         catalogue.parent.mkdir(parents=True, exist_ok=True)
         catalogue.write_bytes(b"stars")
-    return Night(workplace, runner, frames, clock)
+    return Night(context, runner, frames, clock)

@@ -27,9 +27,9 @@ def test_the_mask_of_bad_pixels_of_each_quadrant_is_an_input_of_its_unit(night, 
     for name in ("1/1", "1/2", "2/1", "2/2"):
         (tmp_path / "demo" / name).parent.mkdir(exist_ok=True)
         (tmp_path / "demo" / f"{name}.fits").write_bytes(name.encode())
-    survey = night.workplace.survey
+    survey = night.context.survey
     camera = survey.camera.model_copy(update={"bad_pixels": "{detector}/{quadrant}.fits"})
-    night.workplace = replace(night.workplace, survey=survey.model_copy(update={"camera": camera}))
+    night.context = replace(night.context, survey=survey.model_copy(update={"camera": camera}))
     night.calibrate()
     night.bring(0)
     night.run_due("exposure")

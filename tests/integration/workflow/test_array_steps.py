@@ -39,11 +39,11 @@ def airflow(night, monkeypatch):
 
     @contextmanager
     def place():
-        yield night.workplace
+        yield night.context
 
     monkeypatch.setattr("operators.airflow_api.airflow_api", lambda: made)
     monkeypatch.setattr("nightshift.runners.runner_from_environment", lambda: night.runner)
-    monkeypatch.setattr("nightshift.workplace.open_workplace", place)
+    monkeypatch.setattr("nightshift.context.open_context", place)
     monkeypatch.setattr(cancelling, "LOOK_EVERY_S", 0.01)
     monkeypatch.setattr("operators.array_steps.time.sleep", lambda s: None)
     return made
@@ -148,7 +148,7 @@ def test_what_may_pass_is_left_to_airflows_retries(night, exposure, airflow):
 
 
 def test_a_run_of_which_nothing_succeeds_is_red_once_its_tries_are_used_up(night, exposure, airflow, caplog):
-    for _ in range(night.workplace.survey.exposure.attempts - 1):
+    for _ in range(night.context.survey.exposure.attempts - 1):
         (due,) = night.due()
         name = night.start(due)
         night.runner.says(name, JobState.FAILED)
@@ -177,7 +177,7 @@ def kinds(night):
 
 def settled(night):
     night.later(seconds=reaper.SETTLED_AFTER_S + 1)
-    with night.workplace.ledger.connection.cursor() as cursor:
+    with night.context.ledger.connection.cursor() as cursor:
         cursor.execute("update submissions set ended_at = ended_at - interval '1 minute'")
 
 
@@ -188,7 +188,7 @@ def standing(how):
 def test_the_reaper_leaves_alone_what_is_wanted(night, exposure):
     night.start(exposure)
     settled(night)
-    assert reap(night.workplace, night.runner, standing(RunStanding.WANTED)) == []
+    assert reap(night.context, night.runner, standing(RunStanding.WANTED)) == []
     assert night.runner.cancelled == []
 
 
@@ -198,9 +198,9 @@ def test_the_reaper_cancels_an_array_that_lives_although_it_was_given_up(night, 
     night.collect(exposure, final=True)
     night.runner.deaf = False
     night.runner.cancelled.clear()
-    assert reap(night.workplace, night.runner, standing(RunStanding.WANTED)) == []  # its cancel may be on its way
+    assert reap(night.context, night.runner, standing(RunStanding.WANTED)) == []  # its cancel may be on its way
     settled(night)
-    assert len(reap(night.workplace, night.runner, standing(RunStanding.WANTED))) == 1
+    assert len(reap(night.context, night.runner, standing(RunStanding.WANTED))) == 1
     assert night.runner.cancelled == [array]
     assert "orphan_cancelled" in kinds(night)
 
@@ -209,7 +209,7 @@ def test_the_reaper_stops_what_a_person_stopped_while_nobody_heard_it(night, exp
     array = night.start(exposure)
     settled(night)
     airflow.tasks[WAIT] = TaskState("failed", 1, 3)
-    reap(night.workplace, night.runner, array_steps.how_runs_stand)
+    reap(night.context, night.runner, array_steps.how_runs_stand)
     assert night.runner.cancelled == [array]
     assert "stopped_run_reaped" in kinds(night)
     assert night.due() == []
@@ -225,7 +225,7 @@ def test_an_array_that_was_never_taken_is_stopped_by_a_person_but_not_by_the_clu
     night.runner.silent = None
     settled(night)
     airflow.tasks = {SUBMIT: TaskState("failed", 1, 3)}
-    reap(night.workplace, night.runner, array_steps.how_runs_stand)
+    reap(night.context, night.runner, array_steps.how_runs_stand)
     assert ("stopped_run_reaped" in kinds(night)) is reaped
 
 
@@ -233,7 +233,7 @@ def test_the_reaper_leaves_the_jobs_of_a_run_that_airflow_itself_failed(night, e
     night.start(exposure)
     settled(night)
     airflow.tasks[WAIT] = TaskState("failed", 4, 3)
-    assert reap(night.workplace, night.runner, array_steps.how_runs_stand) == []
+    assert reap(night.context, night.runner, array_steps.how_runs_stand) == []
     assert night.runner.cancelled == []
 
 
@@ -241,7 +241,7 @@ def test_the_reaper_has_the_work_of_a_lost_run_made_again(night, exposure, airfl
     array = night.start(exposure)
     settled(night)
     airflow.tasks = {}
-    reap(night.workplace, night.runner, array_steps.how_runs_stand)
+    reap(night.context, night.runner, array_steps.how_runs_stand)
     assert night.runner.cancelled == [array]
     (again,) = night.due()
     night.runner.finish(night.start(again))
@@ -252,7 +252,7 @@ def test_the_reaper_makes_again_what_the_cluster_has_lost(night, exposure):
     night.runner.forgotten.add(night.start(exposure))
     night.collect(exposure)
     night.later(seconds=60)
-    actions = reap(night.workplace, night.runner, standing(RunStanding.WANTED))
+    actions = reap(night.context, night.runner, standing(RunStanding.WANTED))
     assert len(actions) == 4 and all("worker_lost" in action for action in actions)
     assert [request.conf for request in night.due()] == [exposure.conf]
 
@@ -261,7 +261,7 @@ def test_the_reaper_tells_once_of_an_array_that_it_does_not_know_and_leaves_it_a
     array = night.start(exposure)
     night.runner.requests["somebody_elses"] = night.runner.requests[array]
     for _ in range(2):
-        reap(night.workplace, night.runner, standing(RunStanding.WANTED))
+        reap(night.context, night.runner, standing(RunStanding.WANTED))
     assert kinds(night).count("array_unknown") == 1
     assert night.runner.cancelled == []
 
@@ -275,5 +275,5 @@ def test_the_reaper_does_nothing_where_it_gets_no_answer(night, exposure, airflo
         night.runner.silent = Retry(Reason.INTERNAL_ERROR, "away")
     else:
         airflow.silent_for = 1
-    assert reap(night.workplace, night.runner, array_steps.how_runs_stand) == []
+    assert reap(night.context, night.runner, array_steps.how_runs_stand) == []
     assert night.runner.cancelled == []

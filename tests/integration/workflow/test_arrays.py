@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from nightshift.context import Context
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.jobs.contract import UnitResult, write_result
 from nightshift.ledger import open_ledger
 from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import give_up, sweep
-from nightshift.workflow.recording import FREE_TRIES
-from nightshift.workplace import Workplace
+from nightshift.workflow.persistence import FREE_TRIES
 
 pytestmark = pytest.mark.integration
 
@@ -45,14 +45,14 @@ def test_submitting_twice_adopts_the_array(night, exposure):
 
 
 def test_two_submits_beside_each_other_make_one_array(night, exposure, ledger_url):
-    place, names = night.workplace, []
+    place, names = night.context, []
 
     def go():
         from nightshift.vocabulary import JobKind
         from nightshift.workflow.arrays import submit
 
         with open_ledger(ledger_url) as ledger:
-            own = Workplace(place.survey, ledger, place.depot, place.inbox, place.clock)
+            own = Context(place.survey, ledger, place.depot, place.inbox, place.clock)
             names.append(
                 submit(own, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
             )
@@ -93,9 +93,9 @@ def test_results_become_states_products_and_measurements(night, exposure):
     products = [row for row in night.rows("products", "product_key") if row["kind"] in ("calibrated", "sources")]
     assert len(products) == 8
     for row in products:
-        path = night.workplace.depot.absolute(row["path"])
+        path = night.context.depot.absolute(row["path"])
         assert path.read_bytes() == f"{row['kind']} {row['unit_key']}".encode()
-        assert path.is_relative_to(night.workplace.depot.root / "processed")
+        assert path.is_relative_to(night.context.depot.root / "processed")
     used = {row["role"] for row in night.rows("product_inputs") if row["product_key"] == products[0]["product_key"]}
     assert used == {"raw", "bias", "dark", "flat", "catalogue"}
     quality = night.rows("image_quality")[0]
@@ -119,7 +119,7 @@ def test_a_crash_after_the_products_moved_is_mended_by_collecting_again(night, e
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("nightshift.workflow.recording._end_attempt", break_off)
+        patch.setattr("nightshift.workflow.persistence._end_attempt", break_off)
         with pytest.raises(KeyboardInterrupt):
             night.collect(exposure)
     assert [row for row in night.rows("products") if row["kind"] == "calibrated"] == []
@@ -151,7 +151,7 @@ def test_what_may_work_later_is_tried_again_and_only_that(night, exposure):
 
 
 def test_tries_are_bounded(night, exposure):
-    bound = night.workplace.survey.exposure.attempts
+    bound = night.context.survey.exposure.attempts
     asked = night.run_due("exposure", fails=Reason.NO_RESULT)
     assert len(asked) == bound
     assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "no_result")}
@@ -160,7 +160,7 @@ def test_tries_are_bounded(night, exposure):
 
 
 def test_a_task_that_could_not_write_costs_no_try(night, exposure):
-    bound = night.workplace.survey.exposure.attempts
+    bound = night.context.survey.exposure.attempts
     request = exposure
     for _ in range(bound + 1):
         name = night.start(request)
@@ -175,7 +175,7 @@ def test_a_task_that_could_not_write_costs_no_try(night, exposure):
 
 def test_what_can_never_write_ends(night, exposure):
     asked = night.run_due("exposure", fails=Reason.STORAGE_UNAVAILABLE)
-    assert len(asked) == FREE_TRIES + night.workplace.survey.exposure.attempts
+    assert len(asked) == FREE_TRIES + night.context.survey.exposure.attempts
     assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "storage_unavailable")}
     assert night.due() == []
 
@@ -264,25 +264,25 @@ def test_the_sweeper_takes_in_stragglers_after_their_run_has_ended(night, exposu
     name = night.start(exposure)
     slow = night.runner.units(name)[3].unit_key
     night.runner.finish(name, only={unit.unit_key for unit in night.runner.units(name)} - {slow})
-    assert sweep(night.workplace, night.runner) == []  # its run still watches
+    assert sweep(night.context, night.runner) == []  # its run still watches
     assert night.collect(exposure).running == 1
     assert [row["state"] for row in night.rows("exposures") if row["image_type"] == "science"] == ["running"]
-    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [1]
+    assert [summary.running for summary in sweep(night.context, night.runner)] == [1]
     night.runner.finish(name, only={slow})
-    assert [summary.succeeded for summary in sweep(night.workplace, night.runner)] == [1]
+    assert [summary.succeeded for summary in sweep(night.context, night.runner)] == [1]
     assert set(night.unit_states().values()) == {"processed"}
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
-    assert sweep(night.workplace, night.runner) == []
+    assert sweep(night.context, night.runner) == []
 
 
 @pytest.mark.parametrize("state", [JobState.PENDING, JobState.RUNNING, JobState.UNKNOWN])
 def test_the_sweeper_never_gives_up_what_waits_runs_or_cannot_be_asked_about(night, exposure, state):
     night.runner.says(night.start(exposure), state)
     night.collect(exposure)
-    night.later(seconds=night.workplace.survey.exposure.hard_deadline_s + 1)
-    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+    night.later(seconds=night.context.survey.exposure.hard_deadline_s + 1)
+    assert [summary.running for summary in sweep(night.context, night.runner)] == [4]
     night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
-    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+    assert [summary.running for summary in sweep(night.context, night.runner)] == [4]
 
 
 def test_an_array_that_its_runner_does_not_know_any_more_is_made_again_within_a_minute(night, exposure):
@@ -290,7 +290,7 @@ def test_an_array_that_its_runner_does_not_know_any_more_is_made_again_within_a_
     night.runner.forgotten.add(name)
     assert night.collect(exposure).running == 4  # it may not have shown up yet
     night.later(seconds=60)
-    (summary,) = sweep(night.workplace, night.runner)
+    (summary,) = sweep(night.context, night.runner)
     assert (summary.running, summary.retried) == (0, 4)
     (again,) = night.due()
     assert night.start(again) != name
@@ -303,8 +303,8 @@ def test_of_an_array_that_its_runner_cannot_tell_of_no_task_is_lost(night, expos
     monkeypatch.setattr(night.runner, "states", lambda names=None: unknown)
     night.later(hours=1)
     assert night.collect(exposure).running == 4
-    night.later(seconds=night.workplace.survey.exposure.hard_deadline_s)
-    assert [summary.running for summary in sweep(night.workplace, night.runner)] == [4]
+    night.later(seconds=night.context.survey.exposure.hard_deadline_s)
+    assert [summary.running for summary in sweep(night.context, night.runner)] == [4]
     [call] = [row for row in night.rows("events") if row["kind"] == "array_unknown"]
     assert (call["level"], call["subject"]) == ("page", name) and note in call["message"]
 
@@ -314,7 +314,7 @@ def test_a_job_that_cannot_be_collected_is_said_once_and_holds_up_no_other(night
     night.collect(exposure)
     night.runner.finish(name)
     night.runner.requests[name].job_file.unlink()
-    assert sweep(night.workplace, night.runner) == sweep(night.workplace, night.runner) == []
+    assert sweep(night.context, night.runner) == sweep(night.context, night.runner) == []
     (event,) = [row for row in night.rows("events") if row["kind"] == "job_not_collected"]
     assert str(night.runner.requests[name].job_file) in event["message"]
 
@@ -395,14 +395,14 @@ def test_a_refused_array_is_said_once_however_often_it_is_handed_in_again(night,
 def test_at_the_nights_hard_deadline_everything_open_is_given_up(night, exposure):
     night.start(exposure)
     night_date = night.rows("nights")[0]["night"]
-    (summary,) = give_up(night.workplace, night.runner, "demo", night_date)
+    (summary,) = give_up(night.context, night.runner, "demo", night_date)
     assert summary.running == 0
     assert {row["state"] for row in attempts(night)} == {AttemptState.LOST}
 
 
 def test_a_result_after_the_night_was_closed_over_it_changes_the_unit_no_more(night, exposure):
     name = night.start(exposure)
-    with night.workplace.ledger.connection.cursor() as cursor:
+    with night.context.ledger.connection.cursor() as cursor:
         cursor.execute("update units set state = 'failed', reason = 'night_ended', ended_at = now()")
     night.runner.finish(name)
     night.collect(exposure)

@@ -39,7 +39,7 @@ def test_a_try_after_a_clear_supersedes_the_array_and_its_own_is_left_alone(nigh
     new = night.submit(exposure, airflow_try=2, cleared_after=1)
     assert new != old
     assert night.runner.cancelled == [old]
-    assert supersede(night.workplace, night.runner, old, "the trigger comes late")
+    assert supersede(night.context, night.runner, old, "the trigger comes late")
     assert night.submit(exposure, airflow_try=3, cleared_after=1) == new  # and a crash after the clear adopts
     assert set(night.runner.cancelled) == {old}
     night.runner.finish(new)
@@ -66,7 +66,7 @@ def test_late_results_of_a_superseded_array_are_not_believed(night, exposure):
 
 
 def test_clearing_again_and_again_uses_up_no_tries(night, exposure):
-    bound = night.workplace.survey.exposure.attempts
+    bound = night.context.survey.exposure.attempts
     night.start(exposure)
     for airflow_try in range(2, bound + 4):
         night.submit(exposure, airflow_try=airflow_try, cleared_after=airflow_try - 1)
@@ -77,11 +77,11 @@ def test_clearing_again_and_again_uses_up_no_tries(night, exposure):
 
 def test_a_stopped_array_fails_its_units_for_that_reason_and_nothing_starts_it_again(night, exposure):
     name = night.start(exposure)
-    assert stop(night.workplace, night.runner, name, "somebody marked the wait as failed")
+    assert stop(night.context, night.runner, name, "somebody marked the wait as failed")
     assert night.runner.cancelled == [name]
     assert {(row["state"], row["reason"]) for row in night.rows("units")} == {("failed", "cancelled")}
     assert night.due() == []
-    assert sweep(night.workplace, night.runner) == []
+    assert sweep(night.context, night.runner) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_was_stopped_is_made_once_a_person_clears(night, dag_id):
     request = night.due(dag_id)[0]
     name = night.start(request)
     units = {unit.unit_key for unit in night.runner.units(name)}
-    stop(night.workplace, night.runner, name, "the run was marked as failed")
+    stop(night.context, night.runner, name, "the run was marked as failed")
     assert [due for due in night.due(dag_id) if due.conf == request.conf] == []
     assert night.submit(request, airflow_try=1) is None  # nobody has cleared it
     again = night.submit(request, airflow_try=2, cleared_after=1)
@@ -113,11 +113,11 @@ def test_what_was_stopped_is_made_once_a_person_clears(night, dag_id):
 
 
 def test_a_wait_that_is_cleared_by_itself_has_the_stopped_work_handed_in_anew(night, exposure):
-    stop(night.workplace, night.runner, night.start(exposure), "marked as failed")
+    stop(night.context, night.runner, night.start(exposure), "marked as failed")
 
     def array(wait_try):
         return array_to_wait_for(
-            night.workplace, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id,
+            night.context, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id,
             wait_try=wait_try,
         )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_a_wait_that_is_cleared_by_itself_has_the_stopped_work_handed_in_anew(ni
 
 def test_a_run_that_adopts_an_array_owns_it_from_then_on(night, exposure):
     name = night.start(exposure)
-    kind, place = JobKind.SCIENCE, night.workplace
+    kind, place = JobKind.SCIENCE, night.context
     from nightshift.workflow.arrays import submit
 
     assert submit(place, night.runner, kind, exposure.conf, airflow_run="by_hand", airflow_try=1) == name
@@ -140,24 +140,24 @@ def test_a_run_that_adopts_an_array_owns_it_from_then_on(night, exposure):
 def test_a_cancel_is_repeated_until_the_runner_says_that_nothing_lives(night, exposure):
     name = night.start(exposure)
     night.runner.deaf = True
-    assert not cancelling.cancel_and_verify(night.workplace, night.runner, name, within_s=0.2)
+    assert not cancelling.cancel_and_verify(night.context, night.runner, name, within_s=0.2)
     assert len(night.runner.cancelled) > 1
     assert [row["kind"] for row in night.rows("events") if row["kind"] == "array_not_gone"]
     night.runner.deaf = False
-    assert cancelling.cancel_and_verify(night.workplace, night.runner, name)
+    assert cancelling.cancel_and_verify(night.context, night.runner, name)
 
 
 def test_an_array_of_which_the_runner_says_nothing_is_cancelled_all_the_same(night, exposure):
     name = night.start(exposure)
     night.runner.forgotten.add(name)
-    assert cancelling.cancel_and_verify(night.workplace, night.runner, name)
+    assert cancelling.cancel_and_verify(night.context, night.runner, name)
     assert night.runner.cancelled == [name]
 
 
 def test_a_runner_that_does_not_answer_is_not_believed_to_have_cancelled(night, exposure):
     name = night.start(exposure)
     night.runner.silent = Retry(Reason.INTERNAL_ERROR, "no answer")
-    assert not cancelling.cancel_and_verify(night.workplace, night.runner, name, within_s=0.1)
+    assert not cancelling.cancel_and_verify(night.context, night.runner, name, within_s=0.1)
 
 
 def test_jobs_that_somebody_cancelled_on_the_cluster_wait_for_a_person(night, exposure):

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 import pytest
 
+from nightshift.context import Context
 from nightshift.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow import collecting
 from nightshift.workflow.arrays import sweep
 from nightshift.workflow.due import mark_requested
-from nightshift.workplace import Workplace
 
 pytestmark = pytest.mark.integration
 
 
-def with_policy(workplace, table, **changes):
-    policy = getattr(workplace.survey, table).model_copy(update=changes)
-    survey = workplace.survey.model_copy(update={table: policy})
-    return Workplace(survey, workplace.ledger, workplace.depot, workplace.inbox, workplace.clock)
+def with_policy(context, table, **changes):
+    policy = getattr(context.survey, table).model_copy(update=changes)
+    survey = context.survey.model_copy(update={table: policy})
+    return Context(survey, context.ledger, context.depot, context.inbox, context.clock)
 
 
 def ids(requests):
@@ -41,7 +41,7 @@ def test_a_set_is_due_as_soon_as_its_sequence_is_complete(night):
 def test_a_set_of_unknown_length_is_due_when_it_has_been_quiet(night):
     night.bring(0, 1, 2, kind="bias")
     assert night.due() == []
-    night.later(seconds=night.workplace.survey.calibration.quiet_s)
+    night.later(seconds=night.context.survey.calibration.quiet_s)
     assert ids(night.due()) == ["calibrations__democam__20260115__bias"]
 
 
@@ -96,7 +96,7 @@ def test_a_set_that_is_judged_and_not_yet_ended_gets_no_second_masters(night, mo
         night.run(request)
     assert {row["state"] for row in night.rows("exposures")} == {"running"}
     assert night.due("calibrations") == []
-    sweep(night.workplace, night.runner)
+    sweep(night.context, night.runner)
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
     assert {row["version"] for row in night.rows("calibrations")} == {1}
 
@@ -116,7 +116,7 @@ def test_a_science_frame_waits_for_its_own_nights_masters_and_no_longer_than_it_
 def test_without_any_master_it_waits_and_then_goes_on_with_a_flag(night):
     night.bring(0)
     assert night.due() == []
-    night.later(seconds=night.workplace.survey.calibration.wait_s)
+    night.later(seconds=night.context.survey.calibration.wait_s)
     night.run_due("exposure")
     assert {tuple(row["flags"]) for row in night.rows("units")} == {(Reason.CALIBRATION_MISSING,)}
     assert set(night.unit_states().values()) == {"processed"}
@@ -142,9 +142,9 @@ def test_last_nights_master_serves_with_a_flag_where_tonight_has_none(night):
 def test_a_master_of_before_a_change_of_hardware_does_not_serve_and_is_compared_with_no_new_one(night):
     night.calibrate()
     day = night.rows("calibrations")[0]["night"] + timedelta(days=1)
-    night.workplace = with_policy(night.workplace, "calibration", epochs=(day,))
+    night.context = with_policy(night.context, "calibration", epochs=(day,))
     night.bring(24 * 60)
-    night.later(seconds=night.workplace.survey.calibration.wait_s)
+    night.later(seconds=night.context.survey.calibration.wait_s)
     night.run_due("exposure")
     assert {tuple(row["flags"]) for row in night.rows("units")} == {(Reason.CALIBRATION_MISSING,)}
     for index in range(5):
@@ -159,18 +159,18 @@ def test_a_master_of_before_a_change_of_hardware_does_not_serve_and_is_compared_
 
 def test_a_master_that_is_too_old_does_not_serve(night):
     night.calibrate()
-    days = night.workplace.survey.calibration.substitute_days + 1
+    days = night.context.survey.calibration.substitute_days + 1
     night.bring(days * 24 * 60)
     assert night.due("exposure") == []
-    night.later(seconds=night.workplace.survey.calibration.wait_s)
+    night.later(seconds=night.context.survey.calibration.wait_s)
     night.run_due("exposure")
     assert {tuple(row["flags"]) for row in night.rows("units")} == {(Reason.CALIBRATION_MISSING,)}
 
 
 def test_where_policy_says_hold_a_unit_is_held_and_released_when_the_master_comes(night):
-    night.workplace = with_policy(night.workplace, "calibration", last_rung="hold")
+    night.context = with_policy(night.context, "calibration", without_master="hold")
     night.bring(0)
-    night.later(seconds=night.workplace.survey.calibration.wait_s)
+    night.later(seconds=night.context.survey.calibration.wait_s)
     assert len(night.run_due("exposure")) == 1
     assert set(night.unit_states().values()) == {"held"}
     assert [row["state"] for row in night.rows("exposures")] == ["ended"]
@@ -187,7 +187,7 @@ def test_an_exposure_waits_for_its_detectors_and_goes_on_without_a_dead_one(nigh
     night.calibrate()
     night.bring(0, detectors=(2,))
     assert night.due() == []
-    night.later(seconds=night.workplace.survey.exposure.detectors_wait_s)
+    night.later(seconds=night.context.survey.exposure.detectors_wait_s)
     assert len(night.run_due("exposure")) == 1
     assert len(night.unit_states()) == 2
     night.bring(0, detectors=(1,))
@@ -203,7 +203,7 @@ def test_asking_again_and_marking_again_is_one_run(night):
     request = night.due()[0]
     assert night.due() == [request]
     night.run(request)
-    mark_requested(night.workplace, request)
+    mark_requested(night.context, request)
     assert night.due() == []
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
 
@@ -212,9 +212,9 @@ def test_a_run_that_vanished_before_it_began_is_asked_for_again_under_another_id
     night.calibrate()
     night.bring(0)
     request = night.due()[0]
-    mark_requested(night.workplace, request)
+    mark_requested(night.context, request)
     assert night.due() == []
-    policy = night.workplace.survey.exposure
+    policy = night.context.survey.exposure
     night.later(seconds=2 * (policy.soft_deadline_s + policy.hard_deadline_s))
     assert ids(night.due()) == [f"{request.run_id}__a2"]
 
@@ -229,7 +229,7 @@ def test_a_run_whose_array_is_under_way_is_never_asked_for_twice(night):
 
 
 def test_without_a_catalogue_the_first_good_frame_in_shutter_order_goes_first(night):
-    night.workplace.depot.catalogue("field000101.fits").unlink()
+    night.context.depot.catalogue("field000101.fits").unlink()
     night.calibrate()
     night.bring(3, 1, 2)
     first, second, third = (night.frames.exposure_id(n) for n in (1, 2, 3))
@@ -300,17 +300,17 @@ def test_frames_from_before_the_reference_are_differenced_after_it_and_later_one
 
 def test_the_night_ends_with_the_last_part_of_its_manifest(night):
     def part(number):
-        path = night.workplace.inbox / f"manifest_20260115_{number}.json"
+        path = night.context.inbox / f"manifest_20260115_{number}.json"
         table = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-15", "part": number, "parts": 2}
         path.write_text(json.dumps({**table, "files": []}))
-        ingest_all(night.workplace, [path])
+        ingest_all(night.context, [path])
 
     part(2)
     assert night.due() == []
     part(1)
     (request,) = night.due()
     assert (request.run_id, request.conf["signal"]) == ("end_of_night__demo__20260115", "manifest")
-    mark_requested(night.workplace, request)
+    mark_requested(night.context, request)
     assert [(row["state"], row["signal"]) for row in night.rows("nights")] == [("closing", "manifest")]
     assert night.due() == []
 
@@ -319,5 +319,5 @@ def test_without_a_manifest_the_night_ends_by_the_clock_once_nothing_comes_any_m
     night.bring(0, kind="bias")
     night.clock.moment = night.rows("nights")[0]["ends"]
     assert night.due() == []
-    night.later(seconds=night.workplace.survey.night.grace_s)
+    night.later(seconds=night.context.survey.night.grace_s)
     assert [request.conf["signal"] for request in night.due("end_of_night")] == ["clock"]

@@ -11,7 +11,7 @@ from nightshift.command_line import main
 from nightshift.errors import BadInput, Retry
 from nightshift.ingest import ingest_all
 from nightshift.ledger import open_ledger
-from nightshift.ledger.locks import Deed, alone
+from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, Reason
 from nightshift.workflow import overrides
 from nightshift.workflow.explain import explain
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.integration
 
 def say(night, verdict, thing, **more):
     request = read_disposal({"frame": thing, "verdict": verdict, "explanation": "I looked at it"})
-    return dispose(night.workplace, request, operator="mira", **more)
+    return dispose(night.context, request, operator="mira", **more)
 
 
 def frame(night, number, detector=1):
@@ -62,7 +62,7 @@ def test_a_rejected_frame_ends_rejected_whether_it_was_reduced_or_not(night):
 
 def test_a_frame_is_found_by_its_key_whatever_the_number_of_its_detector(night):
     night.bring(0)
-    ledger = night.workplace.ledger
+    ledger = night.context.ledger
     with ledger.connection.cursor() as cursor:
         cursor.execute("update raw_frames set detector = 112 where detector = 1")
     assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 112))["detector"] == 112
@@ -88,7 +88,7 @@ def test_what_was_not_sent_of_a_rejected_unit_is_withheld(night):
     night.run_due("difference")  # alerts of a field have their turns in the sky's order
     night.bring(9)
     night.run_due("exposure", candidates=2)
-    with night.workplace.ledger.connection.cursor() as cursor:  # as if their packets were ready
+    with night.context.ledger.connection.cursor() as cursor:  # as if their packets were ready
         cursor.execute("update alerts set state = 'released', reason = null, packet_path = 'packets.tar'")
         cursor.execute("update outbox set state = 'queued'")
     say(night, "reject", frame(night, 9))
@@ -131,7 +131,7 @@ def test_a_unit_that_is_accepted_after_it_was_rejected_by_hand_stands_as_it_was(
 def test_an_accepted_file_leaves_quarantine_and_is_reduced(night):
     night.calibrate()
     path = night.frames(0, INSTRUME="OTHERCAM")
-    (arrival,) = ingest_all(night.workplace, [path])
+    (arrival,) = ingest_all(night.context, [path])
     assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.WRONG_CAMERA)
     say(night, "accept", path.name)
     (row,) = [row for row in night.rows("arrivals") if row["inbox_name"] == path.name]
@@ -148,7 +148,7 @@ def test_what_is_not_whole_cannot_be_accepted(night, damage):
     path = night.frames(0)
     content = {"truncated_file": path.read_bytes()[:9000], "empty_file": b"", "unreadable_file": b"no"}[damage]
     path.write_bytes(content)
-    ingest_all(night.workplace, [path])
+    ingest_all(night.context, [path])
     with pytest.raises(BadInput, match="Ask the mountain") as caught:
         say(night, "accept", path.name)
     assert caught.value.reason == damage and Reason(damage) not in ACCEPTABLE
@@ -169,7 +169,7 @@ def test_an_override_has_a_name_and_an_audit_row_and_the_same_request_is_one(nig
     assert (override["subject"], override["verdict"], override["operator"]) == (frame(night, 0), "reject", "mira")
     assert (audit["action"], audit["operator"]) == ("reject_frame", "mira")
     assert json.dumps(audit["detail"]).count("I looked at it") == 1
-    story = "\n".join(explain(night.workplace, f"demo_{night.frames.exposure_id(0)}_d01.fits"))
+    story = "\n".join(explain(night.context, f"demo_{night.frames.exposure_id(0)}_d01.fits"))
     assert f"mira said reject of {frame(night, 0)}: I looked at it" in story
 
 
@@ -190,8 +190,8 @@ def test_what_the_form_does_not_have_is_refused(change, named):
 
 def test_a_frame_is_not_rejected_while_its_alerts_are_being_sent(night, ledger_url, monkeypatch):
     night.bring(0)
-    monkeypatch.setattr(overrides, "alone", partial(alone, wait_s=0.0))
-    with open_ledger(ledger_url) as poster, alone(poster, Deed.POST):
+    monkeypatch.setattr(overrides, "advisory_lock", partial(advisory_lock, wait_s=0.0))
+    with open_ledger(ledger_url) as poster, advisory_lock(poster, LockedWork.POST):
         with pytest.raises(Retry, match="nothing was changed yet: ask again"):
             say(night, "reject", frame(night, 0))
         assert not night.rows("overrides") and not night.rows("audit")
@@ -203,9 +203,9 @@ def test_a_frame_is_not_rejected_while_its_alerts_are_being_sent(night, ledger_u
 def test_a_command_keeps_the_account_beside_the_name_that_was_said(night, ledger_url, monkeypatch):
     night.bring(0)
     monkeypatch.setenv("NIGHTSHIFT_LEDGER", ledger_url)
-    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(night.workplace.depot.root))
-    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(night.workplace.inbox))
-    monkeypatch.setenv("NIGHTSHIFT_SURVEY", night.workplace.survey.name)
+    monkeypatch.setenv("NIGHTSHIFT_DEPOT", str(night.context.depot.root))
+    monkeypatch.setenv("NIGHTSHIFT_INBOX", str(night.context.inbox))
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", night.context.survey.name)
     assert main(["reject", frame(night, 0), "--operator", "mira", "--reason", "I looked at it"]) == 0
     (row,) = night.rows("audit")
     assert (row["operator"], row["detail"]["account"]) == ("mira", f"{getpass.getuser()}@{socket.gethostname()}")

@@ -8,8 +8,8 @@ from nightshift.runners.pool import Array, Pool
 from nightshift.runners.spool import Spool, TaskRecord
 from nightshift.settings.models import Profile
 from nightshift.vocabulary import JobKind
-from nightshift.workflow.keys import subject_of
 from nightshift.workflow.priorities import HIGHEST, Rank, priority_of, rank_of
+from nightshift.workflow.subjects import subject_of
 
 pytestmark = pytest.mark.integration
 
@@ -42,17 +42,17 @@ def test_each_kind_of_work_has_its_rank(kind, conf, tonight, rank):
 
 def test_the_newest_exposure_goes_first_and_calibrations_before_any(night):
     night.bring(0, 5, 300)
-    place = night.workplace
+    place = night.context
     old, newer, newest = (priority_of(place, exposure(n, night)) for n in (0, 5, 300))
     assert 0 < old < newer < newest < priority_of(place, subject_of(JobKind.MASTER, SET)) < HIGHEST
 
 
 def test_the_frames_of_an_earlier_night_and_reprocessing_go_below_the_night_that_is_under_way(night):
     night.bring(0)
-    tonight = priority_of(night.workplace, exposure(0, night))
+    tonight = priority_of(night.context, exposure(0, night))
     night.clock.moment += timedelta(days=1)
-    backlog = priority_of(night.workplace, exposure(0, night))
-    again = priority_of(night.workplace, exposure(0, night, campaign="again"))
+    backlog = priority_of(night.context, exposure(0, night))
+    again = priority_of(night.context, exposure(0, night, campaign="again"))
     assert tonight > backlog > again >= 0
 
 
@@ -73,7 +73,7 @@ def test_the_priority_reaches_the_runner_and_the_pool_takes_the_highest_first(ni
 
 def test_only_backlog_goes_where_it_may_be_displaced(night, monkeypatch):
     profile = Profile(partition="night", qos="first", backlog_partition="backlog")
-    monkeypatch.setattr(type(night.workplace.survey), "profile", lambda survey, kind: profile)
+    monkeypatch.setattr(type(night.context.survey), "profile", lambda survey, kind: profile)
     night.calibrate()
     night.bring(0)
     tonight = night.runner.requests[night.start(night.due("exposure")[0])]

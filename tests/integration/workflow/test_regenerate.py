@@ -31,8 +31,8 @@ def night_with_reference(night):
 
 
 def ask(night, request_id="asked-1", **changes):
-    request = read_regeneration(night.workplace.survey, {**FORM, **changes})
-    return regenerate(night.workplace, request, operator="mira", request_id=request_id)
+    request = read_regeneration(night.context.survey, {**FORM, **changes})
+    return regenerate(night.context, request, operator="mira", request_id=request_id)
 
 
 def audit(night):
@@ -56,7 +56,7 @@ def test_the_new_version_knows_who_asked_and_why_and_is_in_the_audit(night_with_
     assert run.run_id == "references__101__g__v2"
     (entry,) = audit(night)
     assert (entry["operator"], entry["action"], entry["subject"]) == ("mira", "regenerate_reference", "000101/g")
-    mark_requested(night.workplace, run)
+    mark_requested(night.context, run)
     night.run(run)
     new = [row for row in versions(night) if row["version"] == 2]
     assert {(row["requested_by"], row["request_reason"], row["state"]) for row in new} == {
@@ -75,11 +75,11 @@ def test_asking_again_with_the_same_request_is_one_version_and_another_request_i
 def test_only_the_quadrants_that_were_named_are_made_and_they_serve_from_the_next_night(night_with_reference):
     night = night_with_reference
     _, run = ask(night, quadrants=["d02/q1"], serves="next_night")
-    mark_requested(night.workplace, run)
+    mark_requested(night.context, run)
     night.run(run)
     (new,) = [row for row in versions(night) if row["version"] == 2]
     assert (new["detector"], new["quadrant"]) == (2, 1)
-    site = night.workplace.survey.site
+    site = night.context.survey.site
     assert new["valid_from"] == night_bounds(site, night_of(site, night.clock.now()))[1]
     assert new["valid_from"] - night.clock.now() < timedelta(days=1)
 

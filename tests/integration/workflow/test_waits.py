@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import pytest
 
 from nightshift.errors import Retry
-from nightshift.guard import look, storage_trouble, wait_for_storage
-from nightshift.guard.storage import MARKER
+from nightshift.health import look, storage_trouble, wait_for_storage
+from nightshift.health.storage import MARKER
 from nightshift.ingest import ingest_all
-from nightshift.stack.view import take_glance
+from rehearsal.play.live_view import take_glance
 
 pytestmark = pytest.mark.integration
 
@@ -21,13 +21,13 @@ HOUR = 3600.0
 
 def looks(night, later_s=0.0, boot="one"):
     """Look at the inbox, so much later by the steady clock than it is."""
-    return look(night.workplace, steady_s=time.monotonic() + later_s, boot=boot)
+    return look(night.context, steady_s=time.monotonic() + later_s, boot=boot)
 
 
 def the_clock_jumps(night, seconds):
     """Let the machine's clock jump: all that has happened is longer ago (or ahead) by its word."""
     night.later(seconds=seconds)
-    with night.workplace.ledger.connection.cursor() as cursor:
+    with night.context.ledger.connection.cursor() as cursor:
         cursor.execute(
             "update watch set looked_at = looked_at - make_interval(secs => %(s)s);"
             "update nights set closed_at = closed_at - make_interval(secs => %(s)s);"
@@ -80,7 +80,7 @@ def test_a_clock_that_is_set_and_set_back_leaves_ages_as_they_are(night):
 
 
 def close(night):
-    night.workplace.ledger.run("night_end", "set_closed", site="demo", night="2026-01-15", state="closed")
+    night.context.ledger.run("night_end", "set_closed", site="demo", night="2026-01-15", state="closed")
 
 
 def wants_to_close(night):
@@ -92,7 +92,7 @@ def test_a_night_whose_clock_was_set_back_closes_once(night):
     the_clock_jumps(night, -HOUR)
     looks(night)
     close(night)
-    long_enough_s = night.workplace.survey.night.grace_s + 1
+    long_enough_s = night.context.survey.night.grace_s + 1
     the_clock_jumps(night, long_enough_s)
     looks(night, long_enough_s)
     assert wants_to_close(night) == []
@@ -101,7 +101,7 @@ def test_a_night_whose_clock_was_set_back_closes_once(night):
 @pytest.mark.parametrize("set_back", ["before it closed", "after it closed"])
 def test_what_comes_after_closing_is_seen_though_the_clock_was_set_back(night, set_back):
     half_an_exposure(night)
-    long_enough_s = night.workplace.survey.night.grace_s + 1
+    long_enough_s = night.context.survey.night.grace_s + 1
     if set_back == "after it closed":
         close(night)
         looks(night)
@@ -120,11 +120,11 @@ def test_what_comes_after_closing_is_seen_though_the_clock_was_set_back(night, s
 def test_what_comes_while_the_night_closes_and_is_not_counted_any_more_opens_it_again(night):
     half_an_exposure(night)
     whose = {"site": "demo", "night": "2026-01-15"}
-    night.workplace.ledger.run("night_end", "begin_closing", **whose, signal="clock")
-    night.workplace.ledger.run("night_end", "count_from_now", **whose)
+    night.context.ledger.run("night_end", "begin_closing", **whose, signal="clock")
+    night.context.ledger.run("night_end", "count_from_now", **whose)
     night.bring(0, detectors=(2,))
     close(night)
-    long_enough_s = night.workplace.survey.night.grace_s + 1
+    long_enough_s = night.context.survey.night.grace_s + 1
     the_clock_jumps(night, long_enough_s)
     looks(night, long_enough_s)
     assert len(wants_to_close(night)) == 1
@@ -178,14 +178,14 @@ def remount(folder, options):
 
 
 def depot(night):
-    return night.workplace.depot.root
+    return night.context.depot.root
 
 
 def trouble(night):
     """What the night waits for, as the events and the live view have it too."""
-    found = storage_trouble(night.workplace)
+    found = storage_trouble(night.context)
     whose = {"site": "demo", "night": "2026-01-15"}
-    assert take_glance(night.workplace.ledger, **whose).waits == found
+    assert take_glance(night.context.ledger, **whose).waits == found
     return found
 
 
@@ -213,12 +213,12 @@ def test_a_full_disk_is_waited_for_and_said_once_until_there_is_room(night):
 
 
 def test_a_read_only_inbox_is_waited_for(night):
-    with mounted(night.workplace.inbox):
+    with mounted(night.context.inbox):
         assert trouble(night) == []
-        remount(night.workplace.inbox, "ro")
+        remount(night.context.inbox, "ro")
         (text,) = trouble(night)
         assert "the inbox" in text and "cannot be written" in text
-        remount(night.workplace.inbox, "rw")
+        remount(night.context.inbox, "rw")
         assert trouble(night) == []
 
 
@@ -240,7 +240,7 @@ def test_a_step_that_needs_storage_waits_until_it_is_mended(night):
         if len(waited) == 3:
             (depot(night) / MARKER).write_text(marker)
 
-    wait_for_storage(night.workplace, sleep=mend)
+    wait_for_storage(night.context, sleep=mend)
     assert len(waited) == 3
     assert len(said(night, "storage_back")) == 1
 
@@ -255,8 +255,8 @@ def test_a_disk_that_refuses_a_file_is_said_once_and_the_file_stays(night, monke
         broken.setattr("nightshift.ingest.register.new_file", full)
         for _ in range(3):
             with pytest.raises(Retry):
-                ingest_all(night.workplace, [path])
+                ingest_all(night.context, [path])
     assert len(said(night, "storage_unavailable")) == 1
     assert path.exists() and night.rows("raw_frames") == []
-    (arrival,) = ingest_all(night.workplace, [path])
+    (arrival,) = ingest_all(night.context, [path])
     assert arrival.disposition == "registered"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nightshift.alerts.consumer import AlertLog, topic_pattern
 from nightshift.alerts.packets import build_packet, candidate_record, encode
 from nightshift.settings import load_survey
+from rehearsal.stand_ins.alert_consumer import AlertLog, topic_pattern
 
 NOW = datetime(2025, 3, 11, 4, tzinfo=UTC)
 

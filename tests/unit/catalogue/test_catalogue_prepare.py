@@ -15,7 +15,7 @@ from nightshift.catalogue.folder import place_catalogues
 from nightshift.command_line import main
 from nightshift.depot import Depot
 from nightshift.settings import load_survey
-from reduction.catalogue import read_catalogue
+from reduction.measure.catalogue import read_catalogue
 
 FIELD = load_survey("demo").field(101)
 

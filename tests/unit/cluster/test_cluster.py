@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
-from nightshift.cluster import Cluster, ClusterPlan
 from nightshift.command_line import main
 from nightshift.errors import NeedsOperator
+from rehearsal.cluster import Cluster, ClusterPlan
 
 
 def test_what_is_not_installed_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("nightshift.cluster.cluster.PATH", str(tmp_path))
+    monkeypatch.setattr("rehearsal.cluster.cluster.PATH", str(tmp_path))
     with pytest.raises(NeedsOperator, match=r"apt install .*mariadb-server.*slurmctld"):
         Cluster(tmp_path / "cluster").up()
     assert not (tmp_path / "cluster").exists()
@@ -26,7 +26,7 @@ def test_where_there_is_no_cluster_the_command_says_how_to_make_one(tmp_path, ca
 
 
 def test_a_folder_that_slurm_could_not_read_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("nightshift.cluster.cluster.missing_programs", lambda **_: ())
+    monkeypatch.setattr("rehearsal.cluster.cluster.missing_programs", lambda **_: ())
     with pytest.raises(NeedsOperator, match="blank"):
         Cluster(tmp_path / "my cluster", ClusterPlan(accounting=False)).up()
 

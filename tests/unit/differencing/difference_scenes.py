@@ -6,12 +6,18 @@ from functools import cache
 import numpy as np
 from astropy.wcs import WCS
 
-from reduction.candidates import Candidate, CandidateSettings, Photometry, ReferenceSources, find_candidates
-from reduction.difference import Difference, DifferenceSettings, make_difference
-from reduction.frame import Frame
-from reduction.psf import PsfModel
-from reduction.score import MatchedStars
-from reduction.zero_point import ZeroPoint
+from reduction.difference.candidates import (
+    Candidate,
+    CandidateSettings,
+    Photometry,
+    ReferenceSources,
+    find_candidates,
+)
+from reduction.difference.difference import Difference, DifferenceSettings, make_difference
+from reduction.difference.score import MatchedStars
+from reduction.image.frame import Frame
+from reduction.measure.psf import PsfModel
+from reduction.measure.zero_point import ZeroPoint
 
 SHAPE = (256, 256)
 SETTINGS = DifferenceSettings(kernel_order=1)

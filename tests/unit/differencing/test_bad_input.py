@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from difference_scenes import SETTINGS, SHAPE, draw, grid, moffat, scene, with_science
 
-from reduction.mask import MaskBit
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
 
 FEW = 3  # candidates of a field in which nothing changed

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.alerts.schema import record_fields
-from reduction.candidates import CandidateSettings
-from reduction.cutouts import cut_out
-from reduction.mask import MaskBit
+from reduction.difference.candidates import CandidateSettings
+from reduction.difference.score import MatchedStars, excess_scatter
+from reduction.image.cutouts import cut_out
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.score import MatchedStars, excess_scatter
 
 
 @pytest.mark.parametrize(("fwhm", "reference_fwhm", "convolved"), [(3.0, 2.3, "reference"), (2.3, 3.0, "science")])

@@ -17,20 +17,20 @@ from difference_scenes import draw, grid, moffat, scene
 
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
-from nightshift.inspect.difference import draw_difference
-from nightshift.inspect.gather import from_folder
+from nightshift.inspect.difference_page import draw_difference
 from nightshift.inspect.page import page_of
+from nightshift.inspect.products_at_hand import from_folder
 from nightshift.jobs import difference, moving_objects, reference
 from nightshift.jobs.contract import Input, UnitWork, write_result
 from nightshift.jobs.differencing import match_stars
 from nightshift.jobs.translate import compression_of
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
-from reduction.compression import NO_COMPRESSION
-from reduction.cutouts import read_cutouts
-from reduction.forced import PsfGrid, force_fluxes
-from reduction.frame import read_frame, write_frame
-from reduction.sources import SourceFlag
+from reduction.difference.forced import PsfGrid, force_fluxes
+from reduction.image.compression import NO_COMPRESSION
+from reduction.image.cutouts import read_cutouts
+from reduction.image.frame import read_frame, write_frame
+from reduction.measure.sources import SourceFlag
 
 UNIT = "democam/20260115030000/d01/q1/processed/live"
 HEADER = {"EXPTIME": 30.0, "MAGZP": 25.0, "MAGZPRMS": 0.02, "MAGZPNUM": 50, "FILTER": "r"}

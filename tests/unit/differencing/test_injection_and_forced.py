@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from difference_scenes import SETTINGS, nearest, scene
 
-from reduction.difference import make_difference
-from reduction.forced import PsfGrid, force_fluxes
-from reduction.frame import Frame
-from reduction.injection import BINS, Injected, inject, plan_injection, recovery
-from reduction.mask import MaskBit
+from reduction.difference.difference import make_difference
+from reduction.difference.forced import PsfGrid, force_fluxes
+from reduction.difference.injection import BINS, Injected, inject, plan_injection, recovery
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
 
 NOWHERE = (np.zeros(0), np.zeros(0))
 

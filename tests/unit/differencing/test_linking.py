@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reduction.linking import Detections, LinkSettings, link
+from reduction.moving.linking import Detections, LinkSettings, link
 
 DATA = Path(os.environ.get("NIGHTSHIFT_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 ASTEROIDS = DATA / "moving-objects" / "ztf-asteroids.csv"

@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 from difference_scenes import SETTINGS, scene
 
-from nightshift.realbogus import REAL_BOGUS, training
-from nightshift.realbogus.examples import Examples, kept_examples
-from nightshift.realbogus.pairs import prepare
-from nightshift.realbogus.training import HELD_OUT_SEEDS, ODD_SEEDS, TEST_SEEDS, TRAINING_SEEDS, missed_at, train
-from nightshift.simulator.survey_pair import PairPlan, make_pair
-from reduction.real_bogus import read_model
-from reduction.real_bogus_features import FEATURES, features
-from reduction.star_residuals import PATTERNS, measure_star_residuals
-from reduction.zero_point import ZeroPoint
+from nightshift.realbogus import REAL_BOGUS
+from reduction.difference.star_residuals import PATTERNS, measure_star_residuals
+from reduction.measure.zero_point import ZeroPoint
+from reduction.realbogus.classifier import read_model
+from reduction.realbogus.features import FEATURES, features
+from rehearsal.simulator.survey_pair import PairPlan, make_pair
+from rehearsal.training import train_model
+from rehearsal.training.examples import Examples, kept_examples
+from rehearsal.training.pairs import prepare
+from rehearsal.training.train_model import HELD_OUT_SEEDS, ODD_SEEDS, TEST_SEEDS, TRAINING_SEEDS, missed_at, train
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +138,8 @@ def _of_library(table, real):
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     same = HistGradientBoostingClassifier(
-        max_iter=training.TREES, max_leaf_nodes=training.LEAVES, learning_rate=training.RATE,
-        min_samples_leaf=training.LEAST_IN_LEAF, l2_regularization=training.PENALTY, early_stopping=False,
+        max_iter=train_model.TREES, max_leaf_nodes=train_model.LEAVES, learning_rate=train_model.RATE,
+        min_samples_leaf=train_model.LEAST_IN_LEAF, l2_regularization=train_model.PENALTY, early_stopping=False,
     )  # fmt: skip
     return same.fit(table, real).predict_proba(table)[:, 1]
 
@@ -147,7 +148,7 @@ def test_examples_that_are_kept_are_not_drawn_again(tmp_path, monkeypatch):
     examples = Examples(np.ones((3, len(FEATURES)), np.float32), np.array([True, False, True]), np.full(3, 5.0))
     drawn = []
     monkeypatch.setattr(
-        "nightshift.realbogus.examples.draw_examples", lambda seed, **more: drawn.append(seed) or examples
+        "rehearsal.training.examples.draw_examples", lambda seed, **more: drawn.append(seed) or examples
     )
     first, second = (kept_examples(tmp_path, 7, size=256) for _ in range(2))
     assert drawn == [7]

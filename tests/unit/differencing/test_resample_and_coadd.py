@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, signal
 
-from reduction import resample as resampling
-from reduction.coadd import combine
-from reduction.convolve import bad_share, convolve, convolve_stamp, fill_bad, in_every_block
-from reduction.frame import Frame
-from reduction.kernel import fit_kernel, kernel_basis
-from reduction.mask import FATAL, MaskBit
-from reduction.resample import resample
+from reduction.image import resample as resampling
+from reduction.difference.kernel import fit_kernel, kernel_basis
+from reduction.image.coadd import combine
+from reduction.image.convolve import bad_share, convolve, convolve_stamp, fill_bad, in_every_block
+from reduction.image.frame import Frame
+from reduction.image.mask import FATAL, MaskBit
+from reduction.image.resample import resample
 
 
 def noise(shape=(96, 80), seed=1, wcs=None) -> Frame:

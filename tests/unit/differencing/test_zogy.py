@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from nightshift.jobs.differencing import survey_settings
 from nightshift.settings import load_survey
 from nightshift.settings.models import ReductionSettings
-from reduction.mask import MaskBit
+from reduction.difference.zogy import proper_parts
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.zogy import proper_parts
 
 ZOGY = replace(SETTINGS, method="zogy")
 

@@ -12,11 +12,11 @@ from astropy.table import Table
 from nightshift import command_line
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
-from nightshift.inspect.gather import from_folder
 from nightshift.inspect.measured import named, said
 from nightshift.inspect.page import page_of
 from nightshift.inspect.places import checked_key, place_of_folder
-from reduction.frame import Frame, write_frame
+from nightshift.inspect.products_at_hand import from_folder
+from reduction.image.frame import Frame, write_frame
 
 UNIT = "democam/20260116080000/d01/q1/processed/live"
 FLAT = "flat/democam/d01/q1/g/20260115/e1/v1"

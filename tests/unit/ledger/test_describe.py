@@ -12,8 +12,8 @@ def test_the_page_is_that_of_the_migrations():
     assert shown == page(), "run: python -m nightshift.ledger.describe > docs/ledger.md"
 
 
-def test_every_column_of_the_real_ledger_is_described(workplace):
-    with workplace.ledger.connection.cursor() as cursor:
+def test_every_column_of_the_real_ledger_is_described(context):
+    with context.ledger.connection.cursor() as cursor:
         cursor.execute(
             "select table_name, column_name from information_schema.columns join information_schema.tables "
             "using (table_schema, table_name) where table_schema = 'public' and table_type = 'BASE TABLE' "

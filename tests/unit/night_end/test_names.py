@@ -1,6 +1,6 @@
 """What a name on the manifest says of a file that nobody has seen."""
 
-from nightshift.night_end.names import NamedFrame, frame_of_name
+from nightshift.night_end.named_frames import NamedFrame, frame_of_name
 from nightshift.settings import load_survey
 from nightshift.vocabulary import ImageType
 

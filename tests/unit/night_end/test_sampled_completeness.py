@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.completeness import Recovered, recovered_by_signal
-from reduction.injection import BINS
+from reduction.difference.injection import BINS
 
 
 @given(st.integers(1, 3000), st.data())

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nightshift.night_end.sections import _gaps, percent, wrapped
+from nightshift.night_end.report_sections import _gaps, percent, wrapped
 
 
 @pytest.mark.parametrize(

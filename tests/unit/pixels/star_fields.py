@@ -7,11 +7,11 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.special import erf
 
-from reduction.astrometry import tangent_wcs
-from reduction.catalogue import Catalogue
-from reduction.detector import DetectorSettings
-from reduction.frame import Frame
-from reduction.raw import Layout
+from reduction.detector.corrections import DetectorSettings
+from reduction.detector.raw import Layout
+from reduction.image.frame import Frame
+from reduction.measure.astrometry import tangent_wcs
+from reduction.measure.catalogue import Catalogue
 
 ZERO_POINT = 26.0
 READ_NOISE = 6.0

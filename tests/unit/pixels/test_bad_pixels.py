@@ -7,11 +7,11 @@ import pytest
 from astropy.io import fits
 from star_fields import plain_settings, raw_fits, star_field
 
-from reduction.detector import Calibrations
-from reduction.frame import Frame
-from reduction.mask import MaskBit
+from reduction.detector.corrections import Calibrations
+from reduction.detector.raw import Layout, read_quadrant
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.raw import Layout, read_quadrant
 from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, source_table
 
 SHAPE = (16, 20)

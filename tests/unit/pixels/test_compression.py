@@ -11,14 +11,14 @@ import pytest
 from astropy.io import fits
 from star_fields import star_field
 
-from reduction import frame as reading
-from reduction.compression import NO_COMPRESSION, Compression, noise_of
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import MaskBit
-from reduction.masters import read_master
-from reduction.photometry import fit_sources
+from reduction.image import frame as reading
+from reduction.detector.masters import read_master
+from reduction.image.compression import NO_COMPRESSION, Compression, noise_of
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import MaskBit
+from reduction.measure.photometry import fit_sources
+from reduction.measure.psf import build_psf
 from reduction.problems import Unusable
-from reduction.psf import build_psf
 
 ALL = Compression(masks=True, steps_per_noise=16.0)
 SKY = 200.0

@@ -13,22 +13,22 @@ from nightshift.jobs.translate import aggressors_of, layout_of, master_settings
 from nightshift.settings import SettingsError, Survey, bad_pixels_file, load_survey
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.loader import config_folder
-from nightshift.simulator.detector import signature
-from nightshift.simulator.expose import expose
-from nightshift.simulator.plan import DEFAULT_NIGHT, plan_night
-from nightshift.simulator.scale import NightScale, resized_survey
-from nightshift.simulator.simulate import night_sky
 from nightshift.vocabulary import ImageType
-from reduction import crosstalk
-from reduction.crosstalk import Aggressor, subtract_crosstalk
-from reduction.detector import Calibrations, DetectorSettings, flag_bad_pixels
-from reduction.frame import Frame, read_mask
-from reduction.linearity import correct_linearity
-from reduction.mask import MaskBit
-from reduction.masters import build_master, prepare
+from reduction.detector import crosstalk
+from reduction.detector.corrections import Calibrations, DetectorSettings, flag_bad_pixels
+from reduction.detector.crosstalk import Aggressor, subtract_crosstalk
+from reduction.detector.linearity import correct_linearity
+from reduction.detector.masters import build_master, prepare
+from reduction.detector.raw import Layout, read_quadrant
+from reduction.image.frame import Frame, read_mask
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.raw import Layout, read_quadrant
 from reduction.recipes import CALIBRATE
+from rehearsal.simulator.expose import expose
+from rehearsal.simulator.night_plan import DEFAULT_NIGHT, plan_night
+from rehearsal.simulator.scale import NightScale, resized_survey
+from rehearsal.simulator.simulate import night_sky
+from rehearsal.simulator.simulated_detector import signature
 
 SCALE = NightScale(fields=1, filters=1, visits=1, detectors=(1,), shape=(128, 144))
 BENT = Linearity(form="quotient", coefficients=(2e-6, -4e-11))  # 6% at 40,000 ADU: far more than ZTF's

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from star_fields import READ_NOISE, star_field
 
-from reduction.cosmic_rays import find_cosmic_rays
+from reduction.detector.cosmic_rays import find_cosmic_rays
 
 
 def find(image, mask=None):

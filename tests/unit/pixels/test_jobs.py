@@ -27,11 +27,11 @@ from nightshift.settings import Survey, load_survey
 from nightshift.settings.amplifiers import Crosstalk
 from nightshift.settings.models import Thresholds
 from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
-from nightshift.workflow.recording import IMAGE_QUALITY
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import MaskBit
+from nightshift.workflow.persistence import IMAGE_QUALITY
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import MaskBit
+from reduction.measure.psf import PsfModel
 from reduction.problems import Unusable
-from reduction.psf import PsfModel
 
 SHAPE, GAIN, BIAS = (192, 192), 2.0, 1000.0
 

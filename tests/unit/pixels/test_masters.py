@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reduction.frame import Frame
-from reduction.mask import MaskBit
-from reduction.masters import MasterSettings, build_master, judge_frames
+from reduction.detector.masters import MasterSettings, build_master, judge_frames
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
 
 SHAPE = (64, 64)
 BIAS = MasterSettings("bias", (1000.0, 30000.0), 0.05, 0.05, 6.0, 2.0, 6.0)

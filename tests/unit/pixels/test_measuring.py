@@ -7,19 +7,19 @@ import pytest
 from astropy.io import fits
 from star_fields import ZERO_POINT, add_star, star_field
 
-from reduction import sources
-from reduction.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
-from reduction.catalogue import Catalogue, read_catalogue
-from reduction.doubled import common_separation
-from reduction.frame import Frame
-from reduction.mask import MaskBit
-from reduction.photometry import fit_sources
+from reduction.measure import sources
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
+from reduction.measure.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
+from reduction.measure.catalogue import Catalogue, read_catalogue
+from reduction.measure.double_images import common_separation
+from reduction.measure.photometry import fit_sources
+from reduction.measure.psf import PsfModel
+from reduction.measure.quality import Bounds, judge
+from reduction.measure.sources import Background, SourceFlag, find_sources, measure_background
+from reduction.measure.zero_point import ZeroPoint, fit_zero_point, level
 from reduction.problems import Unusable
-from reduction.psf import PsfModel
-from reduction.quality import Bounds, judge
 from reduction.recipes import DOUBLED_SHARE, MEASURE, Measured, MeasureSettings, solve_astrometry, source_table
-from reduction.sources import Background, SourceFlag, find_sources, measure_background
-from reduction.zero_point import ZeroPoint, fit_zero_point, level
 
 
 def measure(frame: Frame, **settings) -> Measured:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from reduction.frame import Frame
-from reduction.mask import MaskBit
-from reduction.photon_transfer import measure_gain, measure_read_noise
+from reduction.detector.photon_transfer import measure_gain, measure_read_noise
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
 
 SHAPE, GAIN, READ_NOISE = (256, 256), 2.5, 8.0
 

@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from star_fields import READ_NOISE, add_star, plain_settings, star_field
 
-from reduction.astrometry import tangent_wcs
-from reduction.compression import Compression
-from reduction.detector import (
+from reduction.detector.corrections import (
     Calibrations,
     DetectorSettings,
     apply_gain,
@@ -21,11 +19,13 @@ from reduction.detector import (
     mask_invalid,
     subtract_bias,
 )
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import FATAL, MaskBit
-from reduction.raw import Layout, Section
+from reduction.detector.raw import Layout, Section
+from reduction.image.compression import Compression
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import FATAL, MaskBit
+from reduction.image.resample import resample
+from reduction.measure.astrometry import tangent_wcs
 from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, fit_photometry, source_table
-from reduction.resample import resample
 
 SHAPE = (16, 20)
 MASKS = hnp.arrays(np.uint16, SHAPE, elements=st.integers(0, 8191))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from star_fields import plain_settings, raw_fits
 
-from reduction.detector import (
+from reduction.detector.corrections import (
     Calibrations,
     DetectorSettings,
     apply_gain,
@@ -19,10 +19,10 @@ from reduction.detector import (
     subtract_overscan,
     trim,
 )
-from reduction.frame import Frame, read_frame, write_frame
-from reduction.mask import MaskBit
+from reduction.detector.raw import Layout, Section, parse_section, read_quadrant
+from reduction.image.frame import Frame, read_frame, write_frame
+from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
-from reduction.raw import Layout, Section, parse_section, read_quadrant
 
 SHAPE = (32, 40)
 LAYOUT = Layout(1, SHAPE, 2.0, 6.0, 60000.0, parse_section("[1:32,1:32]"), parse_section("[33:40,1:32]"))

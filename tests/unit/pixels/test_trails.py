@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reduction.trails import find_trails, mark_trails
+from reduction.measure.trails import find_trails, mark_trails
 
 SHAPE = (300, 340)
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightshift.cluster import Cluster
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.transport import Transport
 from nightshift.runners.slurm.verdict import Grace
+from rehearsal.cluster import Cluster
 
 STUB = Path(__file__).with_name("runner_stub.py")
 PARTITION = "pair"

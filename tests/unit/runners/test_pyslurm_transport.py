@@ -12,8 +12,8 @@ from runner_site import request_maker
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.runners.slurm import SlurmRunner
+from nightshift.runners.slurm.job_states import SlurmState
 from nightshift.runners.slurm.pyslurm_transport import PyslurmTransport
-from nightshift.runners.slurm.states import SlurmState
 from nightshift.runners.slurm.transport import Ambiguous, Order
 from nightshift.vocabulary import JobState
 

@@ -3,10 +3,10 @@
 import pytest
 
 from nightshift.errors import Retry
+from nightshift.runners.slurm.job_states import SlurmState, job_state, parse_state
 from nightshift.runners.slurm.notes import key_of
 from nightshift.runners.slurm.printed import read_accounted, read_exits, read_longest_array, read_queue, read_slots
 from nightshift.runners.slurm.refusals import refusal
-from nightshift.runners.slurm.states import SlurmState, job_state, parse_state
 from nightshift.runners.slurm.transport import Order
 from nightshift.vocabulary import JobState
 

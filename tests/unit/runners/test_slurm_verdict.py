@@ -13,9 +13,9 @@ from nightshift.errors import NeedsOperator
 from nightshift.runners.base import ArrayRequest
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm import notes as module_of_notes
+from nightshift.runners.slurm.job_states import SlurmState, job_state
 from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Note, Notes
-from nightshift.runners.slurm.states import SlurmState, job_state
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.runners.slurm.verdict import Grace, Sources, judge
 from nightshift.vocabulary import JobKind, JobState, Reason

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from nightshift.settings import load_survey
-from nightshift.simulator.expose import NightSky
-from nightshift.simulator.plan import DEFAULT_NIGHT, Exposure
-from nightshift.simulator.scale import NightScale
-from nightshift.simulator.simulate import SimulatedNight, night_sky, simulate_night
 from nightshift.vocabulary import ImageType
+from rehearsal.simulator.expose import NightSky
+from rehearsal.simulator.night_plan import DEFAULT_NIGHT, Exposure
+from rehearsal.simulator.scale import NightScale
+from rehearsal.simulator.simulate import SimulatedNight, night_sky, simulate_night
 
 TINY = NightScale(fields=1, filters=1, visits=8, biases=2, darks=1, flats=2, dark_s=60.0, shape=(160, 176))
 SEED = 5

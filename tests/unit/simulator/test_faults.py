@@ -7,10 +7,10 @@ import pytest
 
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.settings import load_survey
-from nightshift.simulator.fault_table import fault_page
-from nightshift.simulator.faults import FAULTS, read_requests
-from nightshift.simulator.scale import NightScale
-from nightshift.simulator.simulate import simulate_night
+from rehearsal.simulator.fault_table import fault_page
+from rehearsal.simulator.faults import FAULTS, read_requests
+from rehearsal.simulator.scale import NightScale
+from rehearsal.simulator.simulate import simulate_night
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "faults.md"
 SCALE = NightScale(fields=1, filters=1, visits=3, biases=1, darks=0, flats=0, shape=(160, 176))

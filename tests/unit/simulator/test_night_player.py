@@ -12,7 +12,7 @@ from astropy.io import fits
 from nightshift.errors import NeedsOperator
 from nightshift.files import sha256_of
 from nightshift.settings import load_survey
-from nightshift.simulator import pauses_before_science, play, prepare_real_night
+from rehearsal.simulator import pauses_before_science, play, prepare_real_night
 
 
 def made_files(folder: Path, n: int) -> list[Path]:

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from nightshift.simulator.ephemeris import julian_date
-from nightshift.simulator.score import score_night
+from rehearsal.simulator.detection_score import score_night
+from rehearsal.simulator.ephemeris import julian_date
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from astropy.wcs import WCS
 
 from nightshift.files import sha256_of
 from nightshift.settings import load_survey
-from nightshift.simulator.events import movers_of_field
-from nightshift.simulator.expose import Unit, expected_electrons, without_events
-from nightshift.simulator.night_files import read_raw_file
-from nightshift.simulator.plan import DEFAULT_NIGHT, file_name, plan_night
-from nightshift.simulator.scale import NightScale, resized_survey
-from nightshift.simulator.simulate import simulate_night
 from nightshift.vocabulary import ImageType
+from rehearsal.simulator.events import movers_of_field
+from rehearsal.simulator.expose import Unit, expected_electrons, without_events
+from rehearsal.simulator.night_files import read_raw_file
+from rehearsal.simulator.night_plan import DEFAULT_NIGHT, file_name, plan_night
+from rehearsal.simulator.scale import NightScale, resized_survey
+from rehearsal.simulator.simulate import simulate_night
 
 
 def everything_in(folder: Path) -> dict[str, str]:

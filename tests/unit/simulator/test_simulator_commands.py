@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from nightshift.simulator import commands, scale
+from rehearsal.simulator import commands, scale
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import pytest
 
 from nightshift.nights import night_of
 from nightshift.settings import SettingsError, load_survey
-from nightshift.simulator.ephemeris import airmass, altitude_deg, julian_date
-from nightshift.simulator.plan import DEFAULT_NIGHT, plan_night
-from nightshift.simulator.scale import NightScale
 from nightshift.sun import sun_altitude_deg
 from nightshift.vocabulary import ImageType
+from rehearsal.simulator.ephemeris import airmass, altitude_deg, julian_date
+from rehearsal.simulator.night_plan import DEFAULT_NIGHT, plan_night
+from rehearsal.simulator.scale import NightScale
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightshift.simulator.expose import _arriving
-from nightshift.simulator.geometry import deproject, project
-from nightshift.simulator.profiles import PROFILES, mixture, moffat_alpha, profile
-from nightshift.simulator.render import add_galaxies, add_points, bleed, point_source_noise
+from rehearsal.simulator.expose import _arriving
+from rehearsal.simulator.geometry import deproject, project
+from rehearsal.simulator.profiles import PROFILES, mixture, moffat_alpha, profile
+from rehearsal.simulator.render import add_galaxies, add_points, bleed, point_source_noise
 
 
 def one(*values):

@@ -16,12 +16,12 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from nightshift.cluster.plan import BACKLOG, NIGHT
 from nightshift.settings import load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
-from nightshift.stack.names import MAIL_LOGIN, SENDS_MAIL
 from nightshift.stack.ports import Ports
+from nightshift.stack.service_names import MAIL_LOGIN, SENDS_MAIL
+from rehearsal.cluster.cluster_plan import BACKLOG, NIGHT
 
 FILE = Path(__file__).resolve().parents[3] / "docker-compose.yaml"
 ROOT = FILE.parent

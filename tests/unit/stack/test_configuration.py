@@ -11,8 +11,8 @@ import pytest
 from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
-from nightshift.stack.names import TOKEN
 from nightshift.stack.ports import Ports
+from nightshift.stack.service_names import TOKEN
 from nightshift.stack.supervisor import Part, configuration
 
 
@@ -112,7 +112,7 @@ def test_a_cluster_that_is_there_is_used_as_it_is(home, monkeypatch):
 def test_a_kafka_of_this_machine_takes_the_place_of_the_embedded_broker(home):
     with_kafka = machine_of(home, brokers="kafka")
     (broker,) = [part for part in with_kafka.parts() if part.name == "broker"]
-    assert "nightshift.alerts.kafka" in broker.command
+    assert "rehearsal.stand_ins.single_node_kafka" in broker.command
     assert str(home.kafka) in broker.command
     assert with_kafka.environment()["NIGHTSHIFT_BROKERS"] == f"file:{home.broker_address}"
 
@@ -141,7 +141,7 @@ def test_of_the_parts_only_the_one_that_sends_mail_sees_the_login_of_the_mail_ac
     show = [
         sys.executable,
         "-m",
-        "nightshift.stack.part",
+        "nightshift.stack.child_process",
         part,
         "sh",
         "-c",

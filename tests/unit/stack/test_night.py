@@ -12,9 +12,9 @@ from nightshift.errors import BadInput, NeedsOperator
 from nightshift.nights import night_bounds
 from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
-from nightshift.stack.material import Making
-from nightshift.stack.night import NightOptions, NightOutcome, replay_clock, run_night
 from nightshift.vocabulary import NightState
+from rehearsal.play.night_input import Making
+from rehearsal.play.play_night import NightOptions, NightOutcome, replay_clock, run_night
 
 NIGHT = date(2026, 1, 15)
 

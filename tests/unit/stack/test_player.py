@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from nightshift.settings import load_survey
-from nightshift.stack.player import begin_exposures
+from rehearsal.play.night_player import begin_exposures
 
 
 def test_a_file_is_held_back_only_where_it_begins_an_exposure():

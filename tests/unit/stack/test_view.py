@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 from rich.console import Console
 
-from nightshift.stack.view import Glance, NightView, take_glance
 from nightshift.vocabulary import EventLevel
+from rehearsal.play.live_view import Glance, NightView, take_glance
 
 COUNTS = {
     "night_state": "open", "arrived": 12, "registered": 10, "quarantined": 2, "repeated": 0, "masters": 8,
@@ -77,17 +77,17 @@ def test_nothing_happened_between_equal_glances():
     assert full_glance().progress != Glance({**COUNTS, "acknowledged": 7}, {}, {}, [EVENT]).progress
 
 
-def test_a_night_that_nobody_has_seen_is_an_empty_glance(workplace):
-    assert take_glance(workplace.ledger, "demo", date(2026, 1, 15)).counts == {}
+def test_a_night_that_nobody_has_seen_is_an_empty_glance(context):
+    assert take_glance(context.ledger, "demo", date(2026, 1, 15)).counts == {}
 
 
-def test_the_glance_counts_what_the_ledger_has(workplace):
-    workplace.ledger.event(EventLevel.INFO, "test", "something happened")
-    workplace.ledger.run(
+def test_the_glance_counts_what_the_ledger_has(context):
+    context.ledger.event(EventLevel.INFO, "test", "something happened")
+    context.ledger.run(
         "night_end", "put_night", site="demo", night=date(2026, 1, 15),
         begins=datetime(2026, 1, 15, 20, tzinfo=UTC), ends=datetime(2026, 1, 16, 20, tzinfo=UTC),
     )  # fmt: skip
-    glance = take_glance(workplace.ledger, "demo", date(2026, 1, 15))
+    glance = take_glance(context.ledger, "demo", date(2026, 1, 15))
     assert glance.counts["night_state"] == "open"
     assert glance.counts["arrived"] == 0
     assert glance.events[0]["message"] == "something happened"

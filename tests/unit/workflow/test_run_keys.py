@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from nightshift.errors import BadInput
 from nightshift.vocabulary import JobKind
-from nightshift.workflow.keys import Subject, run_id, subject_of, subject_of_run
+from nightshift.workflow.subjects import Subject, run_id, subject_of, subject_of_run
 
 CONFS = {
     "exposure": {"instrument": "democam", "exposure_id": "20260116080000"},

@@ -1,0 +1,64 @@
+"""The rows of the ledger, as a fingerprint sees them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from nightshift.ledger import Ledger
+from nightshift.ledger.database import named_queries
+
+__all__ = ["LEFT_OUT", "TABLES", "Members", "fingerprint", "rows_of", "table_members"]
+
+Members = dict[str, dict[str, str]]
+"""Of each member (row or file), by its key: a short hash of each of its parts."""
+
+LEFT_OUT = {
+    "alembic_version": "alembic's own",
+    "reasons": "a copy of the vocabulary",
+    "jobs": "how the work was cut",
+    "runs": "how the work was asked for",
+    "submissions": "how the work was handed over",
+    "attempts": "how often the work was tried",
+    "controls": "what people set, and when the programs acted on it",
+    "audit": "what people did",
+    "events": "the story: it tells of what broke",
+    "event_archives": "which part of the story is in the archive",
+    "watch": "when somebody last looked",
+    "pauses": "when nobody looked",
+    "storage": "the markers of this machine's disks",
+    "waits": "what is waited for now",
+    "real_bogus_models": "since when a model is in use",
+}
+"""Tables that are no part of a night's outcome, and why."""
+
+TABLES = tuple(
+    name for name in named_queries("fingerprint").available_queries
+    if name not in ("tables", "packet_places") and not name.endswith("_cursor")
+)  # fmt: skip
+"""Tables that are compared: each has a query of its name."""
+
+SHORT = 16  # characters of a part's hash
+
+
+def fingerprint(value: Any) -> str:
+    """Return a short hash of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:SHORT]
+
+
+def table_members(ledger: Ledger, table: str) -> Members:
+    """Return the members of one table."""
+    return rows_of((row["key"], row["content"]) for row in ledger.rows("fingerprint", table))
+
+
+def rows_of(rows: Iterable[tuple[str, dict[str, Any]]]) -> Members:
+    """Return rows as members; a key that comes again is numbered."""
+    members: Members = {}
+    for key, content in rows:
+        name, number = key, 1
+        while name in members:
+            number += 1
+            name = f"{key} ({number})"
+        members[name] = {column: fingerprint(value) for column, value in content.items()}
+    return members

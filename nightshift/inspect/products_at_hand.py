@@ -1,0 +1,245 @@
+"""What there is to show of a unit, a master or a reference: from the ledger, or from a folder alone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nightshift.context import Context
+from nightshift.errors import BadInput
+from nightshift.files import sha256_of
+from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
+from nightshift.inspect.reading import header_of
+from nightshift.vocabulary import CalibrationKind, Reason
+
+__all__ = ["IMAGES", "MASTERS", "Inspected", "from_folder", "from_ledger"]
+
+MASTERS = tuple(kind.value for kind in CalibrationKind)
+IMAGES = ("calibrated", "difference", "reference", *MASTERS)  # without one of them there is nothing to draw
+PRODUCTS = (*IMAGES, "sources", "reference_sources", "cutouts")
+KEPT_IN_HEADER = {
+    "NFRAMES": "frames", "LEVEL": "level", "NOISE": "noise", "RNADU": "read_noise", "GAINMEAS": "gain",
+    "FWHM": "fwhm_px", "MAGZP": "zero_point", "MAGLIM": "limiting_magnitude",
+}  # fmt: skip
+MOST_NAMED = 8  # units that a key could mean
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A reduced quadrant, a master or a reference.
+
+    Parameters
+    ----------
+    key, state, reason, detail : str
+    files : dict of str to Path
+        Its products by kind; ``calibrated``, ``sources``, ``difference`` and ``cutouts`` are shown, the
+        ``reference`` that it is or was differenced against, and a master's ``bias``, ``dark`` or ``flat``.
+    measurements : dict
+        By name, in the order in which they are shown.
+    warnings, flags : tuple of str
+    seconds : dict of str to float
+        By step, where they are known.
+    difference : dict
+        What was measured of the difference, where there is one.
+    candidates : tuple of dict
+        As in the ledger's table.
+    checksums : dict of str to str
+        The sha256 of an attempt's own products, by kind; empty where no attempt is shown.
+    """
+
+    key: str
+    state: str
+    reason: str
+    detail: str
+    files: dict[str, Path]
+    measurements: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+    difference: dict[str, Any] = field(default_factory=dict)
+    candidates: tuple[dict[str, Any], ...] = ()
+    checksums: dict[str, str] = field(default_factory=dict)
+
+
+def from_folder(folder: Path) -> Inspected:
+    """Return what a folder has: of an attempt, or of the depot's products of a unit, a master or a reference.
+
+    Where the products of an attempt went into the depot they are taken from there; what was measured of products in
+    the depot is taken from the attempts, as long as their folders are kept. The ledger is not asked.
+
+    Raises
+    ------
+    BadInput
+        If a result does not read, or there is no image.
+    """
+    if (folder / "result.json").is_file():
+        return _of_attempt(folder)
+    place = place_of_folder(folder)
+    if place is None or not _products_in(folder):
+        raise BadInput(
+            Reason.INPUT_LOST,
+            f"{folder} is neither an attempt's folder (it has no result.json) nor one of products in a depot",
+        )
+    return _of_products(folder, place)
+
+
+def _of_attempt(folder: Path) -> Inspected:
+    unit = _told(folder / "result.json")
+    place = place_of_folder(folder, unit.key)
+    moved = _products_in(place.products) if place is not None else {}
+    here = {kind: path for kind, path in unit.files.items() if path.is_file()}
+    made = {kind: path for kind, path in moved.items() if kind in unit.files and kind not in here}
+    own = {kind: path for kind, path in made.items() if sha256_of(path) == unit.checksums.get(kind)}
+    others = tuple(f"{path.name} in the depot is another attempt's" for kind, path in made.items() if kind not in own)
+    try:
+        return _with_image(replace(unit, files=own | here, warnings=unit.warnings + others))
+    except BadInput as error:
+        if not others:
+            raise
+        raise BadInput(
+            Reason.INPUT_LOST,
+            f"{folder}: the products of this attempt are not there; those in the depot are of another",
+        ) from error
+
+
+def _of_products(folder: Path, place: DepotPlace) -> Inspected:
+    """Return what lies in a folder of products, with what the last attempts at it measured."""
+    products = _products_in(folder)
+    unit = Inspected(place.key, "", "", "", {}, _in_header(products))
+    for told in map(_told, place.results()):
+        unit = replace(
+            told, files=unit.files | told.files, measurements=unit.measurements | told.measurements,
+            seconds=_together(unit.seconds, told.seconds), difference=told.difference or unit.difference,
+            warnings=told.warnings or unit.warnings, candidates=told.candidates or unit.candidates,
+            flags=tuple(dict.fromkeys((*unit.flags, *told.flags))),
+        )  # fmt: skip
+    reference = {kind: path for kind, path in unit.files.items() if kind == "reference"}
+    return _with_image(replace(unit, files=reference | products))
+
+
+def _in_header(products: Mapping[str, Path]) -> dict[str, Any]:
+    """Return what the header of the image that a page is of keeps of what was measured."""
+    image = next((products[kind] for kind in IMAGES if kind in products), None)
+    if image is None:
+        return {}
+    header = header_of(image)
+    return {name: header[keyword] for keyword, name in KEPT_IN_HEADER.items() if keyword in header}
+
+
+def _together(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Return the seconds of two jobs by step; a step that both have, such as the total, is summed."""
+    return {step: first.get(step, 0.0) + second.get(step, 0.0) for step in {**first, **second}}
+
+
+def _products_in(folder: Path) -> dict[str, Path]:
+    """Return the products that lie in a folder, by kind."""
+    there = {path.name.partition(".")[0]: path for path in sorted(folder.glob("*.*")) if path.is_file()}
+    return {kind: path for kind, path in there.items() if kind in PRODUCTS}
+
+
+def _told(path: Path) -> Inspected:
+    """Return what an attempt's result says; its products as if they still lay beside it."""
+    try:
+        told = json.loads(path.read_text())
+        given = [i for p in told["products"] if p["kind"] == "difference" for i in p["inputs"]]
+        files = {i["role"]: Path(i["path"]) for i in given if i["role"] == "reference"}
+        files |= {p["kind"]: path.parent / Path(p["name"]).name for p in told["products"]}
+        checksums = {p["kind"]: str(p["sha256"]) for p in told["products"]}
+        metrics = dict(told["metrics"])
+        key, state = checked_key(told["unit_key"]), str(told["state"])
+        difference = _flat(metrics.pop("difference", {}))
+        candidates = tuple(told.get("rows", {}).get("candidates", ()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(Reason.RESULT_INVALID, f"{path}: {error}") from error
+    warnings = tuple(map(str, metrics.pop("warnings", ())))
+    numbers = {k: v for k, v in metrics.items() if not isinstance(v, list | dict)}
+    return Inspected(
+        key, state, str(told.get("reason") or ""), str(told.get("detail") or ""), files, numbers, warnings,
+        tuple(map(str, told.get("flags", ()))), dict(told.get("seconds", {})), difference, candidates, checksums,
+    )  # fmt: skip
+
+
+def from_ledger(context: Context, key: str) -> Inspected:
+    """Return what the ledger knows of a unit, a master or a reference.
+
+    Parameters
+    ----------
+    context : Context
+    key : str
+        As the ledger has it. Of a unit its tier and campaign may be left out, its instrument too, and where an
+        exposure has one quadrant alone the exposure's id is enough.
+
+    Raises
+    ------
+    BadInput
+        If it knows no such key, the key could mean several units, or there is no image on disk.
+    """
+    for kind in ("calibration", "reference_image"):
+        row = context.ledger.row("inspect", kind, key=key)
+        if row is not None:
+            there = {name: value for name, value in row.items() if value is not None or name in ("reason", "detail")}
+            return _with_image(_of_row(key, there, _files(context, key)))
+    key = _unit_key(context, key)
+    row = context.ledger.row("inspect", "unit", unit_key=key)
+    assert row is not None  # it was found by its key
+    quality = context.ledger.row("inspect", "quality", unit_key=key) or {}
+    difference = context.ledger.row("inspect", "difference", unit_key=key) or {}
+    candidates = context.ledger.rows("inspect", "candidates", unit_key=key)
+    warnings = tuple(quality.pop("warnings", ()))
+    reference = context.ledger.row("inspect", "reference", unit_key=key)
+    files = {} if reference is None else {"reference": context.depot.absolute(reference["path"])}
+    unit = _of_row(key, {**row, **quality}, files | _files(context, key))
+    return _with_image(
+        replace(unit, warnings=warnings, difference=_flat(difference), candidates=tuple(map(dict, candidates)))
+    )
+
+
+def _unit_key(context: Context, text: str) -> str:
+    """Return the key of the one unit that a text names."""
+    keys = [row["unit_key"] for row in context.ledger.rows("inspect", "units_like", text=text.strip("/"))]
+    if text in keys:
+        return text
+    if not keys:
+        raise BadInput(
+            Reason.INPUT_LOST,
+            f"the ledger knows no unit, master or reference {text!r}; `nightshift explain` names those of a file or "
+            "an exposure",
+        )
+    if len(keys) > 1:
+        named = ", ".join(keys[:MOST_NAMED]) + (
+            f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+        )
+        raise BadInput(Reason.INPUT_LOST, f"{text!r} could be any of {len(keys)} units: {named}")
+    return keys[0]
+
+
+def _files(context: Context, key: str) -> dict[str, Path]:
+    rows = context.ledger.rows("inspect", "products", unit_key=key)
+    return {row["kind"]: context.depot.absolute(row["path"]) for row in rows}
+
+
+def _of_row(key: str, row: Mapping[str, Any], files: dict[str, Path]) -> Inspected:
+    """Return what a row says: how it ended, and all else as measurements."""
+    numbers = dict(row)
+    state, reason, detail = (str(numbers.pop(name) or "") for name in ("state", "reason", "detail"))
+    flags = tuple(map(str, numbers.pop("flags", None) or ()))
+    return Inspected(key, state, reason, detail, files, numbers, flags=flags)
+
+
+def _flat(difference: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured of a difference in one mapping."""
+    row = dict(difference)
+    quality = row.pop("quality", None) or {}
+    return {name: value for name, value in {**row, **quality}.items() if value not in (None, "")}
+
+
+def _with_image(unit: Inspected) -> Inspected:
+    """Return the unit with those of its products that are on disk; one without any image is refused."""
+    there = {kind: path for kind, path in unit.files.items() if path.is_file()}
+    own = there.keys() & set(IMAGES)
+    if not own or (own == {"reference"} and not unit.key.startswith("reference/")):
+        raise BadInput(
+            Reason.INPUT_LOST, f"{unit.key} has no image on disk: no calibrated one and no difference to show"
+        )
+    return replace(unit, files=there)

@@ -1,0 +1,325 @@
+"""The pictures of the morning's report, drawn from its facts. The same facts give the same bytes."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib.dates
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from nightshift.completeness import recovered_by_signal
+from nightshift.night_end.facts import NightFacts
+from reduction.image.cutouts import read_cutouts
+
+__all__ = ["Picture", "draw_all"]
+
+INK, FAINT, LINE, BAD = "#22303c", "#7b8794", "#d9dee4", "#b3362b"
+FILTER_COLOURS = {"g": "#2f855a", "r": "#c05621", "i": "#6b46c1", "z": "#1a202c", "V": "#2f855a", "VR": "#2b6cb0"}
+SPARE_COLOURS = ("#2b6cb0", "#b7791f", "#97266d", "#285e61")
+STYLE: dict[str, Any] = {"fontsize": 9, "color": INK}
+MOST_FIELDS = 6
+PANELS = (
+    ("fwhm_px", "FWHM (arcsec)", False),
+    ("limiting_magnitude", "limiting mag (5σ)", True),
+    ("zero_point", "zero point (mag)", False),
+    ("background", "sky (e⁻/px)", False),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the report.
+
+    Parameters
+    ----------
+    name : str
+        Of its file, and of its part in the mail.
+    title, description : str
+        Shown beside it; the description says what is seen, for whoever cannot see it.
+    png : bytes
+    width : int
+        In pixels, as it is shown (the file has twice as many).
+    """
+
+    name: str
+    title: str
+    description: str
+    png: bytes
+    width: int
+
+
+def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
+    """Draw the timeline and the sky, and where there are any, completeness and the best stamps."""
+    pictures = [_timeline(facts), _sky(facts)]
+    if facts.completeness["quadrants"]:
+        pictures.append(_completeness(facts))
+    if stamps := _stamps(facts, depot):
+        pictures.append(stamps)
+    return pictures
+
+
+def colour_of(name: str, names: Iterable[str]) -> str:
+    """Return a filter's colour: the same in every picture and table of a night."""
+    if name in FILTER_COLOURS:
+        return FILTER_COLOURS[name]
+    others = sorted(n for n in set(names) if n not in FILTER_COLOURS)
+    return SPARE_COLOURS[others.index(name) % len(SPARE_COLOURS)] if name in others else FAINT
+
+
+def _png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=200, facecolor="white", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _tidy(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(LINE)
+    axes.tick_params(labelsize=8, colors=FAINT, length=3)
+
+
+def _timeline(facts: NightFacts) -> Picture:
+    """Draw the measurements of each exposure against its time, gaps shaded, rejected frames crossed."""
+    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
+    all_axes = figure.subplots(len(PANELS), 1, sharex=True)
+    names = sorted({row["filter"] for row in facts.timeline})
+    for axes, (column, label, _) in zip(all_axes, PANELS, strict=True):
+        scale = facts.pixel_scale_arcsec if column == "fwhm_px" else 1.0
+        for name in names:
+            _points(axes, [r for r in facts.timeline if r["filter"] == name], column, scale, colour_of(name, names))
+        for begin, end in facts.open_time.gaps:
+            axes.axvspan(begin, end, color="#f1f3f6", lw=0, zorder=0)
+        lost = [r["shutter_open"] for r in facts.timeline if r[column] is None]
+        axes.plot(lost, [0.04] * len(lost), "|", color=BAD, ms=7, mew=1.2, transform=axes.get_xaxis_transform())
+        axes.set_ylabel(label, **STYLE)
+        axes.grid(axis="y", color=LINE, lw=0.5)
+        axes.margins(y=0.15)
+        _tidy(axes)
+    _legend(all_axes[0], facts, names)
+    if facts.timeline:
+        locator = matplotlib.dates.AutoDateLocator(minticks=4, maxticks=9)
+        all_axes[-1].xaxis.set_major_locator(locator)
+        all_axes[-1].xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M"))
+    else:
+        _nothing(all_axes, "no science exposure tonight")
+    all_axes[-1].set_xlabel("UTC, opening of the shutter", **STYLE)
+    bad = sum(not row["good"] for row in facts.timeline)
+    return Picture(
+        "timeline",
+        "The night in time",
+        f"Seeing, limiting magnitude, zero point and sky of {len(facts.timeline)} exposures against UTC; "
+        f"{bad} of them without a good measurement are crossed, {len(facts.open_time.gaps)} gaps are shaded.",
+        _png(figure),
+        680,
+    )
+
+
+def _points(axes: Axes, rows: list[dict[str, Any]], column: str, scale: float, colour: str) -> None:
+    for good, marker in ((True, "o"), (False, "x")):
+        chosen = [r for r in rows if r["good"] is good and r[column] is not None]
+        if chosen:
+            axes.plot(
+                [r["shutter_open"] for r in chosen],
+                [r[column] * scale for r in chosen],
+                marker, color=colour if good else BAD, ms=4 if good else 6, mew=0 if good else 1.4,
+            )  # fmt: skip
+
+
+def _legend(axes: Axes, facts: NightFacts, names: list[str]) -> None:
+    for name in names:
+        axes.plot([], [], "o", color=colour_of(name, names), ms=5, mew=0, label=name or "no filter")
+    if any(not row["good"] for row in facts.timeline):
+        axes.plot([], [], "x", color=BAD, ms=6, mew=1.4, label="not good")
+    if any(row["fwhm_px"] is None for row in facts.timeline):
+        axes.plot([], [], "|", color=BAD, ms=7, mew=1.2, label="not measured")
+    if facts.open_time.gaps:
+        axes.plot([], [], "s", color="#e4e8ed", ms=7, mew=0, label="no exposure")
+    if names:
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=INK,
+            handletextpad=0.2, columnspacing=1.2, borderaxespad=0.1,
+        )  # fmt: skip
+
+
+def _nothing(all_axes: Iterable[Axes], text: str) -> None:
+    for axes in all_axes:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", **STYLE)
+
+
+def _sky(facts: NightFacts) -> Picture:
+    """Draw where the alerts and the moving objects are, one panel a field."""
+    counts: dict[int | None, int] = {row["field"]: 0 for row in facts.timeline}
+    for row in facts.sky:
+        counts[row["field"]] = counts.get(row["field"], 0) + 1
+    fields = sorted(counts, key=lambda f: (-counts[f], f is None, f or 0))[:MOST_FIELDS]
+    columns = min(max(len(fields), 1), 3 if len(fields) > 4 else 2)
+    rows = max(-(-len(fields) // columns), 1)
+    size = 7.2 / columns
+    figure = Figure(figsize=(7.2, rows * min(size, 4.6) + 0.2), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    names = sorted({row["filter"] for row in facts.timeline})
+    for axes, field in zip(panels, fields, strict=False):
+        _field_panel(axes, facts, field, names)
+    if not fields:
+        _nothing(panels[:1], "no science exposure tonight")
+    for axes in panels[max(len(fields), 1) :]:
+        axes.set_axis_off()
+    return Picture(
+        "sky",
+        "The night on the sky",
+        f"{len(facts.sky)} alerts as rings by filter and {len(facts.tracklets)} moving objects as numbered lines, "
+        f"in {len(fields)} of {len(counts)} fields.",
+        _png(figure),
+        680,
+    )
+
+
+def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[str]) -> None:
+    alerts = [row for row in facts.sky if row["field"] == field]
+    outlines = [_corners(row["corners_deg"]) for row in facts.footprints if row["field"] == field]
+    project, known = _projection(alerts, outlines)
+    for outline in outlines:
+        x, y = project(*outline.T)
+        axes.fill(x, y, color="#f3f5f8", lw=0, zorder=0)
+        axes.plot(np.append(x, x[0]), np.append(y, y[0]), color=LINE, lw=0.6, zorder=1)
+    for place, name in enumerate(names):  # rings of their own size, for the same object shows in several filters
+        chosen = [row for row in alerts if row["filter"] == name]
+        x, y = project(np.array([r["ra_deg"] for r in chosen]), np.array([r["dec_deg"] for r in chosen]))
+        axes.plot(x, y, "o", mfc="none", mec=colour_of(name, names), ms=3 + 2.5 * place, mew=0.9, alpha=0.7, zorder=2)
+    limits = _limits(project, alerts, outlines)
+    _tracks(axes, facts, project, limits)
+    axes.set_title(f"{facts.field_name(field)}: {len(alerts)} alerts", loc="left", **STYLE)
+    if not known:
+        return _nothing([axes], "nowhere known")
+    axes.set_xlim(limits, -limits)  # east is left
+    axes.set_ylim(-limits, limits)
+    axes.set_aspect("equal")
+    axes.set_xlabel("east of centre (arcmin)", **{**STYLE, "fontsize": 8})
+    axes.set_ylabel("north (arcmin)", **{**STYLE, "fontsize": 8})
+    _tidy(axes)
+    return None
+
+
+def _corners(stored: list[Any]) -> np.ndarray:
+    """Return a quadrant's corners as an array (4, 2) of ra, dec in degrees, however they are nested."""
+    return np.asarray(stored, float).reshape(-1, 2)
+
+
+def _projection(alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> tuple[Callable[..., Any], bool]:
+    """Return a function from (ra, dec) in degrees to offsets in arcmin from the middle, and whether there is one."""
+    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
+    if not points:
+        return lambda ra, dec: (ra * 0.0, dec * 0.0), False
+    ra, dec = np.concatenate(points).T
+    centre_ra = np.degrees(np.angle(np.exp(1j * np.radians(ra)).mean()))
+    centre_dec = (dec.min() + dec.max()) / 2
+
+    def project(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        east = (np.asarray(ra) - centre_ra + 180) % 360 - 180
+        return 60 * east * np.cos(np.radians(centre_dec)), 60 * (np.asarray(dec) - centre_dec)
+
+    return project, True
+
+
+def _limits(project: Callable[..., Any], alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> float:
+    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
+    if not points:
+        return 1.0
+    x, y = project(*np.concatenate(points).T)
+    return 1.05 * float(max(np.abs(x).max(), np.abs(y).max(), 0.1))
+
+
+def _tracks(axes: Axes, facts: NightFacts, project: Callable[..., Any], limit: float) -> None:
+    """Draw the moving objects whose first position lies in the panel."""
+    for tracklet in facts.tracklets:
+        path = [p for p in facts.tracklet_positions if p["number"] == tracklet["number"]]
+        if not path:
+            continue
+        x, y = project(np.array([p["ra_deg"] for p in path]), np.array([p["dec_deg"] for p in path]))
+        if abs(x[0]) > limit or abs(y[0]) > limit:
+            continue
+        axes.plot(x, y, "-", color=INK, lw=1.2, zorder=3)
+        axes.plot(x[-1:], y[-1:], "o", color=INK, ms=3.5, zorder=4)
+        axes.annotate(
+            str(tracklet["number"]), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK,
+            fontweight="bold",
+        )  # fmt: skip
+
+
+def _completeness(facts: NightFacts) -> Picture:
+    """Draw the share found by signal to noise, with what the numbers leave open."""
+    figure = Figure(figsize=(7.2, 1.5), layout="constrained")
+    axes = figure.subplots()
+    rows = recovered_by_signal(facts.completeness)
+    for place, row in enumerate(reversed(rows)):
+        if row.share is not None and row.interval is not None:
+            axes.plot(
+                [100 * bound for bound in row.interval], [place, place], color=SPARE_COLOURS[0], lw=2.5, alpha=0.5
+            )
+            axes.plot(100 * row.share, place, "o", color=SPARE_COLOURS[0], ms=6, mew=0)
+    axes.set_yticks(range(len(rows)), [f"S/N {row.label}" for row in reversed(rows)])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(0, 102)
+    axes.grid(axis="x", color=LINE, lw=0.5)
+    axes.set_xlabel("found (%), with the 95 % interval", **STYLE)
+    _tidy(axes)
+    shares = "; ".join(f"S/N {row.label}: {row.recovered} of {row.injected}" for row in rows)
+    return Picture(
+        "completeness", "Completeness", f"Share of sources put in that were found: {shares}.", _png(figure), 680
+    )
+
+
+def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
+    """Draw science, reference and difference of the strongest detections, one object a column."""
+    columns = [(row, images) for row in facts.best if (images := _cutouts(depot / row["cutouts"], row["number"]))]
+    if not columns:
+        return None
+    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+    grid = figure.subplots(3, max(len(columns), 6), squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for column, (row, images) in enumerate(columns):
+        for axes, kind in zip(grid[:, column], ("science", "template", "difference"), strict=True):
+            _stamp(axes, images.get(kind))
+        magnitude = "" if row["magnitude"] is None else f"\n{row['filter']} = {row['magnitude']:.2f}"
+        title = f"{row['object_id']}{magnitude}\nS/N {row['signal_to_noise']:.0f}"
+        grid[0, column].set_title(title, fontsize=7.5, color=INK)
+    for axes, label in zip(grid[:, 0], ("science", "reference", "difference"), strict=True):
+        axes.text(
+            -0.08, 0.5, label, transform=axes.transAxes, rotation=90, ha="right", va="center", fontsize=8, color=FAINT
+        )
+    return Picture(
+        "stamps",
+        "The strongest alerts",
+        f"Science, reference and difference stamps of {len(columns)} objects: "
+        + ", ".join(row["object_id"] for row, _ in columns),
+        _png(figure),
+        680,
+    )
+
+
+def _stamp(axes: Axes, image: np.ndarray | None) -> None:
+    if image is None or not np.isfinite(image).any():
+        axes.text(0.5, 0.5, "none", ha="center", va="center", fontsize=8, color=FAINT, transform=axes.transAxes)
+        return
+    low, high = np.nanpercentile(image, (1, 99.5))
+    axes.imshow(image, origin="lower", cmap="gray", vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest")
+
+
+def _cutouts(path: Path, number: int) -> dict[str, np.ndarray]:
+    """Read the stamps of one candidate. Those that do not read are left out: a report does not fail for them."""
+    try:
+        return read_cutouts(path, number)
+    except (OSError, tarfile.TarError):
+        return {}

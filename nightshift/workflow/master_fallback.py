@@ -1,0 +1,137 @@
+"""The declared ladder for a missing master: wait, a bounded substitute, go on without or hold.
+
+`MasterSets` answers the first rung, whether to wait; `choose_masters` takes what is there.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from nightshift.context import Context
+from nightshift.jobs.contract import Input
+from nightshift.vocabulary import CalibrationKind, Reason
+
+__all__ = ["MasterChoice", "MasterSets", "Masters", "read_masters", "read_sets"]
+
+ORDER = (CalibrationKind.BIAS, CalibrationKind.DARK, CalibrationKind.FLAT)
+
+
+@dataclass(frozen=True)
+class MasterChoice:
+    """What serves one quadrant.
+
+    Parameters
+    ----------
+    inputs : tuple of Input
+        One a kind that is there.
+    flags : tuple of Reason
+        CALIBRATION_SUBSTITUTED or CALIBRATION_MISSING, where that is so.
+    missing : tuple of CalibrationKind
+        Kinds for which nothing serves.
+    """
+
+    inputs: tuple[Input, ...]
+    flags: tuple[Reason, ...]
+    missing: tuple[CalibrationKind, ...]
+
+
+class Masters:
+    """The masters within reach of one night and filter, by kind and quadrant."""
+
+    def __init__(self, context: Context, rows: list[dict[str, Any]]):
+        self._depot = context.depot
+        self._rows = {(CalibrationKind(r["kind"]), r["detector"], r["quadrant"]): r for r in rows}
+
+    def serves(self, kind: CalibrationKind, detector: int, quadrant: int, *, own_only: bool = False) -> bool:
+        """Whether a master is there; with `own_only`, one of the night itself."""
+        row = self._rows.get((kind, detector, quadrant))
+        return row is not None and (row["own"] or not own_only)
+
+    def choose(self, kinds: Iterable[CalibrationKind], detector: int, quadrant: int) -> MasterChoice:
+        """Take what is there for one quadrant, with the flags that say what is not its own."""
+        inputs, missing, substituted = [], [], False
+        for kind in kinds:
+            row = self._rows.get((kind, detector, quadrant))
+            if row is None:
+                missing.append(kind)
+                continue
+            substituted = substituted or not row["own"]
+            inputs.append(
+                Input(kind.value, str(self._depot.absolute(row["path"])), row["sha256"], row["product_key"])
+            )
+        flags = (Reason.CALIBRATION_SUBSTITUTED,) * substituted + (Reason.CALIBRATION_MISSING,) * bool(missing)
+        return MasterChoice(tuple(inputs), flags, tuple(missing))
+
+
+def read_masters(context: Context, instrument: str, night: date, filter_name: str) -> Masters:
+    """Return the masters that may serve frames of that night and filter: of its epoch, and not too old."""
+    policy = context.survey.calibration
+    rows = context.ledger.rows(
+        "workflow", "masters_in_reach",
+        instrument=instrument, night=night, filter=filter_name,
+        oldest=max(night - timedelta(days=policy.substitute_days), policy.epoch_begins(night)),
+    )  # fmt: skip
+    return Masters(context, rows)
+
+
+class MasterSets:
+    """The calibration sets of the nights in which something has not ended."""
+
+    def __init__(self, context: Context, rows: list[dict[str, Any]]):
+        self.rows = rows
+        self._workplace = context
+        self._sets = {(r["night"], r["instrument"], r["kind"], r["filter"]): r for r in rows}
+        self._masters: dict[tuple[str, date, str], Masters] = {}
+
+    def waits_for_earlier_kind(self, row: Mapping[str, Any]) -> bool:
+        """Whether a set must wait for a set that it needs: bias before dark before flat."""
+        earlier = ORDER[: ORDER.index(CalibrationKind(row["kind"]))]
+        return any(self._unended(row, kind, "") for kind in earlier if kind in self._policy.kinds)
+
+    def waits_for_master(self, row: Mapping[str, Any]) -> bool:
+        """Whether an exposure still waits for a master: the first rung of the ladder.
+
+        It waits `wait_s` for its own night's masters, counted from its first file or from the last sign of life
+        of the set, whichever is later; and as long for files of a set of which nothing came, where
+        nothing else would serve. It does not wait for a set that has ended.
+        """
+        masters = self._masters_of(row["instrument"], row["night"], row["filter"])
+        for kind in self._policy.kinds:
+            filter_name = row["filter"] if kind is CalibrationKind.FLAT else ""
+            known = self._sets.get((row["night"], row["instrument"], kind.value, filter_name))
+            if known is not None and not known["unended"]:
+                continue
+            if self._all_serve(masters, kind, row, own_only=known is not None):
+                continue
+            still_s = row["age_s"] if known is None else min(row["age_s"], known["still_s"])
+            if still_s < self._policy.wait_s:
+                return True
+        return False
+
+    @property
+    def _policy(self):
+        return self._workplace.survey.calibration
+
+    def _unended(self, row: Mapping[str, Any], kind: CalibrationKind, filter_name: str) -> bool:
+        known = self._sets.get((row["night"], row["instrument"], kind.value, filter_name))
+        return known is not None and known["unended"] > 0
+
+    def _masters_of(self, instrument: str, night: date, filter_name: str) -> Masters:
+        key = (instrument, night, filter_name)
+        if key not in self._masters:
+            self._masters[key] = read_masters(self._workplace, *key)
+        return self._masters[key]
+
+    def _all_serve(self, masters: Masters, kind: CalibrationKind, row: Mapping[str, Any], *, own_only: bool) -> bool:
+        return all(
+            masters.serves(kind, detector, quadrant, own_only=own_only)
+            for detector in row["detectors"] or ()
+            for quadrant in self._workplace.survey.camera.quadrant_ids
+        )
+
+
+def read_sets(context: Context) -> MasterSets:
+    """Return the calibration sets of the nights in which something has not ended."""
+    quadrants = len(context.survey.camera.quadrant_ids)
+    return MasterSets(context, context.ledger.rows("workflow", "calibration_sets", quadrants=quadrants))

@@ -1,0 +1,1 @@
+"""From raw counts to electrons: reading a file, the corrections of a detector, and the masters they need."""

@@ -1,0 +1,74 @@
+"""Make an amplifier's counts proportional to light."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+
+from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.image.frame import Frame
+from reduction.image.mask import MaskBit
+
+__all__ = ["Linearity", "correct_linearity"]
+
+
+@dataclass(frozen=True, eq=False)
+class Linearity:
+    """What is to be added to an amplifier's counts, as a table over evenly spaced counts.
+
+    Parameters
+    ----------
+    most : float
+        ADU above the overscan up to which it was measured. What lies beyond keeps the last ratio and counts as
+        saturated.
+    correction : ndarray of float32, shape (n,)
+        Counts proportional to light less the counts as read, ADU, from 0 to `most`.
+    """
+
+    most: float
+    correction: np.ndarray
+
+    def linear(self, counts: np.ndarray) -> np.ndarray:
+        """Return counts proportional to light; those below zero stay as they are.
+
+        Parameters
+        ----------
+        counts : ndarray of float32, shape (rows, columns)
+            ADU above the overscan.
+        """
+        return _linear(np.ascontiguousarray(counts, dtype=np.float32), np.float32(self.most), self.correction)
+
+
+@njit(cache=True)
+def _linear(counts, most, correction):
+    out = np.empty_like(counts)
+    last = len(correction) - 1
+    per_adu = np.float32(last) / most
+    beyond = np.float32(1) + correction[last] / most
+    for i in range(counts.shape[0]):
+        for j in range(counts.shape[1]):
+            value = counts[i, j]
+            if not value > 0:
+                out[i, j] = value
+            elif value >= most:
+                out[i, j] = value * beyond
+            else:
+                place = value * per_adu
+                node = min(int(place), last - 1)
+                share = place - np.float32(node)
+                low = correction[node]
+                out[i, j] = value + low + share * (correction[node + 1] - low)
+    return out
+
+
+def correct_linearity(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Undo what the amplifier bends; pixels brighter than was measured are flagged as saturated."""
+    linearity = settings.layout.linearity
+    if linearity is None:
+        return frame
+    beyond = frame.image > np.float32(linearity.most)
+    mask = frame.mask
+    if beyond.any():
+        mask = mask.copy()
+        mask[beyond] |= np.uint16(MaskBit.SATURATED)
+    return replace(frame, image=linearity.linear(frame.image), mask=mask)

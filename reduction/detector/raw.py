@@ -1,0 +1,211 @@
+"""Read one quadrant's raw pixels out of a detector's FITS file."""
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from reduction.image.frame import BROKEN, Frame
+from reduction.problems import Unusable
+
+if TYPE_CHECKING:
+    from reduction.detector.linearity import Linearity
+
+__all__ = ["Layout", "Section", "parse_section", "read_quadrant"]
+
+WCS_KEYWORD = re.compile(
+    r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|(A|B|AP|BP)_\d_\d"
+    r"|(A|B|AP|BP)_ORDER|CTYPE[12]|CUNIT[12]|EQUINOX|RADESYS|LONPOLE|LATPOLE"
+)
+TEXT_KEYWORD = re.compile(r"CTYPE|CUNIT|RADESYS")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A rectangle of pixels, counted from 0, ends excluded."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    def of(self, image: np.ndarray) -> np.ndarray:
+        """Return the view of an image."""
+        return image[slice(*self.rows), slice(*self.columns)]
+
+    def fits_in(self, shape: tuple[int, ...]) -> bool:
+        """Whether the section is a rectangle inside an image of this shape."""
+        return all(
+            0 <= start < end <= size for (start, end), size in zip((self.rows, self.columns), shape, strict=True)
+        )
+
+
+def parse_section(text: str) -> Section:
+    """Return the section that FITS writes ``[x1:x2,y1:y2]``, counted from 1 with both ends included.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a section.
+    """
+    found = re.fullmatch(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*", text)
+    if not found:
+        raise ValueError(f"{text!r} is not a section [x1:x2,y1:y2]")
+    x1, x2, y1, y2 = map(int, found.groups())
+    return Section((y1 - 1, y2), (x1 - 1, x2))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the pixels of one quadrant are, and how its amplifier behaves.
+
+    Parameters
+    ----------
+    extension : int or str
+        Of the detector's file. Where the primary array is empty, a lone image is found wherever it is.
+    shape : tuple of int
+        Rows and columns of the raw image.
+    gain : float
+        Electrons per ADU.
+    read_noise : float
+        Electrons.
+    saturation : float
+        ADU, before overscan subtraction.
+    data, overscan : Section or None
+        None: the whole image; no overscan columns.
+    overscan_extension : int or str or None
+        Where the overscan is an image of its own.
+    sections_from_header : bool
+        ``TRIMSEC`` and ``BIASSEC``, where the header has them, win.
+    linearity : Linearity or None
+        None: counts are proportional to light as they are.
+    """
+
+    extension: int | str
+    shape: tuple[int, int]
+    gain: float
+    read_noise: float
+    saturation: float
+    data: Section | None = None
+    overscan: Section | None = None
+    overscan_extension: int | str | None = None
+    sections_from_header: bool = False
+    linearity: "Linearity | None" = None
+
+
+def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
+    """Read a quadrant as it came from the camera.
+
+    Parameters
+    ----------
+    path : Path
+        The detector's file.
+    layout : Layout
+        What the settings say of the quadrant.
+
+    Returns
+    -------
+    frame : Frame
+        Raw ADU; overscan columns are in the image, an overscan image is beside it. The WCS is the header's, None
+        where it has none that can be understood.
+    layout : Layout
+        With the sections that hold for this file.
+
+    Raises
+    ------
+    Unusable
+        ``unreadable_file``, ``wrong_shape`` or ``header_impossible``.
+    """
+    try:
+        with fits.open(path, memmap=False, do_not_scale_image_data=True) as units:
+            unit = _image_unit(units, layout.extension)
+            header = _merged(units[0].header, unit.header)
+            image = _values(unit)
+            overscan = None
+            if layout.overscan_extension is not None:
+                overscan = _values(units[layout.overscan_extension])
+    except BROKEN as error:
+        raise Unusable("unreadable_file", f"{path.name}: extension {layout.extension}: {error}") from error
+    if image.shape != layout.shape:
+        raise Unusable("wrong_shape", f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}")
+    layout = _sections(layout, header, path)
+    if overscan is not None and (overscan.ndim != 2 or overscan.shape[0] != image.shape[0]):
+        raise Unusable("wrong_shape", f"{path.name}: overscan of {overscan.shape} pixels beside {image.shape}")
+    mask = np.zeros(image.shape, dtype=np.uint16)
+    return Frame(image, mask, wcs=_wcs(header), overscan=overscan), layout
+
+
+def _values(unit) -> np.ndarray:
+    """Return the image's values as float32, scaled as its header says; in one pass, where astropy takes three."""
+    stored, header = unit.data, unit.header
+    values = np.array(stored, dtype=np.float32)
+    scale, zero, blank = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0)), header.get("BLANK")
+    if scale != 1:
+        values *= np.float32(scale)
+    if zero != 0:
+        values += np.float32(zero)
+    if blank is not None and stored.dtype.kind in "iu":
+        values[stored == int(blank)] = np.nan
+    return values
+
+
+def _image_unit(units: fits.HDUList, extension: int | str):
+    """Return the extension, or the only image there is where a compressed file has moved it."""
+    images = [u for u in units if getattr(u, "shape", None) and len(u.shape) == 2 and u.is_image]
+    if isinstance(extension, int) and len(images) == 1:
+        return images[0]
+    return units[extension]
+
+
+def _merged(primary: fits.Header, own: fits.Header) -> dict[str, Any]:
+    """Return the header's values, the extension's own winning over the primary's."""
+    table: dict[str, Any] = {}
+    for header in (primary, own):
+        for card in header.cards:
+            if card.keyword and card.keyword not in ("COMMENT", "HISTORY"):
+                table[card.keyword] = card.value
+    return table
+
+
+def _sections(layout: Layout, header: dict[str, Any], path: Path) -> Layout:
+    data, overscan = layout.data, layout.overscan
+    if layout.sections_from_header:
+        try:
+            data = parse_section(str(header["TRIMSEC"])) if "TRIMSEC" in header else data
+            overscan = parse_section(str(header["BIASSEC"])) if "BIASSEC" in header else overscan
+        except ValueError as error:
+            raise Unusable("header_impossible", f"{path.name}: {error}") from error
+    for section in (data, overscan):
+        if section is not None and not section.fits_in(layout.shape):
+            raise Unusable("header_impossible", f"{path.name}: section {section} lies outside of {layout.shape}")
+    return replace(layout, data=data, overscan=overscan)
+
+
+def _wcs(header: dict[str, Any]) -> WCS | None:
+    """Return the header's celestial WCS; numbers may be written as strings.
+
+    SCAMP writes its distortion as ``PV`` terms beside ``TAN``, which today's standard calls ``TPV``.
+    """
+    clean = fits.Header()
+    try:
+        for key, value in header.items():
+            if not WCS_KEYWORD.fullmatch(key):
+                continue
+            clean[key] = str(value).strip() if TEXT_KEYWORD.match(key) else float(value)
+        for key in [k for k in clean if k.endswith("_ORDER")]:
+            clean[key] = int(clean[key])
+    except (TypeError, ValueError):
+        return None
+    kinds = [str(clean.get(f"CTYPE{i}", "")) for i in (1, 2)]
+    if not all(kind.startswith(("RA--", "DEC-")) for kind in kinds):
+        return None
+    if any(key.startswith("PV1_") for key in clean) and all(kind.endswith("-TAN") for kind in kinds):
+        clean["CTYPE1"], clean["CTYPE2"] = kinds[0].replace("-TAN", "-TPV"), kinds[1].replace("-TAN", "-TPV")
+    try:
+        wcs = WCS(clean)
+        corner = wcs.all_pix2world([[0.0, 0.0]], 0)
+    except Exception:  # noqa: BLE001 -- wcslib has many ways to refuse a header; all mean that it has no WCS
+        return None
+    return wcs if np.isfinite(corner).all() else None

@@ -1,0 +1,1 @@
+"""What moves: the detections of a night linked into tracklets."""

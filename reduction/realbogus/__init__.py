@@ -1,0 +1,1 @@
+"""Real or bogus: what a candidate is described by, and the model that judges it."""

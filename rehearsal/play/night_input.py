@@ -1,0 +1,230 @@
+"""The files of the night that is played: made or read by a process of its own, beside the start of the stack.
+
+``python -m rehearsal.play.night_input '{...}'`` makes them and says on its output how far it is, a line of JSON
+at a time.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from nightshift.errors import NeedsOperator, NightshiftError
+from nightshift.settings import SettingsError, load_survey
+from nightshift.stack.supervisor import tail
+from nightshift.vocabulary import Reason
+
+__all__ = ["Making", "Material", "MaterialRequest", "start_material"]
+
+
+@dataclass(frozen=True)
+class MaterialRequest:
+    """What to make.
+
+    Parameters
+    ----------
+    survey : str
+    folder : Path
+        Where it goes.
+    seed : int
+    raw : Path, optional
+        A folder of real files, in place of a simulation.
+    night : date, optional
+        Which night of them, where the folder holds several.
+    small : bool
+        The short night of the tests.
+    faults : tuple of str
+        What goes wrong, as ``nightshift simulate --fault`` takes it.
+    """
+
+    survey: str
+    folder: Path
+    seed: int = 1
+    raw: Path | None = None
+    night: date | None = None
+    small: bool = False
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Material:
+    """The night's files.
+
+    Parameters
+    ----------
+    night : date
+    files : tuple of Path
+        In shutter order.
+    manifest : Path
+    catalogues : Path, optional
+        The folder of the fields' catalogues, where there are some.
+    truth : Path, optional
+        The folder of the truth, where the night is simulated.
+    after_manifest, after_closing : tuple of Path
+        What is sent late.
+    left_out : int
+        How many files of a folder of real ones are not played.
+    """
+
+    night: date
+    files: tuple[Path, ...]
+    manifest: Path
+    catalogues: Path | None
+    truth: Path | None
+    after_manifest: tuple[Path, ...] = ()
+    after_closing: tuple[Path, ...] = ()
+    left_out: int = 0
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Material":
+        """Return what the making process wrote."""
+        return cls(
+            date.fromisoformat(value["night"]), tuple(Path(f) for f in value["files"]), Path(value["manifest"]),
+            Path(value["catalogues"]) if value["catalogues"] else None,
+            Path(value["truth"]) if value["truth"] else None,
+            tuple(map(Path, value.get("after_manifest", ()))), tuple(map(Path, value.get("after_closing", ()))),
+            value.get("left_out", 0),
+        )  # fmt: skip
+
+
+class Making:
+    """The process that makes the files, as the night sees it.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        Its output is a line of JSON at a time.
+    log : Path
+        What it says otherwise.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path):
+        self._process, self._log = process, log
+        self._said: dict[str, Any] = {}
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, name="material", daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with self._news, suppress(ValueError):
+                self._said.update(json.loads(line))
+                self._news.notify_all()
+        with self._news:
+            self._said["ended"] = True
+            self._news.notify_all()
+
+    def _await(self, what: str, tell: Callable[[int, int], None] | None = None) -> Any:
+        with self._news:
+            while what not in self._said:
+                if "ended" in self._said:
+                    raise NeedsOperator(
+                        Reason.INTERNAL_ERROR,
+                        self._said.get("error") or f"the night's files could not be made:\n{tail(self._log, 20)}",
+                    )
+                self._news.wait(0.5)
+                if tell and "made" in self._said:
+                    tell(*self._said["made"])
+            return self._said[what]
+
+    def night(self) -> date:
+        """Return the night that the files are of, as soon as it is known."""
+        return date.fromisoformat(self._await("night"))
+
+    def wait(self, tell: Callable[[int, int], None]) -> Material:
+        """Wait until all is made; `tell` is called with the number of files made and of all."""
+        return Material.from_json(self._await("ready", tell))
+
+
+@contextmanager
+def start_material(request: MaterialRequest, log: Path) -> Iterator[Making]:
+    """Make the night's files beside the block; what still runs at its end is ended."""
+    value = json.dumps(asdict(request), default=str)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rehearsal.play.night_input", value],
+            stdout=subprocess.PIPE, stderr=stream, stdin=subprocess.DEVNULL, text=True,
+            start_new_session=True, env=environment,
+        )  # fmt: skip
+    try:
+        yield Making(process, log)
+    finally:
+        with suppress(ProcessLookupError):
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+# --- in the process of its own -------------------------------------------------------------------------------
+
+
+def _say(**facts: Any) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Make the files that the request (a line of JSON) asks for, and say how far it is."""
+    value = json.loads(arguments[0])
+    request = MaterialRequest(
+        value["survey"], Path(value["folder"]), value["seed"], value["raw"] and Path(value["raw"]),
+        value["night"] and date.fromisoformat(value["night"]), value["small"], tuple(value["faults"]),
+    )  # fmt: skip
+    try:
+        material = _simulated(request) if request.raw is None else _real(request)
+    except (NightshiftError, SettingsError, ValueError, OSError) as error:
+        _say(error=str(error))
+        return 1
+    _say(ready=material)
+    return 0
+
+
+def _simulated(request: MaterialRequest) -> dict[str, Any]:
+    from rehearsal.simulator import SMALL, simulate_night
+    from rehearsal.simulator.faults import read_requests
+    from rehearsal.simulator.night_plan import DEFAULT_NIGHT
+
+    _say(night=DEFAULT_NIGHT.isoformat())
+    made = simulate_night(
+        load_survey(request.survey), request.folder,
+        seed=request.seed, scale=SMALL if request.small else None, processes=os.cpu_count() or 1,
+        faults=read_requests(request.faults),
+        progress=lambda number, of: _say(made=[number, of]),
+    )  # fmt: skip
+    return {
+        "night": made.night.isoformat(),
+        "files": [str(path) for path in made.files],
+        "manifest": str(made.manifest),
+        "catalogues": str(made.catalogues),
+        "truth": str(made.truth),
+        "after_manifest": [str(path) for path in made.after_manifest],
+        "after_closing": [str(path) for path in made.after_closing],
+    }
+
+
+def _real(request: MaterialRequest) -> dict[str, Any]:
+    from rehearsal.simulator import prepare_real_night
+
+    assert request.raw is not None
+    made = prepare_real_night(load_survey(request.survey), request.raw, request.folder, night=request.night)
+    _say(night=made.night.isoformat())
+    return {
+        "night": made.night.isoformat(),
+        "files": [str(path) for path in made.files],
+        "manifest": str(made.manifest),
+        "catalogues": None,
+        "truth": None,
+        "left_out": made.left_out,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

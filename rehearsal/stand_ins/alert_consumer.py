@@ -1,0 +1,271 @@
+"""The night's own consumer: takes every alert as a subscriber would, and notes what arrived and when.
+
+It reads each partition of the survey's topics from its beginning and drops what it has by ``candid``, so it may
+be stopped and started at any time. It keeps no place in a consumer group: a topic of the night is short, and the
+lines that it wrote are its memory. Of the embedded broker it writes down how far it is, because whoever posts there
+must not push out what it has not taken (`nightshift.alerts.back_pressure`).
+"""
+
+import argparse
+import json
+import logging
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from nightshift.alerts.address import broker_life, brokers_from_environment, put_taken
+from nightshift.alerts.packets import decode
+from nightshift.alerts.steady_waits import wait_for_messages
+from nightshift.context import survey_from_environment
+from nightshift.errors import Retry
+from nightshift.files import write_json
+from nightshift.settings import Survey
+
+__all__ = ["AlertLog", "consume", "essentials", "main", "topic_pattern"]
+
+LINES, SUMMARY = "alerts.jsonl", "summary.json"
+LOOK_FOR_TOPICS_S = 1.0
+SUMMARY_S = 1.0
+log = logging.getLogger(__name__)
+
+
+def topic_pattern(survey: Survey) -> re.Pattern[str]:
+    """Return what the names of the survey's topics match, by its settings."""
+    escaped = re.escape(survey.alerts.topic).replace(r"\{", "{").replace(r"\}", "}")
+    parts = {"survey": re.escape(survey.name), "night": r"\d{8}", "ut_day": r"\d{8}", "program_id": r"\d+"}
+    return re.compile(escaped.format(**parts))
+
+
+def essentials(packet: dict[str, Any], received_at: datetime) -> dict[str, Any]:
+    """Return what the live view and the scoring need of a packet, as JSON values."""
+    record = packet["candidate"]
+    return {
+        "candid": packet["candid"],
+        "objectId": packet["objectId"],
+        **{name: record[name] for name in ("ra", "dec", "jd", "fid", "magpsf", "isdiffpos", "scorr", "rbversion")},
+        "received_at": received_at.isoformat(),
+    }
+
+
+class AlertLog:
+    """What arrived, in a folder: a line an alert, and counts.
+
+    ``alerts.jsonl`` is appended to and made durable batch by batch; ``summary.json`` appears whole. A line that a
+    crash left unfinished is cut off at the next start.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    """
+
+    def __init__(self, folder: Path):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.counts: Counter[str] = Counter({"alerts": 0, "repeats": 0, "unreadable": 0})
+        self.by_topic: Counter[str] = Counter()
+        self.last_received_at: str | None = None
+        self._seen = self._recall()
+        self.counts["alerts"] = len(self._seen)
+        self._stream = (folder / LINES).open("ab")
+
+    def _recall(self) -> set[int]:
+        """Read the lines of an earlier run, and cut an unfinished one off."""
+        path = self.folder / LINES
+        if not path.exists():
+            return set()
+        content = path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
+            os.truncate(path, len(whole))
+        lines = [json.loads(line) for line in whole.splitlines()]
+        self.last_received_at = lines[-1]["received_at"] if lines else None
+        self.by_topic.update(line["topic"] for line in lines)
+        return {line["candid"] for line in lines}
+
+    def take(self, messages: Iterable[tuple[str, bytes]], received_at: datetime) -> int:
+        """Write down a batch of messages, and return how many alerts of it were new.
+
+        Parameters
+        ----------
+        messages : iterable of (topic, content)
+        received_at : datetime
+            The machine's time.
+        """
+        new = 0
+        for topic, content in messages:
+            try:
+                line = essentials(decode(content), received_at)
+            except (ValueError, KeyError, EOFError) as error:
+                self.counts["unreadable"] += 1
+                log.warning("a message of %s does not read as an alert: %s", topic, error)
+                continue
+            if line["candid"] in self._seen:
+                self.counts["repeats"] += 1
+                continue
+            self._seen.add(line["candid"])
+            self.by_topic[topic] += 1
+            self._stream.write(json.dumps({**line, "topic": topic}).encode() + b"\n")
+            new += 1
+        if new:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self.counts["alerts"] += new
+            self.last_received_at = received_at.isoformat()
+        return new
+
+    def summarise(self) -> None:
+        """Write the counts."""
+        counts = {**self.counts, "topics": dict(sorted(self.by_topic.items()))}
+        write_json(self.folder / SUMMARY, {**counts, "last_received_at": self.last_received_at})
+
+    def close(self) -> None:
+        """Write the counts and close the lines."""
+        self.summarise()
+        self._stream.close()
+
+
+class _Subscription:
+    """A consumer of every partition of the topics that match, however late a topic appears.
+
+    Parameters
+    ----------
+    brokers : str
+    life : str, optional
+        The name of an embedded broker's life.
+    pattern : re.Pattern
+        Of the names of topics.
+    """
+
+    def __init__(self, brokers: str, life: str | None, pattern: re.Pattern[str]):
+        self.source, self._life, self._pattern = (brokers, life), life, pattern
+        self._partitions: set[tuple[str, int]] = set()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": brokers,
+                "client.id": "nightshift-consumer",
+                "group.id": "nightshift-consumer",  # the client asks for a name; no offset is ever committed
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "log_level": 2,
+            }
+        )
+
+    def look_for_topics(self) -> None:
+        """Take on the partitions that are new, from their beginning."""
+        topics = self._consumer.list_topics(timeout=5).topics.values()
+        found = {(t.topic, p) for t in topics if self._pattern.fullmatch(t.topic) for p in t.partitions}
+        new = sorted(found - self._partitions)
+        if new:
+            self._consumer.incremental_assign([TopicPartition(t, p, OFFSET_BEGINNING) for t, p in new])
+            self._partitions.update(new)
+            log.info("reading %s", ", ".join(f"{topic}[{partition}]" for topic, partition in new))
+
+    def messages(self, timeout_s: float) -> list[tuple[str, bytes]]:
+        """Return the messages that came, each with its topic."""
+        if not self._partitions:
+            time.sleep(timeout_s)
+            return []
+        received = wait_for_messages(self._consumer, 500, timeout_s)
+        return [(m.topic() or "", m.value() or b"") for m in received if m.error() is None]
+
+    def say_taken(self) -> None:
+        """Write down what came so far, where whoever posts asks for it."""
+        if self._life is not None:
+            places = self._consumer.position([TopicPartition(*key) for key in self._partitions])
+            put_taken(self._life, {(p.topic, p.partition): p.offset for p in places if p.offset >= 0})
+
+    def close(self) -> None:
+        """Leave."""
+        self._consumer.close()
+
+
+def consume(
+    survey: Survey,
+    folder: Path,
+    *,
+    brokers: Callable[[], str] = brokers_from_environment,
+    ended: Callable[[], bool] = lambda: False,
+    poll_s: float = 0.2,
+) -> AlertLog:
+    """Take in alerts until told to end, and return what arrived.
+
+    Parameters
+    ----------
+    survey : Survey
+        Whose topics to read.
+    folder : Path
+        Where `AlertLog` writes.
+    brokers : callable
+        Asked again and again: a broker that comes back elsewhere is followed.
+    ended : callable
+        Asked between batches.
+    poll_s : float
+        How long to wait for a message, in real seconds.
+    """
+    alerts = AlertLog(folder)
+    subscription: _Subscription | None = None
+    next_look = next_summary = 0.0
+    try:
+        while not ended():
+            if time.monotonic() >= next_look:
+                subscription = _follow(subscription, brokers, topic_pattern(survey))
+                next_look = time.monotonic() + LOOK_FOR_TOPICS_S
+            if subscription is None:
+                time.sleep(poll_s)
+                continue
+            messages = subscription.messages(poll_s)
+            alerts.take(messages, datetime.now(UTC))
+            if messages:
+                subscription.say_taken()
+            if time.monotonic() >= next_summary:
+                alerts.summarise()
+                next_summary = time.monotonic() + SUMMARY_S
+    finally:
+        alerts.close()
+        if subscription is not None:
+            subscription.close()
+    return alerts
+
+
+def _follow(
+    subscription: _Subscription | None, brokers: Callable[[], str], pattern: re.Pattern[str]
+) -> _Subscription | None:
+    """Return a subscription at the broker's present address; what cannot be reached now is tried again."""
+    try:
+        source = brokers(), broker_life()
+        if subscription is not None and subscription.source != source:
+            subscription.close()
+            subscription = None
+        if subscription is None:
+            subscription = _Subscription(*source, pattern)
+        subscription.look_for_topics()
+    except (KafkaException, Retry) as error:
+        log.warning("the broker does not answer: %s", error)
+    return subscription
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the night's consumer until it is asked to end (SIGTERM or SIGINT)."""
+    parser = argparse.ArgumentParser(prog="python -m rehearsal.stand_ins.alert_consumer", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where alerts.jsonl and summary.json are written")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    consume(survey_from_environment(), options.folder, ended=ended.is_set)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

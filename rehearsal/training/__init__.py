@@ -1,0 +1,1 @@
+"""Train the real-bogus model on simulated pairs of images."""
