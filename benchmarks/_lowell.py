@@ -10,7 +10,7 @@ from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork
 from nightshift.jobs.run import run_unit
 from nightshift.settings import Survey, load_survey
-from nightshift.vocabulary import AttemptState, JobKind
+from nightshift.vocabulary import AttemptState
 
 __all__ = ["MEMBERS", "Night", "without_cosmic_rays_rejected"]
 
@@ -56,7 +56,7 @@ class Night:
                 inputs.append(_given("bias", self.folder / "bias" / "bias.fits"))
             told = {"calibration_kind": kind, "detector": 1, "quadrant": 1,
                     "filter": "VR" if kind == "flat" else "", "frames": frames}  # fmt: skip
-            made[kind] = self._run(JobKind.MASTER, kind, inputs, told)
+            made[kind] = self._run("master", kind, inputs, told)
         return made
 
     def science(self, number: str, *, name: str = "", survey: Survey | None = None) -> UnitResult:
@@ -73,26 +73,26 @@ class Night:
         inputs += [_given(kind, self.folder / kind / f"{kind}.fits") for kind in ("bias", "flat")]
         if not first:
             inputs.append(_given("catalogue", self.folder / self.numbers[0] / "sources.fits"))
-        return self._run(JobKind.SCIENCE, name or number, inputs, told, survey)
+        return self._run("science", name or number, inputs, told, survey)
 
     def reference(self) -> UnitResult:
         """Combine the night's first frames, which must be reduced."""
         inputs = []
         for number in self.numbers[:MEMBERS]:
             inputs += self._products(number, ("calibrated", "sources"))
-        return self._run(JobKind.REFERENCE, "reference", inputs, {})
+        return self._run("reference", "reference", inputs, {})
 
     def difference(self, number: str) -> UnitResult:
         """Difference and search a frame that is reduced."""
         inputs = self._products(number, ("calibrated", "sources"))
         inputs += self._products("reference", ("reference", "reference_sources"))
-        return self._run(JobKind.DIFFERENCE, f"{number}-difference", inputs, {"exposure_s": 300.0})
+        return self._run("difference", f"{number}-difference", inputs, {"exposure_s": 300.0})
 
     def _products(self, name: str, kinds: tuple[str, ...]) -> list[Input]:
         return [_given(kind, self.folder / name / f"{kind}.fits", f"{name}/{kind}") for kind in kinds]
 
     def _run(
-        self, kind: JobKind, name: str, inputs: list[Input], told: dict[str, Any], survey: Survey | None = None
+        self, kind: str, name: str, inputs: list[Input], told: dict[str, Any], survey: Survey | None = None
     ) -> UnitResult:
         survey = survey or self.survey
         unit = UnitWork(name, 1, "token", str(self.folder / name), tuple(inputs), told)

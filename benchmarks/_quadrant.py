@@ -17,7 +17,7 @@ from astropy.table import Table
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
 from nightshift.settings import Survey, load_survey
-from nightshift.vocabulary import AttemptState, ImageType, JobKind
+from nightshift.vocabulary import AttemptState, ImageType
 from rehearsal.simulator.calibrators import reference_catalogue
 from rehearsal.simulator.expose import ExposedFile, NightSky, Unit, expose
 from rehearsal.simulator.night_plan import DEFAULT_NIGHT, Exposure, plan_night
@@ -176,7 +176,7 @@ def _input(role: str, path: Path, key: str = "") -> Input:
     return Input(role, str(path), sha256_of(path), key or path.name)
 
 
-def run_job(quadrant: Quadrant, kind: JobKind, work: UnitWork) -> Run:
+def run_job(quadrant: Quadrant, kind: str, work: UnitWork) -> Run:
     """Run one unit as a node does, in a fresh process of one thread.
 
     Raises
@@ -210,7 +210,7 @@ def run_twice(quadrant: Quadrant, work: UnitWork) -> tuple[UnitResult, UnitResul
         replace(work, unit_key=f"{work.unit_key}-{turn}", folder=f"{work.folder}-{turn}") for turn in (1, 2)
     )
     settings = quadrant.survey.model_dump(mode="json")
-    job = JobFile(JobKind.SCIENCE, "twice", 1, quadrant.survey.name, "hash", settings, ((0, 1),), units)
+    job = JobFile("science", "twice", 1, quadrant.survey.name, "hash", settings, ((0, 1),), units)
     write_job_file(quadrant.folder / "job-twice.json", job)
     measured([sys.executable, "-m", "nightshift.jobs", "science", str(quadrant.folder / "job-twice.json")])
     first, second = (read_result(Path(unit.folder), unit.token) for unit in units)
@@ -240,7 +240,7 @@ def build_masters(quadrant: Quadrant) -> list[Path]:
     made: list[Path] = []
     for kind in ("bias", "dark", "flat"):
         if kind in quadrant.raws:
-            run_job(quadrant, JobKind.MASTER, master_work(quadrant, kind, made))
+            run_job(quadrant, "master", master_work(quadrant, kind, made))
             made.append(quadrant.folder / f"made-{kind}" / f"{kind}.fits")
     return made
 

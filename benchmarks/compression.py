@@ -30,7 +30,6 @@ from astropy.io import fits
 from astropy.table import Table
 
 from benchmarks._quadrant import Quadrant, build_masters, run_job, science_work, scratch, simulate
-from nightshift.vocabulary import JobKind
 from reduction.image.compression import noise_of
 from reduction.image.frame import Frame, read_frame
 from reduction.measure.photometry import fit_sources
@@ -47,7 +46,7 @@ def run() -> Mapping[str, float]:
         masters = build_masters(quadrant)
         found, frames = {}, {}
         for name in ("none", "all"):
-            seconds = run_job(_compressing(quadrant, name), JobKind.SCIENCE, science_work(quadrant, masters, name))
+            seconds = run_job(_compressing(quadrant, name), "science", science_work(quadrant, masters, name))
             path = folder / name / "calibrated.fits"
             found[f"megabytes_{name}"] = path.stat().st_size / 1e6
             found[f"write_{name}_cpu_s"] = seconds.result.seconds["write"]

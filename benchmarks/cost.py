@@ -33,7 +33,6 @@ from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
 from nightshift.jobs.translate import pointing_wcs
 from nightshift.settings import Survey
-from nightshift.vocabulary import JobKind
 
 __all__ = ["run"]
 
@@ -94,7 +93,7 @@ def _reduced(side: int, stars: int) -> tuple[UnitResult, float]:
     with scratch() as folder:
         raw, catalogue = _draw(survey, folder, side, stars)
         units = tuple(_work(folder / f"turn{turn}", raw, catalogue) for turn in (1, 2))
-        job = JobFile(JobKind.SCIENCE, "cost", 1, "ztf", "hash", survey.model_dump(mode="json"), ((0, 1),), units)
+        job = JobFile("science", "cost", 1, "ztf", "hash", survey.model_dump(mode="json"), ((0, 1),), units)
         write_job_file(folder / "job.json", job)
         _, peak = measured([sys.executable, "-m", "nightshift.jobs", "science", str(folder / "job.json")])
         result = read_result(Path(units[1].folder), units[1].token)

@@ -33,7 +33,6 @@ from scipy.ndimage import binary_dilation
 from scipy.spatial import cKDTree
 
 from benchmarks._quadrant import Quadrant, Run, build_masters, run_job, science_work, scratch, simulate, sources_of
-from nightshift.vocabulary import JobKind
 from reduction.image.frame import read_frame
 from reduction.image.mask import MaskBit
 from rehearsal.simulator.expose import expected_electrons
@@ -55,7 +54,7 @@ def run() -> Mapping[str, float]:
     for seed in SEEDS:
         with scratch() as folder:
             quadrant = simulate(folder, seed=seed)
-            reduced = run_job(quadrant, JobKind.SCIENCE, science_work(quadrant, build_masters(quadrant)))
+            reduced = run_job(quadrant, "science", science_work(quadrant, build_masters(quadrant)))
             rows.append(evaluate(quadrant, reduced))
         print(f"seed {seed}:", {k: round(v, 4) for k, v in rows[-1].items()}, file=sys.stderr)
     mean = float(np.mean([row["psf_flux_scatter"] for row in rows]))

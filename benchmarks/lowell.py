@@ -37,7 +37,7 @@ from rich.console import Console
 from benchmarks._lowell import MEMBERS, Night, without_cosmic_rays_rejected
 from nightshift.alerts.cuts import missed_cut
 from nightshift.jobs.contract import UnitResult
-from nightshift.jobs.differencing import match_stars
+from nightshift.kinds.difference.differencing import match_stars
 from reduction.difference.candidates import find_peaks
 from reduction.difference.difference import Difference, DifferenceSettings, make_difference
 from reduction.image.cutouts import read_cutouts

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks._quadrant import master_work, measured, run_job, scratch, simulate, startup_s
-from nightshift.vocabulary import JobKind
 
 __all__ = ["run"]
 
@@ -42,10 +41,10 @@ def run() -> Mapping[str, float]:
     with scratch() as folder:
         quadrant = simulate(folder, seed=1, biases=5, darks=0, flats=FRAMES)
         bias = master_work(quadrant, "bias")
-        run_job(quadrant, JobKind.MASTER, bias)
+        run_job(quadrant, "master", bias)
         made = [Path(bias.folder) / "bias.fits"]
-        run_job(quadrant, JobKind.MASTER, master_work(quadrant, "flat", made))  # the caches are warm afterwards
-        built = run_job(quadrant, JobKind.MASTER, master_work(quadrant, "flat", made))
+        run_job(quadrant, "master", master_work(quadrant, "flat", made))  # the caches are warm afterwards
+        built = run_job(quadrant, "master", master_work(quadrant, "flat", made))
         start = startup_s("master")
         peer, peer_peak = _peer([path for _, path in quadrant.raws["flat"]])
     return {

@@ -45,7 +45,6 @@ from benchmarks._quadrant import (
 )
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input, UnitResult, UnitWork
-from nightshift.vocabulary import JobKind
 from reduction.image.frame import read_frame
 
 __all__ = ["run"]
@@ -60,12 +59,12 @@ def run(shape: tuple[int, int] = (3080, 3072)) -> dict[str, float]:
         quadrant = simulate(folder, seed=1, shape=shape, fields=1, visits=MEMBERS + 1)
         masters = build_masters(quadrant)
         for number in range(MEMBERS):
-            run_job(quadrant, JobKind.SCIENCE, science_work(quadrant, masters, f"member{number}", number=number))
-        reference = run_job(quadrant, JobKind.REFERENCE, _reference_work(quadrant))
+            run_job(quadrant, "science", science_work(quadrant, masters, f"member{number}", number=number))
+        reference = run_job(quadrant, "reference", _reference_work(quadrant))
         work = science_work(quadrant, masters, "science", number=MEMBERS)
         work = replace(work, inputs=work.inputs + _reference_inputs(quadrant))
-        run_job(quadrant, JobKind.SCIENCE, work)  # compiles and warms the files
-        alone = run_job(quadrant, JobKind.SCIENCE, work)
+        run_job(quadrant, "science", work)  # compiles and warms the files
+        alone = run_job(quadrant, "science", work)
         _, warm = run_twice(quadrant, work)
         return {**_figures(alone, warm, reference), **_peers(folder)}
 

@@ -34,13 +34,12 @@ def submit_array(
     from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import submit
 
     with open_context() as context:
         wait_for_storage(context)
         name = submit(
-            context, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, airflow_try=try_number,
+            context, runner_from_environment(), kind, conf, airflow_run=run_id, airflow_try=try_number,
             cleared_after=cleared_after, wanted_anew=by_person,
         )  # fmt: skip
     log.info("array %s", name or "not needed: nothing is to be done")
@@ -51,12 +50,11 @@ def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int
     """Return the name of the array that works for what a run's `conf` names, or None where there is none."""
     from nightshift.context import open_context
     from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import array_to_wait_for
 
     with open_context() as context:
         return array_to_wait_for(
-            context, runner_from_environment(), JobKind(kind), conf, airflow_run=run_id, wait_try=try_number
+            context, runner_from_environment(), kind, conf, airflow_run=run_id, wait_try=try_number
         )
 
 
@@ -92,14 +90,14 @@ def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
         return f"another triggerer has taken the wait over: {array} goes on"
     runner = runner_from_environment()
     with open_context() as context:
-        rows = context.ledger.rows("workflow", "owned_up_to", array_name=array, airflow_run=run_id)
+        rows = context.ledger.rows("jobs", "owned_up_to", array_name=array, airflow_run=run_id)
         names = [row["name"] for row in rows]
         if wait is not None and wait.state in ENDED_BY_HAND:
             gone = [stop(context, runner, name, f"a person ended its wait in {run_id}") for name in names]
             return f"stopped {_told(names, gone)}"
         gone = [supersede(context, runner, name, f"a person cleared its wait in {run_id}") for name in names]
         if tasks is None:
-            context.ledger.run("workflow", "end_runs", subject=rows[0]["job_key"] if rows else "")
+            context.ledger.run("runs", "end_runs", subject=rows[0]["job_key"] if rows else "")
         return f"superseded {_told(names, gone)}"
 
 
@@ -137,13 +135,12 @@ def collect_array(kind: str, conf: Mapping[str, Any]) -> str:
     from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.runners import runner_from_environment
-    from nightshift.vocabulary import JobKind
     from nightshift.workflow.arrays import collect
 
     runner = runner_from_environment()
     with open_context() as context:
         wait_for_storage(context)
-        summary = collect(context, runner, JobKind(kind), conf, final=False)
+        summary = collect(context, runner, kind, conf, final=False)
     for problem in summary.problems:
         log.error("%s", problem)
     _print_logs(runner, summary.problems)

@@ -31,7 +31,7 @@ TASKS = (
     "nightshift.workflow.arrays",
     "nightshift.workflow.due",
     "nightshift.workflow.reaper",
-    "nightshift.workflow.regenerate",
+    "nightshift.kinds.reference.regenerate",
     "nightshift.context",
 )
 MODULES = {"scheduler": WORKFLOWS + TASKS, "dag-processor": WORKFLOWS}

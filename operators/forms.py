@@ -11,7 +11,7 @@ __all__ = ["disposal_form", "regeneration_form"]
 
 def regeneration_form() -> dict[str, Any]:
     """Return the form for a new version of a field's reference."""
-    from nightshift.workflow.regenerate import SERVES, quadrant_names
+    from nightshift.kinds.reference.regenerate import SERVES, quadrant_names
 
     survey = survey_from_environment()
     fields = {str(field.id): f"{field.id}: {field.name}" for field in survey.sky.fields}

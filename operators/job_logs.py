@@ -36,7 +36,7 @@ may_read_logs = Depends(requires_access_dag(method="GET", access_entity=DagAcces
 def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
     """List the arrays of a run and their tasks."""
     with open_context() as context:
-        rows = context.ledger.rows("workflow", "arrays_of_run", dag_id=dag_id, run_id=run_id)
+        rows = context.ledger.rows("jobs", "arrays_of_run", dag_id=dag_id, run_id=run_id)
     if not rows:
         raise HTTPException(404, "the ledger has no array of that run")
     reports = _reports(runner_from_environment(), frozenset(row["name"] for row in rows))
@@ -50,7 +50,7 @@ def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
 def log_of_task(dag_id: str, array: str, index: int) -> PlainTextResponse:
     """Show what a task of an array printed."""
     with open_context() as context:
-        row = context.ledger.row("workflow", "array_of_dag", dag_id=dag_id, array_name=array)
+        row = context.ledger.row("jobs", "array_of_dag", dag_id=dag_id, array_name=array)
     if row is None or not 0 <= index < row["tasks"]:
         raise HTTPException(404, "the ledger has no such task")
     text = runner_from_environment().log(row["name"], index)

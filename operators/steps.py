@@ -206,8 +206,8 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
         Its `conf` shows keys that the form does not have.
     """
     from nightshift.context import open_context
+    from nightshift.kinds.reference.regenerate import read_regeneration, regenerate
     from nightshift.workflow.due import mark_requested
-    from nightshift.workflow.regenerate import read_regeneration, regenerate
     from operators.airflow_api import airflow_api, person_of
 
     with open_context() as context:

@@ -4,9 +4,9 @@ import os
 
 from airflow.sdk import DAG
 
-from nightshift.vocabulary import JobKind
-from nightshift.workflow.persistence import RECORDERS
-from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
+import nightshift.kinds.master.plan
+import nightshift.kinds.master.record
+from nightshift.kinds.plans import Plan, PlannedUnit
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
 from operators.job_array import JobArray
 
@@ -20,8 +20,8 @@ def plan(context, subject):
     return Plan(context.survey.site.name, subject.night, tuple(units))
 
 
-PLANNERS[JobKind.MASTER] = plan
-RECORDERS[JobKind.MASTER] = lambda context, ending: None
+nightshift.kinds.master.plan.plan = plan
+nightshift.kinds.master.record.record = lambda context, ending: None
 
 with DAG(
     "calibrations",

@@ -81,7 +81,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
 def _say_stuck(context: Context, path: Path, error: OSError) -> None:
     """Say once that a file stays in the inbox, for a cause of its own."""
     name = shown(path.name)
-    if context.ledger.row("workflow", "event_said", kind="file_stuck", subject=name) is None:
+    if context.ledger.row("ledger", "event_said", kind="file_stuck", subject=name) is None:
         context.ledger.event(
             EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
             subject=name, night_time=context.clock.now(),

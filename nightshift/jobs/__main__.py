@@ -9,7 +9,7 @@ from pathlib import Path
 from nightshift.errors import NightshiftError
 from nightshift.jobs.contract import read_job_file
 from nightshift.jobs.run import TRY_AGAIN, run_task
-from nightshift.vocabulary import JobKind
+from nightshift.kinds import kinds
 
 PAUSE_S = 5.0  # before a task whose storage failed is begun again
 
@@ -17,7 +17,7 @@ PAUSE_S = 5.0  # before a task whose storage failed is begun again
 def main(arguments: list[str] | None = None) -> int:
     """Run a task of a job file; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m nightshift.jobs", description="Run a task of a job file.")
-    parser.add_argument("kind", choices=[str(kind) for kind in JobKind])
+    parser.add_argument("kind", choices=[kind.name for kind in kinds()])
     parser.add_argument("job_file", type=Path)
     parser.add_argument("--unit", type=int, default=None, help="index of the array's task; all without it")
     parser.add_argument(

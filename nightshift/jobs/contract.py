@@ -11,7 +11,7 @@ from typing import Any
 
 from nightshift.errors import BadInput, Retry
 from nightshift.files import write_json
-from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason, Tier
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, Tier
 
 __all__ = [
     "RESULT_NAME",
@@ -102,7 +102,7 @@ class JobFile:
 
     Parameters
     ----------
-    kind : JobKind
+    kind : str
         What to run.
     job_key : str
         Kind, subject and campaign: the same work is the same job.
@@ -118,7 +118,7 @@ class JobFile:
     campaign, tier : str
     """
 
-    kind: JobKind
+    kind: str
     job_key: str
     submission: int
     survey: str
@@ -223,7 +223,7 @@ def read_job_file(path: Path) -> JobFile:
             UnitWork(**{**unit, "inputs": tuple(Input(**i) for i in unit["inputs"])}) for unit in table["units"]
         )
         tasks = tuple(tuple(task) for task in table["tasks"])
-        return JobFile(**{**table, "kind": JobKind(table["kind"]), "units": units, "tasks": tasks})
+        return JobFile(**{**table, "units": units, "tasks": tasks})
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(Reason.RESULT_INVALID, f"job file {path} does not read: {error}") from error
 

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,9 @@ from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_file, read_result, write_result
 from nightshift.jobs.memory import freed_memory_kept
+from nightshift.kinds import kind_named
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.problems import Unusable
 
 __all__ = ["OF_STORAGE", "TRY_AGAIN", "plain", "run_task", "run_unit"]
@@ -139,9 +139,9 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
     )
 
 
-def work_of(kind: JobKind) -> Work:
+def work_of(kind: str) -> Work:
     """Return the function that works on units of a kind."""
-    return import_module(f"nightshift.jobs.{kind}").run
+    return kind_named(kind).run
 
 
 def verify_inputs(unit: UnitWork) -> None:

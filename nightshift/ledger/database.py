@@ -12,6 +12,7 @@ import psycopg2
 import psycopg2.extras
 
 from nightshift.errors import NeedsOperator, Retry
+from nightshift.kinds import kind_named
 from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["SQL", "Ledger", "ledger_url", "open_ledger"]
@@ -35,8 +36,11 @@ def ledger_url() -> str:
 
 @cache
 def named_queries(topic: str) -> Any:
-    """Return the queries of ``sql/queries/<topic>.sql``, one attribute a name."""
-    return aiosql.from_path(SQL / "queries" / f"{topic}.sql", "psycopg2", mandatory_parameters=False)
+    """Return the queries of ``sql/queries/<topic>.sql``, or those of the kind of work of that name."""
+    path = SQL / "queries" / f"{topic}.sql"
+    return aiosql.from_path(
+        path if path.exists() else kind_named(topic).queries, "psycopg2", mandatory_parameters=False
+    )
 
 
 class Ledger:

@@ -1,5 +1,6 @@
 """Bring a ledger to the newest schema: alembic runs ``sql/migrations`` in order."""
 
+from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL, Ledger, ledger_url
 from nightshift.vocabulary import reason_entries
 
@@ -7,7 +8,7 @@ __all__ = ["migrate"]
 
 
 def migrate(url: str | None = None) -> None:
-    """Apply the migrations that the ledger lacks, and refresh its table of reasons. May run again.
+    """Apply the migrations that the ledger lacks, and refresh its reasons and kinds of work. May run again.
 
     Parameters
     ----------
@@ -28,3 +29,5 @@ def migrate(url: str | None = None) -> None:
                 "ledger", "put_reason",
                 reason=entry.code, error_class=entry.error_class, sentence=entry.sentence,
             )  # fmt: skip
+        for kind in kinds():
+            ledger.run("ledger", "put_kind", kind=kind.name, says=kind.says)

@@ -164,7 +164,7 @@ def close(context: Context, night: date) -> NightState:
     context.ledger.run("night_end", "count_from_now", site=context.survey.site.name, night=night)
     account(context, night)
     of_night = {"site": context.survey.site.name, "night": night.isoformat()}
-    context.ledger.run("workflow", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
+    context.ledger.run("runs", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
     changed = context.ledger.run("night_end", "set_closed", site=context.survey.site.name, night=night, state=state)

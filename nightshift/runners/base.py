@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from nightshift.vocabulary import JobKind, JobState, Reason
+from nightshift.vocabulary import JobState, Reason
 
 __all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
 
@@ -22,7 +22,7 @@ class ArrayRequest:
     name : str
         Deterministic and unique: the job's key, submission and try. Submitting the same name again
         adopts what is already there.
-    kind : JobKind
+    kind : str
     job_file : Path
         Absolute, as the node sees it.
     tasks : int
@@ -36,7 +36,7 @@ class ArrayRequest:
     """
 
     name: str
-    kind: JobKind
+    kind: str
     job_file: Path
     tasks: int
     memory_mb: float

@@ -21,7 +21,7 @@ from urllib.parse import quote
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import write_json
 from nightshift.runners.base import ArrayRequest
-from nightshift.vocabulary import JobKind, JobState, Reason
+from nightshift.vocabulary import JobState, Reason
 
 __all__ = ["Spool", "TaskRecord"]
 
@@ -145,7 +145,7 @@ class Spool:
         """Return the array of a folder, and when it was handed in (seconds since 1970)."""
         table = json.loads((self.arrays / folder / REQUEST).read_text())
         submitted = table.pop("submitted")
-        table |= {"kind": JobKind(table["kind"]), "job_file": Path(table["job_file"])}
+        table |= {"job_file": Path(table["job_file"])}
         return ArrayRequest(**table), submitted
 
     def records(self, folder: str, tasks: int) -> list[TaskRecord]:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic import Field as Key
 
+from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
-from nightshift.vocabulary import CalibrationKind, ImageType, JobKind
+from nightshift.vocabulary import CalibrationKind, ImageType
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
 
@@ -417,7 +418,7 @@ class NightPolicy(Table):
     mail_from: str = "nightshift@localhost"
 
 
-# What an image is measured for and may be rejected by; `nightshift.jobs.science` has the reason of each.
+# What an image is measured for and may be rejected by; `nightshift.kinds.science.work` has the reason of each.
 Measurement = Literal[
     "saturated_fraction",
     "same_value_fraction",
@@ -504,9 +505,9 @@ class Survey(Table):
     storage: StoragePolicy = StoragePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
-    profiles: dict[JobKind, Profile] = Key(default_factory=dict)
+    profiles: dict[str, Profile] = Key(default_factory=dict)
 
-    def profile(self, kind: JobKind) -> Profile:
+    def profile(self, kind: str) -> Profile:
         """Return what a kind of job asks of the runner."""
         return self.profiles.get(kind, Profile())
 
@@ -528,6 +529,11 @@ class Survey(Table):
         ):
             if len(set(ids)) != len(ids):
                 raise ValueError(f"{what}: two entries have the same id; ids are {ids}")
+        if unknown := sorted(set(self.profiles) - {kind.name for kind in kinds()}):
+            raise ValueError(
+                f"profiles: there is no kind of work {', '.join(unknown)}; there are "
+                f"{', '.join(sorted(kind.name for kind in kinds()))}"
+            )
         if self.reference.at_least_frames > self.reference.at_most_frames:
             raise ValueError("reference.at_least_frames must not exceed reference.at_most_frames")
         return self

@@ -63,16 +63,6 @@ class UnitState(StrEnum):
         return self not in (UnitState.PENDING, UnitState.RUNNING)
 
 
-class JobKind(StrEnum):
-    """What a node can be asked to run."""
-
-    MASTER = "master"  # one quadrant's master bias, dark or flat
-    SCIENCE = "science"  # one detector's file: calibrate, measure, and difference where a reference is there
-    REFERENCE = "reference"  # one quadrant's reference image from its good frames
-    DIFFERENCE = "difference"  # difference calibrated quadrants that were taken before their reference
-    MOVING_OBJECTS = "moving_objects"  # link one night's detections into tracklets
-
-
 class JobState(StrEnum):
     """What a runner says of one task of an array. A failed question is UNKNOWN, never DONE."""
 

@@ -14,14 +14,14 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
+from nightshift.kinds.plans import Plan, PlannedUnit
 from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings import settings_hash
 from nightshift.settings.models import Profile
-from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
 from nightshift.workflow.collecting import CollectSummary, call_once, subject_of_job, take_in
-from nightshift.workflow.persistence import end_subject, tries_made
-from nightshift.workflow.planning import PLANNERS, Plan, PlannedUnit
+from nightshift.workflow.persistence import tries_made
 from nightshift.workflow.priorities import is_backlog, priority_of
 from nightshift.workflow.subjects import Subject, subject_of
 from nightshift.workflow.verdicts import ENDED_WELL
@@ -39,7 +39,7 @@ RETRIED = (ErrorClass.RETRY, ErrorClass.RESOURCES)
 def submit(
     context: Context,
     runner: Runner,
-    kind: JobKind,
+    kind: str,
     conf: Mapping[str, str],
     *,
     airflow_run: str,
@@ -53,7 +53,7 @@ def submit(
     ----------
     context : Context
     runner : Runner
-    kind : JobKind
+    kind : str
     conf : mapping of str to str
         The run's natural keys.
     airflow_run, airflow_try : str, int
@@ -77,27 +77,27 @@ def submit(
         If the runner refuses it.
     """
     subject, ledger = subject_of(kind, conf), context.ledger
-    for old in ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
+    for old in ledger.rows("jobs", "open_submissions", job_key=subject.job_key):
         if cleared_after and old["airflow_run"] == airflow_run and old["airflow_try"] <= cleared_after:
             supersede(context, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
     with ledger.transaction():
-        ledger.rows("workflow", "lock_subject", subject=subject.job_key)
+        ledger.rows("runs", "lock_subject", subject=subject.job_key)
         ledger.run(
-            "workflow", "put_run",
-            run_id=airflow_run, dag_id=subject.dag_id, subject=subject.job_key, conf=dict(conf),
+            "runs", "put_run",
+            run_id=airflow_run, dag_id=subject.kind.workflow, subject=subject.job_key, conf=dict(conf),
         )  # fmt: skip
         if cleared_after or wanted_anew:
-            ledger.run("workflow", "resume_run", run_id=airflow_run)
+            ledger.run("runs", "resume_run", run_id=airflow_run)
             forget_cancelled(context, subject)
         _intend(context, runner, subject, airflow_run, airflow_try)
-        waiting = ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
+        waiting = ledger.rows("jobs", "open_submissions", job_key=subject.job_key)
         if not waiting:
-            end_subject(context, subject)
-            ledger.run("workflow", "end_runs", subject=subject.job_key)
+            subject.kind.end(context, subject)
+            ledger.run("runs", "end_runs", subject=subject.job_key)
             return None
         for submission in waiting:
             ledger.run(
-                "workflow", "own_submission",
+                "jobs", "own_submission",
                 job_key=subject.job_key, submission=submission["submission"], airflow_run=airflow_run,
                 airflow_try=airflow_try,
             )  # fmt: skip
@@ -110,16 +110,16 @@ def submit(
 def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str, airflow_try: int) -> None:
     """Write job file, submission and attempts of what is planned and not under way."""
     ledger, job_key = context.ledger, subject.job_key
-    plan = PLANNERS[subject.kind](context, subject)
+    plan = subject.kind.plan(context, subject)
     numbers = _next_attempts(context, job_key, plan)
     if not numbers:
         return
     ledger.run(
-        "workflow", "put_job",
-        job_key=job_key, kind=subject.kind, subject=subject.text, campaign=subject.campaign, site=plan.site,
+        "jobs", "put_job",
+        job_key=job_key, kind=subject.kind.name, subject=subject.text, campaign=subject.campaign, site=plan.site,
         night=plan.night,
     )  # fmt: skip
-    submission = ledger.value("workflow", "next_submission", job_key=job_key)
+    submission = ledger.value("jobs", "next_submission", job_key=job_key)
     folder = context.depot.work(plan.night, job_key)
     job = _job_file(context, subject, plan, numbers, submission, folder)
     path = folder / f"job_{submission}.json"
@@ -127,7 +127,7 @@ def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str
     # the last part keeps apart two ledgers of one survey that share a cluster, such as a night played twice
     name = f"{job_key.replace('/', '__')}__s{submission}t{airflow_try}__{new_token()[:6]}"
     ledger.run(
-        "workflow", "put_submission",
+        "jobs", "put_submission",
         job_key=job_key, submission=submission, array_name=name,
         runner=runner.name, airflow_run=airflow_run, airflow_try=airflow_try,
         job_file=context.depot.relative(path), tasks=len(job.tasks),
@@ -135,19 +135,18 @@ def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str
     for task, indices in enumerate(job.tasks):
         for unit in (job.units[index] for index in indices):
             ledger.run(
-                "workflow", "put_attempt",
+                "jobs", "put_attempt",
                 job_key=job_key, unit_key=unit.unit_key, attempt=unit.attempt, submission=submission,
                 task_index=task, token=unit.token, folder=context.depot.relative(Path(unit.folder)),
             )  # fmt: skip
-    if subject.kind is JobKind.SCIENCE:
-        ledger.run("workflow", "set_unit_running", unit_keys=[unit.unit_key for unit in job.units])
+    subject.kind.begin(context, subject, [unit.unit_key for unit in job.units])
 
 
 def _next_attempts(context: Context, job_key: str, plan: Plan) -> dict[str, int]:
     """Return the number of the next attempt of every planned unit that may have one."""
     past = defaultdict(list)
     numbers: dict[str, int] = defaultdict(int)
-    for row in context.ledger.rows("workflow", "attempts_of_job", job_key=job_key):
+    for row in context.ledger.rows("jobs", "attempts_of_job", job_key=job_key):
         numbers[row["unit_key"]] += 1
         if not row["overruled"] or AttemptState(row["state"]) in OPEN:
             past[row["unit_key"]].append(row)
@@ -181,7 +180,7 @@ def _job_file(
     for index, unit in enumerate(planned):
         tasks[unit.task].append(index)
     return JobFile(
-        kind=subject.kind,
+        kind=subject.kind.name,
         job_key=subject.job_key,
         submission=submission,
         survey=context.survey.name,
@@ -207,19 +206,19 @@ def _hand_over(context: Context, runner: Runner, subject: Subject, submission: d
         call_once(context, "array_refused", submission["name"], f"The runner refuses the array: {error}")
         raise
     with context.ledger.transaction():
-        context.ledger.run("workflow", "set_submitted", runner_job_id=runner_job_id, **key)
-        context.ledger.run("workflow", "set_attempts_submitted", **key)
+        context.ledger.run("jobs", "set_submitted", runner_job_id=runner_job_id, **key)
+        context.ledger.run("jobs", "set_attempts_submitted", **key)
 
 
 def _request(context: Context, subject: Subject, submission: dict[str, Any]) -> ArrayRequest:
-    profile = context.survey.profile(subject.kind)
+    profile = context.survey.profile(subject.kind.name)
     failures = context.ledger.row(
-        "workflow", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
+        "jobs", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
     ) or {"memory": 0, "time": 0}
     priority = priority_of(context, subject)
     return ArrayRequest(
         name=submission["name"],
-        kind=subject.kind,
+        kind=subject.kind.name,
         job_file=context.depot.absolute(submission["job_file"]),
         tasks=submission["tasks"],
         memory_mb=profile.memory_mb * GROWTH ** failures["memory"],
@@ -245,14 +244,14 @@ def _options(profile: Profile, *, backlog: bool) -> dict[str, str]:
 
 
 def array_to_wait_for(
-    context: Context, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, airflow_run: str, wait_try: int
+    context: Context, runner: Runner, kind: str, conf: Mapping[str, str], *, airflow_run: str, wait_try: int
 ) -> str | None:
     """Return the name of the array that works for a subject, or None where there is none.
 
     A wait that was cleared by itself, without its `submit`, has the work that was taken back handed in anew here.
     """
     subject = subject_of(kind, conf)
-    waiting = context.ledger.rows("workflow", "open_submissions", job_key=subject.job_key)
+    waiting = context.ledger.rows("jobs", "open_submissions", job_key=subject.job_key)
     if waiting:
         return waiting[-1]["name"]
     if wait_try > 1 and was_taken_back(context, subject):
@@ -263,9 +262,7 @@ def array_to_wait_for(
 # --- collect ------------------------------------------------------------------------------------------------
 
 
-def collect(
-    context: Context, runner: Runner, kind: JobKind, conf: Mapping[str, str], *, final: bool
-) -> CollectSummary:
+def collect(context: Context, runner: Runner, kind: str, conf: Mapping[str, str], *, final: bool) -> CollectSummary:
     """Take the results of a subject's arrays into the ledger, one transaction a unit.
 
     Parameters
@@ -280,7 +277,7 @@ def collect(
     """
     subject = subject_of(kind, conf)
     summary = take_in(context, runner, subject, final=final)
-    context.ledger.run("workflow", "end_runs", subject=subject.job_key)
+    context.ledger.run("runs", "end_runs", subject=subject.job_key)
     return summary
 
 
@@ -292,7 +289,7 @@ def sweep(context: Context, runner: Runner) -> list[CollectSummary]:
     """
     deadline_s = context.survey.exposure.hard_deadline_s
     summaries = []
-    for row in context.ledger.rows("workflow", "stragglers", deadline_s=deadline_s):
+    for row in context.ledger.rows("jobs", "stragglers", deadline_s=deadline_s):
         subject = subject_of_job(row)
         try:
             _hand_over_again(context, runner, subject)
@@ -305,13 +302,13 @@ def sweep(context: Context, runner: Runner) -> list[CollectSummary]:
 
 def give_up(context: Context, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
     """Collect everything of a night that is open, and give up what has no result: the night's hard deadline."""
-    rows = context.ledger.rows("workflow", "open_jobs_of_night", site=site, night=night)
+    rows = context.ledger.rows("jobs", "open_jobs_of_night", site=site, night=night)
     return [take_in(context, runner, subject_of_job(row), final=True) for row in rows]
 
 
 def _hand_over_again(context: Context, runner: Runner, subject: Subject) -> None:
     """Ask the runner again for arrays of which it is not known whether it took them."""
-    for submission in context.ledger.rows("workflow", "open_submissions", job_key=subject.job_key):
+    for submission in context.ledger.rows("jobs", "open_submissions", job_key=subject.job_key):
         if submission["runner_job_id"] is None:
             with contextlib.suppress(Retry, NeedsOperator):
                 _hand_over(context, runner, subject, submission)

@@ -30,7 +30,7 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.runners.base import Runner
-from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, JobKind, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, Reason
 from nightshift.workflow.collecting import job_file_of, settle, subject_of_job, take_in
 from nightshift.workflow.persistence import Outcome, record
 from nightshift.workflow.subjects import Subject
@@ -56,13 +56,13 @@ def stop(context: Context, runner: Runner, array: str, why: str) -> bool:
     bool
         Whether the runner says that nothing of it lives any more.
     """
-    submission = context.ledger.row("workflow", "submission_by_name", array_name=array)
+    submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
         take_in(context, runner, subject)
         _fail_what_is_open(context, subject, submission, why)
         settle(context, subject)
-        context.ledger.run("workflow", "end_runs", subject=subject.job_key)
+        context.ledger.run("runs", "end_runs", subject=subject.job_key)
         _say(context, EventLevel.WARNING, "array_stopped", array, f"The array is stopped: {why}.")
     return cancel_and_verify(context, runner, array)
 
@@ -72,17 +72,17 @@ def supersede(context: Context, runner: Runner, array: str, why: str) -> bool:
 
     Parameters, answer: as of `stop`.
     """
-    submission = context.ledger.row("workflow", "submission_by_name", array_name=array)
+    submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
         take_in(context, runner, subject)
         with context.ledger.transaction():
-            context.ledger.rows("workflow", "lock_subject", subject=subject.job_key)
+            context.ledger.rows("runs", "lock_subject", subject=subject.job_key)
             for row in context.ledger.rows(
-                "workflow", "supersede_attempts",
+                "jobs", "supersede_attempts",
                 job_key=subject.job_key, submission=submission["submission"], detail=why,
             ):  # fmt: skip
-                context.ledger.run("workflow", "return_unit", unit_key=row["unit_key"])
+                context.ledger.run("exposures", "return_unit", unit_key=row["unit_key"])
             settle(context, subject)
         _say(context, EventLevel.INFO, "array_superseded", array, f"The array's work is begun anew: {why}.")
     return cancel_and_verify(context, runner, array)
@@ -116,25 +116,15 @@ def cancel_and_verify(context: Context, runner: Runner, array: str, *, within_s:
 
 def was_taken_back(context: Context, subject: Subject) -> bool:
     """Whether the last word on some unit of a subject is that it was stopped or superseded."""
-    return context.ledger.row("workflow", "was_taken_back", job_key=subject.job_key) is not None
+    return context.ledger.row("jobs", "was_taken_back", job_key=subject.job_key) is not None
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
     """Take back the failures that a cancel left, so that a person's new wish finds the work due."""
-    ledger, job = context.ledger, {"job_key": subject.job_key}
     if not was_taken_back(context, subject):
         return
-    with ledger.transaction():
-        if subject.kind is JobKind.SCIENCE:
-            ledger.run("workflow", "forget_cancelled_units", **job)
-        ledger.run("workflow", "reopen_exposures_of_job", **job)
-        if subject.kind is JobKind.MASTER:
-            ledger.run("workflow", "forget_cancelled_calibration_frames", **job)
-            ledger.run("workflow", "forget_cancelled_calibrations", **job)
-        elif subject.kind is JobKind.REFERENCE:
-            ledger.run("workflow", "forget_cancelled_references", **job)
-        elif subject.kind is JobKind.DIFFERENCE:
-            ledger.run("workflow", "forget_cancelled_differences", **job)
+    with context.ledger.transaction():
+        subject.kind.forget_cancelled(context, subject)
 
 
 def _lives(runner: Runner, array: str) -> bool:
@@ -149,7 +139,7 @@ def _fail_what_is_open(context: Context, subject: Subject, submission: dict[str,
         error_class=ErrorClass.NEEDS_OPERATOR,
         detail=f"{why}. Clear the run's `submit` in Airflow's page to have it made.",
     )
-    for attempt in context.ledger.rows("workflow", "open_attempts", job_key=subject.job_key):
+    for attempt in context.ledger.rows("jobs", "open_attempts", job_key=subject.job_key):
         if attempt["name"] == submission["name"]:
             job = job_file_of(context, attempt["job_file"])
             record(context, subject, attempt, job, outcome)

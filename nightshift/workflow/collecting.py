@@ -11,9 +11,9 @@ from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, read_job_file
 from nightshift.runners.base import Runner
-from nightshift.vocabulary import ErrorClass, EventLevel, JobKind, JobState, Reason
+from nightshift.vocabulary import ErrorClass, EventLevel, JobState, Reason
 from nightshift.workflow.gather import gather
-from nightshift.workflow.persistence import Outcome, end_subject, record
+from nightshift.workflow.persistence import Outcome, record
 from nightshift.workflow.subjects import Subject
 from nightshift.workflow.verdicts import Answer, ask, outcome_of
 
@@ -102,7 +102,7 @@ def take_in(
     spare_live : bool
         Then too not those that wait or run, or of which the runner says nothing.
     """
-    attempts = context.ledger.rows("workflow", "open_attempts", job_key=subject.job_key)
+    attempts = context.ledger.rows("jobs", "open_attempts", job_key=subject.job_key)
     answer = ask(runner, frozenset(row["name"] for row in attempts))
     _call_where_nothing_is_known(context, answer)
     read_job = cache(lambda place: job_file_of(context, place))
@@ -143,7 +143,7 @@ def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:
 
 def call_once(context: Context, kind: str, subject: str, text: str) -> None:
     """Call somebody, where nobody was called about it before."""
-    if context.ledger.row("workflow", "event_said", kind=kind, subject=subject) is None:
+    if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
         context.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=context.clock.now())
 
 
@@ -171,14 +171,14 @@ def job_file_of(context: Context, place: str) -> JobFile:
 def settle(context: Context, subject: Subject) -> None:
     """End the submissions, the job and the exposures of a subject of which nothing is open any more."""
     with context.ledger.transaction():
-        context.ledger.run("workflow", "end_submissions", job_key=subject.job_key)
-        context.ledger.run("workflow", "end_job", job_key=subject.job_key)
-        end_subject(context, subject)
+        context.ledger.run("jobs", "end_submissions", job_key=subject.job_key)
+        context.ledger.run("jobs", "end_job", job_key=subject.job_key)
+        subject.kind.end(context, subject)
 
 
 def subject_of_job(row: Mapping[str, Any]) -> Subject:
     """Return the subject of a row that has a job's kind, subject and campaign."""
-    return Subject.parse(JobKind(row["kind"]), row["subject"], row["campaign"])
+    return Subject.parse(row["kind"], row["subject"], row["campaign"])
 
 
 def _problem(attempt: Mapping[str, Any], outcome: Outcome, *, again: bool) -> Problem:

@@ -6,11 +6,11 @@ twice is one run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from nightshift.context import Context
-from nightshift.vocabulary import CalibrationKind, EventLevel
-from nightshift.workflow.master_fallback import MasterSets, read_sets
+from nightshift.kinds import kind_of_workflow, kinds
+from nightshift.kinds.poll import Poll
+from nightshift.vocabulary import EventLevel
 from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
 __all__ = ["RunRequest", "due_runs", "mark_requested"]
@@ -35,16 +35,13 @@ class RunRequest:
 
 
 def due_runs(context: Context) -> list[RunRequest]:
-    """Return the runs to ask for now, most urgent first: calibrations, references, exposures, differences, nights.
+    """Return the runs to ask for now, most urgent first: each kind of work by its urgency, then nights to close.
 
     Nothing is written: a run that was not asked for after all is due again.
     """
-    sets = read_sets(context)
+    poll = Poll(context)
     wanted = [
-        *(("calibrations", conf) for conf in _due_sets(context, sets)),
-        *(("references", conf) for conf in _due_references(context)),
-        *(("exposure", conf) for conf in _due_exposures(context, sets)),
-        *(("difference", conf) for conf in _due_differences(context)),
+        *((kind.workflow, conf) for kind in kinds() for conf in kind.due(context, poll)),
         *((NIGHT_DAG, conf) for conf in _due_nights(context)),
     ]
     return _not_under_way(context, wanted)
@@ -55,28 +52,19 @@ def mark_requested(context: Context, request: RunRequest) -> None:
     ledger, conf = context.ledger, request.conf
     with ledger.transaction():
         ledger.run(
-            "workflow", "put_run",
+            "runs", "put_run",
             run_id=request.run_id, dag_id=request.dag_id, subject=subject_of_run(request.dag_id, conf),
             conf=dict(conf),
         )  # fmt: skip
-        if request.dag_id == "exposure":
-            ledger.run(
-                "workflow", "mark_exposure_running",
-                instrument=conf["instrument"], exposure_id=conf["exposure_id"], run_id=request.run_id,
-            )  # fmt: skip
-        elif request.dag_id == "calibrations":
-            ledger.run(
-                "workflow", "mark_set_running",
-                instrument=conf["instrument"], night=conf["night"], kind=conf["kind"], filter=conf.get("filter", ""),
-                run_id=request.run_id,
-            )  # fmt: skip
-        elif request.dag_id == NIGHT_DAG:
+        if request.dag_id == NIGHT_DAG:
             _mark_closing(context, conf)
+        else:
+            kind_of_workflow(request.dag_id).requested(context, conf, request.run_id)
 
 
 def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
     begun = context.ledger.run(
-        "workflow", "mark_night_closing",
+        "nights", "mark_night_closing",
         site=conf["site"], night=conf["night"], signal=conf.get("signal"),
     )  # fmt: skip
     if begun:
@@ -93,7 +81,7 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
     asked = {
         row["subject"]: row
         for row in context.ledger.rows(
-            "workflow", "runs_of",
+            "runs", "runs_of",
             subjects=subjects, stale_s=2 * (policy.soft_deadline_s + policy.hard_deadline_s),
         )
     } if subjects else {}  # fmt: skip
@@ -105,119 +93,9 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
     return requests
 
 
-# --- calibrations -------------------------------------------------------------------------------------------
-
-
-def _due_sets(context: Context, sets: MasterSets) -> Iterable[dict[str, str]]:
-    policy = context.survey.calibration
-    for row in sets.rows:
-        kind = CalibrationKind(row["kind"])
-        if not row["unended"] or kind not in policy.kinds:
-            continue
-        if not (row["complete"] or row["quiet_s"] >= policy.quiet_s) or sets.waits_for_earlier_kind(row):
-            continue
-        yield {
-            "instrument": row["instrument"],
-            "night": row["night"].isoformat(),
-            "kind": kind.value,
-            "filter": row["filter"],
-            "version": str(next_version(row, len(context.survey.camera.quadrant_ids))),
-        }
-
-
-def next_version(row: Mapping[str, Any], quadrants: int) -> int:
-    """Return the version that a set's masters get: the newest while some quadrant lacks it, else the one after."""
-    begun = row["version"] > 0 and row["masters"] < row["detectors"] * quadrants
-    return row["version"] if begun else row["version"] + 1
-
-
-# --- exposures ----------------------------------------------------------------------------------------------
-
-
-def _due_exposures(context: Context, sets: MasterSets) -> Iterable[dict[str, str]]:
-    rows = context.ledger.rows("workflow", "waiting_exposures")
-    turns = _OwnCatalogueOrder(context, rows)
-    for row in rows:
-        together = len(row["detectors"] or ()) >= row["expected"]
-        if not together and row["age_s"] < context.survey.exposure.detectors_wait_s:
-            continue
-        if sets.waits_for_master(row) or not turns.may_start(row):
-            continue
-        yield {"instrument": row["instrument"], "exposure_id": row["exposure_id"]}
-
-
-class _OwnCatalogueOrder:
-    """Which exposures of a field without a catalogue must wait for the field's first good frame.
-
-    A field without a catalogue is measured against its own first good frame in shutter order, so that one must
-    have ended before another starts. The order is kept quadrant by quadrant.
-    """
-
-    def __init__(self, context: Context, rows: list[dict[str, Any]]):
-        self.camera = context.survey.camera
-        self.fields = {
-            row["field"] for row in rows if row["field"] is not None and catalogue_path(context, row["field"]) is None
-        }
-        self.seeded: set[tuple] = set()
-        self.first: dict[tuple, str] = {}
-        if not self.fields:
-            return
-        for row in context.ledger.rows(
-            "workflow", "own_catalogues", fields=sorted(self.fields), instrument=self.camera.instrument
-        ):
-            self.seeded.add((row["field"], row["filter"], row["detector"], row["quadrant"]))
-        for row in context.ledger.rows("workflow", "unended_of_fields"):
-            self.first.setdefault((row["field"], row["filter"]), row["exposure_id"])
-
-    def may_start(self, row: Mapping[str, Any]) -> bool:
-        if row["field"] not in self.fields:
-            return True
-        group = (row["field"], row["filter"])
-        quadrants = ((d, q) for d in row["detectors"] or () for q in self.camera.quadrant_ids)
-        if all((*group, *place) in self.seeded for place in quadrants):
-            return True
-        return self.first.get(group) == row["exposure_id"]
-
-
-def catalogue_path(context: Context, field_id: int | None):
-    """Return the place of a field's reference catalogue, or None where its own first good frame serves."""
-    field = context.survey.field(field_id) if field_id is not None else None
-    if field is None or field.catalogue is None:
-        return None
-    path = context.depot.catalogue(str(field.catalogue))
-    return path if path.is_file() else None
-
-
-# --- references, differences, nights ------------------------------------------------------------------------
-
-
-def _due_references(context: Context) -> Iterable[dict[str, str]]:
-    policy = context.survey.reference
-    rows = context.ledger.rows(
-        "workflow", "references_due",
-        at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
-    )  # fmt: skip
-    for row in rows:
-        yield {
-            "instrument": row["instrument"],
-            "field": str(row["field"]),
-            "filter": row["filter"],
-            "version": "1",
-        }
-
-
-def _due_differences(context: Context) -> Iterable[dict[str, str]]:
-    for row in context.ledger.rows("workflow", "differences_due"):
-        yield {
-            "instrument": row["instrument"],
-            "exposure_id": row["exposure_id"],
-            "version": str(row["version"]),
-        }
-
-
 def _due_nights(context: Context) -> Iterable[dict[str, str]]:
     rows = context.ledger.rows(
-        "workflow", "nights_to_close",
+        "nights", "nights_to_close",
         site=context.survey.site.name, now=context.clock.now(), quiet_s=context.survey.night.grace_s,
     )  # fmt: skip
     for row in rows:

@@ -30,7 +30,7 @@ def explain(context: Context, thing: str) -> list[str]:
     """
     thing = shown(thing)
     frame = _FRAME.fullmatch(thing)
-    exposures = context.ledger.rows("workflow", "exposures_like", thing=frame[1] if frame else thing)
+    exposures = context.ledger.rows("explain", "exposures_like", thing=frame[1] if frame else thing)
     arrivals = _arrivals_of(context, thing, exposures)
     lines = [*_manifests(context, thing, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:
@@ -43,7 +43,7 @@ def explain(context: Context, thing: str) -> list[str]:
 
 def _arrivals_of(context: Context, thing: str, exposures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     things = {thing, *(exposure["exposure_id"] for exposure in exposures)}
-    rows = [row for name in things for row in context.ledger.rows("workflow", "arrivals_like", thing=name)]
+    rows = [row for name in things for row in context.ledger.rows("explain", "arrivals_like", thing=name)]
     known = {row["arrival_key"]: row for row in rows}
     return sorted(known.values(), key=lambda row: (row["arrived_at"], row["arrival_key"]))
 
@@ -51,7 +51,7 @@ def _arrivals_of(context: Context, thing: str, exposures: list[dict[str, Any]]) 
 def _manifests(context: Context, thing: str, arrivals: list[dict[str, Any]]) -> Iterator[str]:
     """Tell what the mountain says that it sent under these names."""
     for name in sorted({thing, *(row["inbox_name"] for row in arrivals)}):
-        for row in context.ledger.rows("workflow", "on_manifests", thing=name):
+        for row in context.ledger.rows("explain", "on_manifests", thing=name):
             never = "" if any(a["inbox_name"] == name for a in arrivals) else "; it never arrived"
             yield (
                 f"{_time(row['received_at'])} the manifest of {row['site']}, {row['night']}, lists {name}: "
@@ -80,8 +80,8 @@ def _exposure(context: Context, exposure: dict[str, Any], thing: str) -> Iterato
         f"{_time(exposure['shutter_open'])} for {exposure['exposure_s']:g} s, filter {exposure['filter'] or 'none'}, "
         f"field {exposure['field'] or 'none'}; {exposure['state']}{_by_run(exposure['run_id'])}"
     )
-    notes = {row["detector"]: row for row in context.ledger.rows("workflow", "frame_notes", **key)}
-    frames = context.ledger.rows("workflow", "frames_like", thing="" if "/" in whole else whole, **key)
+    notes = {row["detector"]: row for row in context.ledger.rows("explain", "frame_notes", **key)}
+    frames = context.ledger.rows("explain", "frames_like", thing="" if "/" in whole else whole, **key)
     for row in frames:
         subjects.append(str(FrameKey(**key, detector=row["detector"])))
         bad = f"; not valid: {row['invalid_reason']}" if row["invalid_reason"] else ""
@@ -89,10 +89,10 @@ def _exposure(context: Context, exposure: dict[str, Any], thing: str) -> Iterato
             f"  frame of detector {row['detector']}: {row['path']}, sha256 {row['sha256'][:12]}{bad}"
             f"{_notes(notes[row['detector']])}"
         )
-    for row in context.ledger.rows("workflow", "uses_in_masters", **key):
+    for row in context.ledger.rows("explain", "uses_in_masters", **key):
         verdict = "accepted" if row["accepted"] else f"left out: {row['reason']}"
         yield f"  detector {row['detector']} in master {row['calibration_key']}: {verdict}"
-    for row in context.ledger.rows("workflow", "units_like", thing=whole, **key):
+    for row in context.ledger.rows("explain", "units_like", thing=whole, **key):
         subjects.append(row["unit_key"])
         yield from _unit(context, row)
     yield from _overrides(context, subjects)
@@ -115,21 +115,21 @@ def _overrides(context: Context, subjects: list[str]) -> Iterator[str]:
 def _unit(context: Context, unit: dict[str, Any]) -> Iterator[str]:
     key = unit["unit_key"]
     yield f"  unit {key}: {unit['state']}{_why(unit)}{_flags(unit['flags'])}"
-    for row in context.ledger.rows("workflow", "attempts_of_unit", unit_key=key):
+    for row in context.ledger.rows("explain", "attempts_of_unit", unit_key=key):
         memory = f", {row['peak_memory_mb']:.0f} MB" if row["peak_memory_mb"] else ""
         where = f" on {row['host']}" if row["host"] else ""
         yield (
             f"    {_time(row['created_at'])} attempt {row['attempt']} of {row['job_key']}{where}: "
             f"{row['state']}{_why(row)}{memory}"
         )
-    for row in context.ledger.rows("workflow", "products_of_unit", unit_key=key):
+    for row in context.ledger.rows("explain", "products_of_unit", unit_key=key):
         yield f"    {_time(row['made_at'])} {row['kind']}: {row['path']}, code {row['code_version']}"
         for made_from in row["inputs"]:
             yield f"      from {made_from}"
-    for row in context.ledger.rows("workflow", "difference_of_unit", unit_key=key):
+    for row in context.ledger.rows("explain", "difference_of_unit", unit_key=key):
         found = _count(row["candidates"], "candidate")
         yield f"    difference with {row['reference_key']}: {row['state']}{_why(row)}, {found}"
-    for row in context.ledger.rows("workflow", "alerts_of_unit", unit_key=key):
+    for row in context.ledger.rows("explain", "alerts_of_unit", unit_key=key):
         why = f": {row['reason']}" if row["reason"] else ""
         yield f"    {_count(row['alerts'], 'alert')} {row['state']}{why}"
 
@@ -139,7 +139,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _events(context: Context, subjects: list[str]) -> Iterator[str]:
-    for row in context.ledger.rows("workflow", "events_about", subjects=subjects):
+    for row in context.ledger.rows("explain", "events_about", subjects=subjects):
         yield f"  {_time(row['at'])} {row['level']}: {row['message']}"
 
 

@@ -5,7 +5,6 @@ from contextlib import suppress
 from nightshift.alerts.release_order import release_in_order
 from nightshift.context import Context
 from nightshift.ledger.advisory_lock import Busy
-from nightshift.vocabulary import JobKind
 from nightshift.workflow.subjects import Subject
 
 __all__ = ["gather"]
@@ -17,10 +16,10 @@ def gather(context: Context, subject: Subject) -> None:
     The release guards against floods: a quadrant with more alerts than the sky can have is withheld, and a human is
     called.
     """
-    if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
+    if not subject.kind.of_exposure:
         return
     exposure = context.ledger.row(
-        "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+        "exposures", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     if exposure is None:
         return

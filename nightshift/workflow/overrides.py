@@ -163,7 +163,7 @@ def _reject(context: Context, key: dict[str, Any], explanation: str) -> str:
         ledger.run("overrides", "invalidate_frame", **frame._asdict())
     units = [row["unit_key"] for row in ledger.rows("overrides", "reject_units", explanation=explanation, **key)]
     withheld = ledger.run("overrides", "withhold_alerts", unit_keys=units)
-    ledger.run("workflow", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
+    ledger.run("exposures", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
     said = [f"units rejected: {len(units)}"]
     if withheld:
         said.append(f"messages withheld that were not sent yet: {withheld}")

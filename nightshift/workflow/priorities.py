@@ -9,28 +9,17 @@ The numbers stay small enough for the `nice` of a cluster's scheduler.
 """
 
 from datetime import datetime
-from enum import IntEnum
 
 from nightshift.context import Context
 from nightshift.keys import LIVE
+from nightshift.kinds import Rank
 from nightshift.nights import night_bounds, night_of
-from nightshift.vocabulary import JobKind
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["HIGHEST", "Rank", "is_backlog", "priority_of", "rank_of"]
+__all__ = ["HIGHEST", "is_backlog", "priority_of", "rank_of"]
 
 STEP = 10_000  # between ranks; within one, newer work counts up to 8,640: tens of seconds since the night's noon
 HIGHEST = 5 * STEP  # no priority by rule is as high
-
-
-class Rank(IntEnum):
-    """The order of kinds of work."""
-
-    REPROCESSING = 0  # a campaign other than the live one
-    BACKLOG = 1  # live work that no alert waits for
-    REAL_TIME = 2  # an exposure of the night that is under way
-    MORNING = 3  # what the end of the night waits for
-    CALIBRATION = 4  # what exposures wait for
 
 
 def priority_of(context: Context, subject: Subject) -> int:
@@ -65,19 +54,15 @@ def rank_of(subject: Subject, *, tonight: bool) -> Rank:
     """Return the rank of a subject; `tonight` says whether its exposure is of the night that is under way."""
     if subject.campaign != LIVE:
         return Rank.REPROCESSING
-    if subject.kind is JobKind.MASTER:
-        return Rank.CALIBRATION
-    if subject.kind is JobKind.MOVING_OBJECTS:
-        return Rank.MORNING
-    if subject.kind is JobKind.SCIENCE and tonight:
+    if subject.kind.real_time and tonight:
         return Rank.REAL_TIME
-    return Rank.BACKLOG
+    return subject.kind.rank
 
 
 def _shutter_open(context: Context, subject: Subject) -> datetime | None:
-    if subject.kind not in (JobKind.SCIENCE, JobKind.DIFFERENCE):
+    if not subject.kind.of_exposure:
         return None
     row = context.ledger.row(
-        "workflow", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+        "exposures", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     return row["shutter_open"] if row else None

@@ -65,9 +65,9 @@ def reap(context: Context, runner: Runner, how_runs_stand: Standings) -> list[st
 
 def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
     """Cancel a live array that no open submission wants."""
-    row = context.ledger.row("workflow", "submission_by_name", array_name=name)
+    row = context.ledger.row("jobs", "submission_by_name", array_name=name)
     if row is None:
-        if context.ledger.row("workflow", "event_said", kind="array_unknown", subject=name) is None:
+        if context.ledger.row("ledger", "event_said", kind="array_unknown", subject=name) is None:
             _say(context, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
         return []
     if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
@@ -78,7 +78,7 @@ def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
 
 def _unwanted(context: Context, runner: Runner, how_runs_stand: Standings) -> list[str]:
     """Stop or supersede the open arrays whose run was stopped or is gone."""
-    rows = context.ledger.rows("workflow", "all_open_submissions", settled_s=SETTLED_AFTER_S)
+    rows = context.ledger.rows("jobs", "all_open_submissions", settled_s=SETTLED_AFTER_S)
     runs = frozenset(row["airflow_run"] for row in rows if row["airflow_run"])
     if not runs:
         return []
@@ -103,14 +103,14 @@ def _end_unwanted(context: Context, runner: Runner, row: dict[str, Any], how: Ru
         return [_say(context, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
     if how is RunStanding.GONE:
         supersede(context, runner, name, f"{run} is gone from Airflow")
-        context.ledger.run("workflow", "end_runs", subject=row["job_key"])
+        context.ledger.run("runs", "end_runs", subject=row["job_key"])
         return [_say(context, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
     return []
 
 
 def _was_refused(context: Context, row: dict[str, Any]) -> bool:
     """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
-    said = context.ledger.row("workflow", "event_said", kind="array_refused", subject=row["name"])
+    said = context.ledger.row("ledger", "event_said", kind="array_refused", subject=row["name"])
     return row["runner_job_id"] is None and said is not None
 
 

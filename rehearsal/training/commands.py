@@ -145,7 +145,7 @@ def _inject(arguments: argparse.Namespace) -> int:
 
 def _of_files(survey_name: str, calibrated: Path, sources: Path, reference: Path, known: Path) -> dict[str, int]:
     """Difference a frame, put sources into it, and return what was found of them."""
-    from nightshift.jobs.differencing import completeness_of_files
+    from nightshift.kinds.difference.differencing import completeness_of_files
     from nightshift.settings import load_survey
 
     return completeness_of_files(load_survey(survey_name), calibrated, sources, reference, known)

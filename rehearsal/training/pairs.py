@@ -6,7 +6,7 @@ import numpy as np
 import sep
 from astropy.table import Table
 
-from nightshift.jobs.differencing import match_stars
+from nightshift.kinds.difference.differencing import match_stars
 from reduction.difference.candidates import (
     Candidate,
     CandidateSettings,

@@ -5,6 +5,9 @@ insert into reasons (reason, error_class, sentence)
 values (:reason, :error_class::error_class, :sentence)
 on conflict (reason) do update set error_class = excluded.error_class, sentence = excluded.sentence;
 
+-- name: put_kind!
+insert into kinds (kind, says) values (:kind, :says) on conflict (kind) do update set says = excluded.says;
+
 -- name: add_event!
 insert into events (level, kind, message, subject, night_time, detail)
 values (:level::event_level, :kind, :message, :subject, :night_time, :detail);
@@ -19,3 +22,6 @@ select pg_try_advisory_lock(hashtext('nightshift.' || :work), hashtext(:of)) as 
 
 -- name: unlock
 select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));
+
+-- name: event_said
+select 1 from events where kind = :kind and subject = :subject limit 1;

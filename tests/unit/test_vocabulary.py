@@ -16,7 +16,6 @@ TYPES = {
     "disposition": vocabulary.Disposition,
     "exposure_state": vocabulary.ExposureState,
     "unit_state": vocabulary.UnitState,
-    "job_kind": vocabulary.JobKind,
     "attempt_state": vocabulary.AttemptState,
     "error_class": vocabulary.ErrorClass,
     "calibration_kind": vocabulary.CalibrationKind,
@@ -30,6 +29,7 @@ MIGRATIONS = "\n".join(path.read_text() for path in sorted((SQL / "migrations").
 IN_DATABASE = {
     name: re.findall(r"'(\w+)'", members)
     for name, members in re.findall(r"create type (\w+) as enum\s*\(([^)]*)\)", MIGRATIONS)
+    if f"drop type {name};" not in MIGRATIONS
 }
 
 

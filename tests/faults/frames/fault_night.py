@@ -21,7 +21,7 @@ from nightshift.night_end.report import write_report
 from nightshift.night_end.report_sections import plain, sections_of, text_table
 from nightshift.runners.base import Capacity, TaskReport
 from nightshift.settings import Survey, load_survey
-from nightshift.vocabulary import JobKind, JobState, NightState
+from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import RunRequest, due_runs, mark_requested
 from nightshift.workflow.subjects import DAG_KINDS, NIGHT_DAG
@@ -114,7 +114,7 @@ class FaultNight:
         kind = DAG_KINDS[request.dag_id]
         mark_requested(self.context, request)
         submit(self.context, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
-        collect(self.context, self.runner, JobKind(kind), request.conf, final=False)
+        collect(self.context, self.runner, kind, request.conf, final=False)
 
     def begin(self) -> None:
         """Begin to close the night, as the workflow does that is due."""

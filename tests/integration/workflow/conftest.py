@@ -10,7 +10,7 @@ from nightshift.files import write_whole
 from nightshift.ingest import ingest_all
 from nightshift.jobs.contract import Product, UnitResult, read_job_file, write_result
 from nightshift.runners.base import Capacity, TaskReport
-from nightshift.vocabulary import AttemptState, JobKind, JobState, Reason
+from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
 from nightshift.workflow.subjects import DAG_KINDS
@@ -205,11 +205,11 @@ def moving_objects(unit):
 
 
 ANSWERS = {
-    JobKind.MASTER: master,
-    JobKind.SCIENCE: science,
-    JobKind.DIFFERENCE: difference,
-    JobKind.REFERENCE: reference,
-    JobKind.MOVING_OBJECTS: moving_objects,
+    "master": master,
+    "science": science,
+    "difference": difference,
+    "reference": reference,
+    "moving_objects": moving_objects,
 }
 
 

@@ -48,13 +48,12 @@ def test_two_submits_beside_each_other_make_one_array(night, exposure, ledger_ur
     place, names = night.context, []
 
     def go():
-        from nightshift.vocabulary import JobKind
         from nightshift.workflow.arrays import submit
 
         with open_ledger(ledger_url) as ledger:
             own = Context(place.survey, ledger, place.depot, place.inbox, place.clock)
             names.append(
-                submit(own, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
+                submit(own, night.runner, "science", exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
             )
 
     threads = [threading.Thread(target=go) for _ in range(2)]

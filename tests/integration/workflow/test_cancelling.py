@@ -3,7 +3,7 @@
 import pytest
 
 from nightshift.errors import Retry
-from nightshift.vocabulary import JobKind, JobState, Reason
+from nightshift.vocabulary import JobState, Reason
 from nightshift.workflow import cancelling
 from nightshift.workflow.arrays import array_to_wait_for, sweep
 from nightshift.workflow.cancelling import stop, supersede
@@ -117,7 +117,7 @@ def test_a_wait_that_is_cleared_by_itself_has_the_stopped_work_handed_in_anew(ni
 
     def array(wait_try):
         return array_to_wait_for(
-            night.context, night.runner, JobKind.SCIENCE, exposure.conf, airflow_run=exposure.run_id,
+            night.context, night.runner, "science", exposure.conf, airflow_run=exposure.run_id,
             wait_try=wait_try,
         )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_a_wait_that_is_cleared_by_itself_has_the_stopped_work_handed_in_anew(ni
 
 def test_a_run_that_adopts_an_array_owns_it_from_then_on(night, exposure):
     name = night.start(exposure)
-    kind, place = JobKind.SCIENCE, night.context
+    kind, place = "science", night.context
     from nightshift.workflow.arrays import submit
 
     assert submit(place, night.runner, kind, exposure.conf, airflow_run="by_hand", airflow_try=1) == name

@@ -264,7 +264,7 @@ def test_a_reference_is_of_the_first_good_frames_and_waits_for_those_before(nigh
     assert night.due("references") == []
     night.run(late)
     (request,) = night.due("references")
-    assert request.run_id == "references__101__g__v1"
+    assert request.run_id == "references__democam__101__g__v1"
     unit = night.runner.units(night.start(request))[0]
     expected = [night.frames.exposure_id(n) for n in (0, 1, 2, 3, 5, 6)]
     assert [member["unit_key"].split("/")[1] for member in unit.parameters["members"]] == expected
@@ -274,13 +274,13 @@ def test_frames_from_before_the_reference_are_differenced_after_it_and_later_one
     night.calibrate()
     night.bring(*range(6))
     night.run_due("exposure")
-    assert night.run_due("references") == ["references__101__g__v1"]
+    assert night.run_due("references") == ["references__democam__101__g__v1"]
     assert {(row["state"], row["frames"]) for row in night.rows("reference_images")} == {("in_service", 6)}
     assert [row["position"] for row in night.rows("reference_members", "1, 3")] == [1, 2, 3, 4, 5, 6] * 4
     night.bring(6)
     night.run_due("exposure", candidates=2)
     due = night.due("difference")
-    assert ids(due) == [f"difference__democam__{night.frames.exposure_id(n)}__r1" for n in range(6)]
+    assert ids(due) == [f"difference__democam__{night.frames.exposure_id(n)}__v1" for n in range(6)]
     unit = night.runner.units(night.start(due[0]))[0]
     assert unit.parameters["in_reference"] is True
     assert [i.role for i in unit.inputs] == ["calibrated", "sources", "reference", "reference_sources"]

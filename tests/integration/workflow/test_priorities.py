@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from nightshift.kinds import Rank
 from nightshift.runners.pool import Array, Pool
 from nightshift.runners.spool import Spool, TaskRecord
 from nightshift.settings.models import Profile
-from nightshift.vocabulary import JobKind
-from nightshift.workflow.priorities import HIGHEST, Rank, priority_of, rank_of
+from nightshift.workflow.priorities import HIGHEST, priority_of, rank_of
 from nightshift.workflow.subjects import subject_of
 
 pytestmark = pytest.mark.integration
@@ -17,22 +17,20 @@ SET = {"instrument": "democam", "night": "2026-01-15", "kind": "bias"}
 
 
 def exposure(number, night, **more):
-    return subject_of(
-        JobKind.SCIENCE, {"instrument": "democam", "exposure_id": night.frames.exposure_id(number), **more}
-    )
+    return subject_of("science", {"instrument": "democam", "exposure_id": night.frames.exposure_id(number), **more})
 
 
 @pytest.mark.parametrize(
     ("kind", "conf", "tonight", "rank"),
     [
-        (JobKind.MASTER, SET, False, Rank.CALIBRATION),
-        (JobKind.MOVING_OBJECTS, {"site": "demo", "night": "2026-01-15"}, False, Rank.MORNING),
-        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1"}, True, Rank.REAL_TIME),
-        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1"}, False, Rank.BACKLOG),
-        (JobKind.DIFFERENCE, {"instrument": "democam", "exposure_id": "1"}, True, Rank.BACKLOG),
-        (JobKind.REFERENCE, {"instrument": "democam", "field": "1", "filter": "g"}, True, Rank.BACKLOG),
-        (JobKind.MASTER, {**SET, "campaign": "again"}, False, Rank.REPROCESSING),
-        (JobKind.SCIENCE, {"instrument": "democam", "exposure_id": "1", "campaign": "again"}, True,
+        ("master", SET, False, Rank.CALIBRATION),
+        ("moving_objects", {"site": "demo", "night": "2026-01-15"}, False, Rank.MORNING),
+        ("science", {"instrument": "democam", "exposure_id": "1"}, True, Rank.REAL_TIME),
+        ("science", {"instrument": "democam", "exposure_id": "1"}, False, Rank.BACKLOG),
+        ("difference", {"instrument": "democam", "exposure_id": "1"}, True, Rank.BACKLOG),
+        ("reference", {"instrument": "democam", "field": "1", "filter": "g"}, True, Rank.BACKLOG),
+        ("master", {**SET, "campaign": "again"}, False, Rank.REPROCESSING),
+        ("science", {"instrument": "democam", "exposure_id": "1", "campaign": "again"}, True,
          Rank.REPROCESSING),
     ],
 )  # fmt: skip
@@ -44,7 +42,7 @@ def test_the_newest_exposure_goes_first_and_calibrations_before_any(night):
     night.bring(0, 5, 300)
     place = night.context
     old, newer, newest = (priority_of(place, exposure(n, night)) for n in (0, 5, 300))
-    assert 0 < old < newer < newest < priority_of(place, subject_of(JobKind.MASTER, SET)) < HIGHEST
+    assert 0 < old < newer < newest < priority_of(place, subject_of("master", SET)) < HIGHEST
 
 
 def test_the_frames_of_an_earlier_night_and_reprocessing_go_below_the_night_that_is_under_way(night):

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 
 from nightshift.errors import BadInput
+from nightshift.kinds.reference.regenerate import read_regeneration, regenerate
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings import load_survey
 from nightshift.workflow.due import mark_requested
-from nightshift.workflow.regenerate import read_regeneration, regenerate
 
 FORM = {
     "field": "101",
@@ -26,7 +26,7 @@ def night_with_reference(night):
     night.calibrate()
     night.bring(*range(1, 7))
     night.run_due("exposure")
-    assert night.run_due("references") == ["references__101__g__v1"]
+    assert night.run_due("references") == ["references__democam__101__g__v1"]
     return night
 
 
@@ -53,7 +53,7 @@ def test_a_dry_run_says_what_would_be_made_and_changes_nothing(night_with_refere
 def test_the_new_version_knows_who_asked_and_why_and_is_in_the_audit(night_with_reference):
     night = night_with_reference
     _, run = ask(night)
-    assert run.run_id == "references__101__g__v2"
+    assert run.run_id == "references__democam__101__g__v2"
     (entry,) = audit(night)
     assert (entry["operator"], entry["action"], entry["subject"]) == ("mira", "regenerate_reference", "000101/g")
     mark_requested(night.context, run)
@@ -67,8 +67,8 @@ def test_the_new_version_knows_who_asked_and_why_and_is_in_the_audit(night_with_
 
 def test_asking_again_with_the_same_request_is_one_version_and_another_request_is_the_next(night_with_reference):
     night = night_with_reference
-    assert [ask(night)[1].run_id, ask(night)[1].run_id] == ["references__101__g__v2"] * 2
-    assert ask(night, request_id="asked-2")[1].run_id == "references__101__g__v3"
+    assert [ask(night)[1].run_id, ask(night)[1].run_id] == ["references__democam__101__g__v2"] * 2
+    assert ask(night, request_id="asked-2")[1].run_id == "references__democam__101__g__v3"
     assert len(audit(night)) == 2
 
 

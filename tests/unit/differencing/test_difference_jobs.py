@@ -22,8 +22,8 @@ from nightshift.inspect.page import page_of
 from nightshift.inspect.products_at_hand import from_folder
 from nightshift.jobs import difference, moving_objects, reference
 from nightshift.jobs.contract import Input, UnitWork, write_result
-from nightshift.jobs.differencing import match_stars
 from nightshift.jobs.translate import compression_of
+from nightshift.kinds.difference.differencing import match_stars
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
 from reduction.difference.forced import PsfGrid, force_fluxes
@@ -393,7 +393,7 @@ def test_nothing_moves_in_a_night_without_detections(tmp_path, survey):
 def test_a_difference_is_the_same_with_the_frame_or_after_it(tmp_path, survey):
     from nightshift.jobs.contract import Product, UnitResult
     from nightshift.jobs.products import Stopwatch
-    from nightshift.jobs.science import _with_difference
+    from nightshift.kinds.science.work import _with_difference
 
     calibrated, sources, *reference_inputs = pair_on_disk(tmp_path, scene())
     later = difference.run(

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage, signal
 
-from reduction.image import resample as resampling
 from reduction.difference.kernel import fit_kernel, kernel_basis
+from reduction.image import resample as resampling
 from reduction.image.coadd import combine
 from reduction.image.convolve import bad_share, convolve, convolve_stamp, fill_bad, in_every_block
 from reduction.image.frame import Frame

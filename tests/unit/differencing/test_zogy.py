@@ -7,7 +7,7 @@ import pytest
 from difference_scenes import SETTINGS, SHAPE, nearest, scene, with_science
 from pydantic import ValidationError
 
-from nightshift.jobs.differencing import survey_settings
+from nightshift.kinds.difference.differencing import survey_settings
 from nightshift.settings import load_survey
 from nightshift.settings.models import ReductionSettings
 from reduction.difference.zogy import proper_parts

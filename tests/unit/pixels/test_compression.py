@@ -11,8 +11,8 @@ import pytest
 from astropy.io import fits
 from star_fields import star_field
 
-from reduction.image import frame as reading
 from reduction.detector.masters import read_master
+from reduction.image import frame as reading
 from reduction.image.compression import NO_COMPRESSION, Compression, noise_of
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import MaskBit

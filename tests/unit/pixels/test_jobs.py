@@ -23,11 +23,11 @@ from nightshift.jobs.__main__ import main
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
 from nightshift.jobs.run import TRY_AGAIN, plain, run_task, run_unit
 from nightshift.jobs.translate import bounds_of
+from nightshift.kinds.science.record import IMAGE_QUALITY
 from nightshift.settings import Survey, load_survey
 from nightshift.settings.amplifiers import Crosstalk
 from nightshift.settings.models import Thresholds
-from nightshift.vocabulary import AttemptState, ErrorClass, JobKind, Reason
-from nightshift.workflow.persistence import IMAGE_QUALITY
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import MaskBit
 from reduction.measure.psf import PsfModel
@@ -69,7 +69,7 @@ def unit_of(folder: Path, inputs, parameters, name="unit") -> UnitWork:
     return UnitWork(name, 1, "token-" + name, str(folder / name), tuple(inputs), parameters)
 
 
-def job_of(survey: Survey, kind: JobKind, *units: UnitWork) -> JobFile:
+def job_of(survey: Survey, kind: str, *units: UnitWork) -> JobFile:
     tasks = tuple((i,) for i in range(len(units)))
     return JobFile(kind, "job", 1, survey.name, "hash", survey.model_dump(mode="json"), tasks, units)
 
@@ -99,7 +99,7 @@ def night(tmp_path_factory):
 
 def science(survey, tmp_path, inputs, **changes) -> UnitResult:
     unit = unit_of(tmp_path, inputs, told(**changes))
-    return run_unit(job_of(survey, JobKind.SCIENCE, unit), unit, survey)
+    return run_unit(job_of(survey, "science", unit), unit, survey)
 
 
 # --- science -------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_a_page_of_pictures_is_made_of_an_attempts_folder(survey, night, tmp_pat
     folder, _ = night
     inputs = [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
     unit = replace(unit_of(tmp_path, inputs, told()), unit_key="democam/20260116040000/d01/q1/processed/live")
-    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    write_job_file(tmp_path / "job.json", job_of(survey, "science", unit))
     run_task(tmp_path / "job.json")
     assert nightshift(["inspect", str(tmp_path / "unit"), "--output", str(tmp_path / "page.html")]) == 0
     page = (tmp_path / "page.html").read_text()
@@ -361,7 +361,7 @@ def master(survey, tmp_path, kind, frames, extra=(), overruled=None, **changes):
     parameters = {"calibration_kind": kind, "detector": 1, "quadrant": 1, "filter": "r" if kind == "flat" else "",
                   "frames": listed, **changes}  # fmt: skip
     unit = unit_of(tmp_path, [*inputs, *extra], parameters)
-    return run_unit(job_of(survey, JobKind.MASTER, unit), unit, survey)
+    return run_unit(job_of(survey, "master", unit), unit, survey)
 
 
 def calibration_frames(folder: Path, electrons: list[float], names=None):
@@ -589,7 +589,7 @@ def test_whatever_a_unit_raises_is_its_result(survey, tmp_path, error, reason, e
         raise error
 
     unit = unit_of(tmp_path, [], {})
-    result = run_unit(job_of(survey, JobKind.SCIENCE, unit), unit, survey, work=raising)
+    result = run_unit(job_of(survey, "science", unit), unit, survey, work=raising)
     assert (result.state, result.reason, result.error_class) == (AttemptState.FAILED, reason, error_class)
     assert (result.unit_key, result.token) == ("unit", "token-unit")
     assert result.peak_memory_mb > 0
@@ -609,7 +609,7 @@ def test_a_task_runs_its_units_each_with_a_result_and_a_second_run_changes_nothi
     folder, _ = night
     good = unit_of(tmp_path, [given("raw", folder / "raw.fits")], told(), "good")
     lost = replace(good, unit_key="lost", token="token-lost", folder=str(tmp_path / "lost"), inputs=())
-    job = replace(job_of(survey, JobKind.SCIENCE, good, lost), tasks=((0, 1),))
+    job = replace(job_of(survey, "science", good, lost), tasks=((0, 1),))
     write_job_file(tmp_path / "job.json", job)
     assert main(["science", str(tmp_path / "job.json"), "--unit", "0"]) == 0
     assert read_result(tmp_path / "good", "token-good").state == AttemptState.SUCCEEDED
@@ -653,7 +653,7 @@ def test_a_unit_that_cannot_write_leaves_no_result_and_is_to_be_begun_again(surv
         raise OSError(number, os.strerror(number))
 
     unit = unit_of(tmp_path, [], {})
-    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    write_job_file(tmp_path / "job.json", job_of(survey, "science", unit))
     monkeypatch.setattr("nightshift.jobs.run.work_of", lambda kind: full)
     assert run_task(tmp_path / "job.json") == TRY_AGAIN
     assert read_result(Path(unit.folder), unit.token) is None
@@ -665,7 +665,7 @@ def test_a_unit_whose_depot_vanished_writes_nothing_into_the_empty_mount_point(s
         raise FileNotFoundError(tmp_path)
 
     unit = unit_of(tmp_path, [], {})
-    write_job_file(tmp_path / "job.json", job_of(survey, JobKind.SCIENCE, unit))
+    write_job_file(tmp_path / "job.json", job_of(survey, "science", unit))
     monkeypatch.setattr("nightshift.jobs.run.work_of", lambda kind: unmounted)
     assert run_task(tmp_path / "job.json") == TRY_AGAIN
     assert read_result(Path(unit.folder), unit.token) is None

@@ -7,9 +7,9 @@ import pytest
 from astropy.io import fits
 from star_fields import ZERO_POINT, add_star, star_field
 
-from reduction.measure import sources
 from reduction.image.frame import Frame
 from reduction.image.mask import MaskBit
+from reduction.measure import sources
 from reduction.measure.astrometry import fit_tan_sip, refine_wcs, tangent_wcs
 from reduction.measure.catalogue import Catalogue, read_catalogue
 from reduction.measure.double_images import common_separation

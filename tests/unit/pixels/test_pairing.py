@@ -75,7 +75,7 @@ def test_a_mask_grows_as_a_dilation_does(seed, steps):
 
 
 def test_a_science_job_starts_without_the_parts_of_scipy():
-    code = "import sys, nightshift.jobs.__main__, nightshift.jobs.science; print(*sys.modules, sep='\\n')"
+    code = "import sys, nightshift.jobs.__main__, nightshift.kinds.science.work; print(*sys.modules, sep='\\n')"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(said.stdout.split())
     assert "reduction.recipes" in loaded

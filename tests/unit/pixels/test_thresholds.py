@@ -5,11 +5,11 @@ from typing import get_args
 
 import pytest
 
-from nightshift.jobs.science import REASONS_OF
+from nightshift.kinds.science.record import IMAGE_QUALITY
+from nightshift.kinds.science.work import REASONS_OF
 from nightshift.settings import SettingsError, load_survey
 from nightshift.settings.loader import config_folder
 from nightshift.settings.models import Measurement
-from nightshift.workflow.persistence import IMAGE_QUALITY
 
 
 def test_every_measurement_that_may_be_bounded_has_its_reason_and_every_reason_its_measurement():

@@ -12,7 +12,7 @@ from pathlib import Path
 from nightshift.runners.base import ArrayRequest, Runner, TaskReport
 from nightshift.runners.local import LocalRunner
 from nightshift.runners.spool import Spool
-from nightshift.vocabulary import JobKind, JobState
+from nightshift.vocabulary import JobState
 
 PATIENCE_S = 30.0
 
@@ -56,7 +56,7 @@ def request_maker(folder: Path) -> Callable[..., ArrayRequest]:
         job_file = folder / name.replace("/", "_") / "job.json"
         job_file.parent.mkdir(parents=True, exist_ok=True)
         job_file.write_text(json.dumps(wishes))
-        return ArrayRequest(name, JobKind.SCIENCE, job_file, len(wishes), memory_mb, time_s, **more)
+        return ArrayRequest(name, "science", job_file, len(wishes), memory_mb, time_s, **more)
 
     return make
 

@@ -18,7 +18,7 @@ from nightshift.runners.slurm.nodes import NodeFailures
 from nightshift.runners.slurm.notes import Note, Notes
 from nightshift.runners.slurm.transport import Accounted, Queued
 from nightshift.runners.slurm.verdict import Grace, Sources, judge
-from nightshift.vocabulary import JobKind, JobState, Reason
+from nightshift.vocabulary import JobState, Reason
 
 NOTE = Note("a", "a", 1, 1000.0, 100.0, job_ids=(7,))
 LIVE = [state for state in SlurmState if not state.ended]
@@ -242,7 +242,7 @@ def test_of_an_array_that_was_refused_until_it_was_given_up_nothing_is_submitted
 ):
     cluster = RefusingCluster(takes=pieces)
     runner = SlurmRunner(tmp_path, cluster)
-    request = ArrayRequest("a", JobKind.SCIENCE, tmp_path / "job.json", 2, 500.0, 60.0)
+    request = ArrayRequest("a", "science", tmp_path / "job.json", 2, 500.0, 60.0)
     runner.notes.write(replace(runner.notes.begin(request, requeue=False), piece_tasks=1))
     monkeypatch.setattr("nightshift.runners.slurm.runner.SETTLED_S", 0.0)
     with pytest.raises(NeedsOperator):

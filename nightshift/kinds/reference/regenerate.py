@@ -6,10 +6,10 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput
+from nightshift.kinds.reference.plan import plan
 from nightshift.settings import Survey
-from nightshift.vocabulary import EventLevel, JobKind, Reason
+from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workflow.due import RunRequest
-from nightshift.workflow.planning import plan_references
 from nightshift.workflow.subjects import run_id, subject_of
 
 __all__ = ["SERVES", "Regeneration", "quadrant_names", "read_regeneration", "regenerate"]
@@ -110,9 +110,9 @@ def regenerate(
     of_field = {"instrument": instrument, "field": request.field, "filter": request.filter}
     subject = f"{request.field:06d}/{request.filter}"
     with ledger.transaction():
-        ledger.rows("regenerate", "lock_field", subject=subject)
-        known = ledger.row("regenerate", "request", action="regenerate_reference", request_id=request_id)
-        version = known["version"] if known else ledger.value("regenerate", "next_version", **of_field)
+        ledger.rows("reference", "lock_field", subject=subject)
+        known = ledger.row("reference", "request", action="regenerate_reference", request_id=request_id)
+        version = known["version"] if known else ledger.value("reference", "next_version", **of_field)
         conf = {
             **{key: str(value) for key, value in of_field.items()},
             "version": str(version),
@@ -121,7 +121,7 @@ def regenerate(
             "serves": request.serves,
             "quadrants": ",".join(request.quadrants),
         }
-        planned = plan_references(context, subject_of(JobKind.REFERENCE, conf)).units
+        planned = plan(context, subject_of("reference", conf)).units
         chosen = [unit for unit in planned if not request.quadrants or _quadrant(unit.unit_key) in request.quadrants]
         lines = [f"{unit.unit_key}: {len(unit.parameters['members'])} frames" for unit in chosen]
         text = "\n".join([f"version {version} of field {request.field} in {request.filter}", *lines])
@@ -132,7 +132,7 @@ def regenerate(
         if not known:
             detail = {**conf, "request_id": request_id, "version": version}
             ledger.run(
-                "regenerate", "put_audit",
+                "reference", "put_audit",
                 operator=operator, action="regenerate_reference", subject=subject, detail=detail,
             )  # fmt: skip
             ledger.event(

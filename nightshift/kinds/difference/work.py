@@ -10,7 +10,7 @@ from astropy.table import Table
 
 from nightshift.errors import NeedsOperator
 from nightshift.jobs.contract import UnitResult, UnitWork
-from nightshift.jobs.differencing import DifferenceOutcome, difference_unit
+from nightshift.kinds.difference.differencing import DifferenceOutcome, difference_unit
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, UnitState
 from reduction.image.frame import read_frame

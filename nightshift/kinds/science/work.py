@@ -113,7 +113,7 @@ def _with_difference(
     work: UnitWork, survey: Survey, folder: Path, result: UnitResult, watch: Stopwatch
 ) -> UnitResult:
     """Difference what was just written, so that it is the same whether the reference came before or after it."""
-    from nightshift.jobs.difference import difference_of_products
+    from nightshift.kinds.difference.work import difference_of_products
 
     made = tuple(Input(p.kind, str(folder / p.name), p.sha256, f"{work.unit_key}/{p.kind}") for p in result.products)
     with watch("difference"):

@@ -68,7 +68,7 @@ def read_masters(context: Context, instrument: str, night: date, filter_name: st
     """Return the masters that may serve frames of that night and filter: of its epoch, and not too old."""
     policy = context.survey.calibration
     rows = context.ledger.rows(
-        "workflow", "masters_in_reach",
+        "master", "masters_in_reach",
         instrument=instrument, night=night, filter=filter_name,
         oldest=max(night - timedelta(days=policy.substitute_days), policy.epoch_begins(night)),
     )  # fmt: skip
@@ -134,4 +134,4 @@ class MasterSets:
 def read_sets(context: Context) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
     quadrants = len(context.survey.camera.quadrant_ids)
-    return MasterSets(context, context.ledger.rows("workflow", "calibration_sets", quadrants=quadrants))
+    return MasterSets(context, context.ledger.rows("master", "calibration_sets", quadrants=quadrants))

@@ -1,0 +1,60 @@
+-- Differences against a reference that came later than the frame, and their candidates.
+
+-- name: differences_due
+-- Exposures that were reduced before their reference came into service, in shutter order.
+select e.instrument, e.exposure_id, e.shutter_open, max(r.version)::integer as version
+from exposures e
+join nights n using (site, night)
+join units u using (instrument, exposure_id)
+join reference_images r on r.field = e.field and r.instrument = u.instrument and r.detector = u.detector
+    and r.quadrant = u.quadrant and r.filter = e.filter
+where e.image_type = 'science' and e.state = 'ended' and n.state in ('open', 'closing')
+    and u.state = 'processed' and u.campaign = 'live' and r.state = 'in_service'
+    and r.valid_from <= e.shutter_open and (r.valid_to is null or r.valid_to > e.shutter_open)
+    and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
+group by e.instrument, e.exposure_id, e.shutter_open
+order by e.shutter_open, e.exposure_id;
+
+-- name: units_to_difference
+select u.unit_key, u.detector, u.quadrant,
+    c.product_key as calibrated_key, c.path as calibrated_path, c.sha256 as calibrated_sha256,
+    s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
+from units u
+join products c on c.unit_key = u.unit_key and c.kind = 'calibrated'
+join products s on s.unit_key = u.unit_key and s.kind = 'sources'
+where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
+    and u.state = 'processed' and c.deleted_at is null and s.deleted_at is null
+    and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
+order by u.detector, u.quadrant;
+
+-- name: is_member
+select 1 from reference_members where reference_key = :reference_key and unit_key = :unit_key;
+
+-- name: put_difference
+-- One without candidates has nothing that awaits its turn.
+insert into differences (unit_key, reference_key, campaign, state, reason, detail, product_key, candidates,
+    noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
+values (:unit_key, :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,
+    :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
+    case when :candidates = 0 or :state <> 'processed' then now() end)
+on conflict do nothing
+returning unit_key;
+
+-- name: make_candidates_partition
+select make_candidates_partition(:shutter_open);
+
+-- name: put_candidates!
+insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
+    field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, record)
+select c.candid, :shutter_open, :unit_key, :campaign, :reference_key, c.number, :processing_id, :site, :night,
+    :field, :filter, c.ra_deg, c.dec_deg, c.x, c.y, c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
+    c.record
+from jsonb_to_recordset((:candidates)::jsonb -> 'rows')
+    as c (candid bigint, number smallint, ra_deg double precision, dec_deg double precision, x double precision,
+          y double precision, positive boolean, signal_to_noise real, magnitude real, magnitude_error real,
+          record jsonb)
+on conflict (shutter_open, candid) do nothing;
+
+-- name: forget_cancelled_differences!
+delete from differences where state = 'failed' and reason = 'cancelled'
+    and unit_key in (select unit_key from attempts where job_key = :job_key);

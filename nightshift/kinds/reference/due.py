@@ -1,0 +1,24 @@
+"""Which fields and filters are to get their first reference now."""
+
+from collections.abc import Iterable
+
+from nightshift.context import Context
+from nightshift.kinds.poll import Poll
+
+__all__ = ["due"]
+
+
+def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
+    """Yield the fields and filters of which some quadrant lacks a reference and has frames enough."""
+    policy = context.survey.reference
+    rows = context.ledger.rows(
+        "reference", "references_due",
+        at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
+    )  # fmt: skip
+    for row in rows:
+        yield {
+            "instrument": row["instrument"],
+            "field": str(row["field"]),
+            "filter": row["filter"],
+            "version": "1",
+        }

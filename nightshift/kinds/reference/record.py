@@ -1,0 +1,85 @@
+"""What a version of a reference leaves in the ledger: its row, with when it serves, and its members."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+from nightshift.context import Context
+from nightshift.jobs.contract import UnitWork
+from nightshift.keys import ReferenceKey
+from nightshift.nights import night_bounds, night_of
+from nightshift.vocabulary import Reason, ReferenceState
+from nightshift.workflow.persistence import Ending
+from nightshift.workflow.subjects import Subject
+
+__all__ = ["forget_cancelled", "home", "record"]
+
+
+def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
+    """Return the folder of a reference, and the night of its last member."""
+    night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
+    return context.depot.reference(_reference_key(work)), night
+
+
+def record(context: Context, ending: Ending) -> None:
+    """Write a version of a reference. A field's first serves by the survey's policy; later ones wait for approval."""
+    key, outcome, metrics = _reference_key(ending.work), ending.outcome, ending.metrics
+    built = ending.succeeded and "reference" in ending.products
+    asked = context.ledger.row("runs", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
+    conf = asked["conf"]
+    state, valid_from = ReferenceState.REJECTED, None
+    if built:
+        state, valid_from = _reference_state(context, ending, key, conf.get("serves"))
+    context.ledger.run(
+        "reference", "put_reference",
+        field=key.field, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
+        version=key.version, reference_key=str(key), state=state,
+        reason=None if built else outcome.reason or Reason.RESULT_INVALID, detail=outcome.detail[:2000],
+        product_key=ending.products.get("reference"), frames=metrics.get("frames") or 0,
+        fwhm_px=metrics.get("fwhm_px"), zero_point=metrics.get("zero_point"),
+        limiting_magnitude=metrics.get("limiting_magnitude"), valid_from=valid_from,
+        requested_by=conf.get("requested_by", "nightshift"),
+        request_reason=conf.get("request_reason", ""),
+    )  # fmt: skip
+    if not built:
+        return
+    weights = {row["unit_key"]: row["weight"] for row in metrics.get("members", [])}
+    planned = [member["unit_key"] for member in ending.work.parameters["members"]]
+    members = [
+        {"unit_key": unit_key, "position": position, "weight": weights[unit_key] if weights else 1.0}
+        for position, unit_key in enumerate(planned, start=1)
+        if not weights or unit_key in weights
+    ]
+    context.ledger.run(
+        "reference", "put_reference_members", reference_key=str(key), members={"rows": members}
+    )  # fmt: skip
+
+
+def forget_cancelled(context: Context, subject: Subject) -> None:
+    """Take back the versions that a cancel left as rejected."""
+    context.ledger.run("reference", "forget_cancelled_references", job_key=subject.job_key)
+
+
+def _reference_state(
+    context: Context, ending: Ending, key: ReferenceKey, serves: str | None
+) -> tuple[ReferenceState, datetime | None]:
+    """Return how a version begins its life, and the shutter time from which it serves.
+
+    A field's first serves by the survey's policy: from the night of its frames, or from the next. A later one
+    serves as the person wanted who asked for it (``now``, ``next_night``), and else waits for approval.
+    """
+    site = context.survey.site
+    if key.version == 1 and serves is None:
+        night = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
+        begins, ends = night_bounds(site, night)
+        return ReferenceState.IN_SERVICE, begins if context.survey.reference.first_serves == "now" else ends
+    now = context.clock.now()
+    if serves == "now":
+        return ReferenceState.IN_SERVICE, now
+    if serves == "next_night":
+        return ReferenceState.IN_SERVICE, night_bounds(site, night_of(site, now))[1]
+    return ReferenceState.BUILT, None
+
+
+def _reference_key(work: UnitWork) -> ReferenceKey:
+    _, field, instrument, detector, quadrant, filter_name, version = work.unit_key.split("/")
+    return ReferenceKey(int(field), instrument, int(detector[1:]), int(quadrant[1:]), filter_name, int(version[1:]))

@@ -1,0 +1,91 @@
+-- Science exposures that wait to be reduced, and what was measured of them.
+
+-- name: mark_exposure_running!
+update exposures set state = 'running', run_id = :run_id
+where instrument = :instrument and exposure_id = :exposure_id and state = 'arriving';
+
+-- name: waiting_exposures
+-- Science exposures of which some unit has not been worked on, in shutter order.
+select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutter_open, e.state::text as state,
+    steady_age_s(e.first_arrival_at) as age_s,
+    cardinality(e.detectors_expected) as expected,
+    (select array_agg(r.detector order by r.detector) from raw_frames r
+     where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as detectors
+from exposures e
+where e.image_type = 'science' and e.state <> 'ended'
+    and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.state = 'pending' and u.campaign = 'live')
+order by e.shutter_open, e.exposure_id;
+
+-- name: unended_of_fields
+-- Every science exposure that has not ended and lies on a field.
+select instrument, exposure_id, field, filter, shutter_open
+from exposures
+where image_type = 'science' and state <> 'ended' and field is not null
+order by shutter_open, exposure_id;
+
+-- name: own_catalogues
+-- The first good frame of each quadrant, field and filter that was reduced without a catalogue.
+select distinct on (e.field, e.filter, u.instrument, u.detector, u.quadrant)
+    e.field, e.filter, u.instrument, u.detector, u.quadrant, p.product_key, p.path, p.sha256
+from units u
+join exposures e using (instrument, exposure_id)
+join image_quality q using (unit_key)
+join products p on p.unit_key = u.unit_key and p.kind = 'sources'
+where e.field = any (:fields::integer[]) and u.instrument = :instrument and u.campaign = 'live'
+    and u.state = 'processed' and q.good and p.deleted_at is null
+    and not exists (select from product_inputs i where i.product_key = p.product_key and i.role = 'catalogue')
+order by e.field, e.filter, u.instrument, u.detector, u.quadrant, e.shutter_open, e.exposure_id;
+
+-- name: units_to_do
+-- With whether a person accepted the unit or its frame, whatever the checks say.
+select u.unit_key, u.detector, u.quadrant, r.path, r.sha256,
+    coalesce((select o.verdict = 'accept' from overrides o
+        where o.subject in (u.unit_key, substring(u.unit_key from '^[^/]+/[^/]+/[^/]+'))
+        order by o.override_id desc limit 1), false) as accepted
+from units u
+join raw_frames r using (instrument, exposure_id, detector)
+where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
+    and u.state = 'pending' and r.invalid_reason is null
+order by u.detector, u.quadrant;
+
+-- name: reject_invalid_units!
+-- The file behind them was found to be another than the one that was sent.
+update units u set state = 'rejected', reason = r.invalid_reason, detail = 'found before it was reduced',
+    ended_at = now()
+from raw_frames r
+where r.instrument = u.instrument and r.exposure_id = u.exposure_id and r.detector = u.detector
+    and u.instrument = :instrument and u.exposure_id = :exposure_id
+    and u.state = 'pending' and r.invalid_reason is not null;
+
+-- name: put_image_quality!
+insert into image_quality (unit_key, instrument, exposure_id, detector, quadrant, fwhm_px, elongation, background,
+    background_rms, zero_point, zero_point_rms, stars_matched, astrometry_rms_arcsec, pointing_offset_arcsec,
+    limiting_magnitude, sources, saturated_fraction, masked_fraction, cosmic_ray_pixels, good, warnings, corners_deg,
+    same_value_fraction, thousands_fraction, read_noise_ratio, pattern_noise, trails, psf_stars, zero_point_stars,
+    zero_point_uncertainty, zero_point_zenith, colour_term)
+values (:unit_key, :instrument, :exposure_id, :detector, :quadrant, :fwhm_px, :elongation, :background,
+    :background_rms, :zero_point, :zero_point_rms, :stars_matched, :astrometry_rms_arcsec, :pointing_offset_arcsec,
+    :limiting_magnitude, :sources, :saturated_fraction, :masked_fraction, :cosmic_ray_pixels, :good,
+    :warnings::text[], :corners_deg::double precision[], :same_value_fraction, :thousands_fraction,
+    :read_noise_ratio, :pattern_noise, :trails, :psf_stars, :zero_point_stars, :zero_point_uncertainty,
+    :zero_point_zenith, :colour_term)
+on conflict (unit_key) do update set
+    fwhm_px = excluded.fwhm_px, elongation = excluded.elongation, background = excluded.background,
+    background_rms = excluded.background_rms, zero_point = excluded.zero_point,
+    zero_point_rms = excluded.zero_point_rms, stars_matched = excluded.stars_matched,
+    astrometry_rms_arcsec = excluded.astrometry_rms_arcsec,
+    pointing_offset_arcsec = excluded.pointing_offset_arcsec,
+    limiting_magnitude = excluded.limiting_magnitude, sources = excluded.sources,
+    saturated_fraction = excluded.saturated_fraction, masked_fraction = excluded.masked_fraction,
+    cosmic_ray_pixels = excluded.cosmic_ray_pixels, good = excluded.good, warnings = excluded.warnings,
+    corners_deg = excluded.corners_deg, same_value_fraction = excluded.same_value_fraction,
+    thousands_fraction = excluded.thousands_fraction, read_noise_ratio = excluded.read_noise_ratio,
+    pattern_noise = excluded.pattern_noise, trails = excluded.trails, psf_stars = excluded.psf_stars,
+    zero_point_stars = excluded.zero_point_stars, zero_point_uncertainty = excluded.zero_point_uncertainty,
+    zero_point_zenith = excluded.zero_point_zenith, colour_term = excluded.colour_term;
+
+-- name: forget_cancelled_units!
+update units set state = 'pending', reason = null, detail = '', ended_at = null
+where state = 'failed' and reason = 'cancelled'
+    and unit_key in (select unit_key from attempts where job_key = :job_key);

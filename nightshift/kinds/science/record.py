@@ -1,0 +1,83 @@
+"""What a reduced quadrant leaves in the ledger: its state, its measurements, and its difference."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from nightshift.context import Context
+from nightshift.jobs.contract import UnitWork
+from nightshift.keys import UnitKey
+from nightshift.kinds.difference.record import put_difference
+from nightshift.vocabulary import AttemptState, Reason, UnitState
+from nightshift.workflow.persistence import Ending
+from nightshift.workflow.subjects import Subject
+
+__all__ = ["begin", "end", "forget_cancelled", "home", "record"]
+
+IMAGE_QUALITY = (  # measurements of an image that are columns of the ledger
+    "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
+    "astrometry_rms_arcsec", "pointing_offset_arcsec", "limiting_magnitude", "sources", "saturated_fraction",
+    "masked_fraction", "cosmic_ray_pixels", "corners_deg", "same_value_fraction", "thousands_fraction",
+    "read_noise_ratio", "pattern_noise", "trails", "psf_stars", "zero_point_stars", "zero_point_uncertainty",
+    "zero_point_zenith", "colour_term",
+)  # fmt: skip
+
+
+def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:
+    """Note that quadrants are being worked on."""
+    context.ledger.run("exposures", "set_unit_running", unit_keys=unit_keys)
+
+
+def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
+    """Return the folder of a quadrant's products, and the night of its exposure."""
+    night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
+    return context.depot.processed(night, UnitKey.parse(work.unit_key)), night
+
+
+def record(context: Context, ending: Ending) -> None:
+    """Write a reduced quadrant: its state, its measurements, and its difference where one was made."""
+    outcome, unit = ending.outcome, UnitKey.parse(ending.work.unit_key)
+    states = {AttemptState.SUCCEEDED: UnitState.PROCESSED, AttemptState.REJECTED: UnitState.REJECTED}
+    state = states.get(outcome.state, UnitState.FAILED)
+    flags = [*ending.work.parameters.get("flags", []), *(outcome.result.flags if outcome.result else ())]
+    changed = context.ledger.run(
+        "exposures", "end_unit",
+        unit_key=str(unit), state=state, detail=outcome.detail[:2000], flags=sorted({str(flag) for flag in flags}),
+        reason=None if state is UnitState.PROCESSED else outcome.reason or Reason.RESULT_INVALID,
+    )  # fmt: skip
+    if not changed:
+        return  # the night ended without it: the attempt keeps the result, the unit stays as it was declared
+    if any(name in ending.metrics for name in IMAGE_QUALITY):
+        _put_image_quality(context, unit, ending.metrics, good=state is UnitState.PROCESSED)
+    if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:
+        put_difference(context, ending)
+
+
+def end(context: Context, subject: Subject) -> None:
+    """End the exposure, where every unit of it has ended."""
+    context.ledger.run(
+        "exposures", "end_exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    )
+
+
+def forget_cancelled(context: Context, subject: Subject) -> None:
+    """Let the quadrants that a cancel left as failed be due again."""
+    context.ledger.run("science", "forget_cancelled_units", job_key=subject.job_key)
+    context.ledger.run("exposures", "reopen_exposures_of_job", job_key=subject.job_key)
+
+
+def _put_image_quality(context: Context, unit: UnitKey, metrics: dict[str, Any], *, good: bool) -> None:
+    context.ledger.run(
+        "science", "put_image_quality",
+        unit_key=str(unit), instrument=unit.instrument, exposure_id=unit.exposure_id, detector=unit.detector,
+        quadrant=unit.quadrant, good=bool(metrics.get("good", good)),
+        warnings=[str(warning) for warning in metrics.get("warnings", [])],
+        **{name: _flat(metrics.get(name)) for name in IMAGE_QUALITY},
+    )  # fmt: skip
+
+
+def _flat(value: Any) -> Any:
+    """Return corners as one list of numbers, and anything else as it is."""
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return [number for pair in value for number in pair]
+    return value

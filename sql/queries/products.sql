@@ -1,0 +1,19 @@
+-- What was made, and from what.
+
+-- name: put_product!
+insert into products (product_key, kind, unit_key, campaign, site, night, path, sha256, bytes, code_version,
+    settings_hash, job_key, attempt)
+values (:product_key, :kind, :unit_key, :campaign, :site, :night, :path, :sha256, :bytes, :code_version,
+    :settings_hash, :job_key, :attempt)
+on conflict (product_key) do update set
+    path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, code_version = excluded.code_version,
+    settings_hash = excluded.settings_hash, job_key = excluded.job_key, attempt = excluded.attempt, made_at = now();
+
+-- name: delete_product_inputs!
+delete from product_inputs where product_key = :product_key;
+
+-- name: put_product_inputs!
+insert into product_inputs (product_key, role, input_key, sha256)
+select :product_key, i.role, i.input_key, i.sha256
+from jsonb_to_recordset((:inputs)::jsonb -> 'rows') as i (role text, input_key text, sha256 text)
+on conflict do nothing;
