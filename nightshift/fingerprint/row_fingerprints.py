@@ -16,6 +16,7 @@ Members = dict[str, dict[str, str]]
 LEFT_OUT = {
     "alembic_version": "alembic's own",
     "reasons": "a copy of the vocabulary",
+    "kinds": "a copy of the registry",
     "jobs": "how the work was cut",
     "runs": "how the work was asked for",
     "submissions": "how the work was handed over",

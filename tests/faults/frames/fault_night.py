@@ -13,6 +13,7 @@ from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ingest import complete_files, ingest_all
 from nightshift.jobs.run import run_task
+from nightshift.kinds import NIGHT_DAG, kind_of_workflow
 from nightshift.ledger import Ledger
 from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify
@@ -24,7 +25,6 @@ from nightshift.settings import Survey, load_survey
 from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import RunRequest, due_runs, mark_requested
-from nightshift.workflow.subjects import DAG_KINDS, NIGHT_DAG
 from rehearsal.play.fault_report import FaultOutcome, how_faults_ended
 from rehearsal.simulator import NightScale, simulate_night
 from rehearsal.simulator.fault_table import mail_line
@@ -111,7 +111,7 @@ class FaultNight:
 
     def run(self, request: RunRequest) -> None:
         """Run one workflow as Airflow would."""
-        kind = DAG_KINDS[request.dag_id]
+        kind = kind_of_workflow(request.dag_id)
         mark_requested(self.context, request)
         submit(self.context, self.runner, kind, request.conf, airflow_run=request.run_id, airflow_try=1)
         collect(self.context, self.runner, kind, request.conf, final=False)

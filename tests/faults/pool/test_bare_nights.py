@@ -22,12 +22,12 @@ from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
 from nightshift.ingest import ingest_all
+from nightshift.kinds import NIGHT_DAG, kind_of_workflow
 from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner
 from nightshift.settings import load_survey
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
-from nightshift.workflow.subjects import DAG_KINDS, NIGHT_DAG
 from rehearsal.simulator import simulate_night
 from rehearsal.simulator.scale import NightScale, resized_survey
 
@@ -105,7 +105,7 @@ class BareNight:
         for request in requests:
             mark_requested(self.context, request)
             name = submit(
-                self.context, self.runner, DAG_KINDS[request.dag_id], request.conf,
+                self.context, self.runner, kind_of_workflow(request.dag_id), request.conf,
                 airflow_run=request.run_id, airflow_try=1,
             )  # fmt: skip
             if name is not None:
@@ -121,7 +121,7 @@ class BareNight:
         self.source.shuffle(ended)
         for name in ended:
             request = self.under_way.pop(name)
-            collect(self.context, self.runner, DAG_KINDS[request.dag_id], request.conf, final=False)
+            collect(self.context, self.runner, kind_of_workflow(request.dag_id), request.conf, final=False)
 
     def start_pool(self) -> None:
         with (self.folder / "pool.log").open("a") as log:

@@ -9,11 +9,11 @@ import pytest
 from nightshift.files import write_whole
 from nightshift.ingest import ingest_all
 from nightshift.jobs.contract import Product, UnitResult, read_job_file, write_result
+from nightshift.kinds import kind_of_workflow
 from nightshift.runners.base import Capacity, TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
-from nightshift.workflow.subjects import DAG_KINDS
 
 FRAMES_OF_A_SET = 2  # enough for a master here: each costs the test a file of a megabyte
 QUALITY = {
@@ -240,12 +240,12 @@ class Night:
 
     def submit(self, request, *, airflow_try=1, cleared_after=0):
         return submit(
-            self.context, self.runner, DAG_KINDS[request.dag_id], request.conf,
+            self.context, self.runner, kind_of_workflow(request.dag_id), request.conf,
             airflow_run=request.run_id, airflow_try=airflow_try, cleared_after=cleared_after,
         )  # fmt: skip
 
     def collect(self, request, *, final=False):
-        return collect(self.context, self.runner, DAG_KINDS[request.dag_id], request.conf, final=final)
+        return collect(self.context, self.runner, kind_of_workflow(request.dag_id), request.conf, final=final)
 
     def run(self, request, **answer):
         """Play one run from its request to its collection."""

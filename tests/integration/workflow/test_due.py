@@ -35,22 +35,22 @@ def test_a_set_is_due_as_soon_as_its_sequence_is_complete(night):
     night.bring(4, detectors=(1,), kind="bias", SEQNAME="b", SEQINDEX=5, SEQLEN=5)
     assert night.due() == []
     night.bring(4, detectors=(2,), kind="bias", SEQNAME="b", SEQINDEX=5, SEQLEN=5)
-    assert ids(night.due()) == ["calibrations__democam__20260115__bias"]
+    assert ids(night.due()) == ["calibrations__democam__20260115__bias__v1"]
 
 
 def test_a_set_of_unknown_length_is_due_when_it_has_been_quiet(night):
     night.bring(0, 1, 2, kind="bias")
     assert night.due() == []
     night.later(seconds=night.context.survey.calibration.quiet_s)
-    assert ids(night.due()) == ["calibrations__democam__20260115__bias"]
+    assert ids(night.due()) == ["calibrations__democam__20260115__bias__v1"]
 
 
 def test_darks_wait_for_biases_and_flats_for_both(night):
     night.bring_calibrations()
     assert night.run_due("calibrations") == [
-        "calibrations__democam__20260115__bias",
-        "calibrations__democam__20260115__dark",
-        "calibrations__democam__20260115__flat__g",
+        "calibrations__democam__20260115__bias__v1",
+        "calibrations__democam__20260115__dark__v1",
+        "calibrations__democam__20260115__flat__g__v1",
     ]
     assert {row["state"] for row in night.rows("exposures")} == {"ended"}
     assert {row["state"] for row in night.rows("calibrations")} == {"in_service"}
@@ -66,7 +66,7 @@ def test_flats_are_sets_by_filter_and_a_single_one_ends_with_its_reason(night):
     night.calibrate()
     night.bring(-30, kind="flat", FILTER="r")
     night.later(seconds=20)
-    assert night.run_due("calibrations") == ["calibrations__democam__20260115__flat__r"]
+    assert night.run_due("calibrations") == ["calibrations__democam__20260115__flat__r__v1"]
     red = [row for row in night.rows("calibrations") if row["filter"] == "r"]
     assert {(row["state"], row["reason"]) for row in red} == {("rejected", "too_few_frames")}
     lost = [row for row in night.rows("calibration_frames") if row["exposure_id"] == night.frames.exposure_id(-30)]

@@ -130,7 +130,7 @@ def test_a_runner_that_does_not_exist_is_refused(monkeypatch):
 
 
 def test_a_night_on_slurm_without_its_packages_says_what_to_install(home, monkeypatch):
-    monkeypatch.setattr("nightshift.stack.machine.missing_programs", lambda: ("slurmctld",))
+    monkeypatch.setattr("rehearsal.cluster.cluster.missing_programs", lambda: ("slurmctld",))
     with pytest.raises(SettingsError, match="apt install slurmctld"):
         machine_of(home, runner="slurm").check_can_start()
 
