@@ -39,7 +39,7 @@ NIGHTSHIFT := $(BIN)/nightshift
 KAFKA := .kafka/.checked
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka night up down status test lint unit test-faults bench lock clean
+.PHONY: help install kafka night up down status test lint unit test-faults queries bench lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -95,6 +95,9 @@ unit: $(STAMP)
 
 test-faults: $(STAMP) ## the long fault matrix: every fault, 30 kills, an hour at most on two cores
 	@$(BIN)/python -m pytest -m faults
+
+queries: $(STAMP) ## write the typed functions of the named queries anew, from the SQL
+	@NIGHTSHIFT_WRITE_QUERIES=1 $(BIN)/python -m pytest -q tests/integration/ledger/test_typed_queries.py
 
 bench: $(STAMP) ## run the benchmarks, or NAME=one of them
 	@$(BIN)/python -m benchmarks $(NAME)

@@ -165,7 +165,9 @@ def ingest_and_request() -> str:
 
 
 def _under_way(context: Any) -> bool:
-    return context.ledger.value("watch", "under_way", lately_s=LATELY_S) > 0
+    from nightshift.ledger.queries import watch
+
+    return watch.under_way(context.ledger, lately_s=LATELY_S) > 0
 
 
 def request_due(context: Any) -> int:

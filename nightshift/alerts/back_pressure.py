@@ -14,6 +14,7 @@ from typing import Any
 from nightshift.alerts.address import taken
 from nightshift.context import Context
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import watch
 from nightshift.vocabulary import EventLevel
 
 __all__ = ["BackPressure", "stop_waiting"]
@@ -63,7 +64,7 @@ class BackPressure:
             "drop for them what the night's own consumer has not taken yet; a consumer that takes nothing is waited "
             f"for {PATIENCE_S:.0f} s"
         )
-        if self._ledger.run("watch", "put_wait", folder=WAIT, why=why):
+        if watch.put_wait(self._ledger, folder=WAIT, why=why):
             self._say(EventLevel.INFO, "consumer_behind", f"The night waits: {why}.")
         return False
 
@@ -99,11 +100,11 @@ class BackPressure:
 
 def stop_waiting(ledger: Ledger) -> bool:
     """Take the consumer off what the night waits for, and return whether it was among it."""
-    return ledger.run("watch", "delete_wait", folder=WAIT) > 0
+    return watch.delete_wait(ledger, folder=WAIT) > 0
 
 
 def _waited_s(ledger: Ledger) -> float | None:
-    return next((row["waited_s"] for row in ledger.rows("watch", "waits") if row["name"] == WAIT), None)
+    return next((wait.waited_s for wait in watch.waits(ledger) if wait.name == WAIT), None)
 
 
 def _place(part: Row) -> str:

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nightshift.context import Context
+from nightshift.ledger.queries import watch
 from nightshift.vocabulary import EventLevel
 
 __all__ = ["look"]
@@ -32,13 +33,13 @@ def look(context: Context, *, steady_s: float | None = None, boot: str | None = 
     """
     boot = boot or boot_id()
     with context.ledger.transaction() as ledger:
-        before = ledger.row("watch", "last_look")
+        before = watch.last_look(ledger)
         steady_s = time.clock_gettime(time.CLOCK_BOOTTIME) if steady_s is None else steady_s
-        ledger.run("watch", "put_look", boot=boot, steady_s=steady_s)
+        watch.put_look(ledger, boot=boot, steady_s=steady_s)
         if before is None:
             return 0.0
-        by_clock = before["since_s"]
-        passed = steady_s - before["steady_s"] if boot == before["boot"] else by_clock
+        by_clock = before.since_s
+        passed = steady_s - before.steady_s if boot == before.boot else by_clock
         step = by_clock - passed
         left_out = 0.0
         if abs(step) > STEP_S:
@@ -60,7 +61,7 @@ def look(context: Context, *, steady_s: float | None = None, boot: str | None = 
 
 
 def _pause(context: Context, kind: str, seconds: float, passed: float) -> float:
-    context.ledger.run("watch", "put_pause", kind=kind, seconds=seconds, passed=passed)
+    watch.put_pause(context.ledger, kind=kind, seconds=seconds, passed=passed)
     return seconds
 
 

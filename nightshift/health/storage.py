@@ -14,6 +14,7 @@ from pathlib import Path
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import write_whole
+from nightshift.ledger.queries import watch
 from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["MARKER", "Storage", "storage_trouble", "wait_for_storage"]
@@ -70,18 +71,18 @@ def storage_trouble(context: Context) -> list[str]:
     """
     least = context.survey.storage.least_free_mb
     found = {s.name: text for s in _storages(context) if (text := s.trouble(least)) is not None}
-    known = {row["name"]: row for row in context.ledger.rows("watch", "waits") if row["name"] in NAMES}
+    known = {wait.name: wait for wait in watch.waits(context.ledger) if wait.name in NAMES}
     for name in found.keys() - known.keys():
-        if context.ledger.run("watch", "put_wait", folder=name, why=found[name]):
+        if watch.put_wait(context.ledger, folder=name, why=found[name]):
             context.ledger.event(
                 EventLevel.PAGE, "storage_unavailable", f"The night waits: {found[name]}.", subject=name,
                 night_time=context.clock.now(), reason=Reason.STORAGE_UNAVAILABLE,
             )  # fmt: skip
     for name in known.keys() - found.keys():
-        if context.ledger.run("watch", "delete_wait", folder=name):
+        if watch.delete_wait(context.ledger, folder=name):
             context.ledger.event(
                 EventLevel.INFO, "storage_back", f"The {name} can be used again after "
-                f"{known[name]['waited_s']:.0f} s; the night goes on.", subject=name,
+                f"{known[name].waited_s:.0f} s; the night goes on.", subject=name,
                 night_time=context.clock.now(),
             )  # fmt: skip
     return [found[name] for name in sorted(found)]
@@ -89,10 +90,10 @@ def storage_trouble(context: Context) -> list[str]:
 
 def _storages(context: Context) -> Iterator[Storage]:
     yield Storage("inbox", context.inbox)
-    known = {row["name"]: row["marker"] for row in context.ledger.rows("watch", "storage")}
+    known = {row.name: row.marker for row in watch.storage(context.ledger)}
     for name, folder in (("depot", context.depot.root), ("archive", context.depot.root / "archive")):
         if name not in known and folder.is_dir() and (marker := _mark(folder)) is not None:
-            context.ledger.run("watch", "put_storage", folder=name, marker=marker)
+            watch.put_storage(context.ledger, folder=name, marker=marker)
             known[name] = marker
         if name in known:
             yield Storage(name, folder, known[name])

@@ -1,11 +1,13 @@
 """One connection to the ledger, with its named queries."""
 
+import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import aiosql
 import psycopg2
@@ -19,6 +21,8 @@ __all__ = ["SQL", "Ledger", "ledger_url", "open_ledger"]
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 VARIABLE = "NIGHTSHIFT_LEDGER"
+
+Row = TypeVar("Row")
 
 
 def ledger_url() -> str:
@@ -81,11 +85,11 @@ class Ledger:
             ) from None
         return connection
 
-    def _cursor(self):
+    def _cursor(self, factory: Any = None) -> Any:
         """Return a cursor, of a new connection where the last one was lost."""
         if self.connection.closed and not self._depth:
             self.connection = self._connect()
-        return self.connection.cursor()
+        return self.connection.cursor(cursor_factory=factory)
 
     def close(self) -> None:
         """Close the connection."""
@@ -122,6 +126,18 @@ class Ledger:
             cursor.execute(query, _adapt(parameters))
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
+    def select(self, topic: str, name: str, row: type[Row], **parameters: Any) -> list[Row]:
+        """Run a named query and return its rows as objects of a class: one field a column, in the query's order."""
+        query = getattr(named_queries(topic), name).sql
+        with _answering(), self._cursor(psycopg2.extensions.cursor) as cursor:
+            cursor.execute(query, _adapt(parameters))
+            return [row(*_converted(row, values)) for values in cursor]
+
+    def first(self, topic: str, name: str, row: type[Row], **parameters: Any) -> Row | None:
+        """Run a named query and return its first row as an object of a class, or None."""
+        found = self.select(topic, name, row, **parameters)
+        return found[0] if found else None
+
     def row(self, topic: str, name: str, **parameters: Any) -> dict[str, Any] | None:
         """Run a named query and return its first row, or None."""
         found = self.rows(topic, name, **parameters)
@@ -147,6 +163,30 @@ class Ledger:
             "ledger", "add_event",
             level=level, kind=kind, message=message, subject=str(subject), night_time=night_time, detail=detail,
         )  # fmt: skip
+
+
+@cache
+def _enums_of(row: type) -> tuple[tuple[int, type[StrEnum]], ...]:
+    """Return the fields of a row's class that are enums of the vocabulary, by place."""
+    types = get_type_hints(row)
+    found = ((place, _enum_in(types[item.name])) for place, item in enumerate(dataclasses.fields(row)))
+    return tuple((place, enum) for place, enum in found if enum is not None)
+
+
+def _enum_in(annotation: Any) -> type[StrEnum] | None:
+    members = get_args(annotation) or (annotation,)
+    return next((m for m in members if isinstance(m, type) and issubclass(m, StrEnum)), None)
+
+
+def _converted(row: type, values: tuple[Any, ...]) -> Iterable[Any]:
+    """Return a row's values with the texts of the vocabulary as its enums."""
+    enums = _enums_of(row)
+    if not enums:
+        return values
+    changed = list(values)
+    for place, enum in enums:
+        changed[place] = None if values[place] is None else enum(values[place])
+    return changed
 
 
 @contextmanager

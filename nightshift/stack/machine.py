@@ -315,7 +315,7 @@ class Machine:
         for name in ("airflow", "nightshift"):
             self.postgres.create_database(name)
         with Ledger(self.postgres.url("airflow")) as metadata:
-            metadata.run("stack", "limit_idle_transactions")
+            metadata.run("airflow", "limit_idle_transactions")
         log = self.home.logs / "airflow-migration.log"
         with log.open("wb") as output:
             airflow = subprocess.Popen(
@@ -330,7 +330,7 @@ class Machine:
         if code:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
         with Ledger(self.postgres.url("airflow")) as metadata:
-            metadata.run("stack", "end_dead_components")
+            metadata.run("airflow", "end_dead_components")
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")
 
     def _bring_up(self, parts: list[Part], *, limit_s: float) -> None:

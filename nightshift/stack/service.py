@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import watch
 from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
@@ -99,7 +100,7 @@ def status(name: str) -> int:
     with Ledger(machine.ledger_url) as ledger:
         for night in ledger.rows("stack", "nights_here", site=machine.survey.site.name):
             console.print(f"night {night['night']} is {night['state']}")
-        for wait in ledger.rows("watch", "waits"):
-            console.print(f"[bold red]the night waits:[/] {wait['why']}")
+        for wait in watch.waits(ledger):
+            console.print(f"[bold red]the night waits:[/] {wait.why}")
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")
     return 0 if all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts()) else 1

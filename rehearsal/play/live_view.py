@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import watch
 from nightshift.vocabulary import EventLevel
 
 __all__ = ["Glance", "NightView", "take_glance"]
@@ -77,7 +78,7 @@ def take_glance(ledger: Ledger, site: str, night: date) -> Glance:
             for row in ledger.rows("stack", "exposures_by_state", **whose)
         },
         ledger.rows("stack", "latest_events", most=EVENTS),
-        [row["why"] for row in ledger.rows("watch", "waits")],
+        [wait.why for wait in watch.waits(ledger)],
     )
 
 

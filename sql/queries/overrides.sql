@@ -4,25 +4,26 @@
 -- One at a time; released with the transaction.
 select pg_advisory_xact_lock(hashtextextended('override/' || :subject, 0));
 
--- name: request_known
+-- name: request_known^
 select detail ->> 'text' as text from audit where action = :action and detail ->> 'request_id' = :request_id limit 1;
 
--- name: frame_called
+-- name: frame_called^
 -- A registered frame by its file's name or by its key.
-select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type::text as image_type
+select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type
 from raw_frames r join exposures e using (instrument, exposure_id)
 where r.inbox_name = :thing
     or r.instrument || '/' || r.exposure_id || '/d'
         || case when r.detector < 10 then '0' else '' end || r.detector = :thing;
 
--- name: unit_called
-select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state::text as state, u.reason,
+-- name: unit_called^
+-- nullable: inbox_name, invalid_reason
+select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason,
     r.inbox_name, r.invalid_reason
 from units u left join raw_frames r using (instrument, exposure_id, detector) where u.unit_key = :thing;
 
--- name: quarantined_called
+-- name: quarantined_called^
 -- The newest file in quarantine of that name or arrival key of which nobody has disposed.
-select a.arrival_key, a.inbox_name, a.disposition::text as disposition, a.bytes, a.sha256, q.path, q.reason, q.detail
+select a.arrival_key, a.inbox_name, a.disposition, a.bytes, a.sha256, q.path, q.reason, q.detail
 from quarantine q join arrivals a using (arrival_key)
 where (a.inbox_name = :thing or a.arrival_key = :thing) and q.disposed_at is null
 order by a.arrived_at desc limit 1;
@@ -47,6 +48,7 @@ update raw_frames set invalid_reason = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector;
 
 -- name: reject_units
+-- nullable: quadrant
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
@@ -72,6 +74,7 @@ update outbox set state = 'queued', queued_at = clock_timestamp()
 where state = 'withheld' and candid in (select candid from back);
 
 -- name: restore_units
+-- nullable: quadrant
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
@@ -83,6 +86,7 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector
 returning unit_key;
 
 -- name: reopen_units
+-- nullable: quadrant
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
@@ -105,5 +109,6 @@ where p.kind in ('bias', 'dark', 'flat', 'reference')
 order by p.unit_key;
 
 -- name: overrides_about
+-- row: OverrideAbout
 select made_at, subject, verdict, explanation, operator
 from overrides where subject = any (:subjects::text[]) order by override_id;

@@ -1,6 +1,7 @@
 -- What the live view of a night shows.
 
--- name: glance
+-- name: glance^
+-- nullable: mail_sent_at
 select
     n.state as night_state,
     n.closing_since,
@@ -67,10 +68,10 @@ join outbox o using (candid)
 where e.site = :site and o.state = 'acknowledged' and r.built_at < e.last_arrival_at
 group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
 
--- name: exposures_ended
+-- name: exposures_ended$
 select count(*) as exposures from exposures where site = :site and state = 'ended';
 
--- name: science_under_way
+-- name: science_under_way$
 -- Science exposures that came and have not ended.
 select count(*) as exposures from exposures
 where site = :site and night = :night and image_type = 'science' and state <> 'ended';
@@ -85,16 +86,7 @@ select t.tracklet_key, m.candid
 from tracklets t join tracklet_members m using (tracklet_key)
 where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 
--- name: end_dead_components!
--- Of Airflow's metadata, while none of its components runs: what a killed one was working on is given to the next at
--- once, and not when its heartbeat has grown old.
-update job set state = 'failed', end_date = now() where state = 'running';
-
--- name: limit_idle_transactions!
--- A process that was killed may leave its children holding its connection: its locks end with this.
-alter database airflow set idle_in_transaction_session_timeout = '30s';
-
--- name: reference_awaited
+-- name: reference_awaited$
 -- Whether a field and filter of which enough frames came has a reference that is due or being built.
 with good as (
     select e.field, e.filter, u.detector, u.quadrant, count(*) as frames
@@ -117,7 +109,7 @@ select exists (
                     and r.detector = g.detector and r.quadrant = g.quadrant)))
 ) as awaited;
 
--- name: night_is_over
+-- name: night_is_over$
 -- Whether a night was closed and mailed, and nothing of it has come or changed since.
 select exists (
     select from nights n join reports r on r.site = n.site and r.night = n.night and r.sent_at is not null

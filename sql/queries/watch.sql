@@ -1,11 +1,11 @@
 -- What the watch over the inbox asks of the ledger.
 
--- name: under_way
+-- name: under_way$
 -- Runs that will have something done soon; one that is older says nothing any more.
 select count(*)::integer as runs
 from runs where ended_at is null and dag_id <> 'end_of_night' and requested_at > now() - make_interval(secs => :lately_s);
 
--- name: last_look
+-- name: last_look^
 select boot, steady_s, extract(epoch from clock_timestamp() - looked_at)::double precision as since_s
 from watch for update;
 
@@ -21,12 +21,14 @@ insert into pauses (kind, until_at, after_at, seconds)
 select :kind, before_that + make_interval(secs => :passed), looked_at, :seconds from watch;
 
 -- name: storage
+-- row: KnownStorage
 select name, marker from storage;
 
 -- name: put_storage!
 insert into storage (name, marker) values (:folder, :marker) on conflict (name) do nothing;
 
 -- name: waits
+-- row: Wait
 select name, why, since, steady_age_s(since) as waited_s
 from waits order by since, name;
 

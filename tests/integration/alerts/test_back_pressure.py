@@ -17,6 +17,7 @@ from nightshift.alerts import address
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
 from nightshift.health.storage import storage_trouble
+from nightshift.ledger.queries import watch
 
 pytestmark = pytest.mark.integration
 room = importlib.import_module("nightshift.alerts.back_pressure")
@@ -87,7 +88,7 @@ def queued(context):
 
 
 def waits(context):
-    return [row["name"] for row in context.ledger.rows("watch", "waits")]
+    return [wait.name for wait in watch.waits(context.ledger)]
 
 
 def said(context):

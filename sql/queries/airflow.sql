@@ -1,0 +1,10 @@
+-- What is asked of Airflow's own database, and not of the ledger.
+
+-- name: end_dead_components!
+-- Of Airflow's metadata, while none of its components runs: what a killed one was working on is given to the next at
+-- once, and not when its heartbeat has grown old.
+update job set state = 'failed', end_date = now() where state = 'running';
+
+-- name: limit_idle_transactions!
+-- A process that was killed may leave its children holding its connection: its locks end with this.
+alter database airflow set idle_in_transaction_session_timeout = '30s';
