@@ -1,8 +1,8 @@
 """Typed Python functions for the named queries, written from the SQL itself and the ledger's schema.
 
 ``make queries`` has the database describe each query and writes ``nightshift/ledger/queries/<topic>.py`` (of a kind
-of work: ``nightshift/kinds/<kind>/queries.py``): a frozen dataclass for each row and a function for each query, with the
-types of parameters and columns. A test holds the files to the SQL.
+of work: ``nightshift/kinds/<kind>/queries.py``): a frozen dataclass for each row and a function for each query, with
+the types of parameters and columns. A test holds the files to the SQL.
 
 In the SQL files the end of the name says what a query returns: all rows where there is no mark, ``^`` its first row
 or None, ``$`` one value, ``!`` the number of rows that it changed. Comments add what the database cannot know:
