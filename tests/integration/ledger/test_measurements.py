@@ -1,4 +1,4 @@
-"""Measurements are rows by position: old ones are moved, a new one needs no migration, and queries keep their index."""
+"""Measurements are kept by position: old rows move, a new one needs no migration, queries keep their index."""
 
 from contextlib import closing
 
@@ -15,9 +15,9 @@ from nightshift.vocabulary import all_measurements
 
 pytestmark = pytest.mark.integration
 
-UNIT = "democam/1/d01/q1/processed/live"
 OLD_ROWS = """
-insert into nights (site, night, begins, ends) values ('demo', '2026-01-15', '2026-01-15 19:00Z', '2026-01-16 19:00Z');
+insert into nights (site, night, begins, ends)
+values ('demo', '2026-01-15', '2026-01-15 19:00Z', '2026-01-16 19:00Z');
 insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, exposure_s, shutter_open,
     detectors_expected)
 values ('democam', '1', 'demo', '2026-01-15', '2026-01-16', 'science', 30, '2026-01-16 04:00Z', '{1}');

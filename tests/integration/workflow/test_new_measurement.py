@@ -24,7 +24,7 @@ def test_a_new_measurement_is_in_the_ledger_the_report_and_on_the_page(night, le
     migrate(ledger_url)
     night.calibrate()
     night.bring(0)
-    (exposure,) = night.due("exposure")
+    (exposure,) = night.due()
     night.run(exposure, more={"toy": 3.25})
     assert {row["toy"] for row in night.rows("image_quality")} == {3.25}
     day = night.rows("exposures")[0]["night"]
