@@ -26,6 +26,7 @@ from nightshift.depot import Depot
 from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import load_survey
+from nightshift.vocabulary import Measurement, Reason, measurements
 from rehearsal.cluster import Cluster, ClusterPlan, missing_programs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -117,6 +118,14 @@ def ledger_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
         yield postgres_server.url(name)
         with connection.cursor() as cursor:
             cursor.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture
+def toy_measurement(monkeypatch: pytest.MonkeyPatch) -> Measurement:
+    """One more entry in the registry of measurements: all that it takes."""
+    toy = Measurement("toy", "toy", "mag", "A number of a test.", Reason.CLOUDY, Reason.PATTERN_NOISE)
+    monkeypatch.setattr(measurements, "MEASUREMENTS", (*measurements.MEASUREMENTS, toy))
+    return toy
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ class Search:
     program_id: int
     zero_point: float | None
     zero_point_rms: float | None
-    stars_matched: int | None
+    stars_matched: float | None
     corners_deg: list[float] | None  # ra, dec of four corners
     reference_version: int
     reference_frames: int
@@ -68,7 +68,7 @@ def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
         "magzpsci": search.zero_point,
         "magzpscirms": search.zero_point_rms,
         "exptime": search.exposure_s,
-        "nmatches": search.stars_matched,
+        "nmatches": None if search.stars_matched is None else int(search.stars_matched),
         "rfid": reference_id(search.field, number, channel, search.reference_version),
         "nframesref": search.reference_frames,
         "tooflag": 0,

@@ -4,15 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from nightshift.night_end.report_sections import percent
+from nightshift.vocabulary import measurement_named
+from nightshift.vocabulary.measurements import COUNT, FRACTION
 
 __all__ = ["named", "said"]
 
-# what neither its name nor its ending gives the unit of
+# of what is no measurement of an image, and whose unit its ending does not give
 UNITS = {
-    "background": "e⁻/px", "background_rms": "e⁻/px", "background_offset": "e⁻/px", "zero_point": "mag",
-    "zero_point_rms": "mag", "zero_point_uncertainty": "mag", "zero_point_zenith": "mag, of 1 e⁻/s above the air",
-    "colour_term": "mag/mag", "limiting_magnitude": "mag", "read_noise_ratio": "of the settings'",
-    "pattern_noise": "of the noise", "level": "ADU", "read_noise": "ADU", "gain": "e⁻/ADU", "gain_error": "e⁻/ADU",
+    "background_offset": "e⁻/px", "level": "ADU", "read_noise": "ADU", "gain": "e⁻/ADU", "gain_error": "e⁻/ADU",
 }  # fmt: skip
 ENDINGS = {"_px": "px", "_arcsec": "arcsec", "_deg": "deg", "_s": "s", "_fraction": ""}
 SHARES = ("masked", "coverage")  # and what ends with _fraction
@@ -20,6 +19,8 @@ SHARES = ("masked", "coverage")  # and what ends with _fraction
 
 def named(name: str) -> str:
     """Return what a measurement is called, with its unit."""
+    if measurement := measurement_named(name):
+        return measurement.titled
     if name in UNITS:
         return f"{name.replace('_', ' ')} ({UNITS[name]})"
     for ending, unit in ENDINGS.items():
@@ -39,8 +40,12 @@ def said(name: str, value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, float) and (name in SHARES or name.endswith("_fraction")):
+    return _number(name, value) if isinstance(value, float) else str(value)
+
+
+def _number(name: str, value: float) -> str:
+    unit = measurement.unit if (measurement := measurement_named(name)) else ""
+    if unit == FRACTION or name in SHARES or name.endswith("_fraction"):
         return percent(value)
-    if isinstance(value, float):
-        return f"{value:.0f}" if abs(value) >= 999.95 else f"{value:#.4g}"  # 999.96 is 1000, without a point
-    return str(value)
+    whole = unit == COUNT or abs(value) >= 999.95  # 999.96 is 1000, without a point
+    return f"{value:.0f}" if whole else f"{value:#.4g}"

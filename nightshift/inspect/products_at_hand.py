@@ -11,7 +11,7 @@ from nightshift.errors import BadInput
 from nightshift.files import sha256_of
 from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
 from nightshift.inspect.reading import header_of
-from nightshift.vocabulary import CalibrationKind, Reason
+from nightshift.vocabulary import CalibrationKind, Reason, all_measurements
 
 __all__ = ["IMAGES", "MASTERS", "Inspected", "from_folder", "from_ledger"]
 
@@ -183,16 +183,26 @@ def from_ledger(context: Context, key: str) -> Inspected:
     key = _unit_key(context, key)
     row = context.ledger.row("inspect", "unit", unit_key=key)
     assert row is not None  # it was found by its key
-    quality = context.ledger.row("inspect", "quality", unit_key=key) or {}
+    quality = context.ledger.row("inspect", "quality", unit_key=key) or {"warnings": ()}
     difference = context.ledger.row("inspect", "difference", unit_key=key) or {}
     candidates = context.ledger.rows("inspect", "candidates", unit_key=key)
-    warnings = tuple(quality.pop("warnings", ()))
     reference = context.ledger.row("inspect", "reference", unit_key=key)
     files = {} if reference is None else {"reference": context.depot.absolute(reference["path"])}
-    unit = _of_row(key, {**row, **quality}, files | _files(context, key))
+    unit = _of_row(key, {**row, **_measured(quality)}, files | _files(context, key))
     return _with_image(
-        replace(unit, warnings=warnings, difference=_flat(difference), candidates=tuple(map(dict, candidates)))
+        replace(
+            unit,
+            warnings=tuple(quality["warnings"]),
+            difference=_flat(difference),
+            candidates=tuple(map(dict, candidates)),
+        )
     )
+
+
+def _measured(quality: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a quadrant is good, and what it was measured for, in the order of the registry."""
+    names = ("good", *(measurement.name for measurement in all_measurements()))
+    return {name: quality[name] for name in names if name in quality}
 
 
 def _unit_key(context: Context, text: str) -> str:

@@ -14,6 +14,7 @@ __all__ = ["Column", "Table", "page", "read_tables"]
 SECTION = re.compile(r"^-- (.+?) -{10,}$")
 TABLE = re.compile(r"^create table (\w+) \((.*)$")
 ADDED = re.compile(r"^alter table (\w+) add column (\w+) (.+?);(?: -- (.*))?$")
+DROPPED = re.compile(r"^drop table (\w+);$")
 COLUMN = re.compile(r"^    (\w+) (.+?),?(?: -- (.*))?$")
 NOT_COLUMNS = ("primary", "unique", "foreign", "check", "constraint", "exclude")
 INTRODUCTION = """\
@@ -56,7 +57,7 @@ class Table:
 
 
 def read_tables(sql: str) -> list[Table]:
-    """Return the tables that the migrations create, in their order, with the columns that later ones add."""
+    """Return the tables that the migrations create and keep, in their order, with the columns that later ones add."""
     tables: list[Table] = []
     comment: list[str] = []
     section, inside = "Basics", False
@@ -70,6 +71,8 @@ def read_tables(sql: str) -> list[Table]:
         elif match := ADDED.match(line):
             table = next(table for table in tables if table.name == match[1])
             table.columns.append(Column(match[2], match[3], match[4] or ""))
+        elif match := DROPPED.match(line):
+            tables = [table for table in tables if table.name != match[1]]
         elif inside and line.startswith(")"):
             inside = False
         elif inside:

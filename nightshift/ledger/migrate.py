@@ -1,14 +1,16 @@
 """Bring a ledger to the newest schema: alembic runs ``sql/migrations`` in order."""
 
+from psycopg2 import sql
+
 from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL, Ledger, ledger_url
-from nightshift.vocabulary import reason_entries
+from nightshift.vocabulary import all_measurements, reason_entries
 
 __all__ = ["migrate"]
 
 
 def migrate(url: str | None = None) -> None:
-    """Apply the migrations that the ledger lacks, and refresh its reasons and kinds of work. May run again.
+    """Apply the migrations that the ledger lacks, and refresh its reasons, kinds and measurements. May run again.
 
     Parameters
     ----------
@@ -31,3 +33,30 @@ def migrate(url: str | None = None) -> None:
             )  # fmt: skip
         for kind in kinds():
             ledger.run("ledger", "put_kind", kind=kind.name, says=kind.says)
+        for measurement in all_measurements():
+            ledger.run(
+                "ledger", "put_measurement",
+                measurement=measurement.name, unit=measurement.unit, says=measurement.says,
+            )  # fmt: skip
+        _show_measurements(ledger)
+
+
+def _show_measurements(ledger: Ledger) -> None:
+    """Give the view `image_quality` a column for each measurement, so that people and queries read them by name.
+
+    This is the one statement of the ledger that is composed rather than named: the columns of a view cannot be
+    parameters, and a migration for each measurement is what this saves. Names are quoted by the driver. Columns are
+    in the order of their positions, so that a new one stands last: PostgreSQL replaces a view only by one that
+    begins with the same columns.
+    """
+    columns = [
+        sql.SQL("i.values[{}] as {}").format(sql.Literal(row["position"]), sql.Identifier(row["name"]))
+        for row in ledger.rows("ledger", "measurements")
+    ]
+    statement = sql.SQL(
+        "create or replace view image_quality as "
+        "select i.unit_key, i.instrument, i.exposure_id, i.detector, i.quadrant, i.good, i.warnings, i.corners_deg, "
+        "i.measured_at, {} from image_measurements i"
+    ).format(sql.SQL(", ").join(columns))
+    with ledger.connection.cursor() as cursor:
+        cursor.execute(statement)

@@ -11,9 +11,9 @@ from nightshift.context import Context
 from nightshift.night_end.close import Verdict, verdict
 from nightshift.night_end.night_rows import night_row
 from nightshift.realbogus.retraining import retraining_due
-from nightshift.vocabulary import AlertState, ErrorClass, UnitState
+from nightshift.vocabulary import AlertState, ErrorClass, UnitState, all_measurements
 
-__all__ = ["NightFacts", "OpenTime", "collect_facts"]
+__all__ = ["MeasuredFilter", "NightFacts", "OpenTime", "Quantiles", "collect_facts"]
 
 Row = dict[str, Any]
 MOST_ON_SKY = 20_000  # alerts drawn
@@ -45,6 +45,43 @@ class OpenTime:
 
 
 @dataclass(frozen=True)
+class Quantiles:
+    """One measurement over the quadrants of a filter; None where it was made on none of them.
+
+    Parameters
+    ----------
+    tenth, median, ninetieth, largest : float, optional
+    present : int
+        In how many quadrants it is above zero.
+    """
+
+    tenth: float | None = None
+    median: float | None = None
+    ninetieth: float | None = None
+    largest: float | None = None
+    present: int = 0
+
+
+@dataclass(frozen=True)
+class MeasuredFilter:
+    """What the quadrants of a filter were measured for.
+
+    Parameters
+    ----------
+    filter : str
+    units, bad : int
+        How many quadrants were measured, and how many of them are not good.
+    measured : mapping of str to Quantiles
+        By the measurement's name; of those that the report shows.
+    """
+
+    filter: str
+    units: int
+    bad: int
+    measured: Mapping[str, Quantiles]
+
+
+@dataclass(frozen=True)
 class NightFacts:
     """The facts of one night, as tables."""
 
@@ -61,7 +98,7 @@ class NightFacts:
     open_time: OpenTime
     masters: list[Row]
     kept_out: list[Row]  # calibration frames in no master, with their reason
-    quality: list[Row]
+    quality: list[MeasuredFilter]
     warned: list[Row]  # measurements outside of their `warn` bounds, with how many quadrants
     rejected: list[Row]  # science units that did not end as processed
     flagged: list[Row]  # processed units with flags
@@ -135,7 +172,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         open_time=_open_time(timeline),
         masters=masters,
         kept_out=_kept_out(ask("frames_of_night"), ask("calibration_uses")),
-        quality=ask("image_quality_by_filter"),
+        quality=_quality(ask("image_quality_by_filter"), ask("measurements_by_filter", names=_mailed())),
         warned=ask("quality_warnings"),
         rejected=[*(u for u in units if u["reason"]), *_unheld(outcome, units)],
         flagged=[u for u in units if u["flags"] and u["state"] == UnitState.PROCESSED],
@@ -158,6 +195,19 @@ def collect_facts(context: Context, night: date) -> NightFacts:
             *retraining_due(context),
         ],
     )
+
+
+def _mailed() -> list[str]:
+    return [measurement.name for measurement in all_measurements() if measurement.mail]
+
+
+def _quality(filters: list[Row], measured: list[Row]) -> list[MeasuredFilter]:
+    """Return what was measured in each filter."""
+    by_filter: dict[str, dict[str, Quantiles]] = {}
+    for row in measured:
+        values = dict(zip(("tenth", "median", "ninetieth", "largest"), row["quantiles"] or (), strict=False))
+        by_filter.setdefault(row["filter"], {})[row["name"]] = Quantiles(**values, present=row["present"])
+    return [MeasuredFilter(**row, measured=by_filter.get(row["filter"], {})) for row in filters]
 
 
 def _open_time(timeline: list[Row]) -> OpenTime:

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from nightshift.completeness import recovered_by_signal
-from nightshift.night_end.facts import NightFacts, unit_name
+from nightshift.night_end.facts import NightFacts, Quantiles, unit_name
 from nightshift.night_end.identities import Member
-from nightshift.vocabulary import AlertState, UnitState
+from nightshift.vocabulary import AlertState, Measurement, UnitState, all_measurements, measurement_named
+from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
 
 __all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", "text_table"]
 
@@ -216,49 +217,57 @@ def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
 
 
 def _quality(facts: NightFacts) -> Section:
-    scale = facts.pixel_scale_arcsec
-    rows = [
-        (
-            r["filter"], str(r["units"]), str(r["bad"]),
-            " / ".join(number(v * scale) if v is not None else "—" for v in r["fwhm_px"] or [None] * 3),
-            number(r["elongation"]), number(r["background"], 0), number(r["zero_point"]),
-            number(r["zero_point_rms"], 3), number(r["astrometry_rms_arcsec"], 3),
-            " / ".join(number(v) for v in r["limiting_magnitude"] or [None] * 3),
-        )
-        for r in facts.quality
-    ]  # fmt: skip
-    titles = columns(
-        "Filter", ">Quadrants", ">Bad", ">FWHM (arcsec) 10/50/90 %", ">Elong.", ">Sky (e⁻/px)", ">Zero point (mag)",
-        ">rms (mag)", ">Astrom. rms (arcsec)", ">Limit (mag) 10/50/90 %",
-    )  # fmt: skip
+    titles, rows = _measured(facts, MailTable.QUALITY)
+    counted = [(r.filter, str(r.units), str(r.bad), *row) for r, row in zip(facts.quality, rows, strict=True)]
     note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
-    return Section("Image quality", titles, rows, note)
+    return Section(MailTable.QUALITY, columns("Filter", ">Quadrants", ">Bad", *titles), counted, note)
 
 
 def _detectors(facts: NightFacts) -> Section:
     """What the sky's measurements leave open: the readout, the mask, and how well the stars were matched."""
-    rows = [
-        (
-            r["filter"], number(r["stars_matched"], 0), _both(r["pointing_offset_arcsec"], 1),
-            number(r["zero_point_zenith"]), number(r["colour_term"], 3), _both(r["read_noise_ratio"], 2),
-            _both(r["pattern_noise"], 3), percent(r["saturated_fraction"]), percent(r["masked_fraction"]),
-            number(r["cosmic_ray_pixels"], 0), str(r["with_trails"]),
-        )
-        for r in facts.quality
-    ]  # fmt: skip
-    titles = columns(
-        "Filter", ">Stars matched", ">Pointing off (arcsec)", ">Zero point above the air (mag)", ">Colour term",
-        ">Read noise / set", ">Pattern noise", ">Saturated", ">Masked", ">Cosmic-ray pixels", ">With a trail",
-    )  # fmt: skip
-    warned = ", ".join(f"{w['measurement'].replace('_', ' ')} ({w['units']})" for w in facts.warned)
+    titles, rows = _measured(facts, MailTable.DETECTORS)
+    named = [(r.filter, *row) for r, row in zip(facts.quality, rows, strict=True)]
+    warned = ", ".join(f"{_label(w['measurement'])} ({w['units']})" for w in facts.warned)
     note = f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
     meant = "Median, or median and largest. Above the air: magnitude of one electron a second."
-    return Section("Stars and detectors", titles, rows, f"{meant} {note}" if rows else "No image was measured.")
+    return Section(
+        MailTable.DETECTORS,
+        columns("Filter", *titles),
+        named,
+        f"{meant} {note}" if rows else "No image was measured.",
+    )
 
 
-def _both(values: Sequence[float | None] | None, digits: int) -> str:
-    """Return a median and the largest value."""
-    return " / ".join(number(value, digits) for value in values or [None] * 2)
+def _measured(facts: NightFacts, table: MailTable) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return the titles of the measurements that a table shows, and for each filter what it says of them."""
+    shown = [(m, m.mail) for m in all_measurements() if m.mail is not None and m.mail.table is table]
+    rows = [
+        tuple(_summary(m, mail, r.measured.get(m.name, Quantiles()), facts.pixel_scale_arcsec) for m, mail in shown)
+        for r in facts.quality
+    ]
+    return [f">{mail.title or measurement.titled}" for measurement, mail in shown], rows
+
+
+def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, pixel_scale_arcsec: float) -> str:
+    """Return what a cell says of a measurement over the quadrants of a filter."""
+    if mail.summary is Summary.PRESENT:
+        return str(over.present)
+    values = {
+        Summary.MEDIAN: [over.median],
+        Summary.LARGEST: [over.median, over.largest],
+        Summary.SPREAD: [over.tenth, over.median, over.ninetieth],
+    }[mail.summary]
+    scale = pixel_scale_arcsec if mail.in_arcsec else 1.0
+    scaled = [None if value is None else value * scale for value in values]
+    if measurement.unit == FRACTION:
+        return " / ".join(map(percent, scaled))
+    return " / ".join(number(value, 0 if measurement.unit == COUNT else mail.digits) for value in scaled)
+
+
+def _label(name: str) -> str:
+    """Return what people call a measurement, also one that is no longer made."""
+    measurement = measurement_named(name)
+    return measurement.label if measurement else name.replace("_", " ")
 
 
 def _alerts(facts: NightFacts) -> Section:

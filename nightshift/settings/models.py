@@ -11,7 +11,7 @@ from pydantic import Field as Key
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
-from nightshift.vocabulary import CalibrationKind, ImageType
+from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
 
@@ -418,32 +418,17 @@ class NightPolicy(Table):
     mail_from: str = "nightshift@localhost"
 
 
-# What an image is measured for and may be rejected by; `nightshift.kinds.science.work` has the reason of each.
-Measurement = Literal[
-    "saturated_fraction",
-    "same_value_fraction",
-    "thousands_fraction",
-    "read_noise_ratio",
-    "pattern_noise",
-    "background",
-    "background_rms",
-    "elongation",
-    "sources",
-    "fwhm_px",
-    "pointing_offset_arcsec",
-    "stars_matched",
-    "astrometry_rms_arcsec",
-    "zero_point_zenith",
-    "zero_point",
-    "zero_point_rms",
-    "limiting_magnitude",
-]
+def _bounded(name: str) -> str:
+    known = [measurement.name for measurement in bounded_measurements()]
+    if name not in known:
+        raise ValueError(f"{name!r} is not a measurement that may be bounded; those are {', '.join(known)}")
+    return name
 
 
 class Thresholds(Table):
     """Bounds on one measurement, dated: warn and fail on both sides; a missing side is unbounded."""
 
-    name: Measurement
+    name: Annotated[str, AfterValidator(_bounded)]  # of nightshift/vocabulary/measurements.py
     valid_from: date = date(2000, 1, 1)
     filter: str | None = None
     warn: tuple[float | None, float | None] = (None, None)

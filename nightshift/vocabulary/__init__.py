@@ -1,10 +1,16 @@
 """The one vocabulary that programs write and operators read.
 
-States, reason codes and the shapes of the files that the parts exchange are defined here once.
+States, reason codes, measurements and the shapes of the files that the parts exchange are defined here once.
 The database's types and checks, the pages and the tests are held to these definitions
 (``tests/unit/test_vocabulary.py``).
 """
 
+from nightshift.vocabulary.measurements import (
+    Measurement,
+    all_measurements,
+    bounded_measurements,
+    measurement_named,
+)
 from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries
 from nightshift.vocabulary.states import (
     AlertState,
@@ -35,6 +41,7 @@ __all__ = [
     "ExposureState",
     "ImageType",
     "JobState",
+    "Measurement",
     "NightState",
     "OutboxState",
     "Reason",
@@ -42,5 +49,8 @@ __all__ = [
     "ReferenceState",
     "Tier",
     "UnitState",
+    "all_measurements",
+    "bounded_measurements",
+    "measurement_named",
     "reason_entries",
 ]

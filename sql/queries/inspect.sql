@@ -21,11 +21,7 @@ select unit_key, state::text as state, reason, detail, flags from units where un
 select kind, path from products where unit_key = :unit_key and deleted_at is null;
 
 -- name: quality
-select fwhm_px, elongation, psf_stars, background, background_rms, sources, stars_matched, astrometry_rms_arcsec,
-    pointing_offset_arcsec, zero_point, zero_point_rms, zero_point_uncertainty, zero_point_stars, zero_point_zenith,
-    colour_term, limiting_magnitude, saturated_fraction, masked_fraction, cosmic_ray_pixels, trails, read_noise_ratio,
-    pattern_noise, same_value_fraction, thousands_fraction, good, warnings
-from image_quality where unit_key = :unit_key;
+select * from image_quality where unit_key = :unit_key;
 
 -- name: difference
 select state::text as state, reason, detail, candidates, noise_ratio, limiting_magnitude, quality

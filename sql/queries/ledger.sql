@@ -8,6 +8,15 @@ on conflict (reason) do update set error_class = excluded.error_class, sentence 
 -- name: put_kind!
 insert into kinds (kind, says) values (:kind, :says) on conflict (kind) do update set says = excluded.says;
 
+-- name: put_measurement!
+-- A new one gets the next position; a known one keeps its own.
+insert into measurements (name, position, unit, says)
+select :measurement, coalesce(max(position), 0) + 1, :unit, :says from measurements
+on conflict (name) do update set unit = excluded.unit, says = excluded.says;
+
+-- name: measurements
+select name, position from measurements order by position;
+
 -- name: add_event!
 insert into events (level, kind, message, subject, night_time, detail)
 values (:level::event_level, :kind, :message, :subject, :night_time, :detail);

@@ -254,29 +254,26 @@ where c.night = :night and c.instrument = :instrument
 group by c.kind, c.filter order by c.kind, c.filter;
 
 -- name: image_quality_by_filter
-select e.filter, count(*) as units, count(*) filter (where not q.good) as bad,
-    percentile_cont(array[0.1, 0.5, 0.9]) within group (order by q.fwhm_px) as fwhm_px,
-    percentile_cont(0.5) within group (order by q.elongation) as elongation,
-    percentile_cont(0.5) within group (order by q.background) as background,
-    percentile_cont(0.5) within group (order by q.zero_point) as zero_point,
-    percentile_cont(0.5) within group (order by q.zero_point_rms) as zero_point_rms,
-    percentile_cont(array[0.1, 0.5, 0.9]) within group (order by q.limiting_magnitude) as limiting_magnitude,
-    percentile_cont(0.5) within group (order by q.astrometry_rms_arcsec) as astrometry_rms_arcsec,
-    percentile_cont(0.5) within group (order by q.stars_matched) as stars_matched,
-    percentile_cont(0.5) within group (order by q.zero_point_zenith) as zero_point_zenith,
-    percentile_cont(0.5) within group (order by q.colour_term) as colour_term,
-    percentile_cont(array[0.5, 1.0]) within group (order by q.pointing_offset_arcsec) as pointing_offset_arcsec,
-    percentile_cont(array[0.5, 1.0]) within group (order by q.read_noise_ratio) as read_noise_ratio,
-    percentile_cont(array[0.5, 1.0]) within group (order by q.pattern_noise) as pattern_noise,
-    percentile_cont(0.5) within group (order by q.saturated_fraction) as saturated_fraction,
-    percentile_cont(0.5) within group (order by q.masked_fraction) as masked_fraction,
-    percentile_cont(0.5) within group (order by q.cosmic_ray_pixels) as cosmic_ray_pixels,
-    count(*) filter (where q.trails > 0) as with_trails
+select e.filter, count(*) as units, count(*) filter (where not q.good) as bad
 from image_quality q
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
 group by e.filter order by e.filter;
+
+-- name: measurements_by_filter
+-- Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how many
+-- quadrants it is above zero.
+select e.filter, m.name,
+    percentile_cont(array[0.1, 0.5, 0.9, 1.0]) within group (order by i.values[m.position]) as quantiles,
+    count(*) filter (where i.values[m.position] > 0) as present
+from image_measurements i
+join units u using (unit_key)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+cross join measurements m
+where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+    and m.name = any(:names::text[])
+group by e.filter, m.name order by e.filter, m.name;
 
 -- name: quality_warnings
 -- How many quadrants are outside of the `warn` bounds of each measurement, the commonest first.

@@ -58,32 +58,18 @@ where r.instrument = u.instrument and r.exposure_id = u.exposure_id and r.detect
     and u.instrument = :instrument and u.exposure_id = :exposure_id
     and u.state = 'pending' and r.invalid_reason is not null;
 
--- name: put_image_quality!
-insert into image_quality (unit_key, instrument, exposure_id, detector, quadrant, fwhm_px, elongation, background,
-    background_rms, zero_point, zero_point_rms, stars_matched, astrometry_rms_arcsec, pointing_offset_arcsec,
-    limiting_magnitude, sources, saturated_fraction, masked_fraction, cosmic_ray_pixels, good, warnings, corners_deg,
-    same_value_fraction, thousands_fraction, read_noise_ratio, pattern_noise, trails, psf_stars, zero_point_stars,
-    zero_point_uncertainty, zero_point_zenith, colour_term)
-values (:unit_key, :instrument, :exposure_id, :detector, :quadrant, :fwhm_px, :elongation, :background,
-    :background_rms, :zero_point, :zero_point_rms, :stars_matched, :astrometry_rms_arcsec, :pointing_offset_arcsec,
-    :limiting_magnitude, :sources, :saturated_fraction, :masked_fraction, :cosmic_ray_pixels, :good,
-    :warnings::text[], :corners_deg::double precision[], :same_value_fraction, :thousands_fraction,
-    :read_noise_ratio, :pattern_noise, :trails, :psf_stars, :zero_point_stars, :zero_point_uncertainty,
-    :zero_point_zenith, :colour_term)
+-- name: put_measurements!
+-- Each number goes to the position of its name; a number that was not measured is null there.
+insert into image_measurements (unit_key, instrument, exposure_id, detector, quadrant, good, warnings, corners_deg,
+    values)
+values (:unit_key, :instrument, :exposure_id, :detector, :quadrant, :good, :warnings::text[],
+    :corners_deg::double precision[],
+    (select array_agg(n.number order by m.position)
+     from measurements m
+     left join unnest(:names::text[], :numbers::double precision[]) as n (name, number) using (name)))
 on conflict (unit_key) do update set
-    fwhm_px = excluded.fwhm_px, elongation = excluded.elongation, background = excluded.background,
-    background_rms = excluded.background_rms, zero_point = excluded.zero_point,
-    zero_point_rms = excluded.zero_point_rms, stars_matched = excluded.stars_matched,
-    astrometry_rms_arcsec = excluded.astrometry_rms_arcsec,
-    pointing_offset_arcsec = excluded.pointing_offset_arcsec,
-    limiting_magnitude = excluded.limiting_magnitude, sources = excluded.sources,
-    saturated_fraction = excluded.saturated_fraction, masked_fraction = excluded.masked_fraction,
-    cosmic_ray_pixels = excluded.cosmic_ray_pixels, good = excluded.good, warnings = excluded.warnings,
-    corners_deg = excluded.corners_deg, same_value_fraction = excluded.same_value_fraction,
-    thousands_fraction = excluded.thousands_fraction, read_noise_ratio = excluded.read_noise_ratio,
-    pattern_noise = excluded.pattern_noise, trails = excluded.trails, psf_stars = excluded.psf_stars,
-    zero_point_stars = excluded.zero_point_stars, zero_point_uncertainty = excluded.zero_point_uncertainty,
-    zero_point_zenith = excluded.zero_point_zenith, colour_term = excluded.colour_term;
+    good = excluded.good, warnings = excluded.warnings, corners_deg = excluded.corners_deg,
+    values = excluded.values;
 
 -- name: forget_cancelled_units!
 update units set state = 'pending', reason = null, detail = '', ended_at = null

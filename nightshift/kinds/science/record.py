@@ -8,19 +8,13 @@ from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
 from nightshift.kinds.difference.record import put_difference
-from nightshift.vocabulary import AttemptState, Reason, UnitState
+from nightshift.vocabulary import AttemptState, Reason, UnitState, all_measurements
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 
 __all__ = ["begin", "end", "forget_cancelled", "home", "record"]
 
-IMAGE_QUALITY = (  # measurements of an image that are columns of the ledger
-    "fwhm_px", "elongation", "background", "background_rms", "zero_point", "zero_point_rms", "stars_matched",
-    "astrometry_rms_arcsec", "pointing_offset_arcsec", "limiting_magnitude", "sources", "saturated_fraction",
-    "masked_fraction", "cosmic_ray_pixels", "corners_deg", "same_value_fraction", "thousands_fraction",
-    "read_noise_ratio", "pattern_noise", "trails", "psf_stars", "zero_point_stars", "zero_point_uncertainty",
-    "zero_point_zenith", "colour_term",
-)  # fmt: skip
+CORNERS = "corners_deg"  # measured too, and no number: a column of its own
 
 
 def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:
@@ -47,8 +41,8 @@ def record(context: Context, ending: Ending) -> None:
     )  # fmt: skip
     if not changed:
         return  # the night ended without it: the attempt keeps the result, the unit stays as it was declared
-    if any(name in ending.metrics for name in IMAGE_QUALITY):
-        _put_image_quality(context, unit, ending.metrics, good=state is UnitState.PROCESSED)
+    if any(name in ending.metrics for name in (CORNERS, *(m.name for m in all_measurements()))):
+        _put_measurements(context, unit, ending.metrics, good=state is UnitState.PROCESSED)
     if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:
         put_difference(context, ending)
 
@@ -66,13 +60,14 @@ def forget_cancelled(context: Context, subject: Subject) -> None:
     context.ledger.run("exposures", "reopen_exposures_of_job", job_key=subject.job_key)
 
 
-def _put_image_quality(context: Context, unit: UnitKey, metrics: dict[str, Any], *, good: bool) -> None:
+def _put_measurements(context: Context, unit: UnitKey, metrics: dict[str, Any], *, good: bool) -> None:
+    names = [measurement.name for measurement in all_measurements()]
     context.ledger.run(
-        "science", "put_image_quality",
+        "science", "put_measurements",
         unit_key=str(unit), instrument=unit.instrument, exposure_id=unit.exposure_id, detector=unit.detector,
         quadrant=unit.quadrant, good=bool(metrics.get("good", good)),
         warnings=[str(warning) for warning in metrics.get("warnings", [])],
-        **{name: _flat(metrics.get(name)) for name in IMAGE_QUALITY},
+        corners_deg=_flat(metrics.get(CORNERS)), names=names, numbers=[metrics.get(name) for name in names],
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ Inputs: ``raw`` (the detector's file), ``bias``, ``dark``, ``flat`` (those that 
 `detector`, `quadrant`, `filter`, `field`, `exposure_s`, `shutter_open`, `ra_deg`, `dec_deg`, `airmass`, `flags`,
 `own_catalogue`, `reference_key`, `overruled` (a person accepted it: what the checks say is a flag). Products:
 ``calibrated`` (background subtracted, electrons; the PSF is its extension ``PSF``), ``sources``, and those of a
-difference. Metrics: the columns of ``image_quality``, and under ``difference`` those of ``differences``.
+difference. Metrics: those of ``nightshift.vocabulary.measurements`` and ``corners_deg``, and under
+``difference`` the columns of ``differences``.
 """
 
 import math
@@ -33,7 +34,7 @@ from nightshift.jobs.translate import (
     pointing_wcs,
 )
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, bounded_measurements
 from reduction.detector.corrections import Calibrations, DetectorSettings
 from reduction.detector.raw import read_quadrant
 from reduction.image.compression import Compression
@@ -45,33 +46,11 @@ from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, sou
 
 __all__ = ["run"]
 
-# Which reason a measurement gives that breaks its `fail` bounds: where it is too low, and where it is too high or
-# could not be made. The order is that of causes: what stands first explains what follows.
-REASONS_OF = {
-    "saturated_fraction": (Reason.SATURATED, Reason.SATURATED),
-    "same_value_fraction": (Reason.NO_SIGNAL, Reason.NO_SIGNAL),
-    "thousands_fraction": (Reason.NO_SIGNAL, Reason.NO_SIGNAL),
-    "read_noise_ratio": (Reason.READOUT_NOISY, Reason.READOUT_NOISY),
-    "pattern_noise": (Reason.PATTERN_NOISE, Reason.PATTERN_NOISE),
-    "background": (Reason.SHUTTER_CLOSED, Reason.BACKGROUND_TOO_HIGH),
-    "background_rms": (Reason.SHUTTER_CLOSED, Reason.BACKGROUND_TOO_HIGH),
-    "elongation": (Reason.ELONGATED, Reason.ELONGATED),
-    "sources": (Reason.TOO_FEW_STARS, Reason.TOO_FEW_STARS),
-    "fwhm_px": (Reason.SEEING_TOO_POOR, Reason.SEEING_TOO_POOR),
-    "pointing_offset_arcsec": (Reason.POINTING_OFF, Reason.POINTING_OFF),
-    "stars_matched": (Reason.TOO_FEW_STARS, Reason.TOO_FEW_STARS),
-    "astrometry_rms_arcsec": (Reason.ASTROMETRY_FAILED, Reason.ASTROMETRY_FAILED),
-    "zero_point_zenith": (Reason.CLOUDY, Reason.PHOTOMETRY_FAILED),
-    "zero_point": (Reason.CLOUDY, Reason.PHOTOMETRY_FAILED),
-    "zero_point_rms": (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED),
-    "limiting_magnitude": (Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED),
-}
 PROVENANCE = {
     "raw": "RAWKEY", "bias": "BIASKEY", "dark": "DARKKEY", "flat": "FLATKEY", "bad_pixels": "BPMKEY",
     "catalogue": "CATKEY",
 }  # fmt: skip
 SKY_PX = 96  # pixels along the longer side of the sky that is kept beside the image
-CAUSES = tuple(REASONS_OF)[: tuple(REASONS_OF).index("sources")]  # explain why later steps could not go on
 
 
 @dataclass(frozen=True)
@@ -314,16 +293,16 @@ def _write_calibrated(stream: BinaryIO, measured: Measured, compression: Compres
 
 def _why(judgement: Judgement, problem: Unusable | None) -> tuple[Reason, str]:
     """Return the reason of a rejection, the cause before its consequences, and all that is wrong as text."""
-    failures = sorted(
-        judgement.failures, key=lambda f: tuple(REASONS_OF).index(f.name) if f.name in REASONS_OF else 99
-    )
+    causes = {measurement.name: measurement for measurement in bounded_measurements()}
+    failures = sorted(judgement.failures, key=lambda failure: tuple(causes).index(failure.name))
     sentences = [failure.sentence for failure in failures]
     first = next(iter(failures), None)
-    if problem is not None and (first is None or first.name not in CAUSES):
+    if problem is not None and (first is None or not causes[first.name].cause):
         return Reason(problem.cause), "; ".join([str(problem), *sentences])
     assert first is not None
-    below, above = REASONS_OF.get(first.name, (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED))
-    return below if first.low else above, "; ".join(sentences + ([str(problem)] if problem is not None else []))
+    reason = causes[first.name].reason_low if first.low else causes[first.name].reason_high
+    assert reason is not None
+    return reason, "; ".join(sentences + ([str(problem)] if problem is not None else []))
 
 
 def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:

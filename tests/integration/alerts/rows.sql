@@ -6,9 +6,12 @@ values ('democam', %(exposure_id)s, 'demo', %(night)s, %(ut_day)s, 'science', %(
 insert into units (instrument, exposure_id, detector, quadrant, unit_key, state, ended_at)
 values ('democam', %(exposure_id)s, %(detector)s, %(quadrant)s, %(unit_key)s, 'processed', now())
 on conflict do nothing;
-insert into image_quality (unit_key, instrument, exposure_id, detector, quadrant, zero_point, zero_point_rms,
-                           stars_matched, good, corners_deg)
-values (%(unit_key)s, 'democam', %(exposure_id)s, %(detector)s, %(quadrant)s, 26.25, 0.03, 77, true, %(corners)s)
+insert into image_measurements (unit_key, instrument, exposure_id, detector, quadrant, good, corners_deg, values)
+select %(unit_key)s, 'democam', %(exposure_id)s, %(detector)s, %(quadrant)s, true, %(corners)s,
+       array_agg(n.number order by m.position)
+from measurements m
+left join (values ('zero_point', 26.25), ('zero_point_rms', 0.03), ('stars_matched', 77)) as n (name, number)
+    using (name)
 on conflict do nothing;
 insert into reference_images (field, instrument, detector, quadrant, filter, version, reference_key, state, reason,
                               frames)

@@ -16,7 +16,7 @@ from nightshift.context import Context
 from nightshift.files import write_whole
 from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey, UnitKey
 from nightshift.nights import night_bounds
-from nightshift.vocabulary import CalibrationKind
+from nightshift.vocabulary import CalibrationKind, all_measurements
 
 NIGHT = date(2026, 1, 15)
 FIRST = datetime(2026, 1, 16, 4, 0, tzinfo=UTC)
@@ -137,9 +137,12 @@ class Night:
             unit_key=str(key), state=state, reason=reason, detail=detail, ended_at=ended,
         )  # fmt: skip
         if quality is not None:
-            self.insert(
-                "image_quality", unit_key=str(key), instrument=CAMERA, exposure_id=key.exposure_id,
-                detector=detector, quadrant=quadrant, **quality,
+            names = [measurement.name for measurement in all_measurements() if measurement.name in quality]
+            self.context.ledger.run(
+                "science", "put_measurements",
+                unit_key=str(key), instrument=CAMERA, exposure_id=key.exposure_id, detector=detector,
+                quadrant=quadrant, good=quality["good"], warnings=quality.get("warnings", []),
+                corners_deg=quality.get("corners_deg"), names=names, numbers=[quality[name] for name in names],
             )  # fmt: skip
         return str(key)
 

@@ -85,10 +85,10 @@ def test_the_report_says_what_was_measured_of_stars_and_detectors_and_what_warne
     text = context.depot.report(NIGHT, "report.txt").read_text()
     row = next(line for line in text.split("STARS AND DETECTORS")[1].splitlines() if "412" in line)
     assert row.split() == [
-        "g", "412", "—", "/", "—", "23.21", "−0.041", "1.02", "/", "1.02", "0.034", "/", "0.034",
-        "0.012", "%", "—", "—", "2",
+        "g", "0.012", "%", "1.02", "/", "1.02", "0.034", "/", "0.034", "—", "/", "—", "412", "23.21", "−0.041",
+        "—", "—", "2",
     ]  # fmt: skip
-    assert "outside of the bounds that warn: fwhm px (2), pattern noise (2)." in " ".join(text.split())
+    assert "outside of the bounds that warn: FWHM (2), pattern noise (2)." in " ".join(text.split())
 
 
 def test_the_report_says_what_share_of_sources_put_in_was_found_and_how_sure_that_is(context, filled):

@@ -147,7 +147,7 @@ def candidate(number, unit, *, positive=True):
     }  # fmt: skip
 
 
-def science(unit, *, rejects=None, candidates=0):
+def science(unit, *, rejects=None, candidates=0, more=None):
     roles = ("raw", "bias", "dark", "flat", "catalogue")
     made = tuple(
         product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode(), made_of=roles)
@@ -158,7 +158,7 @@ def science(unit, *, rejects=None, candidates=0):
             unit.unit_key, unit.token, AttemptState.REJECTED, reason=Reason(rejects), products=made,
             metrics={**QUALITY, "good": False},
         )  # fmt: skip
-    metrics, rows = dict(QUALITY), {}
+    metrics, rows = {**QUALITY, **(more or {})}, {}
     if unit.input("reference"):
         found = [candidate(n, unit) for n in range(1, candidates + 1)]
         metrics["difference"] = DIFFERENCE

@@ -23,15 +23,15 @@ from nightshift.jobs.__main__ import main
 from nightshift.jobs.contract import Input, JobFile, UnitResult, UnitWork, read_result, write_job_file
 from nightshift.jobs.run import TRY_AGAIN, plain, run_task, run_unit
 from nightshift.jobs.translate import bounds_of
-from nightshift.kinds.science.record import IMAGE_QUALITY
 from nightshift.settings import Survey, load_survey
 from nightshift.settings.amplifiers import Crosstalk
 from nightshift.settings.models import Thresholds
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, all_measurements
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import MaskBit
 from reduction.measure.psf import PsfModel
 from reduction.problems import Unusable
+from reduction.recipes import MEASURE
 
 SHAPE, GAIN, BIAS = (192, 192), 2.0, 1000.0
 
@@ -99,7 +99,10 @@ def night(tmp_path_factory):
 
 def science(survey, tmp_path, inputs, **changes) -> UnitResult:
     unit = unit_of(tmp_path, inputs, told(**changes))
-    return run_unit(job_of(survey, "science", unit), unit, survey)
+    result = run_unit(job_of(survey, "science", unit), unit, survey)
+    known = {"good", "warnings", "corners_deg", "difference", *(m.name for m in all_measurements())}
+    assert set(result.metrics) <= known, "measured, and lost: not in nightshift/vocabulary/measurements.py"
+    return result
 
 
 # --- science -------------------------------------------------------------------------------------------------
@@ -124,7 +127,6 @@ def test_a_frame_with_a_catalogue_is_calibrated_and_measured(survey, night, tmp_
     with fits.open(tmp_path / "unit" / "calibrated.fits", checksum=True) as units:
         assert PsfModel.from_hdu(units["PSF"]).fwhm() == pytest.approx(result.metrics["fwhm_px"])
     json.dumps([result.metrics, result.rows], allow_nan=False)
-    assert set(result.metrics) - {"good", "warnings"} <= set(IMAGE_QUALITY), "measured, and lost to the ledger"
 
 
 def test_the_same_frame_twice_gives_the_same_bytes(survey, night, tmp_path):
@@ -156,6 +158,22 @@ def test_a_frame_that_breaks_a_bound_is_rejected_with_its_measurements_and_produ
     assert result.metrics["fwhm_px"] > 2.0
     assert not result.metrics["good"]
     assert len(result.products) == 2
+
+
+@pytest.mark.parametrize(("value", "reason"), [(0.5, Reason.CLOUDY), (2.5, Reason.PATTERN_NOISE)])
+def test_a_new_measurement_that_breaks_its_bounds_is_the_reason(
+    survey, night, tmp_path, monkeypatch, toy_measurement, value, reason
+):
+    monkeypatch.setattr(
+        "nightshift.kinds.science.work.MEASURE", (*MEASURE, lambda measured, settings: measured.noting(toy=value))
+    )
+    strict = survey.model_copy(update={"thresholds": (Thresholds(name="toy", fail=(1.0, 2.0)),)})
+    folder, _ = night
+    result = science(
+        strict, tmp_path, [given("raw", folder / "raw.fits"), given("catalogue", folder / "catalogue.fits")]
+    )
+    assert (result.state, result.reason, result.metrics["toy"]) == (AttemptState.REJECTED, reason, value)
+    assert result.detail == f"toy {value} outside 1..2"
 
 
 def test_products_are_fits_that_its_own_verifier_has_nothing_to_say_of(survey, night, tmp_path):
