@@ -102,10 +102,10 @@ class PhysicalFile:
 
     @property
     def key(self) -> str:
-        """Name, inode, time of change and content: one physical file, once."""
+        """Name, inode and time of change: one physical file, once, known before it is read."""
         if self.known_key:
             return self.known_key
-        said = (os.fsencode(self.path.name), self.status.st_ino, self.status.st_ctime_ns, self.sha256)
+        said = (os.fsencode(self.path.name), self.status.st_ino, self.status.st_ctime_ns)
         return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 
     def unchanged(self) -> bool:

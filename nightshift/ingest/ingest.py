@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nightshift.context import Context
-from nightshift.errors import BadInput, Retry
+from nightshift.errors import Retry
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, look_at
 from nightshift.ingest.examine import examine_safely, largest_bytes
-from nightshift.ingest.leave import leave_inbox, put_aside
+from nightshift.ingest.leave import leave_inbox, put_aside, write_arrival
 from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import register
@@ -102,17 +102,13 @@ def _ingest_one(context: Context, path: Path) -> Arrival | None:
 
 def _take(context: Context, file: PhysicalFile, known: Known, *, manifest: bool) -> None:
     """Write a file's arrival, whatever it is."""
-    try:
+
+    def registered() -> Arrival:
         if manifest:
-            arrival = register_manifest(context, file, known)
-        else:
-            arrival = register(context, file, examine_safely(file, context.survey, known))
-    except BadInput as error:
-        arrival = Arrival(
-            file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
-        )
-    if arrival.disposition is not Disposition.REGISTERED:
-        put_aside(context, file, known, arrival)
+            return register_manifest(context, file, known)
+        return register(context, file, examine_safely(file, context.survey, known))
+
+    write_arrival(context, file, known, registered)
 
 
 def _ingest_sidecar(context: Context, path: Path) -> Arrival | None:

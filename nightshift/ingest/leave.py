@@ -4,9 +4,11 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from nightshift.context import Context
+from nightshift.errors import BadInput
 from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
@@ -14,7 +16,27 @@ from nightshift.ingest.verify import SIDECAR
 from nightshift.nights import night_of
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
-__all__ = ["leave_inbox", "note_of", "put_aside"]
+__all__ = ["leave_inbox", "note_of", "put_aside", "write_arrival"]
+
+
+def write_arrival(context: Context, file: PhysicalFile, known: Known, register: Callable[[], Arrival]) -> None:
+    """Write the arrival of a file. Call it inside a transaction that holds the name's lock.
+
+    Parameters
+    ----------
+    known : Known
+        What is known of it by then.
+    register : callable
+        Registers it, or raises `BadInput`: then it is set aside.
+    """
+    try:
+        arrival = register()
+    except BadInput as error:
+        arrival = Arrival(
+            file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
+        )
+    if arrival.disposition is not Disposition.REGISTERED:
+        put_aside(context, file, known, arrival)
 
 
 def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arrival) -> None:

@@ -4,7 +4,6 @@ The order makes any crash harmless: the bytes are whole in the depot before the 
 inbox only after both. A file that is found again after a crash is known by its arrival key.
 """
 
-import errno
 import os
 from collections.abc import Callable
 from datetime import UTC
@@ -13,7 +12,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput
-from nightshift.files import copy_whole, new_file
+from nightshift.files import copy_whole, write_and_read_back
 from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
@@ -64,10 +63,11 @@ def register(
     if sent is not None and sent["sha256"] != file.sha256 and not overruled:
         raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent['sha256']}, the file has {file.sha256}")
     target = context.depot.raw(night, frame.key, file.path.name)
-    if place is None:
-        place_content(file, target)
-    else:
+    if place is not None:
         place(target)
+    else:
+        assert file.content is not None  # it was read
+        write_and_read_back(target, file.content)
     _put_frame(context, file, frame, target)
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
@@ -79,21 +79,6 @@ def _seen_before(file: PhysicalFile, frame: RawFrame, same: bool) -> Arrival:
         file.name, Disposition.CONFLICTING, Reason.NAME_CONFLICT, f"{frame.key} is registered with other content",
         frame=frame.key,
     )  # fmt: skip
-
-
-def place_content(file: PhysicalFile, target: Path) -> None:
-    """Write a file's content so that it appears whole, and read it back.
-
-    Raises
-    ------
-    OSError
-        EIO, if it does not read back as it was written.
-    """
-    assert file.content is not None  # it was read
-    with new_file(target) as stream:
-        stream.write(file.content)
-    if target.read_bytes() != file.content:
-        raise OSError(errno.EIO, f"{target} does not read back as it was written")
 
 
 def _second_copy(context: Context, source: Path, place: str) -> str | None:

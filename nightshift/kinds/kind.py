@@ -55,7 +55,7 @@ class Kind:
         ``due(context, poll)``: the subjects that are due; where it is needed, ``requested(context, conf, run_id)``
         when one was asked for. A kind without it is only asked for by other workflows.
     ``queries.sql``
-        Its named queries; their topic is the kind's name.
+        Its named queries; their topic is the kind's name, which no file of ``sql/queries`` may have.
 
     Parameters
     ----------
