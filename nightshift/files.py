@@ -1,5 +1,6 @@
 """Files appear whole: temporary name, fsync, rename, fsync of the folder."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-__all__ = ["copy_whole", "end_of", "new_file", "sha256_of", "write_json", "write_whole"]
+__all__ = ["copy_whole", "end_of", "new_file", "sha256_of", "write_and_read_back", "write_json", "write_whole"]
 
 CHUNK = 1 << 20
 
@@ -55,6 +56,20 @@ def write_whole(path: Path, content: bytes) -> str:
     with new_file(path) as stream:
         stream.write(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def write_and_read_back(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole, and read it back.
+
+    Raises
+    ------
+    OSError
+        EIO, if it does not read back as it was written.
+    """
+    with new_file(path) as stream:
+        stream.write(content)
+    if path.read_bytes() != content:
+        raise OSError(errno.EIO, f"{path} does not read back as it was written")
 
 
 def write_json(path: Path, value: Any) -> str:

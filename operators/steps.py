@@ -99,9 +99,11 @@ class InboxWatch:
     def _complete_files(self) -> list:
         from nightshift.context import survey_from_environment
         from nightshift.ingest.inbox import complete_files
+        from nightshift.kinds.ingest.inbox_files import named_for_watch
 
+        survey = survey_from_environment()
         try:
-            return complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey_from_environment())
+            return named_for_watch(survey, complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey))
         except OSError as error:
             log.warning("the inbox does not read: %s", error)
             return []
@@ -130,6 +132,7 @@ def ingest_and_request() -> str:
     from nightshift.health import look, storage_trouble
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
+    from nightshift.kinds.ingest.inbox_files import left_by_jobs, named_for_watch
     from nightshift.vocabulary import Reason
 
     began = busy_at = time.monotonic()
@@ -142,7 +145,10 @@ def ingest_and_request() -> str:
                 look(context)
                 if trouble := storage_trouble(context):
                     return f"the night waits: {'; '.join(trouble)}"
-            came = complete_files(context.inbox, memory, context.survey)
+            complete = complete_files(context.inbox, memory, context.survey)
+            came = named_for_watch(context.survey, complete)
+            if time.monotonic() >= sweep_at:
+                came += left_by_jobs(context, complete)
             try:
                 files += len(ingest_all(context, came)) if came else 0
             except Retry as error:

@@ -71,7 +71,9 @@ class PhysicalFile:
     refused : str
         Why it may not be read, where that is so.
     known_key : str
-        Its arrival's key, where it has arrived before and lies elsewhere now.
+        Its arrival's key, where that is not made of its content here.
+    known_sha256 : str
+        The checksum of its content, where somebody else has read it.
     """
 
     path: Path
@@ -79,6 +81,7 @@ class PhysicalFile:
     content: bytes | None
     refused: str = ""
     known_key: str = ""
+    known_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -92,15 +95,17 @@ class PhysicalFile:
 
     @cached_property
     def sha256(self) -> str | None:
-        """The checksum of its content."""
+        """The checksum of its content, None where it was not read."""
+        if self.known_sha256:
+            return self.known_sha256
         return None if self.content is None else hashlib.sha256(self.content).hexdigest()
 
     @property
     def key(self) -> str:
-        """Name, inode, time of change and content: one physical file, once."""
+        """Name, inode and time of change: one physical file, once, known before it is read."""
         if self.known_key:
             return self.known_key
-        said = (os.fsencode(self.path.name), self.status.st_ino, self.status.st_ctime_ns, self.sha256)
+        said = (os.fsencode(self.path.name), self.status.st_ino, self.status.st_ctime_ns)
         return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 
     def unchanged(self) -> bool:

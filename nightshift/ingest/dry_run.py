@@ -6,9 +6,8 @@ from pathlib import Path
 
 from nightshift.errors import BadInput
 from nightshift.ingest.arrival import Known, look_at
-from nightshift.ingest.ingest import examine_safely
+from nightshift.ingest.examine import RawFrame, examine_safely, largest_bytes
 from nightshift.ingest.manifests import is_manifest
-from nightshift.ingest.register import RawFrame
 from nightshift.ingest.verify import SIDECAR
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason
@@ -57,7 +56,7 @@ def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
     OSError
         If a file is not there or cannot be read.
     """
-    most = int(survey.camera.file_names.largest_mb * 1e6)
+    most = largest_bytes(survey)
     for path in paths:
         if goes_beside(path, survey):
             continue

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from nightshift.ingest.verify import SIDECAR
 from nightshift.settings import Survey
 
-__all__ = ["Seen", "complete_files"]
+__all__ = ["Seen", "complete_files", "may_be_taken"]
 
 UNFINISHED = (".part", ".tmp")
 
@@ -50,7 +50,7 @@ def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list
     now, found = time.monotonic(), {}
     with os.scandir(inbox) as entries:
         for entry in entries:
-            if not entry.name.startswith(".") and not entry.name.endswith(UNFINISHED):
+            if may_be_taken(entry.name):
                 with contextlib.suppress(FileNotFoundError):  # somebody took it meanwhile
                     found[entry.name] = entry.stat(follow_symlinks=False)
     for name in memory.keys() - found.keys():
@@ -64,6 +64,11 @@ def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list
         if wait_s is not None and now - before.since >= wait_s:
             complete.append(inbox / name)
     return complete
+
+
+def may_be_taken(name: str) -> bool:
+    """Whether a name is not one of somebody's unfinished business."""
+    return not name.startswith(".") and not name.endswith(UNFINISHED)
 
 
 def _wait_s(name: str, status: os.stat_result, found: dict[str, os.stat_result], survey: Survey) -> float | None:

@@ -1,26 +1,21 @@
 """Compile and import everything that jobs use, so that a pool's workers start warm."""
 
-from importlib import import_module
-
 import numpy as np
+
+from nightshift.kinds import kinds
 
 __all__ = ["warm_up"]
 
-KINDS = ("master", "science", "differencing", "difference", "reference", "moving_objects")
-
 
 def warm_up() -> None:
-    """Import every kind of job and run its kernels once on a small field.
+    """Load the work of every kind and run its kernels once on a small field.
 
     Compiled kernels are cached on disk by numba; the first run of a new installation takes a minute, later ones
     load them. A kind may have a `warm_up` of its own.
     """
-    modules = [import_module(f"nightshift.jobs.{kind}") for kind in KINDS]
     _reduce_small_field()
-    for module in modules:
-        own = getattr(module, "warm_up", None)
-        if own is not None:
-            own()
+    for kind in kinds():
+        kind.warm_up()
 
 
 def _reduce_small_field() -> None:

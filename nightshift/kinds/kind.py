@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import IntEnum
 from functools import cache
 from importlib import import_module
@@ -40,9 +40,11 @@ class Kind:
     Its modules are loaded when they are first needed, so that a node loads no ledger and a workflow no pixels:
 
     ``work.py``
-        ``run(work, survey, folder)``: what a node does with one unit.
+        ``run(work, survey, folder)``: what a node does with one unit. Where it is worth while, ``warm_up()``: what a
+        resident worker does once, before its first unit.
     ``plan.py``
-        ``plan(context, subject)``: the units that a subject needs now, with their inputs.
+        ``plan(context, subject)``: the units that a subject needs now, with their inputs. Where what is new goes
+        first and the subject is no exposure, ``moment(context, subject)``: when what it works on was taken.
     ``record.py``
         ``record(context, ending)``: the rows that an ended unit leaves, and ``home(context, subject, work)``: the
         folder of its products and the night that they count to. Where they are needed:
@@ -53,7 +55,7 @@ class Kind:
         ``due(context, poll)``: the subjects that are due; where it is needed, ``requested(context, conf, run_id)``
         when one was asked for. A kind without it is only asked for by other workflows.
     ``queries.sql``
-        Its named queries; their topic is the kind's name.
+        Its named queries; their topic is the kind's name, which no file of ``sql/queries`` may have.
 
     Parameters
     ----------
@@ -75,6 +77,10 @@ class Kind:
         Whether a subject is an exposure: then the newest goes first, and the alerts of its field are released after.
     real_time : bool
         Whether it counts as real time while its exposure's night is under way.
+    asked_at_closing : bool
+        Whether the end of the night asks for it, and so does not wait for its runs before.
+    holds_night : bool
+        Whether no night closes while a subject is due, though nothing in the ledger is open because of it.
     """
 
     name: str
@@ -86,6 +92,8 @@ class Kind:
     urgency: int = 100
     of_exposure: bool = False
     real_time: bool = False
+    asked_at_closing: bool = False
+    holds_night: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -110,10 +118,26 @@ class Kind:
         result: UnitResult = self._module("work").run(work, survey, folder)
         return result
 
+    def warm_up(self) -> None:
+        """Load what a node needs, and do once what the first unit would wait for."""
+        self._module("work")
+        self._call("work", "warm_up")
+
+    def load(self) -> None:
+        """Load everything but the work, in a process that is forked for each task."""
+        for module in ("due", "plan", "record"):
+            if _has_module(self.package, module):
+                self._module(module)
+
     def plan(self, context: "Context", subject: "Subject") -> "Plan":
         """Return the units that a subject needs now."""
         plan: Plan = self._module("plan").plan(context, subject)
         return plan
+
+    def moment(self, context: "Context", subject: "Subject") -> datetime | None:
+        """Return when what a subject works on was taken, None where its kind does not go by that."""
+        moment: datetime | None = self._call("plan", "moment", context, subject)
+        return moment
 
     def due(self, context: "Context", poll: "Poll") -> Iterable[dict[str, str]]:
         """Return the `conf` of each subject that is due, most wanted first."""

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from nightshift.kinds.difference import KIND as DIFFERENCE
+from nightshift.kinds.ingest import KIND as INGEST
 from nightshift.kinds.kind import Kind
 from nightshift.kinds.master import KIND as MASTER
 from nightshift.kinds.moving_objects import KIND as MOVING_OBJECTS
@@ -16,7 +17,7 @@ from nightshift.kinds.science import KIND as SCIENCE
 
 __all__ = ["kind_named", "kind_of_workflow", "kinds"]
 
-OWN = (MASTER, REFERENCE, SCIENCE, DIFFERENCE, MOVING_OBJECTS)
+OWN = (INGEST, MASTER, REFERENCE, SCIENCE, DIFFERENCE, MOVING_OBJECTS)
 GROUP = "nightshift.kinds"
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 from nightshift.context import Context
+from nightshift.kinds import kinds
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
@@ -73,11 +74,17 @@ def begin_closing(context: Context, night: date, *, signal: Signal | None = None
 def in_flight(context: Context, night: date) -> list[InFlight]:
     """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
     site, policy = context.survey.site.name, context.survey.exposure
-    kinds = [ImageType.SCIENCE, *context.survey.calibration.kinds]
+    stale_s = policy.soft_deadline_s + policy.hard_deadline_s
+    image_types = [ImageType.SCIENCE, *context.survey.calibration.kinds]
+    workflows = [workflow for kind in kinds() if not kind.asked_at_closing for workflow in kind.workflows]
     asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("exposure", "exposures_in_flight", {"kinds": [str(kind) for kind in kinds]}),
+        ("exposure", "exposures_in_flight", {"kinds": [str(image_type) for image_type in image_types]}),
         ("unit", "units_in_flight", {}),
-        ("run", "runs_in_flight", {"stale_s": policy.soft_deadline_s + policy.hard_deadline_s}),
+        (
+            "run",
+            "runs_in_flight",
+            {"stale_s": policy.soft_deadline_s + policy.hard_deadline_s, "workflows": workflows},
+        ),
         ("attempt", "attempts_in_flight", {}),
         ("difference", "turns_in_flight", {}),
         ("alert", "outbox_in_flight", {}),
@@ -87,7 +94,8 @@ def in_flight(context: Context, night: date) -> list[InFlight]:
         for kind, query, more in asked
         for row in context.ledger.rows("night_end", query, site=site, night=night, **more)
     ]
-    due = (run for run in due_runs(context) if run.dag_id in ("references", "difference"))
+    holding = {kind.workflow for kind in kinds() if kind.holds_night}
+    due = (run for run in due_runs(context) if run.dag_id in holding)
     return [*found, *(InFlight("run", run.run_id, "due") for run in due)]
 
 

@@ -8,7 +8,15 @@ from typing import Protocol
 
 from nightshift.vocabulary import JobState, Reason
 
-__all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
+__all__ = [
+    "MOST_LOG_BYTES",
+    "ArrayRequest",
+    "Capacity",
+    "Runner",
+    "TaskReport",
+    "runner_from_environment",
+    "runner_name",
+]
 
 VARIABLE = "NIGHTSHIFT_RUNNER"
 
@@ -121,9 +129,14 @@ class Runner(Protocol):
         ...
 
 
+def runner_name() -> str:
+    """Return the name of the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
+    return os.environ.get(VARIABLE) or "local"
+
+
 def runner_from_environment() -> Runner:
     """Return the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
-    name = os.environ.get(VARIABLE, "local")
+    name = runner_name()
     if name == "local":
         from nightshift.runners.local import LocalRunner
 

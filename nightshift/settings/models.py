@@ -371,6 +371,13 @@ class ExposurePolicy(Table):
     attempts: Annotated[int, Key(ge=1)] = 3
 
 
+class IngestPolicy(Table):
+    """Who takes files in from the inbox."""
+
+    by: Literal["auto", "watch", "jobs"] = "auto"  # auto: by jobs where a cluster runs them, else by the watch itself
+    at_once: Annotated[int, Key(ge=1)] = 8  # exposures whose files jobs take in at once, the newest first
+
+
 class AlertPolicy(Table):
     """Which candidates become alerts, and where they go."""
 
@@ -484,6 +491,7 @@ class Survey(Table):
     calibration: CalibrationPolicy = CalibrationPolicy()
     reference: ReferencePolicy = ReferencePolicy()
     exposure: ExposurePolicy = ExposurePolicy()
+    ingest: IngestPolicy = IngestPolicy()
     alerts: AlertPolicy
     moving_objects: MovingObjectPolicy = MovingObjectPolicy()
     night: NightPolicy = NightPolicy()

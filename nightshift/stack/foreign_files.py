@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nightshift.ingest.arrival import look_at
-from nightshift.ingest.ingest import note_of
+from nightshift.ingest.leave import note_of
 from nightshift.ingest.manifests import is_manifest
 from nightshift.settings import Survey
 from nightshift.stack.home import Home

@@ -13,7 +13,8 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
-from nightshift.ingest.register import examine, register
+from nightshift.ingest.examine import examine
+from nightshift.ingest.register import register
 from nightshift.keys import FrameKey
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason

@@ -36,12 +36,12 @@ def priority_of(context: Context, subject: Subject) -> int:
     int
         From 0 to `HIGHEST` - 1.
     """
-    site, shutter_open = context.survey.site, _shutter_open(context, subject)
-    tonight = shutter_open is not None and night_of(site, shutter_open) == night_of(site, context.clock.now())
+    site, moment = context.survey.site, _moment(context, subject)
+    tonight = moment is not None and night_of(site, moment) == night_of(site, context.clock.now())
     newness = 0
-    if shutter_open is not None:
-        begins, _ = night_bounds(site, night_of(site, shutter_open))
-        newness = int((shutter_open - begins).total_seconds() // 10)
+    if moment is not None:
+        begins, _ = night_bounds(site, night_of(site, moment))
+        newness = int((moment - begins).total_seconds() // 10)
     return rank_of(subject, tonight=tonight) * STEP + min(max(newness, 0), STEP - 1)
 
 
@@ -59,9 +59,9 @@ def rank_of(subject: Subject, *, tonight: bool) -> Rank:
     return subject.kind.rank
 
 
-def _shutter_open(context: Context, subject: Subject) -> datetime | None:
+def _moment(context: Context, subject: Subject) -> datetime | None:
     if not subject.kind.of_exposure:
-        return None
+        return subject.kind.moment(context, subject)
     row = context.ledger.row(
         "exposures", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )

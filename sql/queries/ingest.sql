@@ -79,6 +79,17 @@ on conflict (unit_key) do update set state = 'pending', reason = null, detail = 
 update raw_frames set invalid_reason = :reason
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector and invalid_reason is null;
 
+-- Files that jobs take in -------------------------------------------------------------------------------------
+
+-- name: attempts_at_files
+-- How the attempts at the files of some exposures ended, the first of each file first.
+select unit_key, state::text as state, reason, error_class::text as error_class
+from attempts where job_key = any (:job_keys::text[]) order by unit_key, attempt;
+
+-- name: arrived
+-- Which of these files have an arrival.
+select arrival_key from arrivals where arrival_key = any (:arrival_keys::text[]);
+
 -- Manifests --------------------------------------------------------------------------------------------------
 
 -- name: manifest_entry

@@ -484,7 +484,7 @@ order by subject;
 -- Runs that were asked for and whose job is this night's, or whose job is not planned yet.
 select r.run_id as subject, 'requested' as state
 from runs r
-where r.ended_at is null and r.dag_id in ('calibrations', 'exposure', 'references', 'difference')
+where r.ended_at is null and r.dag_id = any (:workflows::text[])
     and steady_age_s(r.requested_at) < :stale_s
     and case when exists (select from jobs j where j.job_key = r.subject)
         then exists (select from jobs j where j.job_key = r.subject and j.site = :site and j.night = :night)

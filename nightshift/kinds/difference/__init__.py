@@ -12,4 +12,5 @@ KIND = Kind(
     workflows=("difference",),
     urgency=40,
     of_exposure=True,
+    holds_night=True,
 )

@@ -11,4 +11,5 @@ KIND = Kind(
     key=("site", "night"),
     workflows=("moving_objects",),
     rank=Rank.MORNING,
+    asked_at_closing=True,
 )

@@ -11,4 +11,5 @@ KIND = Kind(
     key=("instrument", "field", "filter", "version"),
     workflows=("references", "regenerate_references"),
     urgency=20,
+    holds_night=True,
 )

@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 ARRAYS = {
+    "ingest": "ingest",
     "calibrations": "master",
     "exposure": "science",
     "references": "reference",

@@ -81,7 +81,7 @@ def test_the_same_file_twice_is_a_duplicate_and_changes_nothing(context, frames)
 def test_a_registered_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(context, frames, monkeypatch):
     path = frames(0)
     with monkeypatch.context() as patch:
-        patch.setattr("nightshift.ingest.ingest._leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("nightshift.ingest.ingest.leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ingest_all(context, [path])
     assert path.exists()
@@ -94,7 +94,7 @@ def test_a_quarantined_file_that_a_crash_left_in_the_inbox_is_no_second_arrival(
     path = context.inbox / "holiday.jpg"
     path.write_bytes(b"no")
     with monkeypatch.context() as patch:
-        patch.setattr("nightshift.ingest.ingest._leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr("nightshift.ingest.ingest.leave_inbox", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             ingest_all(context, [path])
     arrival = only(ingest_all(context, [path]))

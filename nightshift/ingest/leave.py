@@ -1,0 +1,109 @@
+"""How a file leaves the inbox once its arrival is written: safe in the depot, or set aside with its reason."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from nightshift.context import Context
+from nightshift.errors import BadInput
+from nightshift.files import copy_whole, write_whole
+from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
+from nightshift.ingest.naming import shown
+from nightshift.ingest.verify import SIDECAR
+from nightshift.nights import night_of
+from nightshift.vocabulary import Disposition, EventLevel, Reason
+
+__all__ = ["leave_inbox", "note_of", "put_aside", "write_arrival"]
+
+
+def write_arrival(context: Context, file: PhysicalFile, known: Known, register: Callable[[], Arrival]) -> None:
+    """Write the arrival of a file. Call it inside a transaction that holds the name's lock.
+
+    Parameters
+    ----------
+    known : Known
+        What is known of it by then.
+    register : callable
+        Registers it, or raises `BadInput`: then it is set aside.
+    """
+    try:
+        arrival = register()
+    except BadInput as error:
+        arrival = Arrival(
+            file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
+        )
+    if arrival.disposition is not Disposition.REGISTERED:
+        put_aside(context, file, known, arrival)
+
+
+def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arrival) -> None:
+    """Write the arrival of a file that is not registered, and where its bytes will be kept."""
+    night = known.night or night_of(context.survey.site, context.clock.now())
+    kept = arrival.disposition is not Disposition.DUPLICATE
+    place = context.depot.relative(context.depot.quarantine(night, file.key)) if kept else None
+    context.ledger.run(
+        "ingest", "put_arrival",
+        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
+        disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
+        site=context.survey.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
+        detector=known.detector,
+    )  # fmt: skip
+    if kept:
+        context.ledger.run(
+            "ingest", "put_quarantine",
+            arrival_key=file.key, path=place, reason=arrival.reason, detail=arrival.detail,
+        )  # fmt: skip
+        context.ledger.event(
+            EventLevel.WARNING, f"file_{arrival.disposition}", f"{arrival.reason}: {arrival.detail}"[:1000],
+            subject=file.name, night_time=context.clock.now(), reason=arrival.reason, arrival_key=file.key,
+        )  # fmt: skip
+
+
+def leave_inbox(context: Context, file: PhysicalFile) -> Arrival:
+    """Take a file whose arrival is written out of the inbox; one that came under its name meanwhile stays.
+
+    A registered file is safe in the depot. What is quarantined moves there now; where it cannot be moved it
+    stays, and is known by its key at the next look.
+    """
+    row = context.ledger.row("ingest", "arrival", arrival_key=file.key)
+    assert row is not None  # it was written before
+    disposition = Disposition(row["disposition"])
+    if file.unchanged():
+        if disposition in (Disposition.REGISTERED, Disposition.DUPLICATE):
+            file.path.unlink()
+        else:
+            _quarantine(file, context.depot.absolute(row["kept_path"]))
+        if os.path.lexists(sidecar := file.path.with_name(file.path.name + SIDECAR)):
+            sidecar.unlink()
+    known = Known(row["night"], row["instrument"], row["exposure_id"], row["detector"])
+    reason = Reason(row["reason"]) if row["reason"] else None
+    return Arrival(file.name, disposition, reason, row["detail"], known.frame, row["night"])
+
+
+def _quarantine(file: PhysicalFile, target: Path) -> None:
+    """Move what is not ours out of the inbox, by name where that can be. Of a link or special file a note is kept."""
+    if not file.regular and not stat.S_ISDIR(file.status.st_mode):
+        write_whole(target, note_of(file))
+        file.path.unlink()
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.path.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        if not file.regular:
+            shutil.move(file.path, target)
+            return
+        copy_whole(file.path, target)
+        file.path.unlink()
+
+
+def note_of(file: PhysicalFile) -> bytes:
+    """Return what is kept of a link or special file in its place."""
+    if file.path.is_symlink():
+        return f"a link to {shown(str(file.path.readlink()))}\n".encode()
+    return f"a special file, mode {file.status.st_mode:o}\n".encode()
