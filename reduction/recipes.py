@@ -12,10 +12,10 @@ import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
     apply_gain,
+    correct_linearity,
     divide_flat,
     flag_bad_pixels,
     flag_saturated,
@@ -28,7 +28,6 @@ from reduction.detector.corrections import (
 )
 from reduction.detector.cosmic_rays import reject_cosmic_rays
 from reduction.detector.crosstalk import subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
 from reduction.detector.raw_statistics import examine_raw, pattern_amplitude
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit

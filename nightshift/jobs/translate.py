@@ -12,11 +12,12 @@ from astropy.wcs import WCS
 from nightshift.jobs.contract import UnitWork
 from nightshift.settings import Quadrant, Survey
 from nightshift.vocabulary import Reason
-from reduction.detector.crosstalk import Aggressor, Coupling, read_aggressor
+from reduction.detector.calibrations import Aggressor
+from reduction.detector.crosstalk import Coupling, read_aggressor
+from reduction.detector.layout import Layout, parse_section
 from reduction.detector.linearity import Linearity
 from reduction.detector.masters import MasterSettings, read_master
 from reduction.detector.photon_transfer import Estimate
-from reduction.detector.raw import Layout, parse_section
 from reduction.image.compression import Compression
 from reduction.image.frame import Frame
 from reduction.measure.astrometry import tangent_wcs

@@ -1,12 +1,10 @@
 """Compile and import everything that jobs use, so that a pool's workers start warm."""
 
-from importlib import import_module
-
 import numpy as np
 
-__all__ = ["warm_up"]
+from nightshift.kinds import kinds
 
-KINDS = ("master", "science", "differencing", "difference", "reference", "moving_objects")
+__all__ = ["warm_up"]
 
 
 def warm_up() -> None:
@@ -15,24 +13,20 @@ def warm_up() -> None:
     Compiled kernels are cached on disk by numba; the first run of a new installation takes a minute, later ones
     load them. A kind may have a `warm_up` of its own.
     """
-    modules = [import_module(f"nightshift.jobs.{kind}") for kind in KINDS]
     _reduce_small_field()
-    for module in modules:
-        own = getattr(module, "warm_up", None)
-        if own is not None:
-            own()
+    for kind in kinds():
+        kind.warm_up()
 
 
 def _reduce_small_field() -> None:
     """Take a small field of stars through calibration, measuring and a master."""
     from dataclasses import replace
 
-    from reduction.detector.corrections import Calibrations, DetectorSettings
-    from reduction.detector.crosstalk import Aggressor
+    from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+    from reduction.detector.layout import Layout
     from reduction.detector.linearity import Linearity
     from reduction.detector.masters import MasterSettings, build_master, judge_frames
     from reduction.detector.photon_transfer import measure_gain
-    from reduction.detector.raw import Layout
     from reduction.image.frame import Frame
     from reduction.measure.pairing import nearest_within
     from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, solve_astrometry, source_table

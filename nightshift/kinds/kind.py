@@ -40,7 +40,7 @@ class Kind:
     Its modules are loaded when they are first needed, so that a node loads no ledger and a workflow no pixels:
 
     ``work.py``
-        ``run(work, survey, folder)``: what a node does with one unit.
+        ``run(work, survey, folder)``: what a node does with one unit; where it compiles kernels, ``warm_up()``.
     ``plan.py``
         ``plan(context, subject)``: the units that a subject needs now, with their inputs.
     ``record.py``
@@ -109,6 +109,10 @@ class Kind:
         """Do what a node does with one unit."""
         result: UnitResult = self._module("work").run(work, survey, folder)
         return result
+
+    def warm_up(self) -> None:
+        """Load what a node needs for it and, where its ``work.py`` has a ``warm_up()``, compile its kernels."""
+        self._call("work", "warm_up")
 
     def plan(self, context: "Context", subject: "Subject") -> "Plan":
         """Return the units that a subject needs now."""

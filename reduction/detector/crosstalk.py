@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from reduction.detector.corrections import Calibrations, DetectorSettings, mask_invalid, subtract_overscan, trim
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+from reduction.detector.corrections import mask_invalid, subtract_overscan, trim
+from reduction.detector.layout import Layout
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
 from reduction.problems import Unusable
 
-__all__ = ["Aggressor", "Coupling", "read_aggressor", "subtract_crosstalk"]
+__all__ = ["Coupling", "read_aggressor", "subtract_crosstalk"]
 
 
 @dataclass(frozen=True)
@@ -36,21 +38,6 @@ class Coupling:
     source: Layout
     coefficient: float
     mirrored: str = ""
-
-
-@dataclass(frozen=True)
-class Aggressor:
-    """What another amplifier saw, pixel by pixel at the moment of this one's.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (rows, columns)
-        ADU above the overscan; pixels that have no value are 0.
-    coefficient : float
-    """
-
-    image: np.ndarray
-    coefficient: float
 
 
 def read_aggressor(path: Path, coupling: Coupling) -> Aggressor | None:

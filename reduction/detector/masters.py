@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
+    correct_linearity,
     flag_saturated,
     mask_edges,
     mask_invalid,
@@ -18,7 +18,6 @@ from reduction.detector.corrections import (
     trim,
 )
 from reduction.detector.crosstalk import subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
 from reduction.detector.twilight import off_the_ramp
 from reduction.image.frame import Frame, read_frame
 from reduction.image.mask import MaskBit

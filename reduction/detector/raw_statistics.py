@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL
 

@@ -10,13 +10,13 @@ from astropy.table import Table
 
 from nightshift.errors import NeedsOperator
 from nightshift.jobs.contract import UnitResult, UnitWork
-from nightshift.kinds.difference.differencing import DifferenceOutcome, difference_unit
+from nightshift.kinds.difference.differencing import DifferenceOutcome, difference_unit, warm_up
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, UnitState
 from reduction.image.frame import read_frame
 from reduction.measure.psf import PsfModel
 
-__all__ = ["run"]
+__all__ = ["run", "warm_up"]
 
 
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:

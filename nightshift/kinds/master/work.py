@@ -27,7 +27,8 @@ from nightshift.jobs.translate import (
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.calibrations import Calibrations, DetectorSettings
+from reduction.detector.layout import Layout
 from reduction.detector.masters import (
     FrameVerdict,
     MasterSettings,
@@ -37,7 +38,7 @@ from reduction.detector.masters import (
     unlike_fraction,
 )
 from reduction.detector.photon_transfer import measure_gain, measure_read_noise
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, write_frame
 from reduction.problems import Unusable
 

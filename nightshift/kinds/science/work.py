@@ -34,7 +34,7 @@ from nightshift.jobs.translate import (
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.raw import read_quadrant
 from reduction.image.compression import Compression
 from reduction.image.frame import Frame, read_mask, write_frame, write_units

@@ -15,11 +15,12 @@ from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.loader import config_folder
 from nightshift.vocabulary import ImageType
 from reduction.detector import crosstalk
-from reduction.detector.corrections import Calibrations, DetectorSettings, flag_bad_pixels
-from reduction.detector.crosstalk import Aggressor, subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
+from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+from reduction.detector.corrections import correct_linearity, flag_bad_pixels
+from reduction.detector.crosstalk import subtract_crosstalk
+from reduction.detector.layout import Layout
 from reduction.detector.masters import build_master, prepare
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, read_mask
 from reduction.image.mask import MaskBit
 from reduction.problems import Unusable
