@@ -39,7 +39,7 @@ from reduction.measure.psf import PsfModel, build_psf
 from reduction.measure.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
 from reduction.measure.trails import find_trails, mark_trails
 from reduction.measure.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
 
@@ -131,9 +131,9 @@ def refuse_no_light(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refuse a frame that is nothing but saturated, or whose pixels all say the same."""
     saturated, same = measured.metrics["saturated_fraction"], measured.metrics.get("same_value_fraction", 0.0)
     if saturated > SATURATED_AT_MOST:
-        raise Unusable("saturated", f"{saturated:.0%} of the pixels are saturated")
+        raise Unusable(Problem.SATURATED, f"{saturated:.0%} of the pixels are saturated")
     if same > SAME_AT_MOST:
-        raise Unusable("no_signal", f"{same:.0%} of the raw pixels hold one and the same value")
+        raise Unusable(Problem.NO_SIGNAL, f"{same:.0%} of the raw pixels hold one and the same value")
     return measured
 
 
@@ -196,7 +196,7 @@ def refuse_doubled(measured: Measured, settings: MeasureSettings) -> Measured:
     separation, share = common_separation(sources.x[clean], sources.y[clean])
     if clean.sum() >= DOUBLED_FROM and share > DOUBLED_SHARE:
         told = f"{min(share, 1):.0%} of the bright sources are pairs, {separation:.0f} pixels from one to the other"
-        raise Unusable("elongated", f"{told}: the telescope moved during the exposure")
+        raise Unusable(Problem.ELONGATED, f"{told}: the telescope moved during the exposure")
     return measured
 
 
@@ -206,7 +206,7 @@ def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
     assert measured.background is not None
     frame, sources = measured.frame, measured.sources
     if len(sources) == 0:
-        raise Unusable("too_few_stars", "no source stands out of the noise")
+        raise Unusable(Problem.TOO_FEW_STARS, "no source stands out of the noise")
     chosen, fwhm = psf_stars(sources, measured.background)
     bad = (frame.mask & np.uint16(FATAL)) != 0
     psf = None
@@ -214,7 +214,7 @@ def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
         noise2 = measured.background.variance + np.maximum(frame.image, 0)
         psf = build_psf(frame.image, noise2, bad, sources.x[chosen], sources.y[chosen], fwhm=fwhm)
     if psf is None:
-        raise Unusable("too_few_stars", f"none of {len(sources)} sources can stand for the PSF")
+        raise Unusable(Problem.TOO_FEW_STARS, f"none of {len(sources)} sources can stand for the PSF")
     return replace(measured, psf=psf).noting(fwhm_px=psf.fwhm(), elongation=psf.elongation(), psf_stars=psf.stars)
 
 
@@ -236,12 +236,12 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
     assert measured.photometry is not None
     guesses = _guesses(frame, settings)
     if not guesses:
-        raise Unusable("astrometry_failed", "neither the header nor the pointing says where the frame lies")
+        raise Unusable(Problem.ASTROMETRY_FAILED, "neither the header nor the pointing says where the frame lies")
     usable = _matchable(measured)
     if settings.catalogue is None:
         if len(usable) < STARS_AT_LEAST:
             told = f"{len(usable)} stars; a frame that is to be its field's catalogue needs {STARS_AT_LEAST}"
-            raise Unusable("too_few_stars", told)
+            raise Unusable(Problem.TOO_FEW_STARS, told)
         wcs = _as_tan_sip(guesses[0], frame.shape)
         return replace(measured, frame=replace(frame, wcs=wcs), own_catalogue=True)
     astrometry = _first_solution(guesses, measured, usable, settings.catalogue, settings)

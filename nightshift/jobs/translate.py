@@ -22,7 +22,7 @@ from reduction.image.compression import Compression
 from reduction.image.frame import Frame
 from reduction.measure.astrometry import tangent_wcs
 from reduction.measure.quality import Bounds
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = [
     "aggressors_of",
@@ -137,7 +137,7 @@ def gain_of(dark: Frame, by_settings: float) -> float:
         return by_settings
     gain = _number(dark, "RAWGAIN")
     if gain == 0:
-        raise Unusable("header_impossible", "a master says RAWGAIN = 0; it must be above 0")
+        raise Unusable(Problem.HEADER_IMPOSSIBLE, "a master says RAWGAIN = 0; it must be above 0")
     return gain
 
 
@@ -153,7 +153,9 @@ def _number(master: Frame, keyword: str) -> float:
     """Return a number of a master's header that cannot be below 0."""
     said = master.header[keyword]
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < math.inf:
-        raise Unusable("header_impossible", f"a master says {keyword} = {said!r}; it must be a number from 0 up")
+        raise Unusable(
+            Problem.HEADER_IMPOSSIBLE, f"a master says {keyword} = {said!r}; it must be a number from 0 up"
+        )
     return float(said)
 
 

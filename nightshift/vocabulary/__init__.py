@@ -5,7 +5,7 @@ The database's types and checks, the pages and the tests are held to these defin
 (``tests/unit/test_vocabulary.py``).
 """
 
-from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries
+from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries, reason_of
 from nightshift.vocabulary.states import (
     AlertState,
     AttemptState,
@@ -43,4 +43,5 @@ __all__ = [
     "Tier",
     "UnitState",
     "reason_entries",
+    "reason_of",
 ]

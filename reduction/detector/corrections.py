@@ -12,7 +12,7 @@ from reduction.detector.layout import Layout
 from reduction.image.arithmetic import divided, less_scaled, scaled
 from reduction.image.frame import Frame
 from reduction.image.mask import MaskBit, grown
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = [
     "apply_gain",
@@ -63,7 +63,7 @@ def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: Detect
         overscan = overscan[:, 2:]  # the first columns hold what the last pixel left behind
     finite = np.where(np.isfinite(overscan), overscan, np.nan)
     if not np.isfinite(finite).any():
-        raise Unusable("unreadable_file", "no overscan pixel has a value")
+        raise Unusable(Problem.UNREADABLE_FILE, "no overscan pixel has a value")
     level = np.nanmedian(finite)
     with np.errstate(all="ignore"):
         rows = np.nan_to_num(_row_medians(finite), nan=level)
@@ -109,7 +109,7 @@ def mask_invalid(frame: Frame, calibrations: Calibrations, settings: DetectorSet
     if not invalid.any():
         return frame
     if invalid.all():
-        raise Unusable("unreadable_file", "no pixel has a value")
+        raise Unusable(Problem.UNREADABLE_FILE, "no pixel has a value")
     image, mask = frame.image.copy(), frame.mask.copy()
     image[invalid] = 0
     mask[invalid] |= np.uint16(MaskBit.NAN)
@@ -216,4 +216,4 @@ def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSetti
 
 def _check_shape(frame: Frame, other: Frame | np.ndarray, what: str) -> None:
     if other.shape != frame.shape:
-        raise Unusable("wrong_shape", f"the {what} has {other.shape} pixels, the frame {frame.shape}")
+        raise Unusable(Problem.WRONG_SHAPE, f"the {what} has {other.shape} pixels, the frame {frame.shape}")

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from reduction.detector.layout import Layout, parse_section
 from reduction.image.frame import BROKEN, Frame
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["read_quadrant"]
 
@@ -54,12 +54,14 @@ def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
             if layout.overscan_extension is not None:
                 overscan = _values(units[layout.overscan_extension])
     except BROKEN as error:
-        raise Unusable("unreadable_file", f"{path.name}: extension {layout.extension}: {error}") from error
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: extension {layout.extension}: {error}") from error
     if image.shape != layout.shape:
-        raise Unusable("wrong_shape", f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}")
+        raise Unusable(
+            Problem.WRONG_SHAPE, f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}"
+        )
     layout = _sections(layout, header, path)
     if overscan is not None and (overscan.ndim != 2 or overscan.shape[0] != image.shape[0]):
-        raise Unusable("wrong_shape", f"{path.name}: overscan of {overscan.shape} pixels beside {image.shape}")
+        raise Unusable(Problem.WRONG_SHAPE, f"{path.name}: overscan of {overscan.shape} pixels beside {image.shape}")
     mask = np.zeros(image.shape, dtype=np.uint16)
     return Frame(image, mask, wcs=_wcs(header), overscan=overscan), layout
 
@@ -103,10 +105,12 @@ def _sections(layout: Layout, header: dict[str, Any], path: Path) -> Layout:
             data = parse_section(str(header["TRIMSEC"])) if "TRIMSEC" in header else data
             overscan = parse_section(str(header["BIASSEC"])) if "BIASSEC" in header else overscan
         except ValueError as error:
-            raise Unusable("header_impossible", f"{path.name}: {error}") from error
+            raise Unusable(Problem.HEADER_IMPOSSIBLE, f"{path.name}: {error}") from error
     for section in (data, overscan):
         if section is not None and not section.fits_in(layout.shape):
-            raise Unusable("header_impossible", f"{path.name}: section {section} lies outside of {layout.shape}")
+            raise Unusable(
+                Problem.HEADER_IMPOSSIBLE, f"{path.name}: section {section} lies outside of {layout.shape}"
+            )
     return replace(layout, data=data, overscan=overscan)
 
 

@@ -20,6 +20,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from nightshift import __version__
+from nightshift.errors import BadInput
 from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import (
@@ -33,7 +34,7 @@ from nightshift.jobs.translate import (
     pointing_wcs,
 )
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
 from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.raw import read_quadrant
 from reduction.image.compression import Compression
@@ -132,7 +133,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
     told = work.parameters
     raw = work.input("raw")
     if raw is None:
-        raise Unusable("input_lost", "the job names no raw file")
+        raise BadInput(Reason.INPUT_LOST, "the job names no raw file")
     place = int(told["detector"]), int(told["quadrant"])
     with watch("read"):
         frame, layout = read_quadrant(Path(raw.path), layout_of(survey, *place))
@@ -320,7 +321,7 @@ def _why(judgement: Judgement, problem: Unusable | None) -> tuple[Reason, str]:
     sentences = [failure.sentence for failure in failures]
     first = next(iter(failures), None)
     if problem is not None and (first is None or first.name not in CAUSES):
-        return Reason(problem.cause), "; ".join([str(problem), *sentences])
+        return reason_of(problem.cause), "; ".join([str(problem), *sentences])
     assert first is not None
     below, above = REASONS_OF.get(first.name, (Reason.PHOTOMETRY_FAILED, Reason.PHOTOMETRY_FAILED))
     return below if first.low else above, "; ".join(sentences + ([str(problem)] if problem is not None else []))

@@ -23,7 +23,7 @@ from reduction.detector.masters import build_master, prepare
 from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, read_mask
 from reduction.image.mask import MaskBit
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 from reduction.recipes import CALIBRATE
 from rehearsal.simulator.expose import expose
 from rehearsal.simulator.night_plan import DEFAULT_NIGHT, plan_night
@@ -125,7 +125,7 @@ def test_an_amplifier_whose_image_cannot_be_corrected_is_not_called_silent(crook
     heard = [entry.source for entry in crooked.camera.crosstalk_of(1, 1)]
 
     def refuse(*_):
-        raise Unusable("wrong_shape", "no such section")
+        raise Unusable(Problem.WRONG_SHAPE, "no such section")
 
     for step in ("subtract_overscan", "trim"):
         with monkeypatch.context() as patched:
