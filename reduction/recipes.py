@@ -1,11 +1,14 @@
 """The recipes: what happens to pixels, in the order in which they meet it.
 
 `CALIBRATE` takes a raw quadrant to electrons; each step is ``(frame, calibrations, settings) -> frame``.
-`MEASURE` finds out what the frame shows; each step is ``(measured, settings) -> measured``. A camera that needs
-another order or a step more has a tuple of its own.
+`MEASURE` finds out what the frame shows; each step is ``(measured, settings) -> measured``. A camera's settings
+choose its `Recipe`: they name the steps that it leaves out (`reduction.optional_steps`). The order is the same for
+every camera, and the frames of a master take the first part of the very same steps.
 """
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -28,7 +31,7 @@ from reduction.detector.corrections import (
 )
 from reduction.detector.cosmic_rays import reject_cosmic_rays
 from reduction.detector.crosstalk import subtract_crosstalk
-from reduction.detector.raw_statistics import examine_raw, pattern_amplitude
+from reduction.detector.raw_statistics import note_raw_statistics, pattern_amplitude
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit
 from reduction.measure.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
@@ -39,9 +42,19 @@ from reduction.measure.psf import PsfModel, build_psf
 from reduction.measure.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
 from reduction.measure.trails import find_trails, mark_trails
 from reduction.measure.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
+from reduction.optional_steps import OptionalStep
 from reduction.problems import Problem, Unusable
 
-__all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
+__all__ = [
+    "CALIBRATE",
+    "MEASURE",
+    "MeasureSettings",
+    "Measured",
+    "Recipe",
+    "calibrate",
+    "recipe_without",
+    "source_table",
+]
 
 STARS_AT_LEAST = 3
 # Drawn places with 0.1 px of noise, 80% of 14 to 300 sources doubled, give shares of 0.66-1.1; clusters of 240 or 300
@@ -101,13 +114,6 @@ class Measured:
     def noting(self, **metrics: Any) -> "Measured":
         """Return the same with more metrics."""
         return replace(self, metrics={**self.metrics, **metrics})
-
-
-def calibrate(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Take a raw quadrant through the steps of `CALIBRATE`."""
-    for step in CALIBRATE:
-        frame = step(frame, calibrations, settings)
-    return frame
 
 
 def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
@@ -188,7 +194,7 @@ def _shapes(sources: Sources, background: Background) -> dict[str, float]:
     return {"elongation": float(np.median(sources.a[bright] / sources.b[bright]))}
 
 
-def refuse_doubled(measured: Measured, settings: MeasureSettings) -> Measured:
+def refuse_double_images(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refuse a frame that shows most of its stars twice: places and fluxes would be of halves."""
     assert measured.sources is not None
     sources = measured.sources
@@ -432,12 +438,18 @@ def source_table(measured: Measured) -> Table:
     return table[order]
 
 
-CALIBRATE = (
-    examine_raw,
+# --- the recipes -------------------------------------------------------------------------------------------
+
+CalibrationStep = Callable[[Frame, Calibrations, DetectorSettings], Frame]
+MeasuringStep = Callable[[Measured, MeasureSettings], Measured]
+
+CALIBRATE: tuple[CalibrationStep, ...] = (
+    note_raw_statistics,
     flag_saturated,
     mask_invalid,
     subtract_overscan,
     trim,
+    mask_edges,
     flag_bad_pixels,
     subtract_bias,
     subtract_crosstalk,
@@ -445,20 +457,63 @@ CALIBRATE = (
     apply_gain,
     subtract_dark,
     divide_flat,
-    mask_edges,
     reject_cosmic_rays,
 )
 
-MEASURE = (
+MEASURE: tuple[MeasuringStep, ...] = (
     count_bad_pixels,
     refuse_no_light,
     subtract_background,
     flag_trails,
     detect_sources,
-    refuse_doubled,
+    refuse_double_images,
     model_psf,
     fit_photometry,
     solve_astrometry,
     calibrate_photometry,
     measure_depth,
 )
+
+NOT_FOR_MASTERS = (note_raw_statistics,)  # what it notes is held against bounds that are set for science frames
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The steps that one camera's frames take.
+
+    Parameters
+    ----------
+    calibrate : tuple of functions
+        From a raw quadrant to electrons.
+    measure : tuple of functions
+        What a calibrated quadrant shows.
+    """
+
+    calibrate: tuple[CalibrationStep, ...] = CALIBRATE
+    measure: tuple[MeasuringStep, ...] = MEASURE
+
+    @property
+    def prepare(self) -> tuple[CalibrationStep, ...]:
+        """The steps of a frame that is to be in a master: those of `calibrate` that work in ADU."""
+        in_adu = takewhile(lambda step: step is not apply_gain, self.calibrate)
+        return tuple(step for step in in_adu if step not in NOT_FOR_MASTERS)
+
+
+def recipe_without(left_out: Collection[OptionalStep]) -> Recipe:
+    """Return the recipe of a camera that leaves steps out; the order of those that stay is always the same."""
+    return Recipe(
+        tuple(step for step in CALIBRATE if step.__name__ not in left_out),
+        tuple(step for step in MEASURE if step.__name__ not in left_out),
+    )
+
+
+def calibrate(
+    frame: Frame,
+    calibrations: Calibrations,
+    settings: DetectorSettings,
+    steps: Iterable[CalibrationStep] = CALIBRATE,
+) -> Frame:
+    """Take a raw quadrant through calibration steps: those of a science frame, or those of another `Recipe`."""
+    for step in steps:
+        frame = step(frame, calibrations, settings)
+    return frame

@@ -22,7 +22,9 @@ from reduction.image.compression import Compression
 from reduction.image.frame import Frame
 from reduction.measure.astrometry import tangent_wcs
 from reduction.measure.quality import Bounds
+from reduction.optional_steps import OptionalStep
 from reduction.problems import Problem, Unusable
+from reduction.recipes import Recipe, recipe_without
 
 __all__ = [
     "aggressors_of",
@@ -34,15 +36,22 @@ __all__ = [
     "master_of",
     "master_settings",
     "pointing_wcs",
+    "recipe_of",
 ]
 
 LINEARITY_NODES = 2049  # of the table in which a correction is applied: 30 ADU apart, where 60,000 saturate
 BELIEVED = 0.2  # of the difference that matters: the error that a measured gain may have
 
 
+def recipe_of(survey: Survey) -> Recipe:
+    """Return the steps that the camera's frames take."""
+    return recipe_without(survey.camera.leave_out)
+
+
 def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
     """Return the layout of one quadrant's raw pixels."""
     own = survey.camera.quadrant(detector, quadrant)
+    corrects = OptionalStep.CORRECT_LINEARITY not in survey.camera.leave_out
     return Layout(
         extension=own.extension,
         shape=own.shape,
@@ -53,7 +62,7 @@ def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
         overscan=parse_section(own.overscan_section) if own.overscan_section else None,
         overscan_extension=own.overscan_extension,
         sections_from_header=own.sections_from_header,
-        linearity=_linearity(own),
+        linearity=_linearity(own) if corrects else None,
     )
 
 
@@ -76,6 +85,8 @@ def aggressors_of(
     unread : tuple of int
         Quadrants that are heard and whose images do not read: what was heard of them cannot be taken out.
     """
+    if OptionalStep.SUBTRACT_CROSSTALK in survey.camera.leave_out:
+        return (), ()
     found, unread = [], []
     for entry in survey.camera.crosstalk_of(detector, quadrant):
         source = layout_of(survey, detector, entry.source)

@@ -12,6 +12,7 @@ from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
 from nightshift.vocabulary import CalibrationKind, ImageType
+from reduction.optional_steps import OptionalStep
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
 
@@ -173,6 +174,7 @@ class Camera(Table):
     wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
     parity: Literal[-1, 1] = -1  # -1: east is left when north is up
     mask_edge_px: Annotated[int, Key(ge=0)] = 0
+    leave_out: tuple[OptionalStep, ...] = ()  # steps of the reduction that this camera goes without
     units_per_task: Literal["detector", "quadrant"] = "detector"
     file_names: FileNames
     header: HeaderKeys

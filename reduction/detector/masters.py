@@ -7,17 +7,6 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from reduction.detector.calibrations import Calibrations, DetectorSettings
-from reduction.detector.corrections import (
-    correct_linearity,
-    flag_saturated,
-    mask_edges,
-    mask_invalid,
-    subtract_bias,
-    subtract_overscan,
-    trim,
-)
-from reduction.detector.crosstalk import subtract_crosstalk
 from reduction.detector.twilight import off_the_ramp
 from reduction.image.frame import Frame, read_frame
 from reduction.image.mask import MaskBit
@@ -25,26 +14,14 @@ from reduction.image.median import median_of
 from reduction.problems import Problem, Unusable
 
 __all__ = [
-    "PREPARE",
     "FrameVerdict",
     "MasterSettings",
     "build_master",
     "judge_frames",
-    "prepare",
     "read_master",
     "unlike_fraction",
 ]
 
-PREPARE = (
-    flag_saturated,
-    mask_invalid,
-    subtract_overscan,
-    trim,
-    mask_edges,
-    subtract_bias,
-    subtract_crosstalk,
-    correct_linearity,
-)
 CLIP = 4.0  # sigma about the median
 FLOOR = {"bias": 0.0, "dark": 0.0, "flat": 0.01}  # relative differences below this say nothing against a frame
 LEVEL_APART = 0.5  # of the read noise: a closed shutter's level may wander by so much
@@ -111,13 +88,6 @@ def read_master(path: Path, name: str) -> Frame:
         lost = int(finite.size - np.count_nonzero(finite))
         raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: {lost} pixels of the {name} have no value")
     return master
-
-
-def prepare(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Take a raw calibration frame through the steps of `PREPARE`; it stays in ADU."""
-    for step in PREPARE:
-        frame = step(frame, calibrations, settings)
-    return frame
 
 
 def judge_frames(

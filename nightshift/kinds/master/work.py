@@ -24,6 +24,7 @@ from nightshift.jobs.translate import (
     layout_of,
     master_of,
     master_settings,
+    recipe_of,
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
@@ -33,13 +34,13 @@ from reduction.detector.masters import (
     MasterSettings,
     build_master,
     judge_frames,
-    prepare,
     unlike_fraction,
 )
 from reduction.detector.photon_transfer import measure_gain, measure_read_noise
 from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, write_frame
 from reduction.problems import Problem, Unusable
+from reduction.recipes import calibrate
 
 __all__ = ["run"]
 
@@ -206,7 +207,7 @@ def _one(
     aggressors, unread = aggressors_of(survey, *place, path)
     if unread:
         raise Unusable(Problem.CROSSTALK_LEFT, f"{path.name}: quadrants {unread}, which this one hears, do not read")
-    frame = prepare(raw, replace(calibrations, aggressors=aggressors), settings)
+    frame = calibrate(raw, replace(calibrations, aggressors=aggressors), settings, recipe_of(survey).prepare)
     if calibrations.dark is not None and seconds > 0:
         per_adu = np.float32(seconds / gain_of(calibrations.dark, layout.gain))
         dark = calibrations.dark.image * per_adu

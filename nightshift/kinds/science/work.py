@@ -32,6 +32,7 @@ from nightshift.jobs.translate import (
     layout_of,
     master_of,
     pointing_wcs,
+    recipe_of,
 )
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
@@ -42,7 +43,7 @@ from reduction.image.frame import Frame, read_mask, write_frame, write_units
 from reduction.measure.catalogue import Catalogue, read_catalogue
 from reduction.measure.quality import Bounds, Judgement, judge
 from reduction.problems import Unusable
-from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, source_table
+from reduction.recipes import Measured, MeasureSettings, source_table
 
 __all__ = ["run"]
 
@@ -159,7 +160,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
         mask_edge_px=survey.camera.mask_edge_px,
         cosmic_ray_sigma=survey.reduction.cosmic_ray_sigma,
     )
-    for step in CALIBRATE:
+    for step in recipe_of(survey).calibrate:
         with watch(step.__name__):
             frame = step(frame, calibrations, settings)
     header = {**frame.header, **_told_header(told, seconds), **_made_from(work)}
@@ -230,7 +231,7 @@ def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) ->
                 told.get("ra_deg"), told.get("dec_deg"),
             ),
         )  # fmt: skip
-        for step in MEASURE:
+        for step in recipe_of(survey).measure:
             with watch(step.__name__):
                 measured = step(measured, settings)
     except Unusable as problem:
