@@ -1,4 +1,4 @@
-"""What raw pixels say of the readout before anything is taken out of them, and what it leaves in the noise."""
+"""What raw pixels show of the readout before anything is taken out of them, and what it leaves in the noise."""
 
 from dataclasses import replace
 

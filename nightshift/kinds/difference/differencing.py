@@ -172,13 +172,13 @@ def _search(
     )
 
 
-def _digest(unit_key: str) -> int:
+def _number_of(unit_key: str) -> int:
     return int.from_bytes(hashlib.sha256(unit_key.encode()).digest()[:8], "big")
 
 
 def _is_sampled(unit_key: str, fraction: float) -> bool:
     """Tell whether a quadrant is one whose completeness is measured: the same ones whenever it runs again."""
-    return _digest(unit_key) < fraction * 2**64
+    return _number_of(unit_key) < fraction * 2**64
 
 
 def completeness(
@@ -197,7 +197,7 @@ def completeness(
     `injection.recovery` gives the counts; nothing of this becomes a candidate. A frame that cannot be
     differenced any more counts its sources as lost.
     """
-    random = np.random.default_rng(_digest(work.unit_key))
+    random = np.random.default_rng(_number_of(work.unit_key))
     extended = ~np.asarray(known["star"], bool) & (np.asarray(known["flags"]) == 0)
     places = _reference_sources(calibrated, known[extended])
     planned = plan_injection(
