@@ -1,21 +1,24 @@
 """The recipes: what happens to pixels, in the order in which they meet it.
 
 `CALIBRATE` takes a raw quadrant to electrons; each step is ``(frame, calibrations, settings) -> frame``.
-`MEASURE` finds out what the frame shows; each step is ``(measured, settings) -> measured``. A camera that needs
-another order or a step more has a tuple of its own.
+`MEASURE` finds out what the frame shows; each step is ``(measured, settings) -> measured``. A camera's settings
+choose its `Recipe`: they name the steps that it leaves out (`reduction.optional_steps`). The order is the same for
+every camera, and the frames of a master take the first part of the very same steps.
 """
 
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
     apply_gain,
+    correct_linearity,
     divide_flat,
     flag_bad_pixels,
     flag_saturated,
@@ -28,8 +31,7 @@ from reduction.detector.corrections import (
 )
 from reduction.detector.cosmic_rays import reject_cosmic_rays
 from reduction.detector.crosstalk import subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
-from reduction.detector.raw_statistics import examine_raw, pattern_amplitude
+from reduction.detector.raw_statistics import note_raw_statistics, pattern_amplitude
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit
 from reduction.measure.astrometry import Astrometry, fit_tan_sip, pixel_scale_arcsec, refine_wcs
@@ -40,9 +42,19 @@ from reduction.measure.psf import PsfModel, build_psf
 from reduction.measure.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
 from reduction.measure.trails import find_trails, mark_trails
 from reduction.measure.zero_point import NOMINAL, ZeroPoint, fit_zero_point, magnitudes
-from reduction.problems import Unusable
+from reduction.optional_steps import OptionalStep
+from reduction.problems import Problem, Unusable
 
-__all__ = ["CALIBRATE", "MEASURE", "MeasureSettings", "Measured", "calibrate", "source_table"]
+__all__ = [
+    "CALIBRATE",
+    "MEASURE",
+    "MeasureSettings",
+    "Measured",
+    "Recipe",
+    "calibrate",
+    "recipe_without",
+    "source_table",
+]
 
 STARS_AT_LEAST = 3
 # Drawn places with 0.1 px of noise, 80% of 14 to 300 sources doubled, give shares of 0.66-1.1; clusters of 240 or 300
@@ -104,13 +116,6 @@ class Measured:
         return replace(self, metrics={**self.metrics, **metrics})
 
 
-def calibrate(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Take a raw quadrant through the steps of `CALIBRATE`."""
-    for step in CALIBRATE:
-        frame = step(frame, calibrations, settings)
-    return frame
-
-
 def count_bad_pixels(measured: Measured, settings: MeasureSettings) -> Measured:
     """Note how many pixels are saturated, hit or useless, and what the raw pixels said of the readout."""
     mask, header = measured.frame.mask, measured.frame.header
@@ -132,9 +137,9 @@ def refuse_no_light(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refuse a frame that is nothing but saturated, or whose pixels all say the same."""
     saturated, same = measured.metrics["saturated_fraction"], measured.metrics.get("same_value_fraction", 0.0)
     if saturated > SATURATED_AT_MOST:
-        raise Unusable("saturated", f"{saturated:.0%} of the pixels are saturated")
+        raise Unusable(Problem.SATURATED, f"{saturated:.0%} of the pixels are saturated")
     if same > SAME_AT_MOST:
-        raise Unusable("no_signal", f"{same:.0%} of the raw pixels hold one and the same value")
+        raise Unusable(Problem.NO_SIGNAL, f"{same:.0%} of the raw pixels hold one and the same value")
     return measured
 
 
@@ -189,7 +194,7 @@ def _shapes(sources: Sources, background: Background) -> dict[str, float]:
     return {"elongation": float(np.median(sources.a[bright] / sources.b[bright]))}
 
 
-def refuse_doubled(measured: Measured, settings: MeasureSettings) -> Measured:
+def refuse_double_images(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refuse a frame that shows most of its stars twice: places and fluxes would be of halves."""
     assert measured.sources is not None
     sources = measured.sources
@@ -197,7 +202,7 @@ def refuse_doubled(measured: Measured, settings: MeasureSettings) -> Measured:
     separation, share = common_separation(sources.x[clean], sources.y[clean])
     if clean.sum() >= DOUBLED_FROM and share > DOUBLED_SHARE:
         told = f"{min(share, 1):.0%} of the bright sources are pairs, {separation:.0f} pixels from one to the other"
-        raise Unusable("elongated", f"{told}: the telescope moved during the exposure")
+        raise Unusable(Problem.ELONGATED, f"{told}: the telescope moved during the exposure")
     return measured
 
 
@@ -207,7 +212,7 @@ def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
     assert measured.background is not None
     frame, sources = measured.frame, measured.sources
     if len(sources) == 0:
-        raise Unusable("too_few_stars", "no source stands out of the noise")
+        raise Unusable(Problem.TOO_FEW_STARS, "no source stands out of the noise")
     chosen, fwhm = psf_stars(sources, measured.background)
     bad = (frame.mask & np.uint16(FATAL)) != 0
     psf = None
@@ -215,7 +220,7 @@ def model_psf(measured: Measured, settings: MeasureSettings) -> Measured:
         noise2 = measured.background.variance + np.maximum(frame.image, 0)
         psf = build_psf(frame.image, noise2, bad, sources.x[chosen], sources.y[chosen], fwhm=fwhm)
     if psf is None:
-        raise Unusable("too_few_stars", f"none of {len(sources)} sources can stand for the PSF")
+        raise Unusable(Problem.TOO_FEW_STARS, f"none of {len(sources)} sources can stand for the PSF")
     return replace(measured, psf=psf).noting(fwhm_px=psf.fwhm(), elongation=psf.elongation(), psf_stars=psf.stars)
 
 
@@ -237,12 +242,12 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
     assert measured.photometry is not None
     guesses = _guesses(frame, settings)
     if not guesses:
-        raise Unusable("astrometry_failed", "neither the header nor the pointing says where the frame lies")
+        raise Unusable(Problem.ASTROMETRY_FAILED, "neither the header nor the pointing says where the frame lies")
     usable = _matchable(measured)
     if settings.catalogue is None:
         if len(usable) < STARS_AT_LEAST:
             told = f"{len(usable)} stars; a frame that is to be its field's catalogue needs {STARS_AT_LEAST}"
-            raise Unusable("too_few_stars", told)
+            raise Unusable(Problem.TOO_FEW_STARS, told)
         wcs = _as_tan_sip(guesses[0], frame.shape)
         return replace(measured, frame=replace(frame, wcs=wcs), own_catalogue=True)
     astrometry = _first_solution(guesses, measured, usable, settings.catalogue, settings)
@@ -433,12 +438,18 @@ def source_table(measured: Measured) -> Table:
     return table[order]
 
 
-CALIBRATE = (
-    examine_raw,
+# --- the recipes -------------------------------------------------------------------------------------------
+
+CalibrationStep = Callable[[Frame, Calibrations, DetectorSettings], Frame]
+MeasuringStep = Callable[[Measured, MeasureSettings], Measured]
+
+CALIBRATE: tuple[CalibrationStep, ...] = (
+    note_raw_statistics,
     flag_saturated,
     mask_invalid,
     subtract_overscan,
     trim,
+    mask_edges,
     flag_bad_pixels,
     subtract_bias,
     subtract_crosstalk,
@@ -446,20 +457,63 @@ CALIBRATE = (
     apply_gain,
     subtract_dark,
     divide_flat,
-    mask_edges,
     reject_cosmic_rays,
 )
 
-MEASURE = (
+MEASURE: tuple[MeasuringStep, ...] = (
     count_bad_pixels,
     refuse_no_light,
     subtract_background,
     flag_trails,
     detect_sources,
-    refuse_doubled,
+    refuse_double_images,
     model_psf,
     fit_photometry,
     solve_astrometry,
     calibrate_photometry,
     measure_depth,
 )
+
+NOT_FOR_MASTERS = (note_raw_statistics,)  # what it notes is held against bounds that are set for science frames
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The steps that one camera's frames take.
+
+    Parameters
+    ----------
+    calibrate : tuple of functions
+        From a raw quadrant to electrons.
+    measure : tuple of functions
+        What a calibrated quadrant shows.
+    """
+
+    calibrate: tuple[CalibrationStep, ...] = CALIBRATE
+    measure: tuple[MeasuringStep, ...] = MEASURE
+
+    @property
+    def prepare(self) -> tuple[CalibrationStep, ...]:
+        """The steps of a frame that is to be in a master: those of `calibrate` that work in ADU."""
+        in_adu = takewhile(lambda step: step is not apply_gain, self.calibrate)
+        return tuple(step for step in in_adu if step not in NOT_FOR_MASTERS)
+
+
+def recipe_without(left_out: Collection[OptionalStep]) -> Recipe:
+    """Return the recipe of a camera that leaves steps out; the order of those that stay is always the same."""
+    return Recipe(
+        tuple(step for step in CALIBRATE if step.__name__ not in left_out),
+        tuple(step for step in MEASURE if step.__name__ not in left_out),
+    )
+
+
+def calibrate(
+    frame: Frame,
+    calibrations: Calibrations,
+    settings: DetectorSettings,
+    steps: Iterable[CalibrationStep] = CALIBRATE,
+) -> Frame:
+    """Take a raw quadrant through calibration steps: those of a science frame, or those of another `Recipe`."""
+    for step in steps:
+        frame = step(frame, calibrations, settings)
+    return frame

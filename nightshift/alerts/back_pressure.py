@@ -4,7 +4,7 @@ It keeps 5 MiB a partition and drops the oldest for the newest, read or not. The
 the ledger knows what was acknowledged, and what lies between is held below half of what is kept. So a burst of alerts
 goes out at the consumer's pace, and a consumer that takes nothing for `PATIENCE_S` is not waited for any more.
 
-A broker that keeps what it acknowledged has room for everything: nothing here is asked of it.
+A broker that keeps what it acknowledged takes everything: nothing here is asked of it.
 """
 
 import time
@@ -39,11 +39,11 @@ class BackPressure:
     """
 
     def __init__(self, context: Context, life: str):
-        self._workplace, self._ledger, self._life = context, context.ledger, life
+        self._context, self._ledger, self._life = context, context.ledger, life
         self._ask_until: float | None = None
 
     def fitting(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """Return as many of the first messages as there is room for; all, if the consumer was waited for in vain."""
+        """Return as many of the first messages as fit; all, if waiting for the consumer was in vain."""
         unread = self._unread()
         fit = _first(rows, max((part["bytes"] for part in unread), default=0))
         if not fit:
@@ -54,7 +54,7 @@ class BackPressure:
         return fit
 
     def worth_asking(self) -> bool:
-        """Whether this call should look for room again; where it has for long enough, what waits is put down."""
+        """Whether this call should look again whether messages fit; after a while, what waits is written down."""
         now = time.monotonic()
         self._ask_until = self._ask_until or now + ASK_S
         if now < self._ask_until and _waited_s(self._ledger) is None:
@@ -94,7 +94,7 @@ class BackPressure:
         return True
 
     def _say(self, level: EventLevel, kind: str, message: str, **detail: Any) -> None:
-        now = self._workplace.clock.now()
+        now = self._context.clock.now()
         self._ledger.event(level, kind, message, subject=self._life, night_time=now, **detail)
 
 

@@ -1,7 +1,7 @@
 """What was seen before at the place of a detection, and how often it was looked at.
 
 The history follows the sky's time, not the order of processing: it holds what has its shutter opened before the
-alert's own and has had its turn before it (`nightshift.alerts.release_order`), so that it is the same at any pace.
+alert's own and was released before it (`nightshift.alerts.release_order`), so that it is the same at any pace.
 """
 
 from collections import defaultdict

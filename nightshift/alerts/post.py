@@ -97,7 +97,7 @@ def _post_all(
     context: Context, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
 ) -> None:
     """Send batch after batch. Between two the lock is free: who rejects a frame need not wait for the whole queue."""
-    producer, room, life, after = None, None, None, BEGINNING
+    producer, pressure, life, after = None, None, None, BEGINNING
     while True:
         with advisory_lock(context.ledger, LockedWork.POST, wait_s=lock_wait_s):
             if producer is None and brokers is None:
@@ -111,8 +111,8 @@ def _post_all(
             except (KafkaException, Retry) as error:
                 _record(context, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
                 return
-            room = room or (BackPressure(context, life) if life else None)
-            fitting = room.fitting(rows) if room else rows
+            pressure = pressure or (BackPressure(context, life) if life else None)
+            fitting = pressure.fitting(rows) if pressure else rows
             batch = _send(context, producer, fitting, delivery_s)
             _record(context, batch, summary, life)
         if fitting:
@@ -120,7 +120,7 @@ def _post_all(
                 return
             last = fitting[-1]  # one that failed is not met again in this call
             after = {"after_time": last["queued_at"], "after_candid": last["candid"], "after_topic": last["topic"]}
-        elif room and not room.worth_asking():
+        elif pressure and not pressure.worth_asking():
             summary.waiting = len(rows)
             return
         time.sleep(BETWEEN_BATCHES_S)

@@ -105,7 +105,7 @@ def _release_exposure(context: Context, exposure: ExposureKey, searches: dict[st
     for unit_key, rows in by_unit.items():
         fresh = [row for row in rows if row["alert_state"] in (None, "held")]
         try:
-            _guard_against_flood(context, unit_key, len(rows))
+            _refuse_flood(context, unit_key, len(rows))
             if fresh:
                 stamps[unit_key] = _stamps(context, places.get(unit_key))
             chosen += fresh
@@ -136,7 +136,7 @@ def _passing(context: Context, searches: dict[str, Search]) -> tuple[dict[str, l
     return dict(sorted(passing.items())), missed
 
 
-def _guard_against_flood(context: Context, unit_key: str, alerts: int) -> None:
+def _refuse_flood(context: Context, unit_key: str, alerts: int) -> None:
     most = context.survey.alerts.at_most_per_unit
     if alerts > most:
         raise NeedsOperator(

@@ -4,15 +4,15 @@ An object is named by its first alert, and an alert tells what was seen before a
 in which alerts are made, and an alert that was sent stays. So that the same night gives the same alerts on any
 machine, whatever breaks, the alerts of a field are made in one order:
 
-- The *turn* of a difference is the moment at which it could first have been made: its own shutter, or where that is
-  later, the shutter of its reference's last member. Frames that were taken before there was a reference have the
-  turn of the frame that completed it.
-- Differences of a field have their turns in the order (turn, shutter, exposure). One waits while something that comes
+- The *turn* of a difference, its place in that order, is the moment at which it could first have been made: its own
+  shutter, or where that is later, the shutter of its reference's last member. Frames that were taken before there was
+  a reference have the turn of the frame that completed it.
+- Differences of a field are released in the order (turn, shutter, exposure). One waits while something that comes
   before it is open: a frame that came and is not reduced, or one that will be differenced with a reference that
   is there or can be built. What failed, was rejected or never came holds nobody up.
-- It waits for a bounded time, ``alerts.order_wait_s``. Then it goes out of turn, and an event says so.
+- It waits for a bounded time, ``alerts.order_wait_s``. Then it goes out of order, and an event reports it.
 
-Frames that come after their turn (a late transfer) take the next one. Fields do not wait for each other; where two
+Frames that come after their place (a late transfer) take the next one. Fields do not wait for each other; where two
 overlap, an object in both is named by whichever came first.
 """
 
@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
-    """Release what has its turn in any field, and return of how many quadrants. May run again, and beside itself.
+    """Release what is next in any field, and return of how many quadrants. May run again, and beside itself.
 
     A field whose alerts cannot be made is said once a night and holds up no other.
 
@@ -57,12 +57,12 @@ def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
 def release_in_order(
     context: Context, instrument: str, field: int | None, campaign: str, *, at_once: bool = False
 ) -> int:
-    """Release what has its turn in one field, and return of how many quadrants."""
+    """Release what is next in the order of one field, and return of how many quadrants."""
     if field is None:
         return 0  # no field, no reference, no difference
     released, last = 0, None
     with advisory_lock(context.ledger, LockedWork.RELEASE_ORDER, f"{instrument}/{field}/{campaign}"):
-        while rows := _next_turn(context, instrument, field, campaign):
+        while rows := _next_in_order(context, instrument, field, campaign):
             if (units := [row["unit_key"] for row in rows]) == last:
                 break  # none of them was decided: the next look tries again
             patience_s = 0.0 if at_once else context.survey.alerts.order_wait_s
@@ -70,13 +70,13 @@ def release_in_order(
             if (open_before := rows[0]["waits_for"]) is not None:
                 if not late:
                     break
-                _say_out_of_turn(context, f"{instrument}/{rows[0]['exposure_id']}", open_before)
+                _say_out_of_order(context, f"{instrument}/{rows[0]['exposure_id']}", open_before)
             released += release(context, units).decided
             last = units
     return released
 
 
-def _next_turn(context: Context, instrument: str, field: int, campaign: str) -> list[Row]:
+def _next_in_order(context: Context, instrument: str, field: int, campaign: str) -> list[Row]:
     policy = context.survey.reference
     return context.ledger.rows(
         "alerts", "next_turn",
@@ -94,7 +94,7 @@ def _say_not_released(context: Context, field_of: str, error: NightshiftError) -
         context.ledger.event(level, kind, text, subject=subject, night_time=now)
 
 
-def _say_out_of_turn(context: Context, subject: str, open_before: str) -> None:
+def _say_out_of_order(context: Context, subject: str, open_before: str) -> None:
     context.ledger.event(
         EventLevel.WARNING, "released_out_of_turn",
         f"Its alerts are released although {open_before}, which comes before it in its field, has not ended.",

@@ -1,4 +1,4 @@
-"""Whether the disks of a night are there, can be written, and have room; the night waits while they are not.
+"""Whether the disks of a night are there, can be written, and have free space; the night waits while they are not.
 
 An empty mount point looks like an empty depot. So the depot and its archive carry a marker, whose content the ledger
 knows: a folder without it, or with another's, is not written to.
@@ -56,7 +56,7 @@ class Storage:
         free_mb = status.f_bavail * status.f_frsize / 1e6
         if free_mb < least_free_mb:
             return (
-                f"the {self.name} {self.folder} has {free_mb:.0f} MB left, of {least_free_mb:.0f} needed: make room"
+                f"the {self.name} {self.folder} has {free_mb:.0f} MB left, of {least_free_mb:.0f} needed: free some"
             )
         return None
 

@@ -26,7 +26,7 @@ def _run(options: argparse.Namespace) -> int:
     from nightshift.errors import BadInput
     from nightshift.inspect.page import page_of
     from nightshift.inspect.products_at_hand import from_folder, from_ledger
-    from nightshift.vocabulary import Reason
+    from nightshift.vocabulary import reason_of
     from reduction.problems import Unusable
 
     folder = Path(options.unit)
@@ -42,7 +42,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         page = page_of(unit)
     except Unusable as error:
-        raise BadInput(Reason(error.cause), f"{unit.key}: {error}") from error
+        raise BadInput(reason_of(error.cause), f"{unit.key}: {error}") from error
     target.write_text(page, encoding="utf-8")
     print(target)
     return 0

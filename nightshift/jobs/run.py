@@ -21,7 +21,7 @@ from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_fil
 from nightshift.jobs.memory import freed_memory_kept
 from nightshift.kinds import kind_named
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
 from reduction.problems import Unusable
 
 __all__ = ["OF_STORAGE", "TRY_AGAIN", "plain", "run_task", "run_unit"]
@@ -120,7 +120,7 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
     except NightshiftError as error:
         result = _failed(unit, error.reason, error.error_class, str(error))
     except Unusable as error:
-        result = _failed(unit, Reason(error.cause), ErrorClass.BAD_INPUT, str(error))
+        result = _failed(unit, reason_of(error.cause), ErrorClass.BAD_INPUT, str(error))
     except MemoryError:
         result = _failed(unit, Reason.OUT_OF_MEMORY, ErrorClass.RESOURCES, traceback.format_exc())
     except OSError as error:

@@ -12,16 +12,19 @@ from astropy.wcs import WCS
 from nightshift.jobs.contract import UnitWork
 from nightshift.settings import Quadrant, Survey
 from nightshift.vocabulary import Reason
-from reduction.detector.crosstalk import Aggressor, Coupling, read_aggressor
+from reduction.detector.calibrations import Aggressor
+from reduction.detector.crosstalk import Coupling, read_aggressor
+from reduction.detector.layout import Layout, parse_section
 from reduction.detector.linearity import Linearity
 from reduction.detector.masters import MasterSettings, read_master
 from reduction.detector.photon_transfer import Estimate
-from reduction.detector.raw import Layout, parse_section
 from reduction.image.compression import Compression
 from reduction.image.frame import Frame
 from reduction.measure.astrometry import tangent_wcs
 from reduction.measure.quality import Bounds
-from reduction.problems import Unusable
+from reduction.optional_steps import OptionalStep
+from reduction.problems import Problem, Unusable
+from reduction.recipes import Recipe, recipe_without
 
 __all__ = [
     "aggressors_of",
@@ -33,15 +36,22 @@ __all__ = [
     "master_of",
     "master_settings",
     "pointing_wcs",
+    "recipe_of",
 ]
 
 LINEARITY_NODES = 2049  # of the table in which a correction is applied: 30 ADU apart, where 60,000 saturate
 BELIEVED = 0.2  # of the difference that matters: the error that a measured gain may have
 
 
+def recipe_of(survey: Survey) -> Recipe:
+    """Return the steps that the camera's frames take."""
+    return recipe_without(survey.camera.leave_out)
+
+
 def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
     """Return the layout of one quadrant's raw pixels."""
     own = survey.camera.quadrant(detector, quadrant)
+    corrects = OptionalStep.CORRECT_LINEARITY not in survey.camera.leave_out
     return Layout(
         extension=own.extension,
         shape=own.shape,
@@ -52,7 +62,7 @@ def layout_of(survey: Survey, detector: int, quadrant: int) -> Layout:
         overscan=parse_section(own.overscan_section) if own.overscan_section else None,
         overscan_extension=own.overscan_extension,
         sections_from_header=own.sections_from_header,
-        linearity=_linearity(own),
+        linearity=_linearity(own) if corrects else None,
     )
 
 
@@ -75,6 +85,8 @@ def aggressors_of(
     unread : tuple of int
         Quadrants that are heard and whose images do not read: what was heard of them cannot be taken out.
     """
+    if OptionalStep.SUBTRACT_CROSSTALK in survey.camera.leave_out:
+        return (), ()
     found, unread = [], []
     for entry in survey.camera.crosstalk_of(detector, quadrant):
         source = layout_of(survey, detector, entry.source)
@@ -136,7 +148,7 @@ def gain_of(dark: Frame, by_settings: float) -> float:
         return by_settings
     gain = _number(dark, "RAWGAIN")
     if gain == 0:
-        raise Unusable("header_impossible", "a master says RAWGAIN = 0; it must be above 0")
+        raise Unusable(Problem.HEADER_IMPOSSIBLE, "a master says RAWGAIN = 0; it must be above 0")
     return gain
 
 
@@ -152,7 +164,9 @@ def _number(master: Frame, keyword: str) -> float:
     """Return a number of a master's header that cannot be below 0."""
     said = master.header[keyword]
     if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said < math.inf:
-        raise Unusable("header_impossible", f"a master says {keyword} = {said!r}; it must be a number from 0 up")
+        raise Unusable(
+            Problem.HEADER_IMPOSSIBLE, f"a master says {keyword} = {said!r}; it must be a number from 0 up"
+        )
     return float(said)
 
 

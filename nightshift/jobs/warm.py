@@ -22,12 +22,11 @@ def _reduce_small_field() -> None:
     """Take a small field of stars through calibration, measuring and a master."""
     from dataclasses import replace
 
-    from reduction.detector.corrections import Calibrations, DetectorSettings
-    from reduction.detector.crosstalk import Aggressor
+    from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+    from reduction.detector.layout import Layout
     from reduction.detector.linearity import Linearity
     from reduction.detector.masters import MasterSettings, build_master, judge_frames
     from reduction.detector.photon_transfer import measure_gain
-    from reduction.detector.raw import Layout
     from reduction.image.frame import Frame
     from reduction.measure.pairing import nearest_within
     from reduction.recipes import MEASURE, Measured, MeasureSettings, calibrate, solve_astrometry, source_table

@@ -40,8 +40,7 @@ class Kind:
     Its modules are loaded when they are first needed, so that a node loads no ledger and a workflow no pixels:
 
     ``work.py``
-        ``run(work, survey, folder)``: what a node does with one unit. Where it is worth while, ``warm_up()``: what a
-        resident worker does once, before its first unit.
+        ``run(work, survey, folder)``: what a node does with one unit; where it compiles kernels, ``warm_up()``.
     ``plan.py``
         ``plan(context, subject)``: the units that a subject needs now, with their inputs. Where what is new goes
         first and the subject is no exposure, ``moment(context, subject)``: when what it works on was taken.

@@ -1,6 +1,5 @@
 """The interface of every runner, with dataclass answers."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,17 +7,7 @@ from typing import Protocol
 
 from nightshift.vocabulary import JobState, Reason
 
-__all__ = [
-    "MOST_LOG_BYTES",
-    "ArrayRequest",
-    "Capacity",
-    "Runner",
-    "TaskReport",
-    "runner_from_environment",
-    "runner_name",
-]
-
-VARIABLE = "NIGHTSHIFT_RUNNER"
+__all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport"]
 
 
 @dataclass(frozen=True)
@@ -127,22 +116,3 @@ class Runner(Protocol):
     def log(self, name: str, index: int) -> str:
         """Return what a task of an array printed, the end of it where it is long, or an empty text."""
         ...
-
-
-def runner_name() -> str:
-    """Return the name of the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
-    return os.environ.get(VARIABLE) or "local"
-
-
-def runner_from_environment() -> Runner:
-    """Return the runner that ``NIGHTSHIFT_RUNNER`` names (``local`` by default)."""
-    name = runner_name()
-    if name == "local":
-        from nightshift.runners.local import LocalRunner
-
-        return LocalRunner.from_environment()
-    if name == "slurm":
-        from nightshift.runners.slurm import SlurmRunner
-
-        return SlurmRunner.from_environment()
-    raise ValueError(f"{VARIABLE}={name!r}: the runners are local and slurm")

@@ -120,7 +120,7 @@ class Pool:
             log.info("serving %s with %d workers", self.spool.root, self._wanted)
             try:
                 while not self.stopping:
-                    self._turn()
+                    self._round()
                     self._dispatch()
                     self._describe()
                 self._finish()
@@ -129,7 +129,7 @@ class Pool:
                     self._dismiss(worker)
             log.info("ended")
 
-    def _turn(self) -> None:
+    def _round(self) -> None:
         """Look once at everything but the tasks that wait."""
         self._hire()
         self._write_what_is_left()
@@ -183,7 +183,7 @@ class Pool:
         self._write(array)
 
     def _write(self, array: Array) -> None:
-        """Write how an array stands; where the spool takes nothing now, the next turn tries again."""
+        """Write how an array stands; where the spool takes nothing now, the next round tries again."""
         try:
             self.spool.write_records(array.folder, array.records)
             self._unwritten.pop(array.folder, None)
@@ -207,7 +207,7 @@ class Pool:
             array = self._arrays.get(folder)
             if array:
                 self._cancel(array)
-            if array or not (self.spool.arrays / folder).exists():  # otherwise it came just now: next turn
+            if array or not (self.spool.arrays / folder).exists():  # otherwise it came just now: next round
                 self.spool.cancellation_done(folder)
 
     def _cancel(self, array: Array) -> None:
@@ -239,7 +239,7 @@ class Pool:
             except (
                 EOFError,
                 OSError,
-            ) as error:  # the process that workers are forked from died: the next turn's lives
+            ) as error:  # the process that workers are forked from died: the next round's lives
                 log.error("a worker could not be started: %s", error)
                 ours.close()
                 theirs.close()

@@ -12,6 +12,7 @@ from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
+from reduction.optional_steps import OptionalStep
 
 __all__ = ["Camera", "Field", "Filter", "Quadrant", "Survey"]
 
@@ -173,6 +174,7 @@ class Camera(Table):
     wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
     parity: Literal[-1, 1] = -1  # -1: east is left when north is up
     mask_edge_px: Annotated[int, Key(ge=0)] = 0
+    leave_out: tuple[OptionalStep, ...] = ()  # steps of the reduction that this camera goes without
     units_per_task: Literal["detector", "quadrant"] = "detector"
     file_names: FileNames
     header: HeaderKeys
@@ -332,8 +334,8 @@ class CalibrationPolicy(Table):
     gain_apart: Fraction = 0.05  # a measured gain that differs by more serves in place of the settings'
     read_noise_apart: Fraction = 0.25  # the same for the read noise
     epochs: tuple[date, ...] = ()  # nights from which the hardware is other: no master of before serves from then on
-    wait_s: Positive = 120.0  # ladder, first rung: real seconds that a science frame waits for its master
-    substitute_days: Annotated[int, Key(ge=0)] = 30  # second rung: how old another night's may be
+    wait_s: Positive = 120.0  # first: real seconds that a science frame waits for its master
+    substitute_days: Annotated[int, Key(ge=0)] = 30  # second: how old another night's may be
     without_master: Literal["degrade", "hold"] = "degrade"  # third: go on without and say so, or hold
 
     def epoch(self, night: date) -> int:
@@ -387,7 +389,7 @@ class AlertPolicy(Table):
     history_days: Positive = 30.0
     signal_to_noise: Positive = 5.0
     at_most_per_unit: Annotated[int, Key(ge=1, le=999)] = 200  # more is a flood
-    order_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of turn
+    order_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of order
     topic: str = "{survey}_{night}_programid{program_id}"
     program_id: int = 1
     missing: Literal["sentinels", "nulls"] = "sentinels"
@@ -409,7 +411,7 @@ class MovingObjectPolicy(Table):
 
 
 class StoragePolicy(Table):
-    """When the night waits for room on its disks, and what leaves the ledger."""
+    """When the night waits for free space on its disks, and what leaves the ledger."""
 
     least_free_mb: Positive = 500.0  # of inbox, depot and archive; the databases need some too
     keep_events_days: Annotated[int, Key(ge=30)] = 400  # older ones may go into the archive: ledger prune-events

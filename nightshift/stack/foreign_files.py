@@ -1,6 +1,6 @@
 """What lies in a replay's home and was never played: somebody sent it while the stack was up.
 
-The ledger is at rest when this is asked, so files are known by their names. In quarantine they are named by their
+The ledger is offline when this is asked, so files are known by their names. In quarantine they are named by their
 arrival: there, what was played is known by its bytes.
 """
 

@@ -11,7 +11,7 @@ from nightshift.vocabulary.measurements import (
     bounded_measurements,
     measurement_named,
 )
-from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries
+from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries, reason_of
 from nightshift.vocabulary.states import (
     AlertState,
     AttemptState,
@@ -53,4 +53,5 @@ __all__ = [
     "bounded_measurements",
     "measurement_named",
     "reason_entries",
+    "reason_of",
 ]

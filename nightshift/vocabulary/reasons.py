@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nightshift.vocabulary.states import ErrorClass
+from reduction.problems import Problem
 
 
 class Reason(StrEnum):
@@ -160,6 +161,11 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.OPERATOR_ACCEPTED: (_BAD, "An operator accepted it."),
     Reason.FLOOD: (_HUMAN, "More alerts than the exposure can have; kept back until somebody looks."),
 }
+
+
+def reason_of(problem: Problem) -> Reason:
+    """Return the reason code of what pixels are unfit for."""
+    return Reason(problem.value)
 
 
 def reason_entries() -> tuple[ReasonEntry, ...]:

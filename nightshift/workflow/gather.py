@@ -1,4 +1,4 @@
-"""What is done once quadrants of an exposure are in: the alerts of its field that have their turn are released."""
+"""What is done once quadrants of an exposure are in: the alerts of its field that are next are released."""
 
 from contextlib import suppress
 
@@ -11,9 +11,9 @@ __all__ = ["gather"]
 
 
 def gather(context: Context, subject: Subject) -> None:
-    """Release what has its turn in the field of an exposure. May run again; quadrants that come later follow.
+    """Release what is next in the field of an exposure. May run again; quadrants that come later follow.
 
-    The release guards against floods: a quadrant with more alerts than the sky can have is withheld, and a human is
+    A flood is not released: a quadrant with more alerts than the sky can have is withheld, and a human is
     called.
     """
     if not subject.kind.of_exposure:

@@ -42,7 +42,7 @@ _WHAT_TO_DO = {
     Reason.TIMEOUT: "It is tried with more; if it fails again, raise `time_s` in the survey's jobs.toml.",
     Reason.WORKER_LOST: "It is tried elsewhere; if it fails again, look at the node.",
     Reason.STORAGE_UNAVAILABLE: "It is made again, ten times at no cost; are the depot and the spool there on that "
-    "node, writable, and have they room?",
+    "node, writable, and have they free space?",
     Reason.CANCELLED: "Clear the run's `submit` in Airflow's page to have it made.",
 }
 

@@ -3,24 +3,20 @@
 Units are ADU until `apply_gain`, electrons after it. `variance` exists from `apply_gain` on.
 """
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
-from reduction.detector.raw import Layout
+from reduction.detector.calibrations import Calibrations, DetectorSettings
+from reduction.detector.layout import Layout
 from reduction.image.arithmetic import divided, less_scaled, scaled
 from reduction.image.frame import Frame
 from reduction.image.mask import MaskBit, grown
-from reduction.problems import Unusable
-
-if TYPE_CHECKING:
-    from reduction.detector.crosstalk import Aggressor
+from reduction.problems import Problem, Unusable
 
 __all__ = [
-    "Calibrations",
-    "DetectorSettings",
     "apply_gain",
+    "correct_linearity",
     "divide_flat",
     "flag_bad_pixels",
     "flag_saturated",
@@ -33,47 +29,6 @@ __all__ = [
 ]
 
 DEAD_BELOW = 0.05  # of the flat's median: no light to speak of
-
-
-@dataclass(frozen=True)
-class Calibrations:
-    """What is known of one quadrant beside its own pixels.
-
-    Parameters
-    ----------
-    bias, dark, flat : Frame or None
-        The masters; None where there is none.
-    bad_pixels : ndarray of uint16, shape of the trimmed image, or None
-        Bits of pixels that are known to be bad.
-    aggressors : tuple of Aggressor
-        What the amplifiers saw that this one hears, of this very exposure.
-    """
-
-    bias: Frame | None = None
-    dark: Frame | None = None
-    flat: Frame | None = None
-    bad_pixels: np.ndarray | None = None
-    aggressors: "tuple[Aggressor, ...]" = ()
-
-
-@dataclass(frozen=True)
-class DetectorSettings:
-    """What the steps must know of one exposure's quadrant.
-
-    Parameters
-    ----------
-    layout : Layout
-        As `reduction.detector.raw.read_quadrant` returned it.
-    exposure_s : float
-    mask_edge_px : int
-        Rows and columns at the edge not to use.
-    cosmic_ray_sigma : float
-    """
-
-    layout: Layout
-    exposure_s: float
-    mask_edge_px: int = 0
-    cosmic_ray_sigma: float = 5.0
 
 
 def flag_saturated(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
@@ -108,7 +63,7 @@ def subtract_overscan(frame: Frame, calibrations: Calibrations, settings: Detect
         overscan = overscan[:, 2:]  # the first columns hold what the last pixel left behind
     finite = np.where(np.isfinite(overscan), overscan, np.nan)
     if not np.isfinite(finite).any():
-        raise Unusable("unreadable_file", "no overscan pixel has a value")
+        raise Unusable(Problem.UNREADABLE_FILE, "no overscan pixel has a value")
     level = np.nanmedian(finite)
     with np.errstate(all="ignore"):
         rows = np.nan_to_num(_row_medians(finite), nan=level)
@@ -154,7 +109,7 @@ def mask_invalid(frame: Frame, calibrations: Calibrations, settings: DetectorSet
     if not invalid.any():
         return frame
     if invalid.all():
-        raise Unusable("unreadable_file", "no pixel has a value")
+        raise Unusable(Problem.UNREADABLE_FILE, "no pixel has a value")
     image, mask = frame.image.copy(), frame.mask.copy()
     image[invalid] = 0
     mask[invalid] |= np.uint16(MaskBit.NAN)
@@ -170,6 +125,19 @@ def subtract_bias(frame: Frame, calibrations: Calibrations, settings: DetectorSe
     # Of the frames of a master few have flags of their own: the others share one mask.
     mask = frame.mask | bias.mask if frame.mask.any() else bias.mask
     return replace(frame, image=frame.image - bias.image, mask=mask)
+
+
+def correct_linearity(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+    """Undo what the amplifier bends; pixels brighter than was measured are flagged as saturated."""
+    linearity = settings.layout.linearity
+    if linearity is None:
+        return frame
+    beyond = frame.image > np.float32(linearity.most)
+    mask = frame.mask
+    if beyond.any():
+        mask = mask.copy()
+        mask[beyond] |= np.uint16(MaskBit.SATURATED)
+    return replace(frame, image=linearity.linear(frame.image), mask=mask)
 
 
 def apply_gain(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
@@ -248,4 +216,4 @@ def mask_edges(frame: Frame, calibrations: Calibrations, settings: DetectorSetti
 
 def _check_shape(frame: Frame, other: Frame | np.ndarray, what: str) -> None:
     if other.shape != frame.shape:
-        raise Unusable("wrong_shape", f"the {what} has {other.shape} pixels, the frame {frame.shape}")
+        raise Unusable(Problem.WRONG_SHAPE, f"the {what} has {other.shape} pixels, the frame {frame.shape}")

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numba import njit
 
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit, grown
 from reduction.image.median import median_of

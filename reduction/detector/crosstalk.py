@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from reduction.detector.corrections import Calibrations, DetectorSettings, mask_invalid, subtract_overscan, trim
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+from reduction.detector.corrections import mask_invalid, subtract_overscan, trim
+from reduction.detector.layout import Layout
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
-__all__ = ["Aggressor", "Coupling", "read_aggressor", "subtract_crosstalk"]
+__all__ = ["Coupling", "read_aggressor", "subtract_crosstalk"]
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,6 @@ class Coupling:
     mirrored: str = ""
 
 
-@dataclass(frozen=True)
-class Aggressor:
-    """What another amplifier saw, pixel by pixel at the moment of this one's.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (rows, columns)
-        ADU above the overscan; pixels that have no value are 0.
-    coefficient : float
-    """
-
-    image: np.ndarray
-    coefficient: float
-
-
 def read_aggressor(path: Path, coupling: Coupling) -> Aggressor | None:
     """Read the amplifier that is heard from the raw file of the one that hears it.
 
@@ -72,7 +59,7 @@ def read_aggressor(path: Path, coupling: Coupling) -> Aggressor | None:
         for step in (mask_invalid, subtract_overscan):
             frame = step(frame, Calibrations(), settings)
     except Unusable as error:
-        if error.cause != "unreadable_file":  # which both say where nothing has a value
+        if error.cause != Problem.UNREADABLE_FILE:  # which both say where nothing has a value
             raise
         return None
     frame = trim(frame, Calibrations(), settings)
@@ -88,7 +75,8 @@ def subtract_crosstalk(frame: Frame, calibrations: Calibrations, settings: Detec
     for aggressor in calibrations.aggressors:
         if aggressor.image.shape != image.shape:
             raise Unusable(
-                "wrong_shape", f"the amplifier that is heard has {aggressor.image.shape} pixels, this {image.shape}"
+                Problem.WRONG_SHAPE,
+                f"the amplifier that is heard has {aggressor.image.shape} pixels, this {image.shape}",
             )
         _subtract(image, aggressor.image, np.float32(aggressor.coefficient))
     return replace(frame, image=image)

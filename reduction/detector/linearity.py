@@ -1,15 +1,11 @@
-"""Make an amplifier's counts proportional to light."""
+"""What an amplifier bends: the table that makes its counts proportional to light."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-from reduction.detector.corrections import Calibrations, DetectorSettings
-from reduction.image.frame import Frame
-from reduction.image.mask import MaskBit
-
-__all__ = ["Linearity", "correct_linearity"]
+__all__ = ["Linearity"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,16 +55,3 @@ def _linear(counts, most, correction):
                 low = correction[node]
                 out[i, j] = value + low + share * (correction[node + 1] - low)
     return out
-
-
-def correct_linearity(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Undo what the amplifier bends; pixels brighter than was measured are flagged as saturated."""
-    linearity = settings.layout.linearity
-    if linearity is None:
-        return frame
-    beyond = frame.image > np.float32(linearity.most)
-    mask = frame.mask
-    if beyond.any():
-        mask = mask.copy()
-        mask[beyond] |= np.uint16(MaskBit.SATURATED)
-    return replace(frame, image=linearity.linear(frame.image), mask=mask)

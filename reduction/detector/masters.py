@@ -7,45 +7,21 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
-    flag_saturated,
-    mask_edges,
-    mask_invalid,
-    subtract_bias,
-    subtract_overscan,
-    trim,
-)
-from reduction.detector.crosstalk import subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
 from reduction.detector.twilight import off_the_ramp
 from reduction.image.frame import Frame, read_frame
 from reduction.image.mask import MaskBit
 from reduction.image.median import median_of
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = [
-    "PREPARE",
     "FrameVerdict",
     "MasterSettings",
     "build_master",
     "judge_frames",
-    "prepare",
     "read_master",
     "unlike_fraction",
 ]
 
-PREPARE = (
-    flag_saturated,
-    mask_invalid,
-    subtract_overscan,
-    trim,
-    mask_edges,
-    subtract_bias,
-    subtract_crosstalk,
-    correct_linearity,
-)
 CLIP = 4.0  # sigma about the median
 FLOOR = {"bias": 0.0, "dark": 0.0, "flat": 0.01}  # relative differences below this say nothing against a frame
 LEVEL_APART = 0.5  # of the read noise: a closed shutter's level may wander by so much
@@ -92,10 +68,10 @@ class MasterSettings:
 
 @dataclass(frozen=True)
 class FrameVerdict:
-    """What was measured of one frame, and why it was left out: a reason code, None where it was not."""
+    """What was measured of one frame, and why it was left out, None where it was not."""
 
     level: float
-    reason: str | None = None
+    reason: Problem | None = None
 
 
 def read_master(path: Path, name: str) -> Frame:
@@ -110,15 +86,8 @@ def read_master(path: Path, name: str) -> Frame:
     finite = np.isfinite(master.image)
     if not finite.all():
         lost = int(finite.size - np.count_nonzero(finite))
-        raise Unusable("unreadable_file", f"{path.name}: {lost} pixels of the {name} have no value")
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: {lost} pixels of the {name} have no value")
     return master
-
-
-def prepare(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
-    """Take a raw calibration frame through the steps of `PREPARE`; it stays in ADU."""
-    for step in PREPARE:
-        frame = step(frame, calibrations, settings)
-    return frame
 
 
 def judge_frames(
@@ -155,7 +124,7 @@ def judge_frames(
         worst = _most_unlike(frames, verdicts, accepted, settings)
         if worst is None:
             break
-        verdicts[worst] = replace(verdicts[worst], reason="unlike_its_fellows")
+        verdicts[worst] = replace(verdicts[worst], reason=Problem.UNLIKE_ITS_FELLOWS)
     return verdicts
 
 
@@ -163,17 +132,17 @@ def _by_itself(frame: Frame, settings: MasterSettings, seconds: float) -> FrameV
     image, mask = _sample(frame.image), _sample(frame.mask)
     usable = (mask & np.uint16(MaskBit.NAN | MaskBit.DEAD)) == 0
     if not usable.any():
-        return FrameVerdict(0.0, "unreadable_file")
+        return FrameVerdict(0.0, Problem.UNREADABLE_FILE)
     level = float(np.median(image[usable]))
     full = ((mask & np.uint16(MaskBit.SATURATED)) != 0) & usable
     if full.sum() > settings.saturated_fraction * usable.sum():
-        return FrameVerdict(level, "saturated")
+        return FrameVerdict(level, Problem.SATURATED)
     if settings.kind == "flat" and not settings.level_adu[0] <= level <= settings.level_adu[1]:
-        return FrameVerdict(level, "level_out_of_range")
+        return FrameVerdict(level, Problem.LEVEL_OUT_OF_RANGE)
     if settings.kind == "dark" and seconds > 0:
         current = level * settings.gain / seconds
         if not settings.dark_current[0] <= current <= settings.dark_current[1]:
-            return FrameVerdict(level, "level_out_of_range")
+            return FrameVerdict(level, Problem.LEVEL_OUT_OF_RANGE)
     return FrameVerdict(level)
 
 
@@ -185,7 +154,7 @@ def _along_the_ramp(
     light = [verdicts[i].level / exposures_s[i] for i in some]
     off = off_the_ramp(light, [times_s[i] for i in some], settings.ramp_tolerance)
     left_out = {i for i, is_off in zip(some, off, strict=True) if is_off}
-    return [replace(v, reason="off_the_ramp") if i in left_out else v for i, v in enumerate(verdicts)]
+    return [replace(v, reason=Problem.OFF_THE_RAMP) if i in left_out else v for i, v in enumerate(verdicts)]
 
 
 def _sample(image: np.ndarray) -> np.ndarray:

@@ -1,98 +1,25 @@
 """Read one quadrant's raw pixels out of a detector's FITS file."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from reduction.detector.layout import Layout, parse_section
 from reduction.image.frame import BROKEN, Frame
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
-if TYPE_CHECKING:
-    from reduction.detector.linearity import Linearity
-
-__all__ = ["Layout", "Section", "parse_section", "read_quadrant"]
+__all__ = ["read_quadrant"]
 
 WCS_KEYWORD = re.compile(
     r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|(A|B|AP|BP)_\d_\d"
     r"|(A|B|AP|BP)_ORDER|CTYPE[12]|CUNIT[12]|EQUINOX|RADESYS|LONPOLE|LATPOLE"
 )
 TEXT_KEYWORD = re.compile(r"CTYPE|CUNIT|RADESYS")
-
-
-@dataclass(frozen=True)
-class Section:
-    """A rectangle of pixels, counted from 0, ends excluded."""
-
-    rows: tuple[int, int]
-    columns: tuple[int, int]
-
-    def of(self, image: np.ndarray) -> np.ndarray:
-        """Return the view of an image."""
-        return image[slice(*self.rows), slice(*self.columns)]
-
-    def fits_in(self, shape: tuple[int, ...]) -> bool:
-        """Whether the section is a rectangle inside an image of this shape."""
-        return all(
-            0 <= start < end <= size for (start, end), size in zip((self.rows, self.columns), shape, strict=True)
-        )
-
-
-def parse_section(text: str) -> Section:
-    """Return the section that FITS writes ``[x1:x2,y1:y2]``, counted from 1 with both ends included.
-
-    Raises
-    ------
-    ValueError
-        If the text is not a section.
-    """
-    found = re.fullmatch(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*", text)
-    if not found:
-        raise ValueError(f"{text!r} is not a section [x1:x2,y1:y2]")
-    x1, x2, y1, y2 = map(int, found.groups())
-    return Section((y1 - 1, y2), (x1 - 1, x2))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the pixels of one quadrant are, and how its amplifier behaves.
-
-    Parameters
-    ----------
-    extension : int or str
-        Of the detector's file. Where the primary array is empty, a lone image is found wherever it is.
-    shape : tuple of int
-        Rows and columns of the raw image.
-    gain : float
-        Electrons per ADU.
-    read_noise : float
-        Electrons.
-    saturation : float
-        ADU, before overscan subtraction.
-    data, overscan : Section or None
-        None: the whole image; no overscan columns.
-    overscan_extension : int or str or None
-        Where the overscan is an image of its own.
-    sections_from_header : bool
-        ``TRIMSEC`` and ``BIASSEC``, where the header has them, win.
-    linearity : Linearity or None
-        None: counts are proportional to light as they are.
-    """
-
-    extension: int | str
-    shape: tuple[int, int]
-    gain: float
-    read_noise: float
-    saturation: float
-    data: Section | None = None
-    overscan: Section | None = None
-    overscan_extension: int | str | None = None
-    sections_from_header: bool = False
-    linearity: "Linearity | None" = None
 
 
 def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
@@ -127,12 +54,14 @@ def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
             if layout.overscan_extension is not None:
                 overscan = _values(units[layout.overscan_extension])
     except BROKEN as error:
-        raise Unusable("unreadable_file", f"{path.name}: extension {layout.extension}: {error}") from error
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: extension {layout.extension}: {error}") from error
     if image.shape != layout.shape:
-        raise Unusable("wrong_shape", f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}")
+        raise Unusable(
+            Problem.WRONG_SHAPE, f"{path.name}: {image.shape} pixels (rows, columns) in place of {layout.shape}"
+        )
     layout = _sections(layout, header, path)
     if overscan is not None and (overscan.ndim != 2 or overscan.shape[0] != image.shape[0]):
-        raise Unusable("wrong_shape", f"{path.name}: overscan of {overscan.shape} pixels beside {image.shape}")
+        raise Unusable(Problem.WRONG_SHAPE, f"{path.name}: overscan of {overscan.shape} pixels beside {image.shape}")
     mask = np.zeros(image.shape, dtype=np.uint16)
     return Frame(image, mask, wcs=_wcs(header), overscan=overscan), layout
 
@@ -176,10 +105,12 @@ def _sections(layout: Layout, header: dict[str, Any], path: Path) -> Layout:
             data = parse_section(str(header["TRIMSEC"])) if "TRIMSEC" in header else data
             overscan = parse_section(str(header["BIASSEC"])) if "BIASSEC" in header else overscan
         except ValueError as error:
-            raise Unusable("header_impossible", f"{path.name}: {error}") from error
+            raise Unusable(Problem.HEADER_IMPOSSIBLE, f"{path.name}: {error}") from error
     for section in (data, overscan):
         if section is not None and not section.fits_in(layout.shape):
-            raise Unusable("header_impossible", f"{path.name}: section {section} lies outside of {layout.shape}")
+            raise Unusable(
+                Problem.HEADER_IMPOSSIBLE, f"{path.name}: section {section} lies outside of {layout.shape}"
+            )
     return replace(layout, data=data, overscan=overscan)
 
 

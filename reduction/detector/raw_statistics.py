@@ -1,14 +1,14 @@
-"""What raw pixels say of the readout before anything is taken out of them, and what it leaves in the noise."""
+"""What raw pixels show of the readout before anything is taken out of them, and what it leaves in the noise."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL
 
-__all__ = ["examine_raw", "overscan_noise", "pattern_amplitude", "same_value_fraction"]
+__all__ = ["note_raw_statistics", "overscan_noise", "pattern_amplitude", "same_value_fraction"]
 
 STRIDE = (7, 5)  # of the pixels that are looked at, along rows and columns; no power of two, as readouts repeat
 SUSPECT = 1000  # ADU: what a controller sends in place of pixels (BANZAI's thousands test)
@@ -16,7 +16,7 @@ PATCH = 512  # pixels on a side, for the power spectrum
 SLOWEST = 16  # waves across the patch; slower ones are sky and halos
 
 
-def examine_raw(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
+def note_raw_statistics(frame: Frame, calibrations: Calibrations, settings: DetectorSettings) -> Frame:
     """Note in the header what only the raw pixels show.
 
     ``SAMEVAL``: fraction of pixels with the most common value. ``THOUSAND``: fraction that is exactly 1000.

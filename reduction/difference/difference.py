@@ -37,7 +37,7 @@ from reduction.difference.subtraction import (
 from reduction.image.convolve import convolve_stamp
 from reduction.image.frame import Frame
 from reduction.image.resample import resample
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["Difference", "DifferencePsf", "DifferenceSettings", "Psf", "make_difference"]
 
@@ -175,7 +175,7 @@ def make_difference(
     pair = pair_of(science, template, psf.fwhm(), reference_fwhm)
     coverage = float(1 - pair.bads[1].mean())
     if coverage < settings.at_least_coverage:
-        raise Unusable("reference_unusable", f"the reference covers {coverage:.0%} of the image")
+        raise Unusable(Problem.REFERENCE_UNUSABLE, f"the reference covers {coverage:.0%} of the image")
     made = subtract(pair, psf, stars, settings)
     if subtracted is not None:
         made = replace(made, image=np.where(made.bad, np.float32(0), subtracted))
@@ -226,12 +226,12 @@ def _score(
     """
     image, variance, bad = subtracted.image, subtracted.variance, subtracted.bad
     if (~bad[::THIN, ::THIN]).sum() < 10:
-        raise Unusable("reference_unusable", "hardly a pixel is good in both images")
+        raise Unusable(Problem.REFERENCE_UNUSABLE, "hardly a pixel is good in both images")
     matched_filter = _filter(subtracted, psf)
     filtered = matched_filter.apply(image)
     seen = ~bad & (matched_filter.bad_share(bad) < 0.5)
     if seen.sum() < 100:
-        raise Unusable("reference_unusable", "hardly a pixel is good in both images")
+        raise Unusable(Problem.REFERENCE_UNUSABLE, "hardly a pixel is good in both images")
     noise2 = matched_filter.variance(variance, subtracted.reference_variance)
     sample = _sample(seen)
     floor = 1e-3 * float(np.median(noise2[sample][seen[sample]]))
@@ -246,7 +246,7 @@ def _score(
     noise2 *= np.float32(noise_ratio**2)
     scatter = star_scatter(image, variance * np.float32(noise_ratio**2), bad, psf, stars, fitted=subtracted.fitted)
     if scatter.flux > settings.star_scatter:
-        raise Unusable("difference_failed", f"stars do not vanish: {scatter.flux:.0%} of their flux is left")
+        raise Unusable(Problem.DIFFERENCE_FAILED, f"stars do not vanish: {scatter.flux:.0%} of their flux is left")
     if settings.star_noise:
         add_scatter_noise(noise2, model, scatter)
         add_rings(noise2, ring_residuals(filtered, noise2, bad, stars), stars)
@@ -305,7 +305,7 @@ def _check(
     least, most = settings.noise_ratio
     if not least <= noise_ratio <= most:
         raise Unusable(
-            "difference_failed", f"the score scatters by {noise_ratio:.2f}, not by 1 within {least} to {most}"
+            Problem.DIFFERENCE_FAILED, f"the score scatters by {noise_ratio:.2f}, not by 1 within {least} to {most}"
         )
     ratios = []
     for part, chosen in zip(_regions(score), _regions(quiet), strict=True):
@@ -314,7 +314,7 @@ def _check(
     regions = np.array(ratios) / np.median(ratios) if ratios else np.ones(1)
     bad_share = float((regions > settings.region_ratio).mean())
     if bad_share > settings.bad_regions:
-        raise Unusable("difference_failed", f"{bad_share:.0%} of the regions are noisier than the others")
+        raise Unusable(Problem.DIFFERENCE_FAILED, f"{bad_share:.0%} of the regions are noisier than the others")
     return {
         "score_median": float(np.median(score[quiet])),
         "score_rms": noise_ratio,

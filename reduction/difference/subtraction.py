@@ -19,7 +19,7 @@ from reduction.image.convolve import bad_share, fill_bad, in_every_block
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL
 from reduction.measure.psf import build_psf
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["DifferenceSettings", "Pair", "Subtracted", "VaryingKernel", "measure_mesh", "pair_of", "subtract"]
 
@@ -160,16 +160,18 @@ def _kernel(pair: Pair, stars: MatchedStars, settings: DifferenceSettings) -> Ma
     )
     if kernel is None:
         raise Unusable(
-            "too_few_stars",
+            Problem.TOO_FEW_STARS,
             f"of {len(stars.x)} matched stars fewer than {settings.at_least_stars} can be used to match the images",
         )
     places = np.array([0.5, 0.1, 0.9])
     ratio = kernel.flux_ratio(places * pair.shape[1], places * pair.shape[0])
     if not (np.isfinite(kernel.components).all() and (ratio > 0).all()):
-        raise Unusable("difference_failed", "the fit of the matching kernel did not come to a positive kernel")
+        raise Unusable(Problem.DIFFERENCE_FAILED, "the fit of the matching kernel did not come to a positive kernel")
     if (left := kernel.star_chi_square) > settings.kernel_chi_square:
         text = f"no kernel takes one image's stars to the other's: chi square by pixel is {left:.0f}"
-        raise Unusable("difference_failed", f"{text}, at most {settings.kernel_chi_square:g} is that of a good match")
+        raise Unusable(
+            Problem.DIFFERENCE_FAILED, f"{text}, at most {settings.kernel_chi_square:g} is that of a good match"
+        )
     return kernel
 
 
@@ -234,7 +236,7 @@ def _subtract_proper(pair: Pair, psf: Psf, stars: MatchedStars, settings: Differ
     first = _flux_ratios(pair.images, pair.bads, places, round(2 * max(pair.fwhm)))
     if len(first) < settings.at_least_stars:
         raise Unusable(
-            "too_few_stars",
+            Problem.TOO_FEW_STARS,
             f"of {len(places)} matched stars {len(first)} can be used to compare the images' fluxes, not "
             f"{settings.at_least_stars}",
         )
@@ -248,7 +250,7 @@ def _subtract_proper(pair: Pair, psf: Psf, stars: MatchedStars, settings: Differ
         bad |= _carried(own, kernel.at(*middle))
     ratios = _flux_ratios(parts.images, (bad, bad), places, round(1.5 * max(pair.fwhm)))
     if len(ratios) < settings.at_least_stars or not (flux_ratio := float(np.median(ratios))) > 0:
-        raise Unusable("difference_failed", "the images' fluxes do not come to a positive ratio")
+        raise Unusable(Problem.DIFFERENCE_FAILED, "the images' fluxes do not come to a positive ratio")
     matched = np.float32(flux_ratio) * parts.images[1]
     levelled = _levelled(pair, parts.images[0] - matched, np.float32(flux_ratio**2) * pair.variances[1], bad)
     notes = {"kernel_stars": len(ratios), "kernel_order": 0, "flux_ratio": flux_ratio, "background_offset": 0.0}
@@ -283,7 +285,7 @@ def _psf_of_reference(pair: Pair, psf: Psf, places: np.ndarray, stars: MatchedSt
         *(alone if len(alone) >= _PSF_STARS else places).T, fwhm=pair.fwhm[1],
     )  # fmt: skip
     if model is None:
-        raise Unusable("too_few_stars", "none of the matched stars can stand for the PSF of the reference")
+        raise Unusable(Problem.TOO_FEW_STARS, "none of the matched stars can stand for the PSF of the reference")
     return replace(model, radius=psf.radius)
 
 

@@ -14,7 +14,7 @@ from astropy.io.fits.verify import VerifyError
 from astropy.wcs import WCS
 
 from reduction.image.compression import NO_COMPRESSION, Compression, image_unit
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["Frame", "read_frame", "read_mask", "write_frame", "write_units"]
 
@@ -133,9 +133,11 @@ def read_frame(path: Path) -> Frame:
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno is not None:  # of the disk, not of what is on it
             raise
-        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: {error}") from error
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name} is no calibrated image or master: {error}") from error
     if not image.ndim == 2 or any(plane is not None and plane.shape != image.shape for plane in (mask, variance)):
-        raise Unusable("unreadable_file", f"{path.name} is no calibrated image or master: planes of different shapes")
+        raise Unusable(
+            Problem.UNREADABLE_FILE, f"{path.name} is no calibrated image or master: planes of different shapes"
+        )
     own = {
         key: value
         for key, value in cards.items()
@@ -160,9 +162,9 @@ def read_mask(path: Path) -> np.ndarray:
         with fits.open(path, memmap=False) as units:
             found = next((u.data for u in units if u.is_image and u.data is not None and u.data.ndim == 2), None)
     except BROKEN as error:
-        raise Unusable("unreadable_file", f"{path.name}: {error}") from error
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: {error}") from error
     if found is None or found.dtype.kind not in "iu":
-        raise Unusable("unreadable_file", f"{path.name}: a mask of bad pixels is an image of whole numbers")
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: a mask of bad pixels is an image of whole numbers")
     if found.min() < 0 or found.max() >= 1 << BITS:
-        raise Unusable("unreadable_file", f"{path.name}: a mask's values lie from 0 to {(1 << BITS) - 1}")
+        raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: a mask's values lie from 0 to {(1 << BITS) - 1}")
     return found.astype(np.uint16)

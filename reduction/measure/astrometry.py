@@ -15,7 +15,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from reduction.measure.pairing import nearest_within
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["Astrometry", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
 
@@ -136,7 +136,9 @@ def refine_wcs(
     corner = np.hypot(*shape) / 2 * (np.radians(TURN_DEG) + SCALE)
     entries, cat_x, cat_y = _in_view(guess, shape, ra, dec, 1.2 * reach + corner)
     if len(x) < 3 or len(entries) < 3:
-        raise Unusable("too_few_stars", f"{len(x)} stars and {len(entries)} catalogue entries in view; 3 are needed")
+        raise Unusable(
+            Problem.TOO_FEW_STARS, f"{len(x)} stars and {len(entries)} catalogue entries in view; 3 are needed"
+        )
     correction = _vote(x, y, cat_x, cat_y, reach, shape)
     correction, order, stars, matched, radius = _matched(
         x, y, cat_x, cat_y, correction, shape, max(match_radius_arcsec / scale, 1.0)
@@ -163,7 +165,7 @@ def _in_view(guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray
     try:
         x, y = guess.all_world2pix(ra[near], dec[near], 0, quiet=True)
     except ValueError as error:
-        raise Unusable("astrometry_failed", f"the header's WCS cannot be inverted: {error}") from error
+        raise Unusable(Problem.ASTROMETRY_FAILED, f"the header's WCS cannot be inverted: {error}") from error
     inside = (x > -margin) & (y > -margin) & (x < columns - 1 + margin) & (y < rows - 1 + margin)
     return near[inside], x[inside], y[inside]
 
@@ -195,7 +197,9 @@ def _vote(x, y, cat_x, cat_y, reach: float, shape: tuple[int, int]) -> np.ndarra
         if votes > 0.25 * len(x) and least < SURE:
             break
     if best is None or least > BY_CHANCE:
-        raise Unusable("astrometry_failed", "no turn, scale and shift brings more stars onto entries than chance")
+        raise Unusable(
+            Problem.ASTROMETRY_FAILED, "no turn, scale and shift brings more stars onto entries than chance"
+        )
     return best
 
 
@@ -250,7 +254,9 @@ def _matched(x, y, cat_x, cat_y, correction: np.ndarray, shape: tuple[int, int],
             moved = _moved(x[used], y[used], correction, shape)
             stars, matched = _pairs(*moved, cat_x[entries], cat_y[entries], radius)
             if len(stars) < 3:
-                raise Unusable("astrometry_failed", f"{len(stars)} of {len(x)} stars match {len(cat_x)} entries")
+                raise Unusable(
+                    Problem.ASTROMETRY_FAILED, f"{len(stars)} of {len(x)} stars match {len(cat_x)} entries"
+                )
             correction, order, kept, scatter = _correct(x[stars], y[stars], cat_x[matched], cat_y[matched], shape)
             radius = float(np.clip(6 * scatter, final, radius))
         if last and radius <= final * 1.001:
@@ -314,7 +320,7 @@ def _check_chance(matches: int, stars: int, entries: int, shape: tuple[int, int]
     expected = min(stars, entries) * max(stars, entries) * np.pi * radius**2 / (shape[0] * shape[1])
     expected = min(expected, 0.9 * min(stars, entries))
     if matches < 0.5 * min(stars, entries) and at_least_by_chance(matches, expected) * TRIED > BY_CHANCE:
-        raise Unusable("astrometry_failed", f"{matches} matches, where chance gives {expected:.1f}")
+        raise Unusable(Problem.ASTROMETRY_FAILED, f"{matches} matches, where chance gives {expected:.1f}")
 
 
 def at_least_by_chance(number: int, expected: float) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["Catalogue", "read_catalogue", "read_parquet"]
 
@@ -47,7 +47,7 @@ def read_catalogue(path: Path, filter_name: str, colour: tuple[str, str] | None 
             raise ValueError(f"it has no column {wanted}; there are: {', '.join(table.colnames)}")
         ra, dec, magnitude = (np.asarray(table[column], dtype=float) for column in ("ra", "dec", name))
     except (OSError, KeyError, ValueError, TypeError) as error:
-        raise Unusable("astrometry_failed", f"catalogue {path.name} does not read: {error}") from error
+        raise Unusable(Problem.ASTROMETRY_FAILED, f"catalogue {path.name} does not read: {error}") from error
     good = np.isfinite(ra) & np.isfinite(dec)
     if "star" in table.colnames and "flags" in table.colnames:
         good &= np.asarray(table["star"], dtype=bool) & (np.asarray(table["flags"]) == 0)

@@ -9,7 +9,7 @@ import sep
 
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["Background", "SourceFlag", "Sources", "find_sources", "measure_background", "psf_stars"]
 
@@ -102,12 +102,12 @@ def measure_background(frame: Frame, *, mesh_px: int) -> Background:
 
 def _no_pixel_left(mask: np.ndarray) -> Unusable:
     for bits, cause, what in (
-        (MaskBit.SATURATED | MaskBit.SPILLAGE, "saturated", "are saturated"),
-        (MaskBit.NAN, "unreadable_file", "have no value"),
+        (MaskBit.SATURATED | MaskBit.SPILLAGE, Problem.SATURATED, "are saturated"),
+        (MaskBit.NAN, Problem.UNREADABLE_FILE, "have no value"),
     ):
         if ((mask & np.uint16(bits)) != 0).mean() > 0.5:
             return Unusable(cause, f"no pixel is left to measure: most {what}")
-    return Unusable("calibration_missing", "no pixel is left to measure: masters or known bad pixels flag most")
+    return Unusable(Problem.CALIBRATION_MISSING, "no pixel is left to measure: masters or known bad pixels flag most")
 
 
 def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *, sigma: float) -> Sources:
@@ -131,7 +131,9 @@ def find_sources(image: np.ndarray, background: Background, mask: np.ndarray, *,
     try:
         table = _extract(image, sigma, noise, hidden, (mask & np.uint16(MaskBit.SATURATED | MaskBit.SPILLAGE)) != 0)
     except Exception as error:  # sep raises bare Exception where its stacks overflow
-        raise Unusable("background_too_high", f"the image is too full to tell sources apart: {error}") from error
+        raise Unusable(
+            Problem.BACKGROUND_TOO_HIGH, f"the image is too full to tell sources apart: {error}"
+        ) from error
     table = table[np.isfinite(table["x"]) & np.isfinite(table["y"]) & (table["flux"] > 0)]
     table = table[np.argsort(-table["flux"], kind="stable")][:SOURCES_AT_MOST]
     flags = np.where(table["flag"] & 3, SourceFlag.BLENDED, 0).astype(np.int32)

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from reduction.image.frame import Frame
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 
 __all__ = ["NOMINAL", "ZeroPoint", "fit_zero_point", "level", "magnitudes"]
 
@@ -164,7 +164,7 @@ def fit_zero_point(
         error = 1.0857 * np.asarray(flux_err, dtype=float) / flux
     good = np.isfinite(value) & np.isfinite(error) & (error < 0.2)
     if good.sum() < 3:
-        raise Unusable("photometry_failed", f"{int(good.sum())} stars with magnitudes; 3 are needed")
+        raise Unusable(Problem.PHOTOMETRY_FAILED, f"{int(good.sum())} stars with magnitudes; 3 are needed")
     value, error = value[good], np.hypot(error[good], CATALOGUE_ERROR)
     coloured = colour is not None and np.isfinite(colour[good]).sum() >= COLOUR_FROM
     terms = [np.ones(len(value))]

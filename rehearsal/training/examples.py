@@ -59,7 +59,7 @@ class Examples:
         """Return all of several lots."""
         return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("table", "real", "signal")))
 
-    def digest(self) -> str:
+    def sha256(self) -> str:
         """Return the sha256 of the table and of what its rows are."""
         whole = hashlib.sha256(np.ascontiguousarray(self.table, "<f4").tobytes())
         whole.update(np.packbits(self.real).tobytes())

@@ -58,7 +58,7 @@ def train(examples: Examples, version: str, record: dict | None = None) -> RealB
         "real": int(examples.real.sum()),
         "bogus": int((~examples.real).sum()),
         "sigma": SIGMA,
-        "examples_sha256": examples.digest(),
+        "examples_sha256": examples.sha256(),
         "learner": {
             "trees": TREES, "leaves": LEAVES, "rate": RATE, "least_in_leaf": LEAST_IN_LEAF, "penalty": PENALTY,
             "scikit_learn": sklearn.__version__,

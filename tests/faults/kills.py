@@ -161,7 +161,7 @@ class Night:
         finally:
             self.end()
         with ledger_of(self.home) as url, Ledger(url) as ledger:
-            played.digest = take_fingerprint(ledger, self.home.depot, self.home.received / "alerts.jsonl")
+            played.fingerprint = take_fingerprint(ledger, self.home.depot, self.home.received / "alerts.jsonl")
         lines = (self.home.received / "alerts.jsonl").read_text().splitlines()
         played.candids = [json.loads(line)["candid"] for line in lines]
         return played
@@ -248,8 +248,8 @@ def differences(first: PlayedNight, other: PlayedNight) -> Iterator[str]:
     """Yield in what two nights differ."""
     if other.code:
         yield f"the command ended with {other.code}"
-    assert first.digest is not None and other.digest is not None
-    yield from (str(difference) for difference in compare(first.digest, other.digest))
+    assert first.fingerprint is not None and other.fingerprint is not None
+    yield from (str(difference) for difference in compare(first.fingerprint, other.fingerprint))
     if len(other.candids) != len(set(other.candids)):
         yield "the consumer kept an alert twice"
     if set(other.candids) != set(first.candids):
@@ -277,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _play(folder: Path, kills: list[list[Kill]]) -> int:
     first = Night(folder / "undisturbed").play()
     print(
-        f"undisturbed: {first.seconds:.0f} s, fingerprint {first.digest.whole}, {len(first.candids)} alerts",
+        f"undisturbed: {first.seconds:.0f} s, fingerprint {first.fingerprint.whole}, {len(first.candids)} alerts",
         flush=True,
     )
     done, unlike = 0, first.code != 0
@@ -287,7 +287,7 @@ def _play(folder: Path, kills: list[list[Kill]]) -> int:
         found = list(differences(first, night))
         unlike |= bool(found)
         print(
-            f"night {number}: {night.seconds:.0f} s, {len(night.kills)} kills, fingerprint {night.digest.whole}",
+            f"night {number}: {night.seconds:.0f} s, {len(night.kills)} kills, fingerprint {night.fingerprint.whole}",
             flush=True,
         )
         print("\n".join(f"  {line}" for line in night.kills), flush=True)

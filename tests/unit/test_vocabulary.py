@@ -7,7 +7,8 @@ import pytest
 
 from nightshift import vocabulary
 from nightshift.ledger.database import SQL
-from nightshift.vocabulary import Reason, reason_entries
+from nightshift.vocabulary import Reason, reason_entries, reason_of
+from reduction.problems import Problem
 
 TYPES = {
     "image_type": vocabulary.ImageType,
@@ -31,6 +32,11 @@ IN_DATABASE = {
     for name, members in re.findall(r"create type (\w+) as enum\s*\(([^)]*)\)", MIGRATIONS)
     if f"drop type {name};" not in MIGRATIONS
 }
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_what_pixels_can_be_unfit_for_is_a_reason_of_the_survey(problem):
+    assert reason_of(problem).name == problem.name
 
 
 @pytest.mark.parametrize("name", sorted(TYPES))

@@ -18,7 +18,7 @@ from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import compression_of
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.settings import Survey
-from nightshift.vocabulary import Reason, UnitState
+from nightshift.vocabulary import Reason, UnitState, reason_of
 from reduction.difference.candidates import (
     Candidate,
     CandidateSettings,
@@ -118,7 +118,7 @@ def difference_unit(
     watch = Stopwatch()
     image, table = work.input("reference"), work.input("reference_sources")
     if image is None or table is None:
-        return _rejected(Unusable(Reason.NO_REFERENCE, "no reference was given"), watch)
+        return _rejected(Reason.NO_REFERENCE, "no reference was given", watch)
     try:
         with watch("difference"):
             calibrated = level(calibrated)
@@ -126,7 +126,7 @@ def difference_unit(
             known = Table.read(table.path)
             difference = _make(survey, calibrated, sources, psf, reference, known)
     except Unusable as problem:
-        return _rejected(problem, watch)
+        return _rejected(reason_of(problem.cause), str(problem), watch)
     with watch("candidates"):
         candidates, dropped = _search(work, survey, calibrated, known, difference)
     with watch("real_bogus"):
@@ -141,8 +141,7 @@ def difference_unit(
     most = survey.alerts.at_most_per_unit
     if len(candidates) > most or dropped["peaks"] > 10 * most:
         text = f"{len(candidates) or dropped['peaks']} candidates, where {most} are the most that can be true"
-        flood = Unusable(Reason.TOO_MANY_CANDIDATES, text)
-        return _rejected(flood, watch, products=tuple(products), metrics=metrics)
+        return _rejected(Reason.TOO_MANY_CANDIDATES, text, watch, products=tuple(products), metrics=metrics)
     with watch("cutouts"):
         products.append(_write_cutouts(work, survey, folder, calibrated, difference, candidates))
     rows = [_row(number, candidate, calibrated) for number, candidate in enumerate(candidates, start=1)]
@@ -173,13 +172,13 @@ def _search(
     )
 
 
-def _digest(unit_key: str) -> int:
+def _number_of(unit_key: str) -> int:
     return int.from_bytes(hashlib.sha256(unit_key.encode()).digest()[:8], "big")
 
 
 def _is_sampled(unit_key: str, fraction: float) -> bool:
     """Tell whether a quadrant is one whose completeness is measured: the same ones whenever it runs again."""
-    return _digest(unit_key) < fraction * 2**64
+    return _number_of(unit_key) < fraction * 2**64
 
 
 def completeness(
@@ -198,7 +197,7 @@ def completeness(
     `injection.recovery` gives the counts; nothing of this becomes a candidate. A frame that cannot be
     differenced any more counts its sources as lost.
     """
-    random = np.random.default_rng(_digest(work.unit_key))
+    random = np.random.default_rng(_number_of(work.unit_key))
     extended = ~np.asarray(known["star"], bool) & (np.asarray(known["flags"]) == 0)
     places = _reference_sources(calibrated, known[extended])
     planned = plan_injection(
@@ -247,18 +246,22 @@ def _real_bogus() -> RealBogusModel:
 
 
 def _rejected(
-    problem: Unusable, watch: Stopwatch, *, products: tuple[Product, ...] = (), metrics: dict[str, Any] | None = None
+    reason: Reason,
+    detail: str,
+    watch: Stopwatch,
+    *,
+    products: tuple[Product, ...] = (),
+    metrics: dict[str, Any] | None = None,
 ) -> DifferenceOutcome:
-    reason = Reason(problem.cause)
     nothing: dict[str, Any] = {"candidates": 0, "noise_ratio": None, "limiting_magnitude": None, "quality": {}}
     found = {**nothing, **(metrics or {}), "candidates": 0}
     return DifferenceOutcome(
         UnitState.REJECTED,
         reason,
-        str(problem),
+        detail,
         products,
         {"candidates": []},
-        {"difference": {**found, "state": str(UnitState.REJECTED), "reason": str(reason), "detail": str(problem)}},
+        {"difference": {**found, "state": str(UnitState.REJECTED), "reason": str(reason), "detail": detail}},
         watch.seconds,
     )
 

@@ -22,7 +22,7 @@ from nightshift.ingest.arrival import PhysicalFile
 from nightshift.ingest.inbox import may_be_taken
 from nightshift.ingest.naming import parse_name
 from nightshift.keys import LIVE
-from nightshift.runners.base import runner_name
+from nightshift.runners.choice import runner_name
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.persistence import tries_made

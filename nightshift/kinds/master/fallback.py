@@ -1,6 +1,6 @@
-"""The declared ladder for a missing master: wait, a bounded substitute, go on without or hold.
+"""What happens without a master, in order: wait, a bounded substitute, go on without or hold.
 
-`MasterSets` answers the first rung, whether to wait; `choose_masters` takes what is there.
+`MasterSets` answers the first question, whether to wait; `choose_masters` takes what is there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -80,7 +80,7 @@ class MasterSets:
 
     def __init__(self, context: Context, rows: list[dict[str, Any]]):
         self.rows = rows
-        self._workplace = context
+        self._context = context
         self._sets = {(r["night"], r["instrument"], r["kind"], r["filter"]): r for r in rows}
         self._masters: dict[tuple[str, date, str], Masters] = {}
 
@@ -90,7 +90,7 @@ class MasterSets:
         return any(self._unended(row, kind, "") for kind in earlier if kind in self._policy.kinds)
 
     def waits_for_master(self, row: Mapping[str, Any]) -> bool:
-        """Whether an exposure still waits for a master: the first rung of the ladder.
+        """Whether an exposure still waits for a master: the first fallback.
 
         It waits `wait_s` for its own night's masters, counted from its first file or from the last sign of life
         of the set, whichever is later; and as long for files of a set of which nothing came, where
@@ -111,7 +111,7 @@ class MasterSets:
 
     @property
     def _policy(self):
-        return self._workplace.survey.calibration
+        return self._context.survey.calibration
 
     def _unended(self, row: Mapping[str, Any], kind: CalibrationKind, filter_name: str) -> bool:
         known = self._sets.get((row["night"], row["instrument"], kind.value, filter_name))
@@ -120,14 +120,14 @@ class MasterSets:
     def _masters_of(self, instrument: str, night: date, filter_name: str) -> Masters:
         key = (instrument, night, filter_name)
         if key not in self._masters:
-            self._masters[key] = read_masters(self._workplace, *key)
+            self._masters[key] = read_masters(self._context, *key)
         return self._masters[key]
 
     def _all_serve(self, masters: Masters, kind: CalibrationKind, row: Mapping[str, Any], *, own_only: bool) -> bool:
         return all(
             masters.serves(kind, detector, quadrant, own_only=own_only)
             for detector in row["detectors"] or ()
-            for quadrant in self._workplace.survey.camera.quadrant_ids
+            for quadrant in self._context.survey.camera.quadrant_ids
         )
 
 

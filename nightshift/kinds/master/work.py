@@ -8,7 +8,7 @@ Inputs: ``raw`` (one a frame, key of the frame), ``bias`` for darks and flats, `
 `level`). A last master that cannot be compared with is a flag: ``unreadable_file`` or ``header_impossible``.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,26 +24,35 @@ from nightshift.jobs.translate import (
     layout_of,
     master_of,
     master_settings,
+    recipe_of,
 )
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
+from reduction.detector.calibrations import Calibrations, DetectorSettings
+from reduction.detector.layout import Layout
 from reduction.detector.masters import (
-    FrameVerdict,
     MasterSettings,
     build_master,
     judge_frames,
-    prepare,
     unlike_fraction,
 )
 from reduction.detector.photon_transfer import measure_gain, measure_read_noise
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, write_frame
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
+from reduction.recipes import calibrate
 
 __all__ = ["run"]
 
 METRIC_OF = {"RNADU": "read_noise", "GAINMEAS": "gain", "GAINERR": "gain_error"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One frame's level (ADU), NaN where it was not measured, and why it is left out, None where it is not."""
+
+    level: float
+    reason: Reason | None
 
 
 def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
@@ -62,8 +71,9 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         opened = [_opened_s(told["frames"][i]) for i in readable]
         judged = judge_frames([_chosen(prepared, i) for i in readable], settings, seconds, opened)
         for i, verdict in zip(readable, judged, strict=True):
-            accepted_by_hand = told["frames"][i].get("overruled", False)
-            verdicts[i] = replace(verdict, reason=None) if accepted_by_hand else verdict
+            overruled = told["frames"][i].get("overruled", False)
+            reason = None if overruled or verdict.reason is None else reason_of(verdict.reason)
+            verdicts[i] = Verdict(verdict.level, reason)
     accepted = [i for i in range(len(verdicts)) if verdicts[i].reason is None]
     rows = {"frames": [_row(frame, verdicts[i]) for i, frame in enumerate(told["frames"])]}
     result = UnitResult(
@@ -136,7 +146,7 @@ def _finished(
     try:
         unlike = _unlike_last(work, master, kind, settings)
     except Unusable as error:  # it is the last one that cannot serve, which says nothing of this one
-        unlike, flags = None, (*flags, Reason(error.cause))
+        unlike, flags = None, (*flags, reason_of(error.cause))
     metrics = {
         **result.metrics,
         "level": master.header["LEVEL"],
@@ -159,26 +169,27 @@ def _rejected(result: UnitResult, reason: Reason, detail: str) -> UnitResult:
 
 def _prepared(
     work: UnitWork, survey: Survey, layout: Layout, calibrations: Calibrations
-) -> tuple[list[Frame | None], list[FrameVerdict]]:
+) -> tuple[list[Frame | None], list[Verdict]]:
     """Read every frame of the set; a frame that is of another filter or does not read gets its reason here."""
     told = work.parameters
     place = int(told["detector"]), int(told["quadrant"])
     raws = {item.key: item for item in work.inputs_of("raw")}
     frames: list[Frame | None] = []
-    verdicts: list[FrameVerdict] = []
+    verdicts: list[Verdict] = []
     for entry in told["frames"]:
-        frame, reason = None, None
+        frame: Frame | None = None
+        reason: Reason | None = None
         if told["calibration_kind"] == "flat" and (entry.get("filter") or "") != (told.get("filter") or ""):
-            reason = "filter_mismatch"
+            reason = Reason.FILTER_MISMATCH
         elif entry["key"] not in raws:
-            reason = "input_lost"
+            reason = Reason.INPUT_LOST
         else:
             try:
                 frame = _one(Path(raws[entry["key"]].path), place, layout, survey, calibrations, entry)
             except Unusable as error:
-                reason = error.cause
+                reason = reason_of(error.cause)
         frames.append(frame)
-        verdicts.append(FrameVerdict(float("nan"), reason))
+        verdicts.append(Verdict(float("nan"), reason))
     return frames, verdicts
 
 
@@ -195,8 +206,8 @@ def _one(
     settings = DetectorSettings(layout, seconds, mask_edge_px=survey.camera.mask_edge_px)
     aggressors, unread = aggressors_of(survey, *place, path)
     if unread:
-        raise Unusable("crosstalk_left", f"{path.name}: quadrants {unread}, which this one hears, do not read")
-    frame = prepare(raw, replace(calibrations, aggressors=aggressors), settings)
+        raise Unusable(Problem.CROSSTALK_LEFT, f"{path.name}: quadrants {unread}, which this one hears, do not read")
+    frame = calibrate(raw, replace(calibrations, aggressors=aggressors), settings, recipe_of(survey).prepare)
     if calibrations.dark is not None and seconds > 0:
         per_adu = np.float32(seconds / gain_of(calibrations.dark, layout.gain))
         dark = calibrations.dark.image * per_adu
@@ -227,6 +238,5 @@ def _unlike_last(work: UnitWork, master: Frame, kind: str, settings: MasterSetti
     return unlike_fraction((master.image - scale * last.image)[good], noise[good], sigma=settings.unlike_sigma)
 
 
-def _row(entry: dict[str, Any], verdict: FrameVerdict) -> dict[str, Any]:
-    reason = Reason(verdict.reason) if verdict.reason else None
-    return {"key": entry["key"], "accepted": reason is None, "reason": reason, "level": verdict.level}
+def _row(entry: dict[str, Any], verdict: Verdict) -> dict[str, Any]:
+    return {"key": entry["key"], "accepted": verdict.reason is None, "reason": verdict.reason, "level": verdict.level}

@@ -17,7 +17,7 @@ __all__ = ["plan"]
 
 
 def plan(context: Context, subject: Subject) -> Plan:
-    """Plan the units of an exposure that are pending, and hold those that the ladder's last rung holds."""
+    """Plan the units of an exposure that are pending, and hold those that the last master fallback holds."""
     exposure = exposure_of(context, subject)
     context.ledger.run(
         "science", "reject_invalid_units",

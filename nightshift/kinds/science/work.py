@@ -21,6 +21,7 @@ from astropy.table import Table
 from astropy.time import Time
 
 from nightshift import __version__
+from nightshift.errors import BadInput
 from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
 from nightshift.jobs.translate import (
@@ -32,17 +33,18 @@ from nightshift.jobs.translate import (
     layout_of,
     master_of,
     pointing_wcs,
+    recipe_of,
 )
 from nightshift.settings import Survey
-from nightshift.vocabulary import AttemptState, ErrorClass, Reason, bounded_measurements
-from reduction.detector.corrections import Calibrations, DetectorSettings
+from nightshift.vocabulary import AttemptState, ErrorClass, Reason, bounded_measurements, reason_of
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.raw import read_quadrant
 from reduction.image.compression import Compression
 from reduction.image.frame import Frame, read_mask, write_frame, write_units
 from reduction.measure.catalogue import Catalogue, read_catalogue
 from reduction.measure.quality import Bounds, Judgement, judge
 from reduction.problems import Unusable
-from reduction.recipes import CALIBRATE, MEASURE, Measured, MeasureSettings, source_table
+from reduction.recipes import Measured, MeasureSettings, source_table
 
 __all__ = ["run"]
 
@@ -111,7 +113,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
     told = work.parameters
     raw = work.input("raw")
     if raw is None:
-        raise Unusable("input_lost", "the job names no raw file")
+        raise BadInput(Reason.INPUT_LOST, "the job names no raw file")
     place = int(told["detector"]), int(told["quadrant"])
     with watch("read"):
         frame, layout = read_quadrant(Path(raw.path), layout_of(survey, *place))
@@ -137,7 +139,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
         mask_edge_px=survey.camera.mask_edge_px,
         cosmic_ray_sigma=survey.reduction.cosmic_ray_sigma,
     )
-    for step in CALIBRATE:
+    for step in recipe_of(survey).calibrate:
         with watch(step.__name__):
             frame = step(frame, calibrations, settings)
     header = {**frame.header, **_told_header(told, seconds), **_made_from(work)}
@@ -208,7 +210,7 @@ def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) ->
                 told.get("ra_deg"), told.get("dec_deg"),
             ),
         )  # fmt: skip
-        for step in MEASURE:
+        for step in recipe_of(survey).measure:
             with watch(step.__name__):
                 measured = step(measured, settings)
     except Unusable as problem:
@@ -298,7 +300,7 @@ def _why(judgement: Judgement, problem: Unusable | None) -> tuple[Reason, str]:
     sentences = [failure.sentence for failure in failures]
     first = next(iter(failures), None)
     if problem is not None and (first is None or not causes[first.name].cause):
-        return Reason(problem.cause), "; ".join([str(problem), *sentences])
+        return reason_of(problem.cause), "; ".join([str(problem), *sentences])
     assert first is not None
     reason = causes[first.name].reason_low if first.low else causes[first.name].reason_high
     assert reason is not None

@@ -33,7 +33,7 @@ class SlurmState(StrEnum):
     NODE_FAIL = "NODE_FAIL"  # a node under it went away
     BOOT_FAIL = "BOOT_FAIL"  # its node did not start
     LAUNCH_FAILED = "LAUNCH_FAILED"  # its node could not start it
-    PREEMPTED = "PREEMPTED"  # ended to make room for work that goes first
+    PREEMPTED = "PREEMPTED"  # ended in favour of work that goes first
     REVOKED = "REVOKED"  # another cluster of a federation took it
     UNNAMED = ""  # a word that this table does not have: a newer release's
 

@@ -35,7 +35,7 @@ def key_of(name: str) -> str:
     """Return the name and comment by which SLURM knows an array.
 
     It is the array's own name where that is plain. Otherwise what SLURM's lists, patterns and separators could
-    misread is replaced, and a digest of the whole name keeps it apart from every other.
+    misread is replaced, and a hash of the whole name keeps it apart from every other.
     """
     if PLAIN.fullmatch(name):
         return name
@@ -174,7 +174,7 @@ class Notes:
             raise NeedsOperator(
                 Reason.STORAGE_UNAVAILABLE,
                 f"the folder {self.root}, which the nodes share, takes nothing ({error}): is it mounted, "
-                "has it room, is it this user's?",
+                "has it free space, is it this user's?",
             ) from error
 
     def get(self, name: str) -> Note | None:

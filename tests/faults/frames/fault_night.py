@@ -13,7 +13,7 @@ from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ingest import complete_files, ingest_all
 from nightshift.jobs.run import run_task
-from nightshift.kinds import NIGHT_DAG, kind_of_workflow
+from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import Ledger
 from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify
@@ -25,6 +25,7 @@ from nightshift.settings import Survey, load_survey
 from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import RunRequest, due_runs, mark_requested
+from nightshift.workflow.subjects import NIGHT_DAG
 from rehearsal.play.fault_report import FaultOutcome, how_faults_ended
 from rehearsal.simulator import NightScale, simulate_night
 from rehearsal.simulator.fault_table import mail_line

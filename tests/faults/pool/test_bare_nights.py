@@ -22,12 +22,13 @@ from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
 from nightshift.ingest import ingest_all
-from nightshift.kinds import NIGHT_DAG, kind_of_workflow
+from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner
 from nightshift.settings import load_survey
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.subjects import NIGHT_DAG
 from rehearsal.simulator import simulate_night
 from rehearsal.simulator.scale import NightScale, resized_survey
 

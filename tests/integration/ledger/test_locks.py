@@ -8,7 +8,7 @@ from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 pytestmark = pytest.mark.integration
 
 
-def test_a_deed_is_done_by_one_at_a_time_and_to_different_things_at_once(ledger_url):
+def test_locked_work_is_done_by_one_at_a_time_and_to_different_things_at_once(ledger_url):
     with (
         open_ledger(ledger_url) as one,
         open_ledger(ledger_url) as other,

@@ -198,5 +198,5 @@ def test_a_night_that_is_killed_and_asked_for_again_ends_the_same(stack, machine
     assert len(killed.kills) >= 2  # the night may have ended before the last
     assert "it goes on where it was" in killed.log.read_text()
     assert working_in(machine.home.root.parent / "killed") == []
-    assert "\n".join(map(str, compare(undisturbed, killed.digest))) == ""
+    assert "\n".join(map(str, compare(undisturbed, killed.fingerprint))) == ""
     assert len(killed.candids) == len(set(killed.candids)) > 0

@@ -84,7 +84,7 @@ def test_a_frame_that_comes_after_its_master_makes_a_second_version_of_all(night
     assert night.due() == []
 
 
-# --- the ladder ---------------------------------------------------------------------------------------------
+# --- master fallback ---------------------------------------------------------------------------------------------
 
 
 def test_a_set_that_is_judged_and_not_yet_ended_gets_no_second_masters(night, monkeypatch):

@@ -204,7 +204,7 @@ def test_a_full_disk_is_waited_for_and_said_once_until_there_is_room(night):
         assert trouble(night) == []
         os.posix_fallocate(file := os.open(depot(night) / "filler", os.O_RDWR | os.O_CREAT), 0, 300_000_000)
         (text,) = trouble(night)
-        assert "MB left" in text and "make room" in text
+        assert "MB left" in text and "free some" in text
         assert len(trouble(night)) == 1
         os.close(file)
         (depot(night) / "filler").unlink()

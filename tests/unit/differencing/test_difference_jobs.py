@@ -20,10 +20,12 @@ from nightshift.files import sha256_of
 from nightshift.inspect.difference_page import draw_difference
 from nightshift.inspect.page import page_of
 from nightshift.inspect.products_at_hand import from_folder
-from nightshift.jobs import difference, moving_objects, reference
 from nightshift.jobs.contract import Input, UnitWork, write_result
 from nightshift.jobs.translate import compression_of
+from nightshift.kinds.difference import work as difference
 from nightshift.kinds.difference.differencing import match_stars
+from nightshift.kinds.moving_objects import work as moving_objects
+from nightshift.kinds.reference import work as reference
 from nightshift.settings import load_survey
 from nightshift.vocabulary import AttemptState, Reason
 from reduction.difference.forced import PsfGrid, force_fluxes

@@ -152,7 +152,7 @@ def test_examples_that_are_kept_are_not_drawn_again(tmp_path, monkeypatch):
     )
     first, second = (kept_examples(tmp_path, 7, size=256) for _ in range(2))
     assert drawn == [7]
-    assert first.digest() == second.digest() == examples.digest()
+    assert first.sha256() == second.sha256() == examples.sha256()
     kept_examples(tmp_path, 7, size=256, odd=True)
     assert drawn == [7, 7]
 

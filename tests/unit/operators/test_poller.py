@@ -159,7 +159,7 @@ def test_an_array_that_was_cancelled_and_has_no_successor_ends_the_wait(waiting)
     assert event.xcoms == {"return_value": "1 cancelled"}
 
 
-def test_only_a_persons_deed_and_no_restart_of_the_triggerer_touches_the_jobs(waiting, monkeypatch):
+def test_only_what_a_person_does_and_no_restart_of_the_triggerer_touches_the_jobs(waiting, monkeypatch):
     runner, ended = CountingRunner({"a": JobState.RUNNING}), []
     trigger, poller = waiting(runner, "a")
     monkeypatch.setattr("operators.array_steps.end_wait", lambda **what: ended.append(what))

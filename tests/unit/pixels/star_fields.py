@@ -7,8 +7,8 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from scipy.special import erf
 
-from reduction.detector.corrections import DetectorSettings
-from reduction.detector.raw import Layout
+from reduction.detector.calibrations import DetectorSettings
+from reduction.detector.layout import Layout
 from reduction.image.frame import Frame
 from reduction.measure.astrometry import tangent_wcs
 from reduction.measure.catalogue import Catalogue

@@ -7,8 +7,9 @@ import pytest
 from astropy.io import fits
 from star_fields import plain_settings, raw_fits, star_field
 
-from reduction.detector.corrections import Calibrations
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.calibrations import Calibrations
+from reduction.detector.layout import Layout
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
 from reduction.image.mask import MaskBit
 from reduction.problems import Unusable

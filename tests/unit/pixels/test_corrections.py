@@ -15,15 +15,16 @@ from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.loader import config_folder
 from nightshift.vocabulary import ImageType
 from reduction.detector import crosstalk
-from reduction.detector.corrections import Calibrations, DetectorSettings, flag_bad_pixels
-from reduction.detector.crosstalk import Aggressor, subtract_crosstalk
-from reduction.detector.linearity import correct_linearity
-from reduction.detector.masters import build_master, prepare
-from reduction.detector.raw import Layout, read_quadrant
+from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
+from reduction.detector.corrections import correct_linearity, flag_bad_pixels
+from reduction.detector.crosstalk import subtract_crosstalk
+from reduction.detector.layout import Layout
+from reduction.detector.masters import build_master
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, read_mask
 from reduction.image.mask import MaskBit
-from reduction.problems import Unusable
-from reduction.recipes import CALIBRATE
+from reduction.problems import Problem, Unusable
+from reduction.recipes import CALIBRATE, Recipe, calibrate
 from rehearsal.simulator.expose import expose
 from rehearsal.simulator.night_plan import DEFAULT_NIGHT, plan_night
 from rehearsal.simulator.scale import NightScale, resized_survey
@@ -124,7 +125,7 @@ def test_an_amplifier_whose_image_cannot_be_corrected_is_not_called_silent(crook
     heard = [entry.source for entry in crooked.camera.crosstalk_of(1, 1)]
 
     def refuse(*_):
-        raise Unusable("wrong_shape", "no such section")
+        raise Unusable(Problem.WRONG_SHAPE, "no such section")
 
     for step in ("subtract_overscan", "trim"):
         with monkeypatch.context() as patched:
@@ -276,7 +277,7 @@ def test_masters_find_the_pixels_that_the_simulator_spoilt(straight, tmp_path):
             (tmp_path / exposure.exposure_id).write_bytes(expose(sky, exposure, 1).content)
             raw, _ = read_quadrant(tmp_path / exposure.exposure_id, layout)
             settings = DetectorSettings(layout, exposure.exposure_s)
-            frames.append(prepare(raw, Calibrations(bias=made.get(ImageType.BIAS)), settings))
+            frames.append(calibrate(raw, Calibrations(bias=made.get(ImageType.BIAS)), settings, Recipe().prepare))
             seconds.append(exposure.exposure_s)
         made[kind] = build_master(frames, seconds, master_settings(straight, kind.value, layout))
     own = signature(3, straight.camera.quadrant(1, 1), 1)

@@ -30,7 +30,7 @@ from nightshift.vocabulary import AttemptState, ErrorClass, Reason, all_measurem
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import MaskBit
 from reduction.measure.psf import PsfModel
-from reduction.problems import Unusable
+from reduction.problems import Problem, Unusable
 from reduction.recipes import MEASURE
 
 SHAPE, GAIN, BIAS = (192, 192), 2.0, 1000.0
@@ -594,7 +594,7 @@ def test_a_last_master_that_cannot_serve_does_not_cost_the_nights_dark(survey, t
 @pytest.mark.parametrize(
     ("error", "reason", "error_class"),
     [
-        (Unusable("too_few_stars", "clouds"), Reason.TOO_FEW_STARS, ErrorClass.BAD_INPUT),
+        (Unusable(Problem.TOO_FEW_STARS, "clouds"), Reason.TOO_FEW_STARS, ErrorClass.BAD_INPUT),
         (NeedsOperator(Reason.REFERENCE_UNUSABLE, "look"), Reason.REFERENCE_UNUSABLE, ErrorClass.NEEDS_OPERATOR),
         (Retry(Reason.WORKER_LOST, "later"), Reason.WORKER_LOST, ErrorClass.RETRY),
         (MemoryError(), Reason.OUT_OF_MEMORY, ErrorClass.RESOURCES),

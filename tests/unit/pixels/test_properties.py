@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from star_fields import READ_NOISE, add_star, plain_settings, star_field
 
-from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
-    apply_gain,
-    divide_flat,
-    flag_saturated,
-    mask_invalid,
-    subtract_bias,
-)
-from reduction.detector.raw import Layout, Section
+from reduction.detector.calibrations import Calibrations, DetectorSettings
+from reduction.detector.corrections import apply_gain, divide_flat, flag_saturated, mask_invalid, subtract_bias
+from reduction.detector.layout import Layout, Section
 from reduction.image.compression import Compression
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import FATAL, MaskBit

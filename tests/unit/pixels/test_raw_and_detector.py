@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from star_fields import plain_settings, raw_fits
 
+from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.corrections import (
-    Calibrations,
-    DetectorSettings,
     apply_gain,
     divide_flat,
     flag_saturated,
@@ -19,7 +18,8 @@ from reduction.detector.corrections import (
     subtract_overscan,
     trim,
 )
-from reduction.detector.raw import Layout, Section, parse_section, read_quadrant
+from reduction.detector.layout import Layout, Section, parse_section
+from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame, read_frame, write_frame
 from reduction.image.mask import MaskBit
 from reduction.problems import Unusable

@@ -1,4 +1,4 @@
-"""A bound on what nobody measures would guard nothing: it is refused when the settings are read."""
+"""A bound on what nobody measures would be without effect: it is refused when the settings are read."""
 
 import shutil
 from pathlib import Path

@@ -127,7 +127,7 @@ def test_a_task_that_could_not_write_is_begun_again_until_the_storage_is_back(si
     assert len(begun(request, 0)) > 1
 
 
-def test_a_pool_whose_nursery_dies_goes_on(site, array):
+def test_a_pool_whose_fork_server_dies_goes_on(site, array):
     first = array("before", {})
     site.runner.submit(first)
     wait_for(site, first.name, all_ended)
