@@ -17,6 +17,8 @@ LEFT_OUT = {
     "alembic_version": "alembic's own",
     "reasons": "a copy of the vocabulary",
     "kinds": "a copy of the registry",
+    "measurements": "a copy of the registry",
+    "image_measurements": "compared by its view, image_quality",
     "jobs": "how the work was cut",
     "runs": "how the work was asked for",
     "submissions": "how the work was handed over",
