@@ -83,6 +83,10 @@ class InboxWatch:
         self._waits = False  # for storage
         self._memory: dict = {}
 
+    def hear(self) -> None:
+        """Let the next look ask the ledger, which has said that something may be due."""
+        self._ask_ledger_at = 0.0
+
     def news(self) -> str | None:
         """Return what there is to do, or None."""
         now = time.monotonic()

@@ -80,11 +80,7 @@ def in_flight(context: Context, night: date) -> list[InFlight]:
     asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("exposure", "exposures_in_flight", {"kinds": [str(image_type) for image_type in image_types]}),
         ("unit", "units_in_flight", {}),
-        (
-            "run",
-            "runs_in_flight",
-            {"stale_s": policy.soft_deadline_s + policy.hard_deadline_s, "workflows": workflows},
-        ),
+        ("run", "runs_in_flight", {"stale_s": stale_s, "workflows": workflows}),
         ("attempt", "attempts_in_flight", {}),
         ("difference", "turns_in_flight", {}),
         ("alert", "outbox_in_flight", {}),
