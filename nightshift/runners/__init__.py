@@ -1,5 +1,5 @@
 """Where jobs run. One interface; each kind of cluster differs only behind it."""
 
-from nightshift.runners.base import ArrayRequest, Capacity, Runner, TaskReport, runner_from_environment
+from nightshift.runners.base import ArrayRequest, Runner, TaskReport, runner_from_environment
 
-__all__ = ["ArrayRequest", "Capacity", "Runner", "TaskReport", "runner_from_environment"]
+__all__ = ["ArrayRequest", "Runner", "TaskReport", "runner_from_environment"]
