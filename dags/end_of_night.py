@@ -32,7 +32,7 @@ with DAG(
         return steps.begin_night_end(dag_run)
 
     settle = task(steps.settle_night)
-    request_moving_objects = task(steps.request_moving_objects)
+    request_moving_objects = task(task_id="request_moving_objects")(steps.request_run_of_night)
     account = task(steps.account_for_night)
     archive = task(steps.archive_night)
     verify = task(steps.verify_archive)
@@ -43,7 +43,7 @@ with DAG(
         begin()
         >> WaitForNight(task_id="wait_for_late_data")
         >> settle(NIGHT)
-        >> request_moving_objects(NIGHT)
+        >> request_moving_objects("moving_objects", NIGHT)
         >> WaitForRun(task_id="wait_for_moving_objects", workflow="moving_objects")
         >> account(NIGHT)
         >> archive(NIGHT)

@@ -1,9 +1,9 @@
-"""Operators that are nothing but a wait: they begin in the triggerer, and no worker process ever runs them."""
+"""Sensors that are nothing but a wait: they begin in the triggerer, and no worker process ever runs them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.triggers.base import StartTriggerArgs
 
 from operators.triggers import ArrayTrigger, Asking, InboxTrigger, NightTrigger, RunTrigger
@@ -17,11 +17,11 @@ NIGHT_OF_RUN = {
 }
 
 
-class Wait(BaseOperator):
-    """A wait that starts and ends in the triggerer.
+class Wait(BaseSensorOperator):
+    """A deferrable sensor that starts and ends in the triggerer.
 
     It costs a fifth of a wait that begins on a worker. Where it is executed all the same (``dag.test``), it
-    defers in the usual way.
+    defers in the usual way. It has no time limit of its own: its trigger knows when to give up.
     """
 
     trigger_class: type[ArrayTrigger] | type[Asking]
@@ -65,18 +65,33 @@ class WaitForArray(Wait):
 
 
 class WaitForInbox(Wait):
-    """Waits until a complete file lies in the inbox, or something is due.
+    """The sensor of the inbox: waits until a complete file lies in it, or something is due.
 
     Parameters
     ----------
     at_most_s : float
         It also ends after so long.
+    deferrable : bool
+        Whether it waits in the triggerer; else it looks from a worker, every `poke_interval` seconds.
     """
 
     trigger_class = InboxTrigger
 
-    def __init__(self, *, at_most_s: float = 60.0, **kwargs: Any):
-        super().__init__(arguments={"at_most_s": at_most_s}, **kwargs)
+    def __init__(self, *, at_most_s: float = 60.0, deferrable: bool = True, **kwargs: Any):
+        super().__init__(arguments={"at_most_s": at_most_s}, **{"poke_interval": InboxTrigger.interval_s, **kwargs})
+        self.deferrable = self.start_from_trigger = deferrable
+        self._news: Callable[[], str | None] | None = None
+
+    def execute(self, context: Any) -> Any:
+        """Defer, or look from here."""
+        return super().execute(context) if self.deferrable else BaseSensorOperator.execute(self, context)
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        """Look once; what there is to do is the task's value."""
+        if self._news is None:
+            self._news = InboxTrigger(**{name: getattr(self, name) for name in self._arguments}).question()
+        why = self._news()
+        return PokeReturnValue(is_done=why is not None, xcom_value=why)
 
 
 class WaitForNight(Wait):

@@ -50,3 +50,15 @@ def preload(arguments: list[str]) -> None:
             import_module(module)
         except ImportError:
             log.exception("%s is not loaded beforehand: every task that needs it will load it", module)
+    if arguments[1:2] == ["scheduler"]:
+        _load_kinds()
+
+
+def _load_kinds() -> None:
+    from nightshift.kinds import kinds
+
+    for kind in kinds():
+        try:
+            kind.load()
+        except ImportError:
+            log.exception("the kind of work %s is not loaded beforehand: every task of it will load it", kind)

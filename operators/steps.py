@@ -24,7 +24,7 @@ __all__ = [
     "night_of_run",
     "post_alerts",
     "regenerate_references",
-    "request_moving_objects",
+    "request_run_of_night",
     "settle_night",
     "verify_archive",
     "why_night_may_close",
@@ -82,6 +82,10 @@ class InboxWatch:
         self._ask_ledger_at = 0.0
         self._waits = False  # for storage
         self._memory: dict = {}
+
+    def hear(self) -> None:
+        """Let the next look ask the ledger, which has said that something may be due."""
+        self._ask_ledger_at = 0.0
 
     def news(self) -> str | None:
         """Return what there is to do, or None."""
@@ -337,12 +341,12 @@ def settle_night(night: str) -> str:
         return f"{given_up} units given up; alerts: {_post(context)}"
 
 
-def request_moving_objects(night: str) -> str:
-    """Ask for the night's run of moving objects, or find that it is there, and return its id."""
+def request_run_of_night(workflow: str, night: str) -> str:
+    """Ask for a workflow's run for a night, or find that it is there, and return its id."""
     from operators.airflow_api import airflow_api
 
-    run_id, conf = _run_of_night("moving_objects", date.fromisoformat(night))
-    airflow_api().create_run("moving_objects", run_id, conf)
+    run_id, conf = _run_of_night(workflow, date.fromisoformat(night))
+    airflow_api().create_run(workflow, run_id, conf)
     return run_id
 
 

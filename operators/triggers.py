@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
@@ -19,6 +19,7 @@ from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from nightshift.context import survey_from_environment
 from nightshift.errors import Retry
+from nightshift.ledger.notices import DueNotices
 from nightshift.runners.watch import Watch
 from nightshift.vocabulary import JobState
 from operators.poller import shared_poller
@@ -26,6 +27,8 @@ from operators.poller import shared_poller
 __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]
 
 ASK_AGAIN_S = 2.0
+NOTICES_APART_S = 0.5
+CONNECT_AGAIN_S = 5.0
 IN_A_NAME = re.compile(r"__s(?P<submission>\d+)t(?P<try>\d+)__\w+$")  # of an array
 # threads of their own: many waits that a person ends at once hold up no other wait's questions
 ENDINGS = ThreadPoolExecutor(8, thread_name_prefix="end-wait")
@@ -180,6 +183,61 @@ class InboxTrigger(Asking):
         from operators.steps import InboxWatch
 
         return InboxWatch(self.at_most_s).news
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until there is something to do; at the ledger also as soon as it says that something may be due."""
+        from operators.steps import InboxWatch
+
+        watch = InboxWatch(self.at_most_s)
+        async with aclosing(ledger_notices(self.interval_s)) as notices:
+            async for heard in notices:
+                if heard:
+                    watch.hear()
+                if why := await asyncio.to_thread(watch.news):
+                    yield ended(why)
+                    return
+
+
+async def ledger_notices(interval_s: float) -> AsyncGenerator[bool, None]:
+    """Yield at once and then every interval, or sooner, whether the ledger has said that something may be due.
+
+    No more often than `NOTICES_APART_S`: a unit that is written says so, and an exposure has dozens. Without a ledger
+    nothing is heard; it is connected to again at intervals.
+    """
+    notices, loop, came = DueNotices(), asyncio.get_running_loop(), asyncio.Event()
+    connect_at = 0.0
+    try:
+        yield False
+        while True:
+            if not notices.open and time.monotonic() >= connect_at:
+                connect_at = time.monotonic() + CONNECT_AGAIN_S
+                await asyncio.to_thread(notices.listen)
+            heard = await _heard(notices, loop, came, interval_s)
+            yield heard
+            if heard:
+                await asyncio.sleep(NOTICES_APART_S)
+    finally:
+        notices.close()
+
+
+async def _heard(
+    notices: DueNotices, loop: asyncio.AbstractEventLoop, came: asyncio.Event, interval_s: float
+) -> bool:
+    """Wait for a notice, or for an interval."""
+    if not notices.open:
+        await asyncio.sleep(interval_s)
+        return False
+    descriptor = notices.fileno()
+    came.clear()
+    loop.add_reader(descriptor, came.set)
+    try:
+        async with asyncio.timeout(interval_s):
+            await came.wait()
+    except TimeoutError:
+        pass
+    finally:
+        loop.remove_reader(descriptor)
+    return notices.take()
 
 
 class NightTrigger(Asking):

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from nightshift.vocabulary import JobState, Reason
 
-__all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Capacity", "Runner", "TaskReport"]
+__all__ = ["MOST_LOG_BYTES", "ArrayRequest", "Runner", "TaskReport"]
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,6 @@ class TaskReport:
     reason: Reason | None = None  # where the runner knows more than the state says; of UNKNOWN: somebody must act
 
 
-@dataclass(frozen=True)
-class Capacity:
-    """How much runs at once, and how much of it is free. None: the runner could not be asked."""
-
-    slots: int | None
-    free: int | None
-
-
 class Runner(Protocol):
     """Submit, watch, cancel. Nothing here blocks for as long as a job runs."""
 
@@ -107,10 +99,6 @@ class Runner(Protocol):
         nightshift.errors.Retry
             If it is not certain that they will end: ask again.
         """
-        ...
-
-    def capacity(self) -> Capacity:
-        """Return how much runs at once."""
         ...
 
     def log(self, name: str, index: int) -> str:

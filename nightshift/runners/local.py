@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nightshift.errors import Retry
 from nightshift.files import end_of
-from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, Capacity, TaskReport
+from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, TaskReport
 from nightshift.runners.spool import Spool, TaskRecord
 from nightshift.vocabulary import JobState, Reason
 
@@ -65,14 +65,6 @@ class LocalRunner:
         """Stop every task of an array, as soon as the pool sees it. Unknown names are no error."""
         if self.spool.folder(name).exists():
             self.spool.ask_to_cancel(name)
-
-    def capacity(self) -> Capacity:
-        """Return how many workers the pool has and how many are free."""
-        pool = self.spool.pool()
-        if pool is None:
-            return Capacity(None, None)
-        workers, busy = pool
-        return Capacity(workers, workers - busy)
 
     def log(self, name: str, index: int) -> str:
         """Return what a task printed, or an empty text."""

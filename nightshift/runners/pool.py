@@ -106,7 +106,6 @@ class Pool:
         self._waiting: list[tuple[int, float, str, int]] = []
         self._later: list[tuple[float, Array, int]] = []
         self._unwritten: dict[str, Array] = {}
-        self._described: tuple[int, int] | None = None
         self._forget_at = 0.0
 
     def stop(self, *_: object) -> None:
@@ -116,13 +115,11 @@ class Pool:
     def run(self) -> None:
         """Serve the spool until `stop` is called."""
         with self.spool.serve():
-            self.spool.describe_pool(self._wanted, 0)
             log.info("serving %s with %d workers", self.spool.root, self._wanted)
             try:
                 while not self.stopping:
                     self._round()
                     self._dispatch()
-                    self._describe()
                 self._finish()
             finally:
                 for worker in list(self._workers):
@@ -356,13 +353,6 @@ class Pool:
         worker.process.kill()
         worker.process.join(5)
         worker.connection.close()
-
-    def _describe(self) -> None:
-        now = self._wanted, sum(worker.task is not None for worker in self._workers)
-        if now != self._described:
-            with suppress(OSError):
-                self.spool.describe_pool(*now)
-                self._described = now
 
     def _finish(self) -> None:
         """Let running tasks end for a moment; the others go back, for the next pool."""

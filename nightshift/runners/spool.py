@@ -26,7 +26,7 @@ from nightshift.vocabulary import JobState, Reason
 __all__ = ["Spool", "TaskRecord"]
 
 VARIABLE = "NIGHTSHIFT_SPOOL"
-REQUEST, STATES, POOL = "request.json", "states.json", "pool.json"
+REQUEST, STATES = "request.json", "states.json"
 LONGEST_NAME = 200  # bytes of a folder's name; the file system's limit is 255
 
 
@@ -175,20 +175,6 @@ class Spool:
     def forget(self, folder: str) -> None:
         """Remove an array that ended long ago."""
         shutil.rmtree(self.arrays / folder, ignore_errors=True)
-
-    def describe_pool(self, workers: int, busy: int) -> None:
-        """Write how large the pool is and how much of it is at work."""
-        write_json(self.root / POOL, {"workers": workers, "busy": busy})
-
-    def pool(self) -> tuple[int, int] | None:
-        """Return the pool's workers and how many are busy, or None while no pool is alive."""
-        if not self.pool_is_alive():
-            return None
-        try:
-            table = json.loads((self.root / POOL).read_text())
-        except (OSError, ValueError):
-            return None
-        return table["workers"], table["busy"]
 
     # --- one pool a spool -----------------------------------------------------------------------------------
 

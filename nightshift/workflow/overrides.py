@@ -16,6 +16,7 @@ from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.examine import examine
 from nightshift.ingest.register import register
 from nightshift.keys import FrameKey
+from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 
@@ -178,7 +179,8 @@ def _accept(context: Context, key: dict[str, Any], row: Mapping[str, Any]) -> st
     if row.get("inbox_name") is None:
         raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
     ledger.run("overrides", "validate_frame", **frame._asdict())
-    restored = [row["unit_key"] for row in ledger.rows("overrides", "restore_units", **key)]
+    reducing = [kind.name for kind in kinds() if kind.real_time]
+    restored = [row["unit_key"] for row in ledger.rows("overrides", "restore_units", reducing=reducing, **key)]
     sent = ledger.run("overrides", "send_after_all", unit_keys=restored)
     due = ledger.rows("overrides", "reopen_units", **key)
     ledger.run("overrides", "reopen_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)

@@ -81,7 +81,7 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector
     and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = 'live'
     and u.state = 'rejected' and u.reason = 'operator_rejected'
     and (select a.state from attempts a join jobs j using (job_key)
-         where a.unit_key = u.unit_key and j.kind = 'science' order by a.created_at desc, a.attempt desc limit 1)
+         where a.unit_key = u.unit_key and j.kind = any (:reducing::text[]) order by a.created_at desc, a.attempt desc limit 1)
         = 'succeeded'
 returning unit_key;
 

@@ -18,7 +18,6 @@ from nightshift.runners.slurm.printed import (
     read_exits,
     read_longest_array,
     read_queue,
-    read_slots,
 )
 from nightshift.runners.slurm.refusals import hold_up, refusal
 from nightshift.runners.slurm.transport import Accounted, Ambiguous, Order, Queued
@@ -105,11 +104,6 @@ class CliTransport:
     def longest_array(self) -> int:
         """Return how many tasks the cluster allows one array to have; 0 where it takes none."""
         return read_longest_array(self._ask(["scontrol", "show", "config"]))
-
-    def slots(self, partition: str | None) -> tuple[int, int]:
-        """Return the cores of a partition (or of all) that are up, and how many of them are free."""
-        wanted = [f"--partition={partition}"] if partition else []
-        return read_slots(self._ask(["sinfo", "-h", "-e", "-o", "%C", *wanted]))
 
     def _ask(self, arguments: list[str]) -> str:
         done = self._run(arguments, self._environment)

@@ -11,7 +11,6 @@ from nightshift.vocabulary import Reason
 
 __all__ = [
     "ACCOUNTED_FIELDS", "EXITS_FORMAT", "QUEUE_FORMAT", "read_accounted", "read_exits", "read_longest_array",
-    "read_queue", "read_slots",
 ]  # fmt: skip
 
 QUEUE_FORMAT = "%F|%K|%T|%V|%S|%N|%r|%j|%k"
@@ -102,15 +101,6 @@ def _add_memory(starts: list[Accounted], number: str, memory_mb: float) -> None:
     """Give the last start the memory of a step of it: sacct prints a job's steps after the job."""
     if starts and number == f"{starts[-1].job_id}_{starts[-1].index}" and memory_mb > starts[-1].memory_mb:
         starts[-1] = Accounted(**{**vars(starts[-1]), "memory_mb": memory_mb})
-
-
-def read_slots(text: str) -> tuple[int, int]:
-    """Return the cores that are up and those that are free of sinfo's ``allocated/idle/other/total`` lines."""
-    up = free = 0
-    for line in text.split():
-        allocated, idle, *_ = (int(part) for part in line.split("/"))
-        up, free = up + allocated + idle, free + idle
-    return up, free
 
 
 def read_longest_array(text: str) -> int:

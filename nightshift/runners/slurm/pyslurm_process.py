@@ -26,7 +26,7 @@ def serve(pyslurm: Any, questions: TextIO, answers: TextIO) -> None:
     calls: dict[str, Callable[..., Any]] = {
         "release": lambda: str(pyslurm.version()), "submit": lambda **order: _submit(pyslurm, order),
         "queue": lambda: list(_queue(pyslurm)), "accounted": lambda **what: list(_accounted(pyslurm, **what)),
-        "cancel": lambda job_ids: _cancel(pyslurm, job_ids), "slots": lambda partition: _slots(pyslurm, partition),
+        "cancel": lambda job_ids: _cancel(pyslurm, job_ids),
     }  # fmt: skip
     for line in questions:
         question = json.loads(line)
@@ -108,16 +108,6 @@ def _cancel(pyslurm: Any, job_ids: list[int]) -> None:
         except pyslurm.RPCError as error:
             if "invalid job id" not in str(error.msg).lower():  # it has ended and is forgotten
                 raise
-
-
-def _slots(pyslurm: Any, partition: str | None) -> tuple[int, int]:
-    nodes = [
-        node for node in pyslurm.Nodes.load().values()
-        if str(node.state).split("+")[0] in ("IDLE", "MIXED", "ALLOCATED")
-        and (partition is None or partition in (node.partitions or ()))
-    ]  # fmt: skip
-    total = sum(node.total_cpus for node in nodes)
-    return total, total - sum(node.allocated_cpus or 0 for node in nodes)
 
 
 def main() -> int:

@@ -80,11 +80,6 @@ class PyslurmTransport:
         """Return how many tasks one array may have, as scontrol says: pyslurm's releases name it differently."""
         return CliTransport().longest_array()
 
-    def slots(self, partition: str | None) -> tuple[int, int]:
-        """Return the cores of a partition (or of all) that are up, and how many of them are free."""
-        total, free = self._ask("slots", partition=partition)
-        return int(total), int(free)
-
     # --- the process ------------------------------------------------------------------------------------------
 
     def _ask(self, call: str, **arguments: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.files import end_of
-from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, Capacity, TaskReport
+from nightshift.runners.base import MOST_LOG_BYTES, ArrayRequest, TaskReport
 from nightshift.runners.slurm.cli import CliTransport
 from nightshift.runners.slurm.job_states import SlurmState
 from nightshift.runners.slurm.nodes import NodeFailures
@@ -344,13 +344,6 @@ class SlurmRunner:
             self.transport.cancel(live)
 
     # --- the rest ---------------------------------------------------------------------------------------------
-
-    def capacity(self) -> Capacity:
-        """Return how many cores are up and how many are free."""
-        try:
-            return Capacity(*self.transport.slots(self.partition))
-        except (Retry, NeedsOperator):
-            return Capacity(None, None)
 
     def log(self, name: str, index: int) -> str:
         """Return what a task printed, or an empty text."""

@@ -141,7 +141,3 @@ class Transport(Protocol):
     def longest_array(self) -> int:
         """Return how many tasks the cluster allows one array to have; 0 where it takes none."""
         ...
-
-    def slots(self, partition: str | None) -> tuple[int, int]:
-        """Return the cores of a partition (or of all) that are up, and how many of them are free."""
-        ...

@@ -20,7 +20,7 @@ from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
 from nightshift.night_end.report_sections import plain, sections_of, text_table
-from nightshift.runners.base import Capacity, TaskReport
+from nightshift.runners.base import TaskReport
 from nightshift.settings import Survey, load_survey
 from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
@@ -66,9 +66,6 @@ class InProcessRunner:
 
     def cancel(self, name):
         raise AssertionError(f"nothing cancels {name}")
-
-    def capacity(self):
-        return Capacity(1, 1)
 
     def log(self, name, index):
         return ""

@@ -10,7 +10,7 @@ from nightshift.files import write_whole
 from nightshift.ingest import ingest_all
 from nightshift.jobs.contract import Product, UnitResult, read_job_file, write_result
 from nightshift.kinds import kind_of_workflow
-from nightshift.runners.base import Capacity, TaskReport
+from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due import due_runs, mark_requested
@@ -67,9 +67,6 @@ class FakeRunner:
             for index in range(self.requests[name].tasks):
                 if not self.said.get((name, index), JobState.RUNNING).ended:
                     self.said[name, index] = JobState.CANCELLED
-
-    def capacity(self):
-        return Capacity(2, 2)
 
     def called(self, start):
         """Return the array whose name begins so."""

@@ -74,11 +74,6 @@ def test_work_under_way_when_the_machinery_goes_is_unknown_or_waits_and_is_done_
     assert reports[1].restarts == 1
 
 
-def test_the_capacity_of_a_pool_that_went_away_is_not_guessed(site):
-    site.stop()
-    assert site.runner.capacity().slots is None
-
-
 def test_an_array_that_does_not_read_is_set_aside_and_the_others_run(site, array):
     broken = Spool(site.spool).arrays / "a_broken"
     broken.mkdir()

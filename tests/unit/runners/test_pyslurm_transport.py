@@ -106,13 +106,6 @@ def test_the_accounting_tells_codes_signals_and_memory(transport, record):
     assert (timed_out.index, timed_out.exit_code) == (1, 137)
 
 
-def test_slots_are_those_of_nodes_that_are_up(transport, record):
-    node = {"name": "n0", "state": "MIXED", "total_cpus": 4, "allocated_cpus": 1, "partitions": ["night"]}
-    record.change(nodes=[node, node | {"name": "n1", "state": "DOWN"}, node | {"name": "n2", "partitions": ["x"]}])
-    assert transport.slots("night") == (4, 3)
-    assert transport.slots(None) == (8, 6)
-
-
 def test_a_refusal_says_what_to_change_and_anything_else_leaves_it_open(transport, record, order):
     record.change(refuse="Invalid partition name specified")
     with pytest.raises(NeedsOperator, match=r"jobs\.toml"):

@@ -173,17 +173,6 @@ def test_what_a_task_prints_can_be_read(site, array):
     assert site.runner.log("never heard of", 0) == ""
 
 
-def test_the_capacity_says_how_much_is_free(site, array):
-    request = array("holds", {"until": "go"})
-    site.runner.submit(request)
-    wait_for(site, request.name, lambda r: states_of(r) == [JobState.RUNNING])
-    while site.runner.capacity().free == 2:  # the answers are from one moment each
-        time.sleep(0.05)
-    assert (site.runner.capacity().slots, site.runner.capacity().free) == (2, 1)
-    (request.job_file.parent / "go").touch()
-    wait_for(site, request.name, all_ended)
-
-
 def test_what_was_handed_in_while_nothing_started_it_runs_when_something_does(site, array):
     site.pause()
     request = array("patient", {})

@@ -5,7 +5,7 @@ import pytest
 from nightshift.errors import Retry
 from nightshift.runners.slurm.job_states import SlurmState, job_state, parse_state
 from nightshift.runners.slurm.notes import key_of
-from nightshift.runners.slurm.printed import read_accounted, read_exits, read_longest_array, read_queue, read_slots
+from nightshift.runners.slurm.printed import read_accounted, read_exits, read_longest_array, read_queue
 from nightshift.runners.slurm.refusals import refusal
 from nightshift.runners.slurm.transport import Order
 from nightshift.vocabulary import JobState
@@ -54,10 +54,6 @@ def test_a_word_that_is_not_known_is_no_end():
 
 def test_every_state_of_slurm_has_a_meaning():
     assert all(isinstance(job_state(state), JobState) for state in SlurmState)
-
-
-def test_the_cores_of_all_nodes_are_added_up():
-    assert read_slots("3/5/8/16\n0/4/0/4\n") == (12, 9)
 
 
 def test_without_accounting_an_exit_code_is_what_squeue_says_and_a_signal_says_nothing():

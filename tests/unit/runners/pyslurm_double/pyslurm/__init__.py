@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 from . import db
 
-__all__ = ["Job", "JobSubmitDescription", "Jobs", "Nodes", "RPCError", "db", "version"]
+__all__ = ["Job", "JobSubmitDescription", "Jobs", "RPCError", "db", "version"]
 
 FIELDS = {
     "name", "comment", "script", "script_args", "array", "ntasks", "cpus_per_task", "nice", "memory_per_node",
@@ -102,12 +102,3 @@ class Jobs(dict):
         if table["away"]:
             raise RPCError(1, "Unable to contact slurm controller (connect failure)")
         return Jobs(enumerate(SimpleNamespace(**job) for job in table["jobs"]))
-
-
-class Nodes(dict):
-    """The nodes by name."""
-
-    @staticmethod
-    def load():
-        """Return all nodes."""
-        return Nodes((node["name"], SimpleNamespace(**node)) for node in record()["nodes"])
