@@ -29,7 +29,7 @@ TASKS = (
     "nightshift.ingest.ingest",
     "nightshift.runners.local",
     "nightshift.workflow.arrays",
-    "nightshift.workflow.due",
+    "nightshift.workflow.due_runs",
     "nightshift.workflow.reaper",
     "nightshift.kinds.reference.regenerate",
     "nightshift.context",

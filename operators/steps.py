@@ -116,7 +116,7 @@ class InboxWatch:
         from nightshift.context import open_context
         from nightshift.errors import Retry
         from nightshift.health import look, storage_trouble
-        from nightshift.workflow.due import due_runs
+        from nightshift.workflow.due_runs import due_runs
 
         try:
             with open_context() as context:
@@ -182,7 +182,7 @@ def _under_way(context: Any) -> bool:
 
 def request_due(context: Any) -> int:
     """Ask Airflow for the runs that are due, and return how many."""
-    from nightshift.workflow.due import due_runs, mark_requested
+    from nightshift.workflow.due_runs import due_runs, mark_requested
     from operators.airflow_api import airflow_api
 
     due = due_runs(context)
@@ -219,7 +219,7 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
     """
     from nightshift.context import open_context
     from nightshift.kinds.reference.regenerate import read_regeneration, regenerate
-    from nightshift.workflow.due import mark_requested
+    from nightshift.workflow.due_runs import mark_requested
     from operators.airflow_api import airflow_api, person_of
 
     with open_context() as context:
@@ -304,7 +304,7 @@ def why_night_may_close(night: date) -> str | None:
     from nightshift.errors import Retry
     from nightshift.health import storage_trouble
     from nightshift.night_end.close import may_close
-    from nightshift.workflow.due import due_runs
+    from nightshift.workflow.due_runs import due_runs
 
     try:
         with open_context() as context:

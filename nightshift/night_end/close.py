@@ -10,7 +10,7 @@ from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
 from nightshift.vocabulary import EventLevel, ImageType, NightState
-from nightshift.workflow.due import due_runs
+from nightshift.workflow.due_runs import due_runs
 from nightshift.workflow.subjects import NIGHT_DAG, subject_of_run
 
 __all__ = [

@@ -26,7 +26,7 @@ def register(subparsers: Any) -> None:
 
 def _due(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
-    from nightshift.workflow.due import due_runs
+    from nightshift.workflow.due_runs import due_runs
 
     with open_context() as context:
         requests = due_runs(context)

@@ -1,6 +1,7 @@
 """Modules import each other in one direction only, and each has a name of its own."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("nightshift", "reduction", "operators", "rehearsal")
-# These stand once a package: the parts of a kind of work, and what Python and the command line look for by name.
+# What Python and the command line look for by name; the parts of a kind of work stand once a kind.
 CONVENTIONAL = {"__init__", "__main__", "commands"}
 PARTS_OF_A_KIND = {"due", "plan", "record", "work"}
+NAMED_FOR_TOPICS = ROOT / "nightshift" / "ledger" / "queries"  # of the queries in sql/queries
 
 
 def modules_below(root: Path, packages: tuple[str, ...]) -> dict[str, Path]:
@@ -85,3 +87,18 @@ def test_an_import_for_annotations_alone_counts_where_it_is_asked_for(tmp_path):
     (tmp_path / "toy" / "b.py").write_text("import toy.a\n")
     assert circle_in(import_graph(tmp_path, ("toy",), annotations=False)) == ""
     assert circle_in(import_graph(tmp_path, ("toy",), annotations=True)) != ""
+
+
+def own_name(file: Path) -> str | None:
+    """Return the name that no other module may have, None where a module's name is the same by convention."""
+    of_a_kind = file.parent.parent == ROOT / "nightshift" / "kinds"
+    if file.stem in CONVENTIONAL or file.parent == NAMED_FOR_TOPICS or (of_a_kind and file.stem in PARTS_OF_A_KIND):
+        return None
+    return file.stem
+
+
+def test_a_module_name_stands_once():
+    files = modules_below(ROOT, PACKAGES).values()
+    names = Counter(filter(None, map(own_name, files)))
+    twice = [str(file.relative_to(ROOT)) for file in files if names[own_name(file) or ""] > 1]
+    assert twice == [], "rename all but one of those that have the same name"

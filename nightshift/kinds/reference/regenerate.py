@@ -9,7 +9,7 @@ from nightshift.errors import BadInput
 from nightshift.kinds.reference.plan import plan
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, Reason
-from nightshift.workflow.due import RunRequest
+from nightshift.workflow.due_runs import RunRequest
 from nightshift.workflow.subjects import run_id, subject_of
 
 __all__ = ["SERVES", "Regeneration", "quadrant_names", "read_regeneration", "regenerate"]

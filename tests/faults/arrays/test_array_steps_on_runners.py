@@ -22,7 +22,7 @@ from slurm_site import short_arrays
 from nightshift.ingest import ingest_all
 from nightshift.runners import runner_from_environment
 from nightshift.workflow.cancelling import stop, supersede
-from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.due_runs import due_runs, mark_requested
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

@@ -24,7 +24,7 @@ from nightshift.runners.base import TaskReport
 from nightshift.settings import Survey, load_survey
 from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import RunRequest, due_runs, mark_requested
+from nightshift.workflow.due_runs import RunRequest, due_runs, mark_requested
 from nightshift.workflow.subjects import NIGHT_DAG
 from rehearsal.play.fault_report import FaultOutcome, how_faults_ended
 from rehearsal.simulator import NightScale, simulate_night

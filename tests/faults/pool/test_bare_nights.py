@@ -27,7 +27,7 @@ from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner
 from nightshift.settings import load_survey
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.due_runs import due_runs, mark_requested
 from nightshift.workflow.subjects import NIGHT_DAG
 from rehearsal.simulator import simulate_night
 from rehearsal.simulator.scale import NightScale, resized_survey

@@ -22,7 +22,7 @@ from nightshift.runners.spool import Spool
 from nightshift.settings.models import IngestPolicy
 from nightshift.vocabulary import JobState
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.due_runs import due_runs, mark_requested
 
 PATIENCE_S = 60.0
 

@@ -21,7 +21,7 @@ from nightshift.runners.local import LocalRunner
 from nightshift.runners.spool import Spool
 from nightshift.vocabulary import JobState
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.due_runs import due_runs, mark_requested
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]

@@ -13,7 +13,7 @@ from nightshift.kinds import kind_of_workflow
 from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import due_runs, mark_requested
+from nightshift.workflow.due_runs import due_runs, mark_requested
 
 FRAMES_OF_A_SET = 2  # enough for a master here: each costs the test a file of a megabyte
 QUALITY = {

@@ -438,7 +438,7 @@ def test_candidates_are_numbered_and_named_by_the_surveys_rule(night):
 
 
 def test_moving_objects_are_linked_from_the_nights_detections(night):
-    from nightshift.workflow.due import RunRequest
+    from nightshift.workflow.due_runs import RunRequest
 
     night.calibrate()
     night.bring(*range(6))

@@ -10,7 +10,7 @@ from nightshift.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow import collecting
 from nightshift.workflow.arrays import sweep
-from nightshift.workflow.due import mark_requested
+from nightshift.workflow.due_runs import mark_requested
 
 pytestmark = pytest.mark.integration
 

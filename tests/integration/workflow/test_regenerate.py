@@ -8,7 +8,7 @@ from nightshift.errors import BadInput
 from nightshift.kinds.reference.regenerate import read_regeneration, regenerate
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings import load_survey
-from nightshift.workflow.due import mark_requested
+from nightshift.workflow.due_runs import mark_requested
 
 FORM = {
     "field": "101",

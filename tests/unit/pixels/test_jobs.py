@@ -165,7 +165,7 @@ def test_a_new_measurement_that_breaks_its_bounds_is_the_reason(
     survey, night, tmp_path, monkeypatch, toy_measurement, value, reason
 ):
     monkeypatch.setattr(
-        "nightshift.kinds.science.work.MEASURE", (*MEASURE, lambda measured, settings: measured.noting(toy=value))
+        "reduction.recipes.MEASURE", (*MEASURE, lambda measured, settings: measured.noting(toy=value))
     )
     strict = survey.model_copy(update={"thresholds": (Thresholds(name="toy", fail=(1.0, 2.0)),)})
     folder, _ = night
