@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.ingest.naming import one_exposure
 from nightshift.keys import UnitKey
 from nightshift.night_end.identities import (
     Identity,
@@ -18,6 +19,7 @@ from nightshift.night_end.identities import (
 from nightshift.night_end.named_frames import frame_of_name
 from nightshift.night_end.night_rows import night_row, night_text
 from nightshift.realbogus.retraining import note_model
+from nightshift.settings.exposure_ids import HEADER
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
 
 __all__ = ["Accounts", "account", "read_accounts"]
@@ -218,7 +220,9 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
     """
     survey, instrument = context.survey, context.survey.camera.instrument
     key = {"site": survey.site.name, "night": night}
-    registered = {f["inbox_name"] for f in context.ledger.rows("night_end", "frames_of_night", **key)}
+    frames = context.ledger.rows("night_end", "frames_of_night", **key)
+    registered = {f["inbox_name"] for f in frames}
+    by_header = _ids_by_names(context, frames)
     known = {
         e["exposure_id"]: ImageType(e["image_type"])
         for e in context.ledger.rows("night_end", "exposure_types", **key)
@@ -227,17 +231,30 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
     found = []
     for part, state in (("missing", UnitState.MISSING), ("corrupt", UnitState.FAILED)):
         for file in sent.parts[part]:
-            frame = None if file.subject in registered else frame_of_name(file.subject, survey.camera)
+            frame = None if file.subject in registered else frame_of_name(file.subject, survey.camera, night)
             if frame is None:
                 continue
-            image_type = known.get(frame.exposure_id, frame.image_type)
+            of_name = one_exposure(file.subject, survey.camera)
+            exposure_id = frame.exposure_id or by_header.get(of_name, of_name)
+            image_type = known.get(exposure_id, frame.image_type)
             if image_type not in (ImageType.SCIENCE, None):
                 continue
-            row = {"instrument": instrument, "exposure_id": frame.exposure_id, "detector": frame.detector}
+            row = {"instrument": instrument, "exposure_id": exposure_id, "detector": frame.detector}
             found += [
-                _Unseen(unit, state, file, image_type, frame.exposure_id in known) for unit in _units_of(context, row)
+                _Unseen(unit, state, file, image_type, exposure_id in known) for unit in _units_of(context, row)
             ]
     return found
+
+
+def _ids_by_names(context: Context, frames: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the ids of a night's exposures by what the names of their files have in common.
+
+    Where an id is made of header values, a file that never came has that of the exposure's other files.
+    """
+    camera = context.survey.camera
+    if HEADER not in camera.file_names.id_needs:
+        return {}
+    return {one_exposure(f["inbox_name"], camera): f["exposure_id"] for f in frames}
 
 
 def _put_ends(context: Context, unseen: list[_Unseen]) -> None:

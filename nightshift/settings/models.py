@@ -11,6 +11,7 @@ from pydantic import Field as Key
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
+from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
 
@@ -75,10 +76,20 @@ class Site(Table):
 class FileNames(Table):
     """How the camera names its files."""
 
-    pattern: Pattern  # named groups; `exposure` or `exposure_from` gives the id, `detector` where there is one
-    exposure_id: str = "{exposure}"  # built from the pattern's groups
+    pattern: Pattern  # named groups; `detector` where each detector has its file
+    exposure_id: str = Key(default="{exposure}", validate_default=True)  # of groups, {night} and {header:KEYWORD}
     template: str | None = None  # str.format with the keys of `rehearsal.simulator.night_plan.file_name`
     largest_mb: Positive = 500.0  # unpacked
+
+    @property
+    def id_needs(self) -> frozenset[str]:
+        """What an exposure's id is made of beside the file's name: `NIGHT`, `HEADER`, both or nothing."""
+        return frozenset(name for name, _ in template_fields(self.exposure_id)) & {NIGHT, HEADER}
+
+    @field_validator("exposure_id")
+    @classmethod
+    def _id_of_what_there_is(cls, exposure_id: str, info: ValidationInfo) -> str:
+        return check_template(exposure_id, info.data["pattern"]) if "pattern" in info.data else exposure_id
 
 
 class HeaderKeys(Table):

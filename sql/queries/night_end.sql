@@ -33,10 +33,9 @@ where coalesce(e.site, a.site, :site) = :site and coalesce(e.night, a.night) = :
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: arrivals_on_manifest
--- Every arrival under a name that the night's manifest lists, whenever it came.
+-- Every arrival of a file that the night's manifest lists, whenever it came.
 select a.inbox_name, a.sha256, a.disposition, a.reason, a.detail
-from arrivals a
-join manifest_entries m on m.file_name = a.inbox_name
+from arrivals_on_manifests m join arrivals a using (arrival_key)
 where m.site = :site and m.night = :night
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
@@ -77,8 +76,8 @@ group by c.instrument, c.exposure_id, c.detector;
 -- The registered content is not what the mountain sent, and no person has accepted it all the same.
 update raw_frames f set invalid_reason = 'manifest_mismatch'
 from manifest_entries m
-where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 <> f.sha256
-    and f.invalid_reason is null
+where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and m.sha256 <> f.sha256 and f.invalid_reason is null
     and coalesce((select o.verdict <> 'accept' from overrides o
         where o.subject = f.instrument || '/' || f.exposure_id || '/d'
             || case when f.detector < 10 then '0' else '' end || f.detector
@@ -88,7 +87,8 @@ where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.s
 -- A corrected manifest agrees with what is here.
 update raw_frames f set invalid_reason = null
 from manifest_entries m
-where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 = f.sha256
+where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and m.sha256 = f.sha256
     and f.invalid_reason = 'manifest_mismatch';
 
 -- name: reject_units_of_mismatches!
@@ -508,7 +508,8 @@ where a.site = :site and a.night = :night and o.state in ('queued', 'held') orde
 select m.file_name
 from manifest_entries m
 where m.site = :site and m.night = :night
-    and not exists (select from arrivals a where a.inbox_name = m.file_name)
+    and not exists (select from arrivals_on_manifests a
+        where a.site = m.site and a.night = m.night and a.file_name = m.file_name)
 order by m.file_name;
 
 -- name: fail_stragglers!

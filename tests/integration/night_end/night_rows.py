@@ -100,9 +100,9 @@ class Night:
         write_whole(path, content)
         arrival = self.arrival(name, content, "registered", frame=key)
         self.insert(
-            "raw_frames", instrument=CAMERA, exposure_id=exposure_id, detector=detector, arrival_key=arrival,
-            inbox_name=name, path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content),
-            header={},
+            "raw_frames", instrument=CAMERA, exposure_id=exposure_id, detector=detector, night=NIGHT,
+            arrival_key=arrival, inbox_name=name, path=self.context.depot.relative(path), sha256=digest(content),
+            bytes=len(content), header={},
         )  # fmt: skip
         if listed:
             self.list(name, content if sent is None else sent)
