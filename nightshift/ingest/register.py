@@ -17,10 +17,10 @@ from nightshift.files import copy_whole, write_and_read_back
 from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
-from nightshift.keys import ExposureKey, UnitKey
+from nightshift.keys import LIVE, ExposureKey, UnitKey
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings import Survey, camera_file
-from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier
 
 __all__ = ["SECOND_COPY", "Opening", "check_id_is_new", "register"]
 
@@ -158,12 +158,13 @@ def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Pa
         detectors_expected=list(survey.camera.detector_ids), reduced=is_reduced(frame.image_type, survey),
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
         second_copy=_second_copy(context, target, place), header=frame.whole_header, units={"rows": units},
+        tier=Tier.PROCESSED, campaign=LIVE,
     )  # fmt: skip
 
 
 def _units(frame: RawFrame, survey: Survey) -> list[dict[str, Any]]:
     """Return the units of reduction that a science frame brings: one a quadrant."""
     return [
-        {"quadrant": quadrant, "unit_key": str(UnitKey(*frame.key, quadrant))}
+        {"quadrant": quadrant, "unit_key": str(UnitKey(*frame.key, quadrant, Tier.PROCESSED, LIVE))}
         for quadrant in survey.camera.quadrant_ids
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.ingest.naming import one_exposure
-from nightshift.keys import UnitKey
+from nightshift.keys import LIVE, UnitKey
 from nightshift.night_end.identities import (
     Identity,
     Member,
@@ -20,7 +20,7 @@ from nightshift.night_end.named_frames import frame_of_name
 from nightshift.night_end.night_rows import night_row, night_text
 from nightshift.realbogus.retraining import note_model
 from nightshift.settings.exposure_ids import HEADER
-from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier, UnitState
 
 __all__ = ["Accounts", "account", "read_accounts"]
 
@@ -121,7 +121,7 @@ def account(context: Context, night: date) -> Accounts:
         ledger.row("night_end", "lock_night", subject=night_text(context.survey, night))
         _apply_manifest(context, night)
         if ledger.run("night_end", "revive_units", **key, file_reasons=list(map(str, FILE_REASONS))):
-            ledger.run("night_end", "reopen_exposures", **key)
+            ledger.run("night_end", "reopen_exposures", **key, campaign=LIVE)
         _put_ends(context, _unseen_units(context, night, _sent(context, night)))
         books = read_accounts(context, night)
         ledger.run("night_end", "put_summary", **key, summary=books.to_json())
@@ -138,7 +138,7 @@ def read_accounts(context: Context, night: date) -> Accounts:
     frames = ledger.rows("night_end", "frames_of_night", **key)
     uses = {
         (u["instrument"], u["exposure_id"], u["detector"]): u
-        for u in ledger.rows("night_end", "calibration_uses", **key)
+        for u in ledger.rows("night_end", "calibration_uses", **key, campaign=LIVE)
     }
     sent = _sent(context, night)
     expected = {str(k) for f in frames if f["image_type"] == ImageType.SCIENCE for k in _units_of(context, f)}
@@ -155,7 +155,9 @@ def read_accounts(context: Context, night: date) -> Accounts:
         sent=sent,
         arrivals=account_arrivals(arrivals),
         frames=account_frames(frames, uses, kinds),
-        units=account_units(expected, ends, ledger.rows("night_end", "units_of_night", **key)),
+        units=account_units(
+            expected, ends, ledger.rows("night_end", "units_of_night", **key, tier=Tier.PROCESSED, campaign=LIVE)
+        ),
         unlisted=tuple(Member(name, Reason.NOT_ON_MANIFEST) for name in sorted(unlisted)) if manifests else (),
         late=tuple(Member(row["inbox_name"], Reason.CAME_LATE) for row in late),
         duplicates=tuple(a["inbox_name"] for a in arrivals if a["disposition"] == Disposition.DUPLICATE),
@@ -264,8 +266,9 @@ def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
             context.ledger.run(
                 "night_end", "put_ended_unit",
                 instrument=u.unit.instrument, exposure_id=u.unit.exposure_id, detector=u.unit.detector,
-                quadrant=u.unit.quadrant, unit_key=str(u.unit), state=u.state, reason=u.file.reason,
-                detail=u.file.subject, file_reasons=list(map(str, FILE_REASONS)),
+                quadrant=u.unit.quadrant, tier=u.unit.tier, campaign=u.unit.campaign, unit_key=str(u.unit),
+                state=u.state, reason=u.file.reason, detail=u.file.subject,
+                file_reasons=list(map(str, FILE_REASONS)),
             )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.examine import examine
 from nightshift.ingest.naming import file_of_night
 from nightshift.ingest.register import register
-from nightshift.keys import FrameKey
+from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 
@@ -157,7 +157,10 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
 
 
 def _place(row: Mapping[str, Any], quadrant: int | None) -> dict[str, Any]:
-    return {**{name: row[name] for name in ("instrument", "exposure_id", "detector")}, "quadrant": quadrant}
+    """Return what of an exposure is spoken of; of a whole frame, its units of the night as it happens."""
+    campaign = LIVE if quadrant is None else UnitKey.parse(row["unit_key"]).campaign
+    place = {name: row[name] for name in ("instrument", "exposure_id", "detector")}
+    return {**place, "quadrant": quadrant, "campaign": campaign}
 
 
 def _frame_key(row: Mapping[str, Any]) -> FrameKey:
@@ -216,7 +219,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(Reason.NAME_CONFLICT, f"{frame.key} is registered already, with another file")
     context.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
-    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None)
+    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None, campaign=LIVE)
     return str(frame.key), f"It is registered as {frame.key}; what the checks say of it is a flag."
 
 

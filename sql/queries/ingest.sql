@@ -76,8 +76,8 @@ with new_night as (
     values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
         :second_copy, :header)
 )
-insert into units (instrument, exposure_id, detector, quadrant, unit_key)
-select :instrument, :exposure_id, :detector, u.quadrant, u.unit_key
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, unit_key)
+select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, u.unit_key
 from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)
 on conflict (unit_key) do update set state = 'pending', reason = null, detail = '', ended_at = null
     where units.state = 'missing';

@@ -61,7 +61,7 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
-    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and (state, reason) is distinct from ('rejected'::unit_state, 'operator_rejected')
 returning unit_key;
 
@@ -87,7 +87,7 @@ where state = 'withheld' and candid in (select candid from back);
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
-    and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = 'live'
+    and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = :campaign
     and u.state = 'rejected' and u.reason = 'operator_rejected'
     and (select a.state from attempts a join jobs j using (job_key)
          where a.unit_key = u.unit_key and j.kind = 'science' order by a.created_at desc, a.attempt desc limit 1)
@@ -99,7 +99,7 @@ returning unit_key;
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
-    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and state in ('rejected', 'failed', 'missing')
 returning unit_key;
 
