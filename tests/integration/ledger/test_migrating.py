@@ -34,10 +34,11 @@ class OldLedger:
         self.query(OLD_ROWS.read_text())
 
     def query(self, text: str) -> list[dict]:
-        with closing(psycopg2.connect(self.url, cursor_factory=psycopg2.extras.RealDictCursor)) as connection:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(text)
-                return [dict(row) for row in cursor.fetchall()] if cursor.description else []
+        cursors = psycopg2.extras.RealDictCursor
+        with closing(psycopg2.connect(self.url, cursor_factory=cursors)) as connection, connection:
+            cursor = connection.cursor()
+            cursor.execute(text)
+            return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
     def column(self, text: str) -> list:
         return [next(iter(row.values())) for row in self.query(text)]
@@ -86,8 +87,8 @@ def test_a_frame_has_the_night_of_its_exposure_and_its_name_is_unique_in_it_alon
     migrate(old.url)
     assert [str(night) for night in old.column("select night from raw_frames")] == ["2026-01-15"]
     again = (
-        "insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256, bytes,"
-        " header) select instrument, exposure_id, 2, {}, arrival_key, inbox_name, {}, sha256, bytes, header"
+        "insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256,"
+        " bytes, header) select instrument, exposure_id, 2, {}, arrival_key, inbox_name, {}, sha256, bytes, header"
         " from raw_frames where detector = 1"
     )
     old.query(again.format("night + 1", "'elsewhere'"))

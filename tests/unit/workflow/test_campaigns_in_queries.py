@@ -10,7 +10,8 @@ from nightshift.kinds import kinds
 ROOT = Path(__file__).resolve().parents[3]
 FILES = sorted({*(ROOT / "sql" / "queries").glob("*.sql"), *(kind.queries for kind in kinds())})
 WITH_CAMPAIGN = (
-    "alerts", "calibrations", "candidates", "differences", "jobs", "products", "reference_images", "tracklets", "units",
+    "alerts", "calibrations", "candidates", "differences", "jobs", "products", "reference_images", "tracklets",
+    "units",
 )  # fmt: skip
 
 
