@@ -40,7 +40,7 @@ A person may overrule what was found: `nightshift accept <file or unit> --reason
 reason is one of {acceptable}: it is
 whole then, and says what it is. What is truncated, empty, unreadable, too large, of another shape or no regular file
 cannot be, nor can a second file under a name that is taken: ask the mountain to send it again. A file with the reason
-`exposure_id_repeats` can be accepted once the settings give its exposure an id of its own; no check is overruled then.
+`exposure_id_repeats` can be accepted once the settings give its exposure another id; no check of it is overruled.
 
 This page is made from the registry by `python -m rehearsal.simulator.fault_table > docs/faults.md`.
 
