@@ -273,7 +273,7 @@ from image_measurements i
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 cross join measurements m
-where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
     and m.name = any(:names::text[])
 group by e.filter, m.name order by e.filter, m.name;
 
