@@ -4,12 +4,17 @@ import os
 from datetime import date
 from pathlib import Path
 
-from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey, UnitKey
+from nightshift.keys import LIVE, CalibrationKey, FrameKey, ReferenceKey, UnitKey
 from nightshift.settings import SettingsError
 
-__all__ = ["Depot"]
+__all__ = ["Depot", "folder_of_key"]
 
 VARIABLE = "NIGHTSHIFT_DEPOT"
+
+
+def folder_of_key(key: str) -> str:
+    """Return the folder of a master's or reference's key: those of the live night are in the version's own."""
+    return key.removesuffix(f"/{LIVE}")
 
 
 class Depot:
@@ -61,7 +66,7 @@ class Depot:
 
     def calibration(self, key: CalibrationKey) -> Path:
         """Return the folder of a master's products."""
-        return self.root / "calibrations" / f"{key.night:%Y/%m%d}" / str(key)
+        return self.root / "calibrations" / f"{key.night:%Y/%m%d}" / folder_of_key(str(key))
 
     def processed(self, night: date, unit: UnitKey) -> Path:
         """Return the folder of a unit's products."""
@@ -69,7 +74,7 @@ class Depot:
 
     def reference(self, key: ReferenceKey) -> Path:
         """Return the folder of a reference's products."""
-        return self.root / "references" / str(key).removeprefix("reference/")
+        return self.root / "references" / folder_of_key(str(key)).removeprefix("reference/")
 
     def packets(self, night: date, instrument: str, exposure_id: str, job: str) -> Path:
         """Return the tar of the alert packets that one job of an exposure released."""

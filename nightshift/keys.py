@@ -9,9 +9,14 @@ from typing import NamedTuple
 
 from nightshift.vocabulary import CalibrationKind, Tier
 
-__all__ = ["LIVE", "CalibrationKey", "ExposureKey", "FrameKey", "QuadrantKey", "ReferenceKey", "UnitKey"]
+__all__ = ["LIVE", "CalibrationKey", "ExposureKey", "FrameKey", "QuadrantKey", "ReferenceKey", "UnitKey", "serving"]
 
 LIVE = "live"
+
+
+def serving(campaign: str) -> list[str]:
+    """Return the campaigns whose masters and references serve a campaign's work: its own before the live ones."""
+    return list(dict.fromkeys((campaign, LIVE)))
 
 
 class ExposureKey(NamedTuple):
@@ -82,7 +87,10 @@ class UnitKey:
 
 @dataclass(frozen=True, order=True)
 class CalibrationKey:
-    """One version of a master of one quadrant. The filter of a bias or dark is empty."""
+    """One version of a master of one quadrant in a campaign. The filter of a bias or dark is empty.
+
+    There is no tier in it: a master serves previews and processed frames alike.
+    """
 
     kind: CalibrationKind
     instrument: str
@@ -92,17 +100,21 @@ class CalibrationKey:
     night: date
     epoch: int = 1
     version: int = 1
+    campaign: str = LIVE
 
     def __str__(self) -> str:
         return (
             f"{self.kind}/{self.instrument}/d{self.detector:02d}/q{self.quadrant}/{self.filter or '-'}"
-            f"/{self.night:%Y%m%d}/e{self.epoch}/v{self.version}"
+            f"/{self.night:%Y%m%d}/e{self.epoch}/v{self.version}/{self.campaign}"
         )
 
 
 @dataclass(frozen=True, order=True)
 class ReferenceKey:
-    """One version of the reference of one quadrant of a field in a filter."""
+    """One version, in a campaign, of the reference of one quadrant of a field in a filter.
+
+    There is no tier in it: a reference is made of processed frames only.
+    """
 
     field: int
     instrument: str
@@ -110,9 +122,17 @@ class ReferenceKey:
     quadrant: int
     filter: str
     version: int = 1
+    campaign: str = LIVE
 
     def __str__(self) -> str:
         return (
             f"reference/{self.field:06d}/{self.instrument}/d{self.detector:02d}/q{self.quadrant}"
-            f"/{self.filter}/v{self.version}"
+            f"/{self.filter}/v{self.version}/{self.campaign}"
         )
+
+    @classmethod
+    def parse(cls, text: str) -> "ReferenceKey":
+        """Return the key whose text this is."""
+        _, field, instrument, detector, quadrant, filter_name, version, campaign = text.split("/")
+        quadrant_of = int(detector[1:]), int(quadrant[1:])
+        return cls(int(field), instrument, *quadrant_of, filter_name, int(version[1:]), campaign)

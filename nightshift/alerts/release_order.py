@@ -21,9 +21,10 @@ from typing import Any
 from nightshift.alerts.release import release
 from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
+from nightshift.keys import serving
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.nights import night_of
-from nightshift.vocabulary import EventLevel
+from nightshift.vocabulary import EventLevel, Tier
 
 __all__ = ["release_all_in_order", "release_in_order"]
 
@@ -81,7 +82,7 @@ def _next_in_order(context: Context, instrument: str, field: int, campaign: str)
     return context.ledger.rows(
         "alerts", "next_turn",
         instrument=instrument, field=field, campaign=campaign, at_least=policy.at_least_frames,
-        serves_now=policy.first_serves == "now",
+        serves_now=policy.first_serves == "now", tier=Tier.PROCESSED, campaigns=serving(campaign),
     )  # fmt: skip
 
 

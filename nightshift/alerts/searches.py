@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from nightshift.alerts.ids import julian_date, night_id, processing_id, readout_channel, reference_id
+from nightshift.alerts.ids import id_rule, julian_date, night_id, readout_channel
 from nightshift.ledger import Ledger
 from nightshift.settings import Survey
 
@@ -54,11 +54,11 @@ def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
     These are all that a ``prv_candidate`` without a detection, an upper limit, has.
     """
     channel = readout_channel(survey.camera, search.detector, search.quadrant)
-    number = filter_number(survey, search.filter)
+    number, ids = filter_number(survey, search.filter), id_rule(survey.alerts, survey.camera)
     return {
         "jd": julian_date(search.shutter_open),
         "fid": number,
-        "pid": processing_id(search.shutter_open, channel, campaign_number=search.campaign_number),
+        "pid": ids.processing_id(search.shutter_open, channel, campaign_number=search.campaign_number),
         "diffmaglim": search.limiting_magnitude,
         "pdiffimfilename": search.difference_path,
         "programid": search.program_id,
@@ -69,7 +69,7 @@ def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
         "magzpscirms": search.zero_point_rms,
         "exptime": search.exposure_s,
         "nmatches": None if search.stars_matched is None else int(search.stars_matched),
-        "rfid": reference_id(search.field, number, channel, search.reference_version),
+        "rfid": ids.reference_id(search.field, number, channel, search.reference_version),
         "nframesref": search.reference_frames,
         "tooflag": 0,
     }

@@ -8,7 +8,10 @@ from nightshift.errors import BadInput
 from nightshift.ingest.arrival import Known, look_at
 from nightshift.ingest.examine import RawFrame, examine_safely, largest_bytes
 from nightshift.ingest.manifests import is_manifest
+from nightshift.ingest.register import Opening, check_id_is_new
 from nightshift.ingest.verify import SIDECAR
+from nightshift.keys import ExposureKey
+from nightshift.nights import night_of
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason
 
@@ -49,7 +52,8 @@ def goes_beside(path: Path, survey: Survey) -> bool:
 def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
     """Examine files as the ingest does; manifests and checksums beside files are left out.
 
-    Whether a file came before, and whether it is what the manifest says, only the ledger knows.
+    Whether a file came before, and whether it is what the manifest says, only the ledger knows. An id that two of
+    these files give to two openings of the shutter is noticed: name the files of two nights to see it.
 
     Raises
     ------
@@ -57,10 +61,14 @@ def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
         If a file is not there or cannot be read.
     """
     most = largest_bytes(survey)
+    known: dict[ExposureKey, Opening] = {}
     for path in paths:
         if goes_beside(path, survey):
             continue
         try:
-            yield Finding(path, examine_safely(look_at(path, most), survey, Known()))
+            frame = examine_safely(look_at(path, most), survey, Known())
+            opening = Opening(night_of(survey.site, frame.header.shutter_open), frame.header.shutter_open)
+            check_id_is_new(frame.key.exposure, opening, known.setdefault(frame.key.exposure, opening), survey)
+            yield Finding(path, frame)
         except BadInput as error:
             yield Finding(path, None, error.reason, str(error))

@@ -7,7 +7,7 @@ from nightshift.errors import BadInput
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.classify import classify, field_of, filter_of
 from nightshift.ingest.header import FrameHeader, merged, read_header
-from nightshift.ingest.naming import ParsedName, parse_name
+from nightshift.ingest.naming import ParsedName, exposure_id, exposure_id_by_name, parse_name
 from nightshift.ingest.verify import check_camera, check_extensions, check_sidecar, check_whole
 from nightshift.keys import FrameKey
 from nightshift.nights import night_of
@@ -45,7 +45,8 @@ def examine(file: PhysicalFile, survey: Survey, known: Known, *, overruled: bool
         raise BadInput(Reason.NOT_A_REGULAR_FILE, _what_it_is(file))
     camera = survey.camera
     name = parse_name(file.path.name, camera)
-    known.instrument, known.exposure_id, known.detector = camera.instrument, name.exposure_id, name.detector
+    known.instrument, known.detector = camera.instrument, name.detector
+    known.exposure_id = exposure_id_by_name(name, camera)
     if file.content is None:
         raise BadInput(
             Reason.TOO_LARGE, f"{file.status.st_size} bytes, where {camera.file_names.largest_mb} MB may be"
@@ -75,13 +76,15 @@ def frame_of(
 ) -> RawFrame:
     """Return what a whole file is by its name and header alone, or raise `BadInput`; see `examine`."""
     camera = survey.camera
-    known.instrument, known.exposure_id, known.detector = camera.instrument, name.exposure_id, name.detector
+    known.instrument, known.detector = camera.instrument, name.detector
+    known.exposure_id = exposure_id_by_name(name, camera)
     if not overruled:
         check_camera(whole_header, camera)
     image_type = classify(whole_header, name, camera)
     header = read_header(whole_header, camera.header, image_type, lenient=overruled)
     known.night = night_of(survey.site, header.shutter_open)
-    key = FrameKey(camera.instrument, name.exposure_id, _detector(name, header, survey))
+    known.exposure_id = exposure_id(name, camera, known.night, whole_header)
+    key = FrameKey(camera.instrument, known.exposure_id, _detector(name, header, survey))
     known.detector = key.detector
     filter_name = filter_of(header, name, image_type, survey)
     field = field_of(header, name, survey) if image_type is ImageType.SCIENCE else None

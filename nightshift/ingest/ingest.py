@@ -116,10 +116,11 @@ def _ingest_sidecar(context: Context, path: Path) -> Arrival | None:
     name = path.name.removesuffix(SIDECAR)
     if path.with_name(name).exists():
         return None  # it goes with its file
-    frame = context.ledger.row("ingest", "frame_named", file_name=shown(name))
+    said = sidecar_checksum(path)
+    frame = context.ledger.row("ingest", "frame_named", file_name=shown(name), sha256=said)
     if frame is None:
         return _orphan(context, path)
-    if sidecar_checksum(path) != frame["sha256"]:
+    if said != frame["sha256"]:
         key = FrameKey(frame["instrument"], frame["exposure_id"], frame["detector"])
         context.ledger.run("ingest", "set_invalid", reason=Reason.CHECKSUM_MISMATCH, **key._asdict())
         context.ledger.event(

@@ -35,8 +35,21 @@ def write_arrival(context: Context, file: PhysicalFile, known: Known, register: 
         arrival = Arrival(
             file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
         )
+        if error.reason is Reason.EXPOSURE_ID_REPEATS:
+            _say_repeats(context, known, arrival.detail)
     if arrival.disposition is not Disposition.REGISTERED:
         put_aside(context, file, known, arrival)
+
+
+def _say_repeats(context: Context, known: Known, detail: str) -> None:
+    """Page once a night: no later frame of a camera whose ids repeat is taken in before its settings are changed."""
+    subject = f"{known.instrument}/{known.night:%Y%m%d}"
+    text = f"{detail} Nothing is lost: such files are in quarantine, and `nightshift accept` takes them in then."
+    if context.ledger.row("ledger", "event_said", kind="exposure_id_repeats", subject=subject) is None:
+        context.ledger.event(
+            EventLevel.PAGE, "exposure_id_repeats", text[:1000],
+            subject=subject, night_time=context.clock.now(), reason=Reason.EXPOSURE_ID_REPEATS,
+        )  # fmt: skip
 
 
 def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arrival) -> None:
@@ -49,7 +62,7 @@ def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arriv
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
         site=context.survey.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
-        detector=known.detector,
+        detector=known.detector, night_by_clock=known.night is None,
     )  # fmt: skip
     if kept:
         context.ledger.run(

@@ -109,6 +109,7 @@ def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arr
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=Disposition.REGISTERED, reason=None, detail="", site=survey.site.name, night=night,
         instrument=None, exposure_id=None, detector=None, kept_path=context.depot.relative(target),
+        night_by_clock=False,
     )  # fmt: skip
     ledger.event(
         EventLevel.INFO, "manifest_corrected" if before else "manifest_received",

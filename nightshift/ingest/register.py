@@ -6,7 +6,8 @@ inbox only after both. A file that is found again after a crash is known by its 
 
 import os
 from collections.abc import Callable
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from nightshift.files import copy_whole, write_and_read_back
 from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
-from nightshift.keys import UnitKey
+from nightshift.keys import LIVE, ExposureKey, UnitKey
 from nightshift.nights import night_bounds, night_of
-from nightshift.settings import Survey
-from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
+from nightshift.settings import Survey, camera_file
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier
 
-__all__ = ["SECOND_COPY", "register"]
+__all__ = ["SECOND_COPY", "Opening", "check_id_is_new", "register"]
 
 SECOND_COPY = "NIGHTSHIFT_SECOND_COPY"
+ONE_OPENING = timedelta(seconds=60)  # between the times that the detectors of one exposure write
 
 
 def register(
@@ -50,15 +52,20 @@ def register(
     Raises
     ------
     BadInput
-        MANIFEST_MISMATCH, where the mountain has already said that it sent something else.
+        MANIFEST_MISMATCH, where the mountain has already said that it sent something else; EXPOSURE_ID_REPEATS,
+        where the id is another exposure's.
     """
     ledger, survey = context.ledger, context.survey
     night = night_of(survey.site, frame.header.shutter_open)
     assert file.sha256 is not None  # it was read
     ledger.rows("ingest", "lock_name", file_name=str(frame.key))  # two names may say the same frame
-    before = ledger.row("ingest", "frame_like", file_name=file.name, **frame.key._asdict())
+    before = ledger.row("ingest", "frame_like", file_name=file.name, night=night, **frame.key._asdict())
+    if before is not None and before["sha256"] == file.sha256:
+        return Arrival(file.name, Disposition.DUPLICATE, frame=frame.key)
+    if before is None or not before["same_name"]:
+        _check_against_the_ledger(context, frame)
     if before is not None:
-        return _seen_before(file, frame, before["sha256"] == file.sha256)
+        return _conflict(file, frame)
     sent = ledger.row("ingest", "manifest_entry", site=survey.site.name, night=night, file_name=file.name)
     if sent is not None and sent["sha256"] != file.sha256 and not overruled:
         raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent['sha256']}, the file has {file.sha256}")
@@ -72,9 +79,45 @@ def register(
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
 
-def _seen_before(file: PhysicalFile, frame: RawFrame, same: bool) -> Arrival:
-    if same:
-        return Arrival(file.name, Disposition.DUPLICATE, frame=frame.key)
+@dataclass(frozen=True)
+class Opening:
+    """One opening of the shutter: the night's date, and the moment (aware)."""
+
+    night: date
+    shutter_open: datetime
+
+
+def _check_against_the_ledger(context: Context, frame: RawFrame) -> None:
+    key = frame.key.exposure
+    row = context.ledger.row("ingest", "opening", **key._asdict())
+    if row is not None:
+        moment = frame.header.shutter_open
+        opening = Opening(night_of(context.survey.site, moment), moment)
+        check_id_is_new(key, opening, Opening(row["night"], row["shutter_open"]), context.survey)
+
+
+def check_id_is_new(key: ExposureKey, opening: Opening, known: Opening, survey: Survey) -> None:
+    """Raise `BadInput` EXPOSURE_ID_REPEATS where an id was given to two openings of the shutter.
+
+    Parameters
+    ----------
+    key : ExposureKey
+    opening, known : Opening
+        Of the file, and of the exposure that has the id.
+    survey : Survey
+        Whose settings would mend it.
+    """
+    if abs(opening.shutter_open - known.shutter_open) <= ONE_OPENING:
+        return
+    what = "{night}" if opening.night != known.night else "a group of the file's name or {header:KEYWORD}"
+    raise BadInput(
+        Reason.EXPOSURE_ID_REPEATS,
+        f"the id repeats: add {what} to camera.file_names.exposure_id in {camera_file(survey)}; {key} opened "
+        f"{known.shutter_open:%Y-%m-%d %H:%M:%S} UTC already, this one {opening.shutter_open:%Y-%m-%d %H:%M:%S} UTC",
+    )
+
+
+def _conflict(file: PhysicalFile, frame: RawFrame) -> Arrival:
     return Arrival(
         file.name, Disposition.CONFLICTING, Reason.NAME_CONFLICT, f"{frame.key} is registered with other content",
         frame=frame.key,
@@ -115,12 +158,13 @@ def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Pa
         detectors_expected=list(survey.camera.detector_ids), reduced=is_reduced(frame.image_type, survey),
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
         second_copy=_second_copy(context, target, place), header=frame.whole_header, units={"rows": units},
+        tier=Tier.PROCESSED, campaign=LIVE,
     )  # fmt: skip
 
 
 def _units(frame: RawFrame, survey: Survey) -> list[dict[str, Any]]:
     """Return the units of reduction that a science frame brings: one a quadrant."""
     return [
-        {"quadrant": quadrant, "unit_key": str(UnitKey(*frame.key, quadrant))}
+        {"quadrant": quadrant, "unit_key": str(UnitKey(*frame.key, quadrant, Tier.PROCESSED, LIVE))}
         for quadrant in survey.camera.quadrant_ids
     ]

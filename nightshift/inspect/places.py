@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightshift.depot import folder_of_key
+from nightshift.keys import LIVE
 from nightshift.vocabulary import CalibrationKind
 
 __all__ = ["DepotPlace", "checked_key", "place_of_folder"]
@@ -14,8 +16,8 @@ _QUADRANT = r"d\d{2,}/q\d+"
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9._+-]*"
 _KEY = re.compile(
     rf"{_NAME}/{_NAME}/{_QUADRANT}/{_NAME}/{_NAME}"  # as a UnitKey, a CalibrationKey and a ReferenceKey are written
-    rf"|({'|'.join(CalibrationKind)})/{_NAME}/{_QUADRANT}/(-|{_NAME})/\d{{8}}/e\d+/v\d+"
-    rf"|reference/\d{{6,}}/{_NAME}/{_QUADRANT}/{_NAME}/v\d+"
+    rf"|({'|'.join(CalibrationKind)})/{_NAME}/{_QUADRANT}/(-|{_NAME})/\d{{8}}/e\d+/v\d+/{_NAME}"
+    rf"|reference/\d{{6,}}/{_NAME}/{_QUADRANT}/{_NAME}/v\d+/{_NAME}"
 )
 _ATTEMPT = re.compile(r"a[0-9]+")
 
@@ -41,9 +43,11 @@ class DepotPlace:
     def products(self) -> Path:
         """The folder of its products."""
         if self.key.startswith(_REFERENCE):
-            return self.depot / "references" / self.key.removeprefix(_REFERENCE)
+            return self.depot / "references" / folder_of_key(self.key).removeprefix(_REFERENCE)
         is_master = self.key.partition("/")[0] in set(CalibrationKind)
-        return self.depot / ("calibrations" if is_master else "processed") / self.night / self.key
+        if is_master:
+            return self.depot / "calibrations" / self.night / folder_of_key(self.key)
+        return self.depot / "processed" / self.night / self.key
 
     def results(self) -> list[Path]:
         """Return the results of the attempts at a unit of an exposure, as far as their folders are kept.
@@ -91,14 +95,19 @@ def place_of_folder(folder: Path, key: str = "") -> DepotPlace | None:
     for at in range(len(parts) - 1, 0, -1):
         depot, night, rest = Path(*parts[:at]), "/".join(parts[at + 1 : at + 3]), "/".join(parts[at + 3 :])
         if parts[at] == "references" and len(parts) > at + 1:
-            return DepotPlace(depot, "", _REFERENCE + "/".join(parts[at + 1 :]))
+            return DepotPlace(depot, "", _key_of_folder(_REFERENCE + "/".join(parts[at + 1 :])))
         if not _NIGHT.fullmatch(night):
             continue
         if parts[at] == "work" and key:
             return DepotPlace(depot, night, key)
         if parts[at] in ("processed", "calibrations") and rest:
-            return DepotPlace(depot, night, rest)
+            return DepotPlace(depot, night, rest if parts[at] == "processed" else _key_of_folder(rest))
     return None
+
+
+def _key_of_folder(folder: str) -> str:
+    """Return the key of a master or reference, whose folder names no campaign where it is of the live night."""
+    return f"{folder}/{LIVE}" if re.search(r"/v\d+$", folder) else folder
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from nightshift.errors import BadInput
 from nightshift.files import sha256_of
 from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
 from nightshift.inspect.reading import header_of
+from nightshift.keys import UnitKey
 from nightshift.vocabulary import CalibrationKind, Reason, all_measurements
 
 __all__ = ["IMAGES", "MASTERS", "Inspected", "from_folder", "from_ledger"]
@@ -184,9 +185,10 @@ def from_ledger(context: Context, key: str) -> Inspected:
     row = context.ledger.row("inspect", "unit", unit_key=key)
     assert row is not None  # it was found by its key
     quality = context.ledger.row("inspect", "quality", unit_key=key) or {"warnings": ()}
-    difference = context.ledger.row("inspect", "difference", unit_key=key) or {}
-    candidates = context.ledger.rows("inspect", "candidates", unit_key=key)
-    reference = context.ledger.row("inspect", "reference", unit_key=key)
+    of_unit = {"unit_key": key, "campaign": UnitKey.parse(key).campaign}
+    difference = context.ledger.row("inspect", "difference", **of_unit) or {}
+    candidates = context.ledger.rows("inspect", "candidates", **of_unit)
+    reference = context.ledger.row("inspect", "reference", **of_unit)
     files = {} if reference is None else {"reference": context.depot.absolute(reference["path"])}
     unit = _of_row(key, {**row, **_measured(quality)}, files | _files(context, key))
     return _with_image(

@@ -4,6 +4,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
+from nightshift.keys import serving
 from nightshift.kinds.plans import input_of_product
 from nightshift.workflow.subjects import Subject
 
@@ -46,14 +47,16 @@ def tasks_of(context: Context, rows: list[dict[str, Any]]) -> dict[tuple[int, in
     return {place: detectors.index(place[0]) for place in places}
 
 
-def references_serving(context: Context, exposure: dict[str, Any]) -> dict[tuple[int, int], dict[str, Any]]:
-    """Return the reference that serves each quadrant of an exposure."""
+def references_serving(
+    context: Context, exposure: dict[str, Any], campaign: str
+) -> dict[tuple[int, int], dict[str, Any]]:
+    """Return the reference that serves each quadrant of an exposure in a campaign."""
     if exposure["field"] is None:
         return {}
     rows = context.ledger.rows(
         "reference", "references_serving",
         instrument=exposure["instrument"], field=exposure["field"], filter=exposure["filter"],
-        shutter_open=exposure["shutter_open"],
+        shutter_open=exposure["shutter_open"], campaigns=serving(campaign),
     )  # fmt: skip
     return {(r["detector"], r["quadrant"]): r for r in rows}
 

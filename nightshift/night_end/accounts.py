@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from nightshift.context import Context
-from nightshift.keys import UnitKey
+from nightshift.ingest.naming import one_exposure
+from nightshift.keys import LIVE, UnitKey
 from nightshift.night_end.identities import (
     Identity,
     Member,
@@ -18,7 +19,8 @@ from nightshift.night_end.identities import (
 from nightshift.night_end.named_frames import frame_of_name
 from nightshift.night_end.night_rows import night_row, night_text
 from nightshift.realbogus.retraining import note_model
-from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, UnitState
+from nightshift.settings.exposure_ids import HEADER
+from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier, UnitState
 
 __all__ = ["Accounts", "account", "read_accounts"]
 
@@ -119,7 +121,7 @@ def account(context: Context, night: date) -> Accounts:
         ledger.row("night_end", "lock_night", subject=night_text(context.survey, night))
         _apply_manifest(context, night)
         if ledger.run("night_end", "revive_units", **key, file_reasons=list(map(str, FILE_REASONS))):
-            ledger.run("night_end", "reopen_exposures", **key)
+            ledger.run("night_end", "reopen_exposures", **key, campaign=LIVE)
         _put_ends(context, _unseen_units(context, night, _sent(context, night)))
         books = read_accounts(context, night)
         ledger.run("night_end", "put_summary", **key, summary=books.to_json())
@@ -136,7 +138,7 @@ def read_accounts(context: Context, night: date) -> Accounts:
     frames = ledger.rows("night_end", "frames_of_night", **key)
     uses = {
         (u["instrument"], u["exposure_id"], u["detector"]): u
-        for u in ledger.rows("night_end", "calibration_uses", **key)
+        for u in ledger.rows("night_end", "calibration_uses", **key, campaign=LIVE)
     }
     sent = _sent(context, night)
     expected = {str(k) for f in frames if f["image_type"] == ImageType.SCIENCE for k in _units_of(context, f)}
@@ -153,7 +155,9 @@ def read_accounts(context: Context, night: date) -> Accounts:
         sent=sent,
         arrivals=account_arrivals(arrivals),
         frames=account_frames(frames, uses, kinds),
-        units=account_units(expected, ends, ledger.rows("night_end", "units_of_night", **key)),
+        units=account_units(
+            expected, ends, ledger.rows("night_end", "units_of_night", **key, tier=Tier.PROCESSED, campaign=LIVE)
+        ),
         unlisted=tuple(Member(name, Reason.NOT_ON_MANIFEST) for name in sorted(unlisted)) if manifests else (),
         late=tuple(Member(row["inbox_name"], Reason.CAME_LATE) for row in late),
         duplicates=tuple(a["inbox_name"] for a in arrivals if a["disposition"] == Disposition.DUPLICATE),
@@ -218,7 +222,9 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
     """
     survey, instrument = context.survey, context.survey.camera.instrument
     key = {"site": survey.site.name, "night": night}
-    registered = {f["inbox_name"] for f in context.ledger.rows("night_end", "frames_of_night", **key)}
+    frames = context.ledger.rows("night_end", "frames_of_night", **key)
+    registered = {f["inbox_name"] for f in frames}
+    by_header = _ids_by_names(context, frames)
     known = {
         e["exposure_id"]: ImageType(e["image_type"])
         for e in context.ledger.rows("night_end", "exposure_types", **key)
@@ -227,17 +233,30 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
     found = []
     for part, state in (("missing", UnitState.MISSING), ("corrupt", UnitState.FAILED)):
         for file in sent.parts[part]:
-            frame = None if file.subject in registered else frame_of_name(file.subject, survey.camera)
+            frame = None if file.subject in registered else frame_of_name(file.subject, survey.camera, night)
             if frame is None:
                 continue
-            image_type = known.get(frame.exposure_id, frame.image_type)
+            of_name = one_exposure(file.subject, survey.camera)
+            exposure_id = frame.exposure_id or by_header.get(of_name, of_name)
+            image_type = known.get(exposure_id, frame.image_type)
             if image_type not in (ImageType.SCIENCE, None):
                 continue
-            row = {"instrument": instrument, "exposure_id": frame.exposure_id, "detector": frame.detector}
+            row = {"instrument": instrument, "exposure_id": exposure_id, "detector": frame.detector}
             found += [
-                _Unseen(unit, state, file, image_type, frame.exposure_id in known) for unit in _units_of(context, row)
+                _Unseen(unit, state, file, image_type, exposure_id in known) for unit in _units_of(context, row)
             ]
     return found
+
+
+def _ids_by_names(context: Context, frames: list[dict[str, Any]]) -> dict[str, str]:
+    """Return the ids of a night's exposures by what the names of their files have in common.
+
+    Where an id is made of header values, a file that never came has that of the exposure's other files.
+    """
+    camera = context.survey.camera
+    if HEADER not in camera.file_names.id_needs:
+        return {}
+    return {one_exposure(f["inbox_name"], camera): f["exposure_id"] for f in frames}
 
 
 def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
@@ -247,8 +266,9 @@ def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
             context.ledger.run(
                 "night_end", "put_ended_unit",
                 instrument=u.unit.instrument, exposure_id=u.unit.exposure_id, detector=u.unit.detector,
-                quadrant=u.unit.quadrant, unit_key=str(u.unit), state=u.state, reason=u.file.reason,
-                detail=u.file.subject, file_reasons=list(map(str, FILE_REASONS)),
+                quadrant=u.unit.quadrant, tier=u.unit.tier, campaign=u.unit.campaign, unit_key=str(u.unit),
+                state=u.state, reason=u.file.reason, detail=u.file.subject,
+                file_reasons=list(map(str, FILE_REASONS)),
             )  # fmt: skip
 
 

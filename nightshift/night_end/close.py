@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any, Literal
 
 from nightshift.context import Context
+from nightshift.keys import LIVE
 from nightshift.kinds import kinds
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
@@ -133,7 +134,9 @@ def fail_stragglers(context: Context, night: date) -> int:
 
     A result that comes after this is kept in its attempt and changes the unit no more.
     """
-    count = context.ledger.run("night_end", "fail_stragglers", site=context.survey.site.name, night=night)
+    count = context.ledger.run(
+        "night_end", "fail_stragglers", site=context.survey.site.name, night=night, campaign=LIVE
+    )
     if count:
         context.ledger.event(
             EventLevel.ERROR, "stragglers_failed",

@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.keys import LIVE
 from nightshift.night_end.close import Verdict, verdict
 from nightshift.night_end.night_rows import night_row
 from nightshift.realbogus.retraining import retraining_due
-from nightshift.vocabulary import AlertState, ErrorClass, UnitState, all_measurements
+from nightshift.vocabulary import AlertState, ErrorClass, Tier, UnitState, all_measurements
 
 __all__ = ["MeasuredFilter", "NightFacts", "OpenTime", "Quantiles", "collect_facts"]
 
@@ -148,7 +149,8 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     site = survey.site.name
 
     def ask(name: str, **more: Any) -> list[Row]:
-        return context.ledger.rows("night_end", name, site=site, night=night, **more)
+        of_night = {"site": site, "night": night, "tier": Tier.PROCESSED, "campaign": LIVE}
+        return context.ledger.rows("night_end", name, **of_night, **more)
 
     outcome = verdict(context, night)
     reasons = context.ledger.rows("night_end", "reasons")
@@ -182,7 +184,9 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         alerts=alerts,
         topics=ask("outbox_by_topic"),
         latency={row["waited"]: row for row in ask("latency")},
-        completeness=context.ledger.rows("injection", "completeness_of_night", site=site, night=night)[0],
+        completeness=context.ledger.rows("injection", "completeness_of_night", site=site, night=night, campaign=LIVE)[
+            0
+        ],
         tracklets=ask("tracklets"),
         tracklet_positions=ask("tracklet_positions"),
         sky=ask("sky_of_alerts", most=MOST_ON_SKY),
@@ -223,6 +227,11 @@ def _open_time(timeline: list[Row]) -> OpenTime:
     gaps = tuple((end, begin) for end, begin in pauses if begin - end > max(PAUSE, 5 * usual))
     span = (max(ends) - timeline[0]["shutter_open"]).total_seconds()
     return OpenTime(span, sum(row["exposure_s"] for row in timeline), gaps)
+
+
+def _completeness(context: Context, night: date) -> Row:
+    site = context.survey.site.name
+    return context.ledger.rows("injection", "completeness_of_night", site=site, night=night, campaign=LIVE)[0]
 
 
 def _kept_out(frames: list[Row], uses: list[Row]) -> list[Row]:

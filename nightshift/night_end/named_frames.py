@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from nightshift.errors import BadInput
-from nightshift.ingest.naming import parse_name
+from nightshift.ingest.naming import exposure_id_by_name, parse_name
 from nightshift.settings import Camera
 from nightshift.vocabulary import ImageType
 
@@ -18,25 +19,27 @@ class NamedFrame:
 
     Parameters
     ----------
-    exposure_id : str
+    exposure_id : str or None
+        None where only the header would tell.
     detector : int
     image_type : ImageType or None
         None where only the header would tell.
     """
 
-    exposure_id: str
+    exposure_id: str | None
     detector: int
     image_type: ImageType | None
 
 
-def frame_of_name(name: str, camera: Camera) -> NamedFrame | None:
-    """Return the frame that a file name speaks of, or None where it is not a name of this camera."""
+def frame_of_name(name: str, camera: Camera, night: date) -> NamedFrame | None:
+    """Return the frame that a file name speaks of in a night, or None where it is not a name of this camera."""
     try:
         parsed = parse_name(name, camera)
+        exposure_id = exposure_id_by_name(parsed, camera, night)
     except BadInput:
         return None
     detector = parsed.detector if parsed.detector is not None else camera.detector_ids[0]
-    return NamedFrame(parsed.exposure_id, detector, _type_by_name(parsed.groups, camera))
+    return NamedFrame(exposure_id, detector, _type_by_name(parsed.groups, camera))
 
 
 def _type_by_name(groups: Mapping[str, str], camera: Camera) -> ImageType | None:

@@ -4,7 +4,14 @@
 the key, the value and what is allowed.
 """
 
-from nightshift.settings.loader import SettingsError, bad_pixels_file, load_survey, settings_hash, survey_names
+from nightshift.settings.loader import (
+    SettingsError,
+    bad_pixels_file,
+    camera_file,
+    load_survey,
+    settings_hash,
+    survey_names,
+)
 from nightshift.settings.models import Camera, Field, Filter, Quadrant, Survey
 
 __all__ = [
@@ -15,6 +22,7 @@ __all__ = [
     "SettingsError",
     "Survey",
     "bad_pixels_file",
+    "camera_file",
     "load_survey",
     "settings_hash",
     "survey_names",

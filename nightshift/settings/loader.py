@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from nightshift.settings.models import Survey
 
-__all__ = ["SettingsError", "bad_pixels_file", "load_survey", "settings_hash", "survey_names"]
+__all__ = ["SettingsError", "bad_pixels_file", "camera_file", "load_survey", "settings_hash", "survey_names"]
 
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -68,6 +68,11 @@ def _load(name: str, root: Path) -> Survey:
         raise SettingsError(_explain(error, origin, folder)) from error
     _check_masks(survey, folder)
     return survey
+
+
+def camera_file(survey: Survey) -> Path:
+    """Return the file that holds the camera's settings, for messages that say where to change them."""
+    return config_folder() / survey.name / "camera.toml"
 
 
 def bad_pixels_file(survey: Survey, detector: int, quadrant: int) -> Path | None:

@@ -11,6 +11,7 @@ from pydantic import Field as Key
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
+from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
 
@@ -53,6 +54,9 @@ Section = Annotated[str, AfterValidator(_section)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
 Fraction = Annotated[float, Key(ge=0, le=1)]
 
+CHANNELS = {"ztf": 100, "nightshift": 1024}  # amplifiers of a camera that each rule of alerts' ids can number
+INSTRUMENTS = 32  # of a survey that Nightshift's own rule can number
+
 
 # --- site.toml ---------------------------------------------------------------------------------------------
 
@@ -75,10 +79,20 @@ class Site(Table):
 class FileNames(Table):
     """How the camera names its files."""
 
-    pattern: Pattern  # named groups; `exposure` or `exposure_from` gives the id, `detector` where there is one
-    exposure_id: str = "{exposure}"  # built from the pattern's groups
+    pattern: Pattern  # named groups; `detector` where each detector has its file
+    exposure_id: str = Key(default="{exposure}", validate_default=True)  # of groups, {night} and {header:KEYWORD}
     template: str | None = None  # str.format with the keys of `rehearsal.simulator.night_plan.file_name`
     largest_mb: Positive = 500.0  # unpacked
+
+    @property
+    def id_needs(self) -> frozenset[str]:
+        """What an exposure's id is made of beside the file's name: `NIGHT`, `HEADER`, both or nothing."""
+        return frozenset(name for name, _ in template_fields(self.exposure_id)) & {NIGHT, HEADER}
+
+    @field_validator("exposure_id")
+    @classmethod
+    def _id_of_what_there_is(cls, exposure_id: str, info: ValidationInfo) -> str:
+        return check_template(exposure_id, info.data["pattern"]) if "pattern" in info.data else exposure_id
 
 
 class HeaderKeys(Table):
@@ -169,6 +183,7 @@ class Camera(Table):
     """One instrument."""
 
     instrument: Annotated[str, Key(pattern=r"^[a-z0-9_]+$")]
+    number: Annotated[int, Key(ge=0, lt=INSTRUMENTS)] = 0  # in the ids of alerts; each instrument has its own
     header_name: Pattern = ".*"  # what the camera's keyword must say, where there is one
     pixel_scale_arcsec: Positive
     wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
@@ -384,6 +399,7 @@ class AlertPolicy(Table):
     """Which candidates become alerts, and where they go."""
 
     publisher: str
+    ids: Literal["ztf", "nightshift"] = "ztf"  # rule of `candid` and `pid`; `nightshift`: large and several cameras
     object_prefix: str = "NS"
     match_radius_arcsec: Positive = 1.5
     history_days: Positive = 30.0
@@ -528,6 +544,15 @@ class Survey(Table):
             raise ValueError(
                 f"profiles: there is no kind of work {', '.join(unknown)}; there are "
                 f"{', '.join(sorted(kind.name for kind in kinds()))}"
+            )
+        channels, limit = len(self.camera.detectors) * len(self.camera.quadrants), CHANNELS[self.alerts.ids]
+        if channels > limit:
+            larger = (
+                'set alerts.ids = "nightshift"' if channels <= CHANNELS["nightshift"] else "no rule holds so many"
+            )
+            raise ValueError(
+                f"camera {self.camera.instrument} has {channels} read-out channels (detectors times quadrants), and "
+                f'alerts.ids = "{self.alerts.ids}" numbers {limit}: {larger}'
             )
         if self.reference.at_least_frames > self.reference.at_most_frames:
             raise ValueError("reference.at_least_frames must not exceed reference.at_most_frames")

@@ -24,6 +24,7 @@ class Reason(StrEnum):
     WRONG_CAMERA = "wrong_camera"
     WRONG_SHAPE = "wrong_shape"
     NAME_CONFLICT = "name_conflict"
+    EXPOSURE_ID_REPEATS = "exposure_id_repeats"
     IMAGE_TYPE_NOT_RECOGNISED = "image_type_not_recognised"
     MANIFEST_MISMATCH = "manifest_mismatch"
     MANIFEST_INVALID = "manifest_invalid"
@@ -107,6 +108,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.WRONG_CAMERA: (_BAD, "The header names another camera."),
     Reason.WRONG_SHAPE: (_BAD, "The image's size or number of extensions is not this camera's."),
     Reason.NAME_CONFLICT: (_HUMAN, "A file of this name with other content is already registered."),
+    Reason.EXPOSURE_ID_REPEATS: (_HUMAN, "The camera gave its exposure's id to another exposure before."),
     Reason.IMAGE_TYPE_NOT_RECOGNISED: (_BAD, "No rule of the camera says what this image was taken for."),
     Reason.MANIFEST_MISMATCH: (_HUMAN, "The content differs from what the mountain's manifest says was sent."),
     Reason.MANIFEST_INVALID: (_HUMAN, "The manifest does not read as one."),

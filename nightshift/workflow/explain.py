@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from nightshift.context import Context
-from nightshift.ingest.naming import shown
+from nightshift.ingest.naming import file_of_night, shown
 from nightshift.keys import FrameKey
 from nightshift.vocabulary import Reason
 
@@ -20,7 +21,8 @@ def explain(context: Context, thing: str) -> list[str]:
     Parameters
     ----------
     thing : str
-        A file's name, also one that is only on a manifest; an exposure's id (with or without its instrument); a
+        A file's name, also one that is only on a manifest (``YYYYMMDD/name`` where it was used in several nights and
+        one of them is meant); an exposure's id (with or without its instrument); a
         frame's, a unit's or an arrival's key.
 
     Returns
@@ -28,11 +30,11 @@ def explain(context: Context, thing: str) -> list[str]:
     list of str
         Empty where the ledger knows nothing of it.
     """
-    thing = shown(thing)
+    night, thing = file_of_night(shown(thing))
     frame = _FRAME.fullmatch(thing)
-    exposures = context.ledger.rows("explain", "exposures_like", thing=frame[1] if frame else thing)
-    arrivals = _arrivals_of(context, thing, exposures)
-    lines = [*_manifests(context, thing, arrivals), *map(_arrival, arrivals)]
+    exposures = context.ledger.rows("explain", "exposures_like", thing=frame[1] if frame else thing, night=night)
+    arrivals = _arrivals_of(context, thing, night, exposures)
+    lines = [*_manifests(context, thing, night, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:
         lines += _exposure(context, exposure, thing)
     if not exposures:
@@ -41,18 +43,22 @@ def explain(context: Context, thing: str) -> list[str]:
     return lines
 
 
-def _arrivals_of(context: Context, thing: str, exposures: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _arrivals_of(
+    context: Context, thing: str, night: date | None, exposures: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     things = {thing, *(exposure["exposure_id"] for exposure in exposures)}
-    rows = [row for name in things for row in context.ledger.rows("explain", "arrivals_like", thing=name)]
+    rows = [
+        row for name in things for row in context.ledger.rows("explain", "arrivals_like", thing=name, night=night)
+    ]
     known = {row["arrival_key"]: row for row in rows}
     return sorted(known.values(), key=lambda row: (row["arrived_at"], row["arrival_key"]))
 
 
-def _manifests(context: Context, thing: str, arrivals: list[dict[str, Any]]) -> Iterator[str]:
+def _manifests(context: Context, thing: str, night: date | None, arrivals: list[dict[str, Any]]) -> Iterator[str]:
     """Tell what the mountain says that it sent under these names."""
     for name in sorted({thing, *(row["inbox_name"] for row in arrivals)}):
-        for row in context.ledger.rows("explain", "on_manifests", thing=name):
-            never = "" if any(a["inbox_name"] == name for a in arrivals) else "; it never arrived"
+        for row in context.ledger.rows("explain", "on_manifests", thing=name, night=night):
+            never = "" if row["arrived"] else "; it never arrived"
             yield (
                 f"{_time(row['received_at'])} the manifest of {row['site']}, {row['night']}, lists {name}: "
                 f"{row['bytes']} bytes, sha256 {row['sha256'][:12]}{never}"

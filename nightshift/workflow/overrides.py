@@ -14,8 +14,9 @@ from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.examine import examine
+from nightshift.ingest.naming import file_of_night
 from nightshift.ingest.register import register
-from nightshift.keys import FrameKey
+from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
@@ -45,7 +46,8 @@ class Disposal:
     Parameters
     ----------
     thing : str
-        A file's name, a frame's or unit's key, or the arrival key of a file in quarantine.
+        A file's name (``YYYYMMDD/name`` where it was used in several nights), a frame's or unit's key, or the
+        arrival key of a file in quarantine.
     verdict : Verdict
     explanation : str
         Why; kept with the override and in the audit.
@@ -132,13 +134,17 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
 
 def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str]:
     """Do it, and return the override's subject and what was done."""
-    ledger, thing = context.ledger, request.thing
+    ledger = context.ledger
+    night, thing = file_of_night(request.thing)
+    nights = [f"{row['night']:%Y%m%d}/{thing}" for row in ledger.rows("overrides", "nights_called", thing=thing)]
+    if night is None and len(nights) > 1:
+        raise BadInput(Reason.INTERNAL_ERROR, f"several nights have a file of this name: say {' or '.join(nights)}")
     if (unit := ledger.row("overrides", "unit_called", thing=thing)) is not None:
         key, subject = _place(unit, unit["quadrant"]), unit["unit_key"]
-    elif (frame := ledger.row("overrides", "frame_called", thing=thing)) is not None:
+    elif (frame := ledger.row("overrides", "frame_called", thing=thing, night=night)) is not None:
         key, subject = _place(frame, None), str(_frame_key(frame))
         unit = frame
-    elif (file := ledger.row("overrides", "quarantined_called", thing=thing)) is not None:
+    elif (file := ledger.row("overrides", "quarantined_called", thing=thing, night=night)) is not None:
         return _dispose_of_file(context, request, operator, file)
     else:
         raise BadInput(
@@ -152,7 +158,10 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
 
 
 def _place(row: Mapping[str, Any], quadrant: int | None) -> dict[str, Any]:
-    return {**{name: row[name] for name in ("instrument", "exposure_id", "detector")}, "quadrant": quadrant}
+    """Return what of an exposure is spoken of; of a whole frame, its units of the night as it happens."""
+    campaign = LIVE if quadrant is None else UnitKey.parse(row["unit_key"]).campaign
+    place = {name: row[name] for name in ("instrument", "exposure_id", "detector")}
+    return {**place, "quadrant": quadrant, "campaign": campaign}
 
 
 def _frame_key(row: Mapping[str, Any]) -> FrameKey:
@@ -202,6 +211,8 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
     if request.verdict is Verdict.REJECT:
         context.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
         return f"arrival/{file['arrival_key']}", "It stays in quarantine, and nobody needs to look at it again."
+    if file["reason"] == Reason.EXPOSURE_ID_REPEATS:
+        return _take_in_again(context, operator, file)
     if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
         raise BadInput(Reason(file["reason"]), _why_not(file))
     kept = _kept_file(context, file)
@@ -210,8 +221,21 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(Reason.NAME_CONFLICT, f"{frame.key} is registered already, with another file")
     context.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
-    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None)
+    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None, campaign=LIVE)
     return str(frame.key), f"It is registered as {frame.key}; what the checks say of it is a flag."
+
+
+def _take_in_again(context: Context, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
+    """Register a good frame whose id repeated by the settings of then. No check of it is overruled."""
+    kept = _kept_file(context, file)
+    frame = examine(kept, context.survey, Known())
+    arrival = register(context, kept, frame)
+    if arrival.disposition is not Disposition.REGISTERED:
+        raise BadInput(arrival.reason or Reason.NAME_CONFLICT, f"{frame.key} is registered already: {arrival.detail}")
+    context.ledger.run(
+        "overrides", "dispose", disposed_as="accepted", arrival_key=file["arrival_key"], operator=operator
+    )
+    return f"arrival/{file['arrival_key']}", f"It is registered as {frame.key}, and reduced like any other."
 
 
 def _why_not(file: Mapping[str, Any]) -> str:

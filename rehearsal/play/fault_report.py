@@ -8,6 +8,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.ingest.naming import shown
+from nightshift.keys import LIVE
 from nightshift.night_end.accounts import Accounts, read_accounts
 from nightshift.vocabulary import Disposition, UnitState
 from rehearsal.simulator.faults import Ends
@@ -92,7 +93,7 @@ def _found(context: Context, books: Accounts, row: dict[str, Any], ends: Ends, n
         return [_said("missing", m.reason) for m in books.sent.parts["missing"] if m.subject == name]
     if ends is Ends.KEPT_OUT:
         return _calibration(context, name)
-    units = context.ledger.rows("stack", "units_of_file", file_name=name)
+    units = context.ledger.rows("stack", "units_of_file", file_name=name, campaign=LIVE)
     if ends is Ends.NOTED:
         noted = [m.reason for m in (*books.unlisted, *books.late) if m.subject == name]
         used = all(u["state"] == UnitState.PROCESSED for u in units)

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
-from nightshift.errors import BadInput, NeedsOperator, Retry
-from nightshift.ingest.naming import parse_name
+from nightshift.errors import NeedsOperator, Retry
+from nightshift.ingest.naming import one_exposure
 from nightshift.ledger import Ledger
 from nightshift.settings import Camera, Survey
 from nightshift.vocabulary import Reason
@@ -167,13 +167,10 @@ def begin_exposures(files: tuple[Path, ...], camera: Camera) -> frozenset[int]:
     """Return which files begin an exposure, by number from 0: the mountain does not stop between two detectors."""
     begin, last = set(), None
     for number, path in enumerate(files):
-        try:
-            exposure_id = parse_name(path.name, camera).exposure_id
-        except BadInput:
-            exposure_id = path.name
-        if exposure_id != last:
+        exposure = one_exposure(path.name, camera)
+        if exposure != last:
             begin.add(number)
-        last = exposure_id
+        last = exposure
     return frozenset(begin)
 
 

@@ -39,7 +39,8 @@ A person may overrule what was found: `nightshift accept <file or unit> --reason
 `nightshift reject`, or the form `dispose_frame` on Airflow's page. A quarantined file can be accepted where its
 reason is one of {acceptable}: it is
 whole then, and says what it is. What is truncated, empty, unreadable, too large, of another shape or no regular file
-cannot be, nor can a second file under a name that is taken: ask the mountain to send it again.
+cannot be, nor can a second file under a name that is taken: ask the mountain to send it again. A file with the reason
+`exposure_id_repeats` can be accepted once the settings give its exposure another id; no check of it is overruled.
 
 This page is made from the registry by `python -m rehearsal.simulator.fault_table > docs/faults.md`.
 

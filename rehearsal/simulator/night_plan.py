@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from nightshift.ingest.naming import exposure_id_by_name, parse_name
 from nightshift.nights import night_bounds
 from nightshift.settings import Camera, Field, SettingsError, Survey
 from nightshift.vocabulary import ImageType
@@ -170,9 +171,12 @@ def plan_night(survey: Survey, scale: NightScale, *, seed: int, night: date) -> 
 
 def _exposure_id(camera: Camera, exposure: Exposure, night: date) -> str:
     name = file_name(camera, exposure, camera.detector_ids[0], night)
-    match = re.fullmatch(camera.file_names.pattern, name)
-    assert match is not None
-    return camera.file_names.exposure_id.format(**match.groupdict())
+    made = exposure_id_by_name(parse_name(name, camera), camera, night)
+    if made is None:
+        raise SettingsError(
+            f"camera {camera.instrument}: file_names.exposure_id takes header values: it cannot be simulated"
+        )
+    return made
 
 
 def _sun(survey: Survey, noon: datetime) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 from nightshift.completeness import recovered_by_signal
 from nightshift.errors import BadInput
+from nightshift.keys import LIVE
 from nightshift.settings import SettingsError
 from nightshift.vocabulary import Reason
 
@@ -134,7 +135,9 @@ def _inject(arguments: argparse.Namespace) -> int:
 
     with open_context() as context:
         site = context.survey.site.name
-        counts = context.ledger.row("injection", "completeness_of_night", site=site, night=arguments.night)
+        counts = context.ledger.row(
+            "injection", "completeness_of_night", site=site, night=arguments.night, campaign=LIVE
+        )
     if counts is None or not counts["quadrants"]:
         print(f"no quadrant of {arguments.night} was sampled (reduction.injection_fraction)")
         return 1

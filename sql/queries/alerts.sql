@@ -61,10 +61,11 @@ with visits as (
             row_number() over (partition by e.filter, u.detector, u.quadrant
                 order by e.shutter_open, e.exposure_id) as place
         from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
-        where :serves_now and e.instrument = :instrument and e.field = :field and u.campaign = 'live'
-            and u.tier = 'processed' and u.state = 'processed' and q.good
+        where :serves_now and e.instrument = :instrument and e.field = :field and u.campaign = :campaign
+            and u.tier = :tier::tier and u.state = 'processed' and q.good
             and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
-                and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter)) g
+                and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter
+                and r.campaign = any (:campaigns::text[]))) g
     where g.place = :at_least
 ), undifferenced as (
     select v.* from visits v
@@ -76,6 +77,7 @@ with visits as (
     select turn_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
     from undifferenced v join reference_images r on r.instrument = :instrument and r.field = :field
         and r.detector = v.detector and r.quadrant = v.quadrant and r.filter = v.filter and r.state = 'in_service'
+        and r.campaign = any (:campaigns::text[])
         and r.valid_from <= v.shutter_open and (r.valid_to is null or r.valid_to > v.shutter_open)
     union all
     select greatest(v.shutter_open, c.last_member), v.shutter_open, v.exposure_id

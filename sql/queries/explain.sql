@@ -1,18 +1,21 @@
 -- Everything that is known of one file, exposure or unit.
 
 -- name: arrivals_like
--- Arrivals of a file name, of an exposure, or by their own key.
+-- Arrivals of a file name (of one night, where it is given), of an exposure, or by their own key.
 select a.arrival_key, a.arrived_at, a.inbox_name, a.bytes, a.sha256, a.disposition::text as disposition,
     coalesce(a.reason, q.reason) as reason, coalesce(nullif(a.detail, ''), q.detail, '') as detail, a.kept_path,
     q.disposed_at, q.disposed_by, q.disposed_as
 from arrivals a left join quarantine q using (arrival_key)
-where a.inbox_name = :thing or a.exposure_id = :thing or a.arrival_key = :thing
+where (a.inbox_name = :thing or a.exposure_id = :thing or a.arrival_key = :thing)
+    and (:night::date is null or a.night = :night::date)
 order by a.arrived_at, a.arrival_key;
 
 -- name: on_manifests
 -- What the mountain says of a file name.
-select e.site, e.night, e.part, e.bytes, e.sha256, m.received_at
-from manifest_entries e join manifests m using (site, night, part) where e.file_name = :thing
+select e.site, e.night, e.part, e.bytes, e.sha256, m.received_at, exists (select from arrivals_on_manifests a
+    where a.site = e.site and a.night = e.night and a.file_name = e.file_name) as arrived
+from manifest_entries e join manifests m using (site, night, part)
+where e.file_name = :thing and (:night::date is null or e.night = :night::date)
 order by e.night, e.part;
 
 -- name: frame_notes
@@ -31,11 +34,11 @@ order by r.detector;
 select e.instrument, e.exposure_id, e.site, e.night, e.image_type::text as image_type, e.field, e.filter,
     e.exposure_s, e.shutter_open, e.state::text as state, e.run_id, e.ended_at
 from exposures e
-where e.exposure_id = :thing or e.instrument || '/' || e.exposure_id = :thing
+where (:night::date is null or e.night = :night::date) and (e.exposure_id = :thing or e.instrument || '/' || e.exposure_id = :thing
     or exists (select from raw_frames r where r.instrument = e.instrument and r.exposure_id = e.exposure_id
         and r.inbox_name = :thing)
     or exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.unit_key = :thing)
+        and u.unit_key = :thing))
 order by e.shutter_open, e.exposure_id;
 
 -- name: frames_like

@@ -12,10 +12,10 @@ from arrivals where arrival_key = :arrival_key;
 select 1 from events where kind = 'storage_unavailable' and at > clock_timestamp() - interval '1 minute' limit 1;
 
 -- name: put_arrival!
-insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night, instrument,
-    exposure_id, detector, kept_path)
+insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night,
+    night_by_clock, instrument, exposure_id, detector, kept_path)
 values (:arrival_key, :inbox_name, :bytes, :sha256, :disposition::disposition, :reason, :detail, :site, :night,
-    :instrument, :exposure_id, :detector, :kept_path)
+    :night_by_clock, :instrument, :exposure_id, :detector, :kept_path)
 on conflict (arrival_key) do nothing;
 
 -- name: put_quarantine!
@@ -23,13 +23,20 @@ insert into quarantine (arrival_key, path, reason, detail)
 values (:arrival_key, :path, :reason, :detail) on conflict (arrival_key) do nothing;
 
 -- name: frame_like
--- The registered frame of that key, or of that name.
-select sha256 from raw_frames
-where (instrument = :instrument and exposure_id = :exposure_id and detector = :detector) or inbox_name = :file_name
-order by inbox_name = :file_name desc limit 1;
+-- The registered frame of that key, or of that name in that night: a camera may use its names again each night.
+select sha256, inbox_name = :file_name and night = :night as same_name from raw_frames
+where instrument = :instrument and ((exposure_id = :exposure_id and detector = :detector)
+    or (night = :night and inbox_name = :file_name))
+order by same_name desc limit 1;
+
+-- name: opening
+-- When the shutter opened for the exposure that has this id.
+select night, shutter_open from exposures where instrument = :instrument and exposure_id = :exposure_id;
 
 -- name: frame_named
-select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name;
+-- Where the name was used in several nights: the frame that a checksum proves, or the newest.
+select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name
+order by sha256 = :sha256 desc, registered_at desc limit 1;
 
 -- name: put_night!
 insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
@@ -61,16 +68,16 @@ with new_night as (
     values (:arrival_key, :inbox_name, :bytes, :sha256, 'registered', :site, :night, :instrument, :exposure_id,
         :detector, :path)
     on conflict (arrival_key) do update set disposition = 'registered', reason = null, detail = '',
-        night = excluded.night, exposure_id = excluded.exposure_id, detector = excluded.detector,
+        night = excluded.night, night_by_clock = false, exposure_id = excluded.exposure_id, detector = excluded.detector,
         kept_path = excluded.kept_path
 ), new_frame as (
-    insert into raw_frames (instrument, exposure_id, detector, arrival_key, inbox_name, path, sha256, bytes,
+    insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256, bytes,
         second_copy, header)
-    values (:instrument, :exposure_id, :detector, :arrival_key, :inbox_name, :path, :sha256, :bytes, :second_copy,
-        :header)
+    values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
+        :second_copy, :header)
 )
-insert into units (instrument, exposure_id, detector, quadrant, unit_key)
-select :instrument, :exposure_id, :detector, u.quadrant, u.unit_key
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, unit_key)
+select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, u.unit_key
 from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)
 on conflict (unit_key) do update set state = 'pending', reason = null, detail = '', ended_at = null
     where units.state = 'missing';

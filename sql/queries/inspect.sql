@@ -25,14 +25,14 @@ select * from image_quality where unit_key = :unit_key;
 
 -- name: difference
 select state::text as state, reason, detail, candidates, noise_ratio, limiting_magnitude, quality
-from differences where unit_key = :unit_key and campaign = 'live';
+from differences where unit_key = :unit_key and campaign = :campaign;
 
 -- name: reference
 select p.path
 from differences d join reference_images r using (reference_key) join products p on p.product_key = r.product_key
-where d.unit_key = :unit_key and d.campaign = 'live' and p.deleted_at is null
+where d.unit_key = :unit_key and d.campaign = :campaign and p.deleted_at is null
 order by d.reference_key desc limit 1;
 
 -- name: candidates
 select number, x, y, positive, signal_to_noise, magnitude, record
-from candidates where unit_key = :unit_key and campaign = 'live' order by number;
+from candidates where unit_key = :unit_key and campaign = :campaign order by number;

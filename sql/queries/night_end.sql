@@ -33,10 +33,9 @@ where coalesce(e.site, a.site, :site) = :site and coalesce(e.night, a.night) = :
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: arrivals_on_manifest
--- Every arrival under a name that the night's manifest lists, whenever it came.
+-- Every arrival of a file that the night's manifest lists, whenever it came.
 select a.inbox_name, a.sha256, a.disposition, a.reason, a.detail
-from arrivals a
-join manifest_entries m on m.file_name = a.inbox_name
+from arrivals_on_manifests m join arrivals a using (arrival_key)
 where m.site = :site and m.night = :night
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
@@ -61,7 +60,7 @@ select instrument, exposure_id, image_type from exposures where site = :site and
 -- name: units_of_night
 select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason, u.detail, u.flags
 from units u join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
 order by u.unit_key;
 
 -- name: calibration_uses
@@ -70,15 +69,16 @@ select c.instrument, c.exposure_id, c.detector, bool_or(c.accepted) as accepted,
     (array_agg(c.reason order by c.calibration_key desc) filter (where c.reason is not null))[1] as reason,
     (array_agg(c.level order by c.calibration_key) filter (where c.level is not null))[1] as level
 from calibration_frames c join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night
+join calibrations m using (calibration_key)
+where e.site = :site and e.night = :night and m.campaign = :campaign
 group by c.instrument, c.exposure_id, c.detector;
 
 -- name: mark_mismatches!
 -- The registered content is not what the mountain sent, and no person has accepted it all the same.
 update raw_frames f set invalid_reason = 'manifest_mismatch'
 from manifest_entries m
-where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 <> f.sha256
-    and f.invalid_reason is null
+where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and m.sha256 <> f.sha256 and f.invalid_reason is null
     and coalesce((select o.verdict <> 'accept' from overrides o
         where o.subject = f.instrument || '/' || f.exposure_id || '/d'
             || case when f.detector < 10 then '0' else '' end || f.detector
@@ -88,7 +88,8 @@ where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.s
 -- A corrected manifest agrees with what is here.
 update raw_frames f set invalid_reason = null
 from manifest_entries m
-where m.site = :site and m.night = :night and m.file_name = f.inbox_name and m.sha256 = f.sha256
+where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and m.sha256 = f.sha256
     and f.invalid_reason = 'manifest_mismatch';
 
 -- name: reject_units_of_mismatches!
@@ -107,8 +108,9 @@ where e.site = :site and e.night = :night and f.invalid_reason is null
 
 -- name: put_ended_unit!
 -- A unit whose file never came, or came unusable. What has begun otherwise stays as it is.
-insert into units (instrument, exposure_id, detector, quadrant, unit_key, state, reason, detail, ended_at)
-values (:instrument, :exposure_id, :detector, :quadrant, :unit_key, :state::unit_state, :reason, :detail, now())
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, unit_key, state, reason, detail,
+    ended_at)
+values (:instrument, :exposure_id, :detector, :quadrant, :tier::tier, :campaign, :unit_key, :state::unit_state, :reason, :detail, now())
 on conflict (unit_key) do update
     set state = excluded.state, reason = excluded.reason, detail = excluded.detail, ended_at = now()
     where (units.state, units.reason) is distinct from (excluded.state, excluded.reason)
@@ -128,7 +130,7 @@ where e.site = :site and e.night = :night and f.invalid_reason is null
 update exposures e set state = 'arriving', ended_at = null
 where e.site = :site and e.night = :night and e.state = 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending' and u.campaign = 'live');
+        and u.state = 'pending' and u.campaign = :campaign);
 
 -- name: put_summary!
 update nights set summary = :summary where site = :site and night = :night and summary is distinct from :summary;
@@ -233,8 +235,8 @@ select e.field, e.filter, count(distinct e.exposure_id) as exposures,
     coalesce(sum(a.alerts), 0)::bigint as alerts
 from exposures e
 left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
-    and u.tier = 'processed' and u.campaign = 'live'
-left join differences d on d.unit_key = u.unit_key and d.campaign = 'live'
+    and u.tier = :tier::tier and u.campaign = :campaign
+left join differences d on d.unit_key = u.unit_key and d.campaign = :campaign
 left join (select unit_key, count(*) as alerts from alerts
            where site = :site and night = :night and state in ('sent', 'retracted') group by unit_key) a
     on a.unit_key = u.unit_key
@@ -250,7 +252,7 @@ select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = '
     percentile_cont(0.5) within group (order by c.gain) as gain,
     array_remove(array_agg(distinct c.reason), null) as reasons
 from calibrations c
-where c.night = :night and c.instrument = :instrument
+where c.night = :night and c.instrument = :instrument and c.campaign = :campaign
 group by c.kind, c.filter order by c.kind, c.filter;
 
 -- name: image_quality_by_filter
@@ -258,7 +260,7 @@ select e.filter, count(*) as units, count(*) filter (where not q.good) as bad
 from image_quality q
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
-where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
 group by e.filter order by e.filter;
 
 -- name: measurements_by_filter
@@ -271,7 +273,7 @@ from image_measurements i
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 cross join measurements m
-where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
     and m.name = any(:names::text[])
 group by e.filter, m.name order by e.filter, m.name;
 
@@ -282,7 +284,7 @@ from image_quality q
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 cross join unnest(q.warnings) as w (warning)
-where e.site = :site and e.night = :night and u.tier = 'processed' and u.campaign = 'live'
+where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
 group by 1 order by 2 desc, 1;
 
 -- name: timeline
@@ -295,7 +297,7 @@ select e.exposure_id, e.shutter_open, e.exposure_s, e.filter, e.field,
     coalesce(bool_and(q.good), false) as good
 from exposures e
 left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
-    and u.tier = 'processed' and u.campaign = 'live'
+    and u.tier = :tier::tier and u.campaign = :campaign
 left join image_quality q on q.unit_key = u.unit_key
 where e.site = :site and e.night = :night and e.image_type = 'science'
 group by e.instrument, e.exposure_id order by e.shutter_open, e.exposure_id;
@@ -314,7 +316,7 @@ select d.state, d.reason, count(*) as units, coalesce(sum(d.candidates), 0)::big
 from differences d
 join units u using (unit_key)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
-where e.site = :site and e.night = :night and d.campaign = 'live'
+where e.site = :site and e.night = :night and d.campaign = :campaign
 group by d.state, d.reason order by d.state, d.reason nulls first;
 
 -- name: references_built
@@ -324,7 +326,7 @@ select r.field, r.filter, r.version, count(*) as quadrants,
     percentile_cont(0.5) within group (order by r.limiting_magnitude) as limiting_magnitude,
     array_remove(array_agg(distinct r.reason), null) as reasons
 from reference_images r
-where r.instrument = :instrument and (
+where r.instrument = :instrument and r.campaign = :campaign and (
     exists (select from products p where p.product_key = r.product_key and p.site = :site and p.night = :night)
     or exists (select from reference_members m join units u using (unit_key)
                join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
@@ -365,14 +367,14 @@ from each group by waited order by waited;
 -- name: tracklets
 select number, tracklet_key, detections, begins, ends, ra_deg, dec_deg, rate_deg_per_day, position_angle_deg,
     residual_arcsec, magnitude
-from tracklets where site = :site and night = :night and campaign = 'live' order by number;
+from tracklets where site = :site and night = :night and campaign = :campaign order by number;
 
 -- name: tracklet_positions
 select t.number, c.shutter_open, c.ra_deg, c.dec_deg
 from tracklets t
 join tracklet_members m using (tracklet_key)
 join candidates c on c.candid = m.candid
-where t.site = :site and t.night = :night and t.campaign = 'live'
+where t.site = :site and t.night = :night and t.campaign = :campaign
 order by t.number, m.position;
 
 -- name: sky_of_alerts
@@ -508,14 +510,15 @@ where a.site = :site and a.night = :night and o.state in ('queued', 'held') orde
 select m.file_name
 from manifest_entries m
 where m.site = :site and m.night = :night
-    and not exists (select from arrivals a where a.inbox_name = m.file_name)
+    and not exists (select from arrivals_on_manifests a
+        where a.site = m.site and a.night = m.night and a.file_name = m.file_name)
 order by m.file_name;
 
 -- name: fail_stragglers!
 update units u set state = 'failed', reason = 'night_ended', detail = 'was still ' || u.state, ended_at = now()
 from exposures e
 where e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.site = :site and e.night = :night
-    and u.state in ('pending', 'running') and u.campaign = 'live';
+    and u.state in ('pending', 'running') and u.campaign = :campaign;
 
 -- name: unclosed_nights
 -- Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while.

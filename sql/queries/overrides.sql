@@ -8,10 +8,10 @@ select pg_advisory_xact_lock(hashtextextended('override/' || :subject, 0));
 select detail ->> 'text' as text from audit where action = :action and detail ->> 'request_id' = :request_id limit 1;
 
 -- name: frame_called^
--- A registered frame by its file's name or by its key.
+-- A registered frame by its file's name (of one night, where it is given) or by its key.
 select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type
 from raw_frames r join exposures e using (instrument, exposure_id)
-where r.inbox_name = :thing
+where (r.inbox_name = :thing and (:night::date is null or r.night = :night::date))
     or r.instrument || '/' || r.exposure_id || '/d'
         || case when r.detector < 10 then '0' else '' end || r.detector = :thing;
 
@@ -25,8 +25,17 @@ from units u left join raw_frames r using (instrument, exposure_id, detector) wh
 -- The newest file in quarantine of that name or arrival key of which nobody has disposed.
 select a.arrival_key, a.inbox_name, a.disposition, a.bytes, a.sha256, q.path, q.reason, q.detail
 from quarantine q join arrivals a using (arrival_key)
-where (a.inbox_name = :thing or a.arrival_key = :thing) and q.disposed_at is null
+where ((a.inbox_name = :thing and (:night::date is null or a.night = :night::date)) or a.arrival_key = :thing)
+    and q.disposed_at is null
 order by a.arrived_at desc limit 1;
+
+-- name: nights_called
+-- The nights that have a registered frame, or a file in quarantine of which nobody has disposed, of that name.
+select night from raw_frames where inbox_name = :thing
+union
+select a.night from quarantine q join arrivals a using (arrival_key)
+where a.inbox_name = :thing and q.disposed_at is null and not a.night_by_clock
+order by night;
 
 -- name: put_override!
 insert into overrides (subject, verdict, explanation, operator)
@@ -52,7 +61,7 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
-    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and (state, reason) is distinct from ('rejected'::unit_state, 'operator_rejected')
 returning unit_key;
 
@@ -78,7 +87,7 @@ where state = 'withheld' and candid in (select candid from back);
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
-    and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = 'live'
+    and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = :campaign
     and u.state = 'rejected' and u.reason = 'operator_rejected'
     and (select a.state from attempts a join jobs j using (job_key)
          where a.unit_key = u.unit_key and j.kind = any (:reducing::text[]) order by a.created_at desc, a.attempt desc limit 1)
@@ -90,7 +99,7 @@ returning unit_key;
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
-    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = 'live'
+    and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and state in ('rejected', 'failed', 'missing')
 returning unit_key;
 

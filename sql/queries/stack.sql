@@ -123,7 +123,7 @@ select disposition::text as disposition, reason from arrivals where inbox_name =
 -- name: units_of_file
 select u.unit_key, u.state::text as state, u.reason, u.flags
 from units u join raw_frames r using (instrument, exposure_id, detector)
-where r.inbox_name = :file_name and u.campaign = 'live' order by u.unit_key;
+where r.inbox_name = :file_name and u.campaign = :campaign order by u.unit_key;
 
 -- name: uses_of_file
 select f.accepted, f.reason

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from nightshift.context import Context
+from nightshift.keys import LIVE
 from nightshift.kinds.poll import Poll
 
 __all__ = ["due"]
@@ -10,7 +11,7 @@ __all__ = ["due"]
 
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the exposures that were reduced before their reference came into service, in shutter order."""
-    for row in context.ledger.rows("difference", "differences_due"):
+    for row in context.ledger.rows("difference", "differences_due", campaign=LIVE):
         yield {
             "instrument": row["instrument"],
             "exposure_id": row["exposure_id"],

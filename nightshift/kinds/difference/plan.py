@@ -16,7 +16,7 @@ def plan(context: Context, subject: Subject) -> Plan:
         "difference", "units_to_difference",
         instrument=exposure["instrument"], exposure_id=exposure["exposure_id"], campaign=subject.campaign,
     )  # fmt: skip
-    references = references_serving(context, exposure)
+    references = references_serving(context, exposure, subject.campaign)
     rows = [row for row in rows if (row["detector"], row["quadrant"]) in references]
     tasks = tasks_of(context, rows)
     units = []

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.alerts.ids import id_rule, readout_channel
 from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
@@ -66,7 +66,8 @@ def _difference_state(
 def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str, Any]]) -> None:
     parameters, campaign = ending.work.parameters, ending.subject.campaign
     camera, shutter_open = context.survey.camera, _time(parameters["shutter_open"])
-    processing = processing_id(
+    ids = id_rule(context.survey.alerts, camera)
+    processing = ids.processing_id(
         shutter_open,
         readout_channel(camera, parameters["detector"], parameters["quadrant"]),
         campaign_number=context.ledger.value("jobs", "campaign_number", campaign=campaign),
@@ -74,7 +75,7 @@ def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str,
     night = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
     context.ledger.rows("difference", "make_candidates_partition", shutter_open=shutter_open)
     rows = [
-        {**row, "candid": candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
+        {**row, "candid": ids.candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
     ]
     context.ledger.run(
         "difference", "put_candidates",

@@ -20,7 +20,7 @@ from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.ingest.arrival import PhysicalFile
 from nightshift.ingest.inbox import may_be_taken
-from nightshift.ingest.naming import parse_name
+from nightshift.ingest.naming import one_exposure, parse_name
 from nightshift.keys import LIVE
 from nightshift.runners.choice import runner_name
 from nightshift.settings import Survey
@@ -126,9 +126,10 @@ def _group_of(name: str, survey: Survey) -> Group | None:
     if not may_be_taken(name):
         return None
     try:
-        return survey.camera.instrument, parse_name(name, survey.camera).exposure_id
+        parse_name(name, survey.camera)
     except BadInput:
         return None
+    return survey.camera.instrument, one_exposure(name, survey.camera)
 
 
 def files_for_jobs(context: Context, files: Iterable[InboxFile]) -> list[InboxFile]:

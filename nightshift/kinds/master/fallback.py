@@ -10,6 +10,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
+from nightshift.keys import LIVE, serving
 from nightshift.vocabulary import CalibrationKind, Reason
 
 __all__ = ["MasterChoice", "MasterSets", "Masters", "read_masters", "read_sets"]
@@ -64,13 +65,14 @@ class Masters:
         return MasterChoice(tuple(inputs), flags, tuple(missing))
 
 
-def read_masters(context: Context, instrument: str, night: date, filter_name: str) -> Masters:
-    """Return the masters that may serve frames of that night and filter: of its epoch, and not too old."""
+def read_masters(context: Context, instrument: str, night: date, filter_name: str, campaign: str = LIVE) -> Masters:
+    """Return the masters that may serve a campaign's frames of that night and filter: of its epoch, not too old."""
     policy = context.survey.calibration
     rows = context.ledger.rows(
         "master", "masters_in_reach",
         instrument=instrument, night=night, filter=filter_name,
         oldest=max(night - timedelta(days=policy.substitute_days), policy.epoch_begins(night)),
+        campaigns=serving(campaign),
     )  # fmt: skip
     return Masters(context, rows)
 
@@ -134,4 +136,5 @@ class MasterSets:
 def read_sets(context: Context) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
     quadrants = len(context.survey.camera.quadrant_ids)
-    return MasterSets(context, context.ledger.rows("master", "calibration_sets", quadrants=quadrants))
+    rows = context.ledger.rows("master", "calibration_sets", quadrants=quadrants, campaign=LIVE)
+    return MasterSets(context, rows)

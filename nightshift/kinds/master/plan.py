@@ -5,7 +5,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
-from nightshift.keys import CalibrationKey, FrameKey
+from nightshift.keys import CalibrationKey, FrameKey, serving
 from nightshift.kinds.master.fallback import Masters, read_masters
 from nightshift.kinds.plans import Plan, PlannedUnit, input_of_product
 from nightshift.vocabulary import CalibrationKind
@@ -23,17 +23,20 @@ def plan(context: Context, subject: Subject) -> Plan:
     for row in ledger.rows("master", "frames_of_set", **set_of):
         frames[row["detector"]].append(row)
     made = {r["calibration_key"] for r in ledger.rows(
-        "master", "masters_of_version", version=int(subject["version"]), **set_of)}  # fmt: skip
+        "master", "masters_of_version", version=int(subject["version"]), campaign=subject.campaign, **set_of,
+    )}  # fmt: skip
     policy = context.survey.calibration
-    last = ledger.rows("master", "last_masters", **set_of, oldest=policy.epoch_begins(night))
+    last = ledger.rows(
+        "master", "last_masters", **set_of, oldest=policy.epoch_begins(night), campaigns=serving(subject.campaign)
+    )
     before = {(r["detector"], r["quadrant"]): r for r in last}
-    masters = read_masters(context, instrument, night, subject["filter"])
+    masters = read_masters(context, instrument, night, subject["filter"], subject.campaign)
     units: list[PlannedUnit] = []
     for detector, rows in sorted(frames.items()):
         for quadrant in camera.quadrant_ids:
             key = CalibrationKey(
                 kind, instrument, detector, quadrant, subject["filter"], night,
-                epoch=policy.epoch(night), version=int(subject["version"]),
+                epoch=policy.epoch(night), version=int(subject["version"]), campaign=subject.campaign,
             )  # fmt: skip
             if str(key) not in made:
                 compared = before.get((detector, quadrant))

@@ -20,6 +20,7 @@ with frames as (
             join raw_frames r on r.instrument = f.instrument and r.exposure_id = f.exposure_id
                 and r.detector = f.detector
             where f.instrument = e.instrument and f.exposure_id = e.exposure_id and r.invalid_reason is null
+                and c.campaign = :campaign
         ) >= greatest(1, :quadrants * (
             select count(*) from raw_frames r
             where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null
@@ -47,7 +48,7 @@ with frames as (
     select distinct on (c.night, c.instrument, c.kind, c.filter)
         c.night, c.instrument, c.kind, c.filter, c.version, count(*)::integer as masters
     from calibrations c
-    where c.night in (select night from sets)
+    where c.night in (select night from sets) and c.campaign = :campaign
     group by c.night, c.instrument, c.kind, c.filter, c.version
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )
@@ -98,20 +99,22 @@ where e.instrument = :instrument and e.night = :night and e.image_type = :kind::
          from calibration_frames f join calibrations c using (calibration_key)
          join raw_frames r on r.instrument = f.instrument and r.exposure_id = f.exposure_id
             and r.detector = f.detector and r.invalid_reason is null
-         where f.instrument = e.instrument and f.exposure_id = e.exposure_id)
+         where f.instrument = e.instrument and f.exposure_id = e.exposure_id and c.campaign = :campaign)
       >= :quadrants * (select count(*) from raw_frames r
          where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null);
 
 -- name: masters_in_reach
--- The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it.
+-- The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it. Of one
+-- night that of the campaign named first.
 select distinct on (c.kind, c.detector, c.quadrant)
     c.kind::text as kind, c.detector, c.quadrant, c.calibration_key, c.night = :night as own,
     p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
 where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is null
     and (c.kind <> 'flat' or c.filter = :filter)
-    and c.night between :oldest and :night
-order by c.kind, c.detector, c.quadrant, c.night desc, c.epoch desc, c.version desc;
+    and c.night between :oldest and :night and c.campaign = any (:campaigns::text[])
+order by c.kind, c.detector, c.quadrant, c.night desc, array_position(:campaigns::text[], c.campaign), c.epoch desc,
+    c.version desc;
 
 -- name: last_masters
 -- The last good master before this night, however old within its epoch, to compare a new one with.
@@ -119,17 +122,19 @@ select distinct on (c.detector, c.quadrant) c.detector, c.quadrant, p.product_ke
 from calibrations c join products p using (product_key)
 where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is null
     and c.kind = :kind::calibration_kind and c.filter = :filter and c.night < :night and c.night >= :oldest
-order by c.detector, c.quadrant, c.night desc, c.epoch desc, c.version desc;
+    and c.campaign = any (:campaigns::text[])
+order by c.detector, c.quadrant, c.night desc, array_position(:campaigns::text[], c.campaign), c.epoch desc,
+    c.version desc;
 
 -- name: masters_of_version
 select calibration_key from calibrations
 where instrument = :instrument and night = :night and kind = :kind::calibration_kind and filter = :filter
-    and version = :version;
+    and version = :version and campaign = :campaign;
 
 -- name: put_calibration!
-insert into calibrations (kind, instrument, detector, quadrant, filter, night, epoch, version, calibration_key, state,
-    reason, detail, product_key, frames, level, noise, read_noise, gain, gain_error, valid_from)
-values (:kind::calibration_kind, :instrument, :detector, :quadrant, :filter, :night, :epoch, :version,
+insert into calibrations (kind, instrument, detector, quadrant, filter, night, epoch, version, campaign,
+    calibration_key, state, reason, detail, product_key, frames, level, noise, read_noise, gain, gain_error, valid_from)
+values (:kind::calibration_kind, :instrument, :detector, :quadrant, :filter, :night, :epoch, :version, :campaign,
     :calibration_key, :state::calibration_state, :reason, :detail, :product_key, :frames, :level, :noise, :read_noise,
     :gain, :gain_error, :valid_from)
 on conflict (calibration_key) do nothing;
@@ -148,7 +153,7 @@ update units u set state = 'pending', reason = null, detail = '', ended_at = nul
 from exposures e
 where e.instrument = u.instrument and e.exposure_id = u.exposure_id
     and e.instrument = :instrument and e.night = :night and (:filter = '' or e.filter = :filter)
-    and u.detector = :detector and u.quadrant = :quadrant
+    and u.detector = :detector and u.quadrant = :quadrant and u.campaign = :campaign
     and u.state = 'held' and u.reason = 'calibration_missing';
 
 -- name: forget_cancelled_calibration_frames!

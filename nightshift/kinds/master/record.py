@@ -30,7 +30,7 @@ def record(context: Context, ending: Ending) -> None:
     context.ledger.run(
         "master", "put_calibration",
         kind=key.kind, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
-        night=key.night, epoch=key.epoch, version=key.version, calibration_key=str(key),
+        night=key.night, epoch=key.epoch, version=key.version, campaign=key.campaign, calibration_key=str(key),
         state=CalibrationState.IN_SERVICE if in_service else CalibrationState.REJECTED,
         reason=reason, detail=outcome.detail[:2000],
         product_key=ending.products.get(key.kind.value), frames=metrics.get("frames") or 0,
@@ -47,7 +47,7 @@ def record(context: Context, ending: Ending) -> None:
         context.ledger.run(
             "master", "release_held",
             instrument=key.instrument, night=key.night, filter=key.filter, detector=key.detector,
-            quadrant=key.quadrant,
+            quadrant=key.quadrant, campaign=key.campaign,
         )  # fmt: skip
         context.ledger.run("exposures", "reopen_exposures", instrument=key.instrument, night=key.night)
     else:
@@ -62,7 +62,7 @@ def end(context: Context, subject: Subject) -> None:
     context.ledger.run(
         "master", "end_set",
         instrument=subject["instrument"], night=subject.night, kind=subject["kind"], filter=subject["filter"],
-        quadrants=len(context.survey.camera.quadrant_ids),
+        quadrants=len(context.survey.camera.quadrant_ids), campaign=subject.campaign,
     )  # fmt: skip
 
 
@@ -123,4 +123,5 @@ def _calibration_key(subject: Subject, work: UnitWork) -> CalibrationKey:
     return CalibrationKey(
         CalibrationKind(subject["kind"]), subject["instrument"], parameters["detector"], parameters["quadrant"],
         subject["filter"], subject.night, epoch=parameters.get("epoch", 1), version=int(subject["version"]),
+        campaign=subject.campaign,
     )  # fmt: skip

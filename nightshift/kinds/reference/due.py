@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 
 from nightshift.context import Context
+from nightshift.keys import LIVE
 from nightshift.kinds.poll import Poll
+from nightshift.vocabulary import Tier
 
 __all__ = ["due"]
 
@@ -14,6 +16,7 @@ def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     rows = context.ledger.rows(
         "reference", "references_due",
         at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
+        campaign=LIVE, tier=Tier.PROCESSED,
     )  # fmt: skip
     for row in rows:
         yield {

@@ -8,6 +8,7 @@ from nightshift.context import Context
 from nightshift.keys import ReferenceKey
 from nightshift.kinds.plans import Plan, PlannedUnit, input_of_product
 from nightshift.nights import night_of
+from nightshift.vocabulary import Tier
 from nightshift.workflow.subjects import Subject
 
 __all__ = ["choose_members", "plan"]
@@ -22,13 +23,14 @@ def plan(context: Context, subject: Subject) -> Plan:
     of_field = {"instrument": subject["instrument"], "field": field, "filter": subject["filter"]}
     version, policy = int(subject["version"]), context.survey.reference
     earliest = context.ledger.value("reference", "earliest_unended", **of_field)
+    of_campaign = {"campaign": subject.campaign}
     made = {
         (r["detector"], r["quadrant"])
-        for r in context.ledger.rows("reference", "reference_versions", version=version, **of_field)
+        for r in context.ledger.rows("reference", "reference_versions", version=version, **of_field, **of_campaign)
         if r["made"]
     }
     good = defaultdict(list)
-    for row in context.ledger.rows("reference", "good_units", **of_field):
+    for row in context.ledger.rows("reference", "good_units", tier=Tier.PROCESSED, **of_field, **of_campaign):
         good[row["detector"], row["quadrant"]].append(row)
     asked = context.ledger.row("runs", "conf_of_subject", subject=subject.job_key) or {"conf": {}}
     wanted = {name for name in asked["conf"].get("quadrants", "").split(",") if name}
@@ -42,7 +44,7 @@ def plan(context: Context, subject: Subject) -> Plan:
         if place in made or len(rows) < policy.at_least_frames:
             continue
         members = choose_members(rows, policy)
-        key = ReferenceKey(field, subject["instrument"], *place, subject["filter"], version)
+        key = ReferenceKey(field, subject["instrument"], *place, subject["filter"], version, subject.campaign)
         units.append(_reference_unit(context, key, members, task=len(units)))
         nights.append(max(member["night"] for member in members))
     night = max(nights, default=night_of(context.survey.site, context.clock.now()))

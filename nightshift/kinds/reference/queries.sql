@@ -9,10 +9,11 @@ with good as (
     from units u
     join exposures e using (instrument, exposure_id)
     join image_quality q using (unit_key)
-    where u.state = 'processed' and q.good and u.campaign = 'live' and u.tier = 'processed'
+    where u.state = 'processed' and q.good and u.campaign = :campaign and u.tier = :tier::tier
         and e.field is not null
         and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
-            and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter)
+            and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter
+            and r.campaign = :campaign)
 )
 select g.field, g.filter, g.instrument, count(*)::integer as quadrants
 from good g join nights n using (site, night)
@@ -33,7 +34,7 @@ join image_quality q using (unit_key)
 join products c on c.unit_key = u.unit_key and c.kind = 'calibrated'
 join products s on s.unit_key = u.unit_key and s.kind = 'sources'
 where e.instrument = :instrument and e.field = :field and e.filter = :filter
-    and u.state = 'processed' and q.good and u.campaign = 'live' and u.tier = 'processed'
+    and u.state = 'processed' and q.good and u.campaign = :campaign and u.tier = :tier::tier
     and c.deleted_at is null and s.deleted_at is null
 order by u.detector, u.quadrant, e.shutter_open, e.exposure_id;
 
@@ -45,11 +46,11 @@ where instrument = :instrument and field = :field and filter = :filter and image
 -- name: reference_versions
 select detector, quadrant, max(version)::integer as version, bool_or(version = :version) as made
 from reference_images
-where instrument = :instrument and field = :field and filter = :filter
+where instrument = :instrument and field = :field and filter = :filter and campaign = :campaign
 group by detector, quadrant;
 
 -- name: references_serving
--- For each quadrant the reference that serves a frame of that moment.
+-- For each quadrant the reference that serves a frame of that moment, of the campaign named first that has one.
 select distinct on (r.detector, r.quadrant)
     r.detector, r.quadrant, r.reference_key, r.version, p.product_key, p.path, p.sha256,
     s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
@@ -58,13 +59,13 @@ join products p on p.product_key = r.product_key
 join products s on s.unit_key = r.reference_key and s.kind = 'reference_sources'
 where r.instrument = :instrument and r.field = :field and r.filter = :filter and r.state = 'in_service'
     and r.valid_from <= :shutter_open and (r.valid_to is null or r.valid_to > :shutter_open)
-    and p.deleted_at is null and s.deleted_at is null
-order by r.detector, r.quadrant, r.version desc;
+    and r.campaign = any (:campaigns::text[]) and p.deleted_at is null and s.deleted_at is null
+order by r.detector, r.quadrant, array_position(:campaigns::text[], r.campaign), r.version desc;
 
 -- name: put_reference!
-insert into reference_images (field, instrument, detector, quadrant, filter, version, reference_key, state, reason,
-    detail, product_key, frames, fwhm_px, zero_point, limiting_magnitude, valid_from, requested_by, request_reason)
-values (:field, :instrument, :detector, :quadrant, :filter, :version, :reference_key, :state::reference_state,
+insert into reference_images (field, instrument, detector, quadrant, filter, version, campaign, reference_key, state,
+    reason, detail, product_key, frames, fwhm_px, zero_point, limiting_magnitude, valid_from, requested_by, request_reason)
+values (:field, :instrument, :detector, :quadrant, :filter, :version, :campaign, :reference_key, :state::reference_state,
     :reason, :detail, :product_key, :frames, :fwhm_px, :zero_point, :limiting_magnitude, :valid_from,
     :requested_by, :request_reason)
 on conflict (reference_key) do nothing;
@@ -93,7 +94,7 @@ from audit where action = :action and detail ->> 'request_id' = :request_id orde
 -- After every version that was made, or asked for and is still to come.
 select 1 + greatest(
     (select coalesce(max(version), 0) from reference_images
-     where instrument = :instrument and field = :field and filter = :filter),
+     where instrument = :instrument and field = :field and filter = :filter and campaign = :campaign),
     (select coalesce(max((detail ->> 'version')::integer), 0) from audit
      where action = 'regenerate_reference' and detail ->> 'instrument' = :instrument
         and detail ->> 'field' = (:field)::text and detail ->> 'filter' = :filter)) as version;

@@ -17,12 +17,12 @@ __all__ = ["forget_cancelled", "home", "record"]
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
     """Return the folder of a reference, and the night of its last member."""
     night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
-    return context.depot.reference(_reference_key(work)), night
+    return context.depot.reference(ReferenceKey.parse(work.unit_key)), night
 
 
 def record(context: Context, ending: Ending) -> None:
     """Write a version of a reference. A field's first serves by the survey's policy; later ones wait for approval."""
-    key, outcome, metrics = _reference_key(ending.work), ending.outcome, ending.metrics
+    key, outcome, metrics = ReferenceKey.parse(ending.work.unit_key), ending.outcome, ending.metrics
     built = ending.succeeded and "reference" in ending.products
     asked = context.ledger.row("runs", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
     conf = asked["conf"]
@@ -32,7 +32,7 @@ def record(context: Context, ending: Ending) -> None:
     context.ledger.run(
         "reference", "put_reference",
         field=key.field, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
-        version=key.version, reference_key=str(key), state=state,
+        version=key.version, campaign=key.campaign, reference_key=str(key), state=state,
         reason=None if built else outcome.reason or Reason.RESULT_INVALID, detail=outcome.detail[:2000],
         product_key=ending.products.get("reference"), frames=metrics.get("frames") or 0,
         fwhm_px=metrics.get("fwhm_px"), zero_point=metrics.get("zero_point"),
@@ -78,8 +78,3 @@ def _reference_state(
     if serves == "next_night":
         return ReferenceState.IN_SERVICE, night_bounds(site, night_of(site, now))[1]
     return ReferenceState.BUILT, None
-
-
-def _reference_key(work: UnitWork) -> ReferenceKey:
-    _, field, instrument, detector, quadrant, filter_name, version = work.unit_key.split("/")
-    return ReferenceKey(int(field), instrument, int(detector[1:]), int(quadrant[1:]), filter_name, int(version[1:]))

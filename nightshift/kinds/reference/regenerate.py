@@ -6,6 +6,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput
+from nightshift.keys import LIVE
 from nightshift.kinds.reference.plan import plan
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, Reason
@@ -112,7 +113,7 @@ def regenerate(
     with ledger.transaction():
         ledger.rows("reference", "lock_field", subject=subject)
         known = ledger.row("reference", "request", action="regenerate_reference", request_id=request_id)
-        version = known["version"] if known else ledger.value("reference", "next_version", **of_field)
+        version = known["version"] if known else _next_version(context, of_field)
         conf = {
             **{key: str(value) for key, value in of_field.items()},
             "version": str(version),
@@ -140,6 +141,11 @@ def regenerate(
                 f"{request.explanation}", subject=subject, night_time=context.clock.now(),
             )  # fmt: skip
     return text, RunRequest("references", run_id("references", conf, 0), conf)
+
+
+def _next_version(context: Context, of_field: Mapping[str, Any]) -> int:
+    version: int = context.ledger.value("reference", "next_version", campaign=LIVE, **of_field)
+    return version
 
 
 def _quadrant(unit_key: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.keys import LIVE
 from nightshift.kinds.master.fallback import read_sets
 from nightshift.kinds.poll import Poll
 from nightshift.kinds.science.catalogues import catalogue_path
@@ -14,7 +15,7 @@ __all__ = ["due", "requested"]
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the exposures that are whole, or past their time, and wait for no master and no catalogue."""
     sets = poll.once(read_sets)
-    rows = context.ledger.rows("science", "waiting_exposures")
+    rows = context.ledger.rows("science", "waiting_exposures", campaign=LIVE)
     order = _OwnCatalogueOrder(context, rows)
     for row in rows:
         together = len(row["detectors"] or ()) >= row["expected"]
@@ -50,7 +51,7 @@ class _OwnCatalogueOrder:
         if not self.fields:
             return
         for row in context.ledger.rows(
-            "science", "own_catalogues", fields=sorted(self.fields), instrument=self.camera.instrument
+            "science", "own_catalogues", fields=sorted(self.fields), instrument=self.camera.instrument, campaign=LIVE
         ):
             self.seeded.add((row["field"], row["filter"], row["detector"], row["quadrant"]))
         for row in context.ledger.rows("science", "unended_of_fields"):

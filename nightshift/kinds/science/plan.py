@@ -27,9 +27,9 @@ def plan(context: Context, subject: Subject) -> Plan:
         "science", "units_to_do",
         instrument=exposure["instrument"], exposure_id=exposure["exposure_id"], campaign=subject.campaign,
     )  # fmt: skip
-    masters = read_masters(context, exposure["instrument"], exposure["night"], exposure["filter"])
-    catalogues = _catalogues(context, exposure)
-    references = references_serving(context, exposure)
+    masters = read_masters(context, exposure["instrument"], exposure["night"], exposure["filter"], subject.campaign)
+    catalogues = _catalogues(context, exposure, subject.campaign)
+    references = references_serving(context, exposure, subject.campaign)
     tasks = tasks_of(context, rows)
     units = []
     for row in rows:
@@ -91,14 +91,14 @@ class _Catalogues:
         return (chosen,) if chosen else ()
 
 
-def _catalogues(context: Context, exposure: dict[str, Any]) -> _Catalogues:
+def _catalogues(context: Context, exposure: dict[str, Any], campaign: str) -> _Catalogues:
     path = catalogue_path(context, exposure["field"])
     if path is not None:
         return _Catalogues(input_of_file("catalogue", path, f"catalogue/{path.name}"), {})
     if exposure["field"] is None:
         return _Catalogues(None, {})
     rows = context.ledger.rows(
-        "science", "own_catalogues", fields=[exposure["field"]], instrument=exposure["instrument"]
+        "science", "own_catalogues", fields=[exposure["field"]], instrument=exposure["instrument"], campaign=campaign
     )
     return _Catalogues(
         None,

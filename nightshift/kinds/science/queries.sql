@@ -14,7 +14,7 @@ select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutte
 from exposures e
 where e.image_type = 'science' and e.state <> 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending' and u.campaign = 'live')
+        and u.state = 'pending' and u.campaign = :campaign)
 order by e.shutter_open, e.exposure_id;
 
 -- name: unended_of_fields
@@ -32,7 +32,7 @@ from units u
 join exposures e using (instrument, exposure_id)
 join image_quality q using (unit_key)
 join products p on p.unit_key = u.unit_key and p.kind = 'sources'
-where e.field = any (:fields::integer[]) and u.instrument = :instrument and u.campaign = 'live'
+where e.field = any (:fields::integer[]) and u.instrument = :instrument and u.campaign = :campaign
     and u.state = 'processed' and q.good and p.deleted_at is null
     and not exists (select from product_inputs i where i.product_key = p.product_key and i.role = 'catalogue')
 order by e.field, e.filter, u.instrument, u.detector, u.quadrant, e.shutter_open, e.exposure_id;

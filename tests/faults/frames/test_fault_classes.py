@@ -51,7 +51,7 @@ def say(night, verdict, thing):
 
 
 def units_of(night, name):
-    return night.context.ledger.rows("stack", "units_of_file", file_name=name)
+    return night.context.ledger.rows("stack", "units_of_file", file_name=name, campaign="live")
 
 
 def test_a_file_that_an_operator_takes_out_of_quarantine_is_reduced_and_the_night_closes_once_more(night):

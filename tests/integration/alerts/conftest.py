@@ -17,7 +17,7 @@ import pytest
 from astropy.io import fits
 from confluent_kafka.admin import AdminClient
 
-from nightshift.alerts.ids import candidate_id, processing_id, readout_channel
+from nightshift.alerts.ids import ZtfIds, readout_channel
 from nightshift.alerts.tars import write_tar
 from nightshift.context import Context
 from nightshift.files import sha256_of
@@ -130,11 +130,11 @@ class SmallNight:
     def _candidate(self, common, number, entry):
         given = entry if isinstance(entry, dict) else {"ra_deg": entry[0], "dec_deg": entry[1]}
         channel = readout_channel(self.context.survey.camera, common["detector"], common["quadrant"])
-        pid = processing_id(common["shutter_open"], channel)
+        pid = ZtfIds().processing_id(common["shutter_open"], channel)
         record = {"fwhm": 2.5, "elong": 1.1, "nbad": 0, "magdiff": 0.01, "ranr": 0.0, "decnr": 0.0, "rb": None}
         record |= given.pop("record", {})
         row = {
-            **common, "number": number, "pid": pid, "candid": candidate_id(pid, number, positive=True),
+            **common, "number": number, "pid": pid, "candid": ZtfIds().candidate_id(pid, number, positive=True),
             "x": 10.0 * number, "y": 5.0 * number, "signal_to_noise": 12.5, "magnitude": 18.75, "error": 0.08,
             **given,
         }  # fmt: skip

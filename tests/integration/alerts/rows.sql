@@ -13,9 +13,9 @@ from measurements m
 left join (values ('zero_point', 26.25), ('zero_point_rms', 0.03), ('stars_matched', 77)) as n (name, number)
     using (name)
 on conflict do nothing;
-insert into reference_images (field, instrument, detector, quadrant, filter, version, reference_key, state, reason,
-                              frames)
-values (%(field)s, 'democam', %(detector)s, %(quadrant)s, %(filter)s, 1, %(reference_key)s, 'built', null, 6)
+insert into reference_images (field, instrument, detector, quadrant, filter, version, campaign, reference_key, state,
+                              reason, frames)
+values (%(field)s, 'democam', %(detector)s, %(quadrant)s, %(filter)s, 1, 'live', %(reference_key)s, 'built', null, 6)
 on conflict do nothing;
 insert into differences (unit_key, reference_key, state, reason, limiting_magnitude, ended_at)
 values (%(unit_key)s, %(reference_key)s, %(state)s::unit_state,

@@ -14,7 +14,7 @@ from psycopg2.extras import Json
 from nightshift.alerts.tars import write_tar
 from nightshift.context import Context
 from nightshift.files import write_whole
-from nightshift.keys import CalibrationKey, FrameKey, ReferenceKey, UnitKey
+from nightshift.keys import LIVE, CalibrationKey, FrameKey, ReferenceKey, UnitKey
 from nightshift.nights import night_bounds
 from nightshift.vocabulary import CalibrationKind, all_measurements
 
@@ -100,9 +100,9 @@ class Night:
         write_whole(path, content)
         arrival = self.arrival(name, content, "registered", frame=key)
         self.insert(
-            "raw_frames", instrument=CAMERA, exposure_id=exposure_id, detector=detector, arrival_key=arrival,
-            inbox_name=name, path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content),
-            header={},
+            "raw_frames", instrument=CAMERA, exposure_id=exposure_id, detector=detector, night=NIGHT,
+            arrival_key=arrival, inbox_name=name, path=self.context.depot.relative(path), sha256=digest(content),
+            bytes=len(content), header={},
         )  # fmt: skip
         if listed:
             self.list(name, content if sent is None else sent)
@@ -174,8 +174,8 @@ class Night:
         product = self.product(key, kind, key.encode())
         self.insert(
             "calibrations", kind=kind, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
-            night=NIGHT, calibration_key=key, product_key=product, frames=len(frames), valid_from=FIRST,
-            **{"state": "in_service", "level": 312.5, "noise": 1.25, **row},
+            night=NIGHT, campaign=LIVE, calibration_key=key, product_key=product, frames=len(frames),
+            valid_from=FIRST, **{"state": "in_service", "level": 312.5, "noise": 1.25, **row},
         )  # fmt: skip
         for number in [*frames, *(refused or {})]:
             reason = (refused or {}).get(number)
@@ -189,8 +189,8 @@ class Night:
         product = self.product(key, "reference", key.encode())
         self.insert(
             "reference_images", field=field, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
-            version=version, reference_key=key, state="in_service", product_key=product, frames=6, fwhm_px=2.1,
-            zero_point=25.0, limiting_magnitude=22.0, valid_from=FIRST, built_at=built,
+            version=version, campaign=LIVE, reference_key=key, state="in_service", product_key=product, frames=6,
+            fwhm_px=2.1, zero_point=25.0, limiting_magnitude=22.0, valid_from=FIRST, built_at=built,
         )  # fmt: skip
         return key
 

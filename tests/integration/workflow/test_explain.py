@@ -20,7 +20,7 @@ def test_the_story_of_a_unit_names_its_file_attempts_masters_and_reason(night):
         assert f"demo_{exposure_id}_d01.fits arrived" in story
         assert f"unit {unit}: rejected (seeing_too_poor)" in story
         assert "attempt 1 of science/" in story
-        assert "from bias bias/democam/d01/q2/-/20260115/e1/v1/bias" in story
+        assert "from bias bias/democam/d01/q2/-/20260115/e1/v1/live/bias" in story
     assert "d02/q1" not in "\n".join(explain(night.context, unit))
 
 

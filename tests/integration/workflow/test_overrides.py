@@ -65,9 +65,9 @@ def test_a_frame_is_found_by_its_key_whatever_the_number_of_its_detector(night):
     ledger = night.context.ledger
     with ledger.connection.cursor() as cursor:
         cursor.execute("update raw_frames set detector = 112 where detector = 1")
-    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 112))["detector"] == 112
-    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 2))["detector"] == 2
-    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 11)) is None
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 112), night=None)["detector"] == 112
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 2), night=None)["detector"] == 2
+    assert ledger.row("overrides", "frame_called", thing=frame(night, 0, 11), night=None) is None
 
 
 def test_a_rejected_unit_is_in_no_reference_to_come(night):

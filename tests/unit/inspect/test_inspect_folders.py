@@ -19,8 +19,8 @@ from nightshift.inspect.products_at_hand import from_folder
 from reduction.image.frame import Frame, write_frame
 
 UNIT = "democam/20260116080000/d01/q1/processed/live"
-FLAT = "flat/democam/d01/q1/g/20260115/e1/v1"
-REFERENCE = "reference/000101/democam/d01/q1/g/v1"
+FLAT = "flat/democam/d01/q1/g/20260115/e1/v1/live"
+REFERENCE = "reference/000101/democam/d01/q1/g/v1/live"
 NIGHT = "2026/0115"
 
 
@@ -60,7 +60,7 @@ def depot(tmp_path) -> Path:
     [
         (f"processed/{NIGHT}/{UNIT}", "", UNIT, f"processed/{NIGHT}/{UNIT}"),
         (f"work/{NIGHT}/science/x/live/{UNIT}/a2", UNIT, UNIT, f"processed/{NIGHT}/{UNIT}"),
-        (f"work/{NIGHT}/master/x/live/{FLAT}/a1", FLAT, FLAT, f"calibrations/{NIGHT}/{FLAT}"),
+        (f"work/{NIGHT}/master/x/live/{FLAT}/a1", FLAT, FLAT, f"calibrations/{NIGHT}/{FLAT.removesuffix('/live')}"),
         (f"work/{NIGHT}/reference/x/{REFERENCE}/a1", REFERENCE, REFERENCE, "references/000101/democam/d01/q1/g/v1"),
         ("references/000101/democam/d01/q1/g/v1", "", REFERENCE, "references/000101/democam/d01/q1/g/v1"),
     ],
@@ -142,7 +142,7 @@ def test_every_kind_of_key_is_one(key):
 
 
 def test_a_master_has_its_image_its_uncertainty_and_its_mask(depot):
-    folder = depot / "calibrations" / NIGHT / FLAT
+    folder = depot / "calibrations" / NIGHT / FLAT.removesuffix("/live")
     image(folder / "flat.fits", NFRAMES=6, LEVEL=20100.0)
     shown = from_folder(folder)
     assert (shown.key, shown.measurements) == (FLAT, {"frames": 6, "level": 20100.0})
@@ -153,7 +153,7 @@ def test_a_master_has_its_image_its_uncertainty_and_its_mask(depot):
 
 
 def test_a_reference_has_a_page_of_its_own(depot):
-    folder = depot / "references" / REFERENCE.removeprefix("reference/")
+    folder = depot / "references" / REFERENCE.removeprefix("reference/").removesuffix("/live")
     image(folder / "reference.fits", NFRAMES=6)
     shown = from_folder(folder)
     assert shown.key == REFERENCE
