@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["MJD_EPOCH", "Clock", "ReplayClock", "SystemClock", "clock_from_environment"]
+__all__ = ["MJD_EPOCH", "Clock", "ReplayClock", "SystemClock", "clock_from_environment", "clock_from_text"]
 
 VARIABLE = "NIGHTSHIFT_CLOCK"
 MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)  # day 0 of the modified Julian date
@@ -72,7 +72,11 @@ def clock_from_environment() -> Clock:
     ValueError
         If the variable does not read.
     """
-    text = os.environ.get(VARIABLE, "system")
+    return clock_from_text(os.environ.get(VARIABLE, "system"))
+
+
+def clock_from_text(text: str) -> Clock:
+    """Return the clock that a text names; see `clock_from_environment`."""
     if text == "system":
         return SystemClock()
     try:

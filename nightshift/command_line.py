@@ -9,8 +9,10 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from nightshift import __version__
+from nightshift.code_version import code_version
 from nightshift.errors import NightshiftError
 from nightshift.settings import SettingsError
 
@@ -18,7 +20,18 @@ __all__ = ["build_parser", "main"]
 
 # Each `nightshift.<package>.commands` has `register(subparsers)`, which adds parsers with `set_defaults(run=...)`;
 # `run(arguments)` returns the exit code, or None for 0. What is heavy is imported inside `run`.
-PACKAGES = ("stack", "ingest", "workflow", "alerts", "night_end", "inspect", "fingerprint", "ledger", "catalogue")
+PACKAGES = (
+    "stack",
+    "ingest",
+    "workflow",
+    "alerts",
+    "night_end",
+    "pins",
+    "inspect",
+    "fingerprint",
+    "ledger",
+    "catalogue",
+)
 # What does not belong to the operator brings its commands by this entry point: a module with the same `register`.
 ENTRY_POINTS = "nightshift.commands"
 WRONG_USE = 2
@@ -34,13 +47,24 @@ def build_parser() -> argparse.ArgumentParser:
         description="The virtual pipeline operator of a time-domain sky survey.",
         epilog="`nightshift <command> --help` says more. Settings: config/<survey>/ and NIGHTSHIFT_* variables.",
     )
-    parser.add_argument("--version", action="version", version=f"nightshift {__version__}")
+    parser.add_argument("--version", action=_Version, help="print the version and the commit, and exit")
     subparsers = parser.add_subparsers(title="commands", metavar="<command>", required=True)
     for package in PACKAGES:
         _register(package, subparsers)
     for entry_point in sorted(entry_points(group=ENTRY_POINTS)):
         entry_point.load().register(subparsers)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; the commit is looked for only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **named: Any):
+        super().__init__(option_strings, dest, nargs=0, **named)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(f"nightshift {__version__} ({code_version()})")
+        parser.exit()
 
 
 def _register(package: str, subparsers) -> None:

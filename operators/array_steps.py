@@ -9,7 +9,15 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["array_of", "collect_array", "end_wait", "reap_arrays", "submit_array", "was_cleared"]
+__all__ = [
+    "array_of",
+    "collect_array",
+    "end_wait",
+    "reap_arrays",
+    "soft_deadline_s_of",
+    "submit_array",
+    "was_cleared",
+]
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +64,15 @@ def array_of(kind: str, conf: Mapping[str, Any], *, run_id: str, try_number: int
         return array_to_wait_for(
             context, runner_from_environment(), kind, conf, airflow_run=run_id, wait_try=try_number
         )
+
+
+def soft_deadline_s_of(kind: str, conf: Mapping[str, Any]) -> float:
+    """Return for how long the array of a subject is waited for, in seconds, by the settings of its night."""
+    from nightshift.context import open_context
+    from nightshift.workflow.subjects import context_of, subject_of
+
+    with open_context() as context:
+        return context_of(context, subject_of(kind, conf)).survey.exposure.soft_deadline_s
 
 
 def was_cleared(*, run_id: str, task_id: str, try_number: int) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "mail_report",
     "night_of_run",
     "post_alerts",
+    "prune_airflow",
     "regenerate_references",
     "request_run_of_night",
     "settle_night",
@@ -82,6 +83,7 @@ class InboxWatch:
         self._ask_ledger_at = 0.0
         self._waits = False  # for storage
         self._memory: dict = {}
+        self._survey: Any = None  # of the night that is under way
 
     def hear(self) -> None:
         """Let the next look ask the ledger, which has said that something may be due."""
@@ -105,7 +107,7 @@ class InboxWatch:
         from nightshift.ingest.inbox import complete_files
         from nightshift.kinds.ingest.inbox_files import named_for_watch
 
-        survey = survey_from_environment()
+        survey = self._survey or survey_from_environment()
         try:
             return named_for_watch(survey, complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey))
         except OSError as error:
@@ -120,6 +122,7 @@ class InboxWatch:
 
         try:
             with open_context() as context:
+                self._survey = context.survey
                 look(context)
                 self._waits = bool(storage_trouble(context))
                 due = [] if self._waits else due_runs(context)
@@ -137,6 +140,7 @@ def ingest_and_request() -> str:
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.kinds.ingest.inbox_files import left_by_jobs, named_for_watch
+    from nightshift.pins.changes import notice_changes
     from nightshift.vocabulary import Reason
 
     began = busy_at = time.monotonic()
@@ -144,6 +148,7 @@ def ingest_and_request() -> str:
     files = runs = 0
     memory: dict = {}
     with open_context() as context:
+        notice_changes(context.ledger, context.survey.name, context.clock.now())
         while True:
             if time.monotonic() >= ask_at:
                 look(context)
@@ -307,7 +312,7 @@ def why_night_may_close(night: date) -> str | None:
     from nightshift.workflow.due_runs import due_runs
 
     try:
-        with open_context() as context:
+        with open_context(night) as context:
             if trouble := storage_trouble(context):
                 log.info("the night waits: %s", "; ".join(trouble))
                 return None
@@ -331,7 +336,7 @@ def settle_night(night: str) -> str:
     from nightshift.workflow.arrays import give_up
 
     day = date.fromisoformat(night)
-    with open_context() as context:
+    with open_context(day) as context:
         given_up = 0
         wait_for_storage(context)  # what cannot be read now is not lost
         if in_flight(context, day):
@@ -376,7 +381,7 @@ def account_for_night(night: str) -> str:
     from nightshift.context import open_context
     from nightshift.night_end.accounts import account
 
-    with open_context() as context:
+    with open_context(date.fromisoformat(night)) as context:
         books = account(context, date.fromisoformat(night))
     return "; ".join(books.imbalances) or "it closes to zero"
 
@@ -387,7 +392,7 @@ def archive_night(night: str) -> str:
     from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import archive
 
-    with open_context() as context:
+    with open_context(date.fromisoformat(night)) as context:
         wait_for_storage(context)
         return str(archive(context, date.fromisoformat(night)))
 
@@ -398,7 +403,7 @@ def verify_archive(night: str) -> str:
     from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import verify
 
-    with open_context() as context:
+    with open_context(date.fromisoformat(night)) as context:
         wait_for_storage(context)
         return str(verify(context, date.fromisoformat(night)))
 
@@ -409,7 +414,7 @@ def mail_report(night: str) -> str:
     from nightshift.health import wait_for_storage
     from nightshift.night_end.report import send_report
 
-    with open_context() as context:
+    with open_context(date.fromisoformat(night)) as context:
         wait_for_storage(context)
         return str(send_report(context, date.fromisoformat(night)))
 
@@ -419,5 +424,18 @@ def close_night(night: str) -> str:
     from nightshift.context import open_context
     from nightshift.night_end.close import close
 
-    with open_context() as context:
+    with open_context(date.fromisoformat(night)) as context:
         return str(close(context, date.fromisoformat(night)))
+
+
+# --- housekeeping -------------------------------------------------------------------------------------------
+
+
+def prune_airflow() -> str:
+    """Remove runs of long ago from Airflow's own metadata."""
+    from nightshift.context import open_context
+    from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
+
+    with open_context() as context:
+        days = context.survey.storage.keep_airflow_days
+    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"

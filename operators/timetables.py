@@ -6,13 +6,14 @@ from typing import Any
 import pendulum
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.timetables.simple import ContinuousTimetable
+from airflow.timetables.trigger import CronTriggerTimetable
 
 from nightshift.clock import SystemClock, clock_from_environment
 from nightshift.nights import night_bounds, night_of
 from nightshift.settings.models import Site
 from nightshift.sun import sunset_and_sunrise
 
-__all__ = ["AlwaysAgain", "NightTimetable", "at_the_end_of_live_nights"]
+__all__ = ["AlwaysAgain", "NightTimetable", "at_noon_of_live_days", "at_the_end_of_live_nights"]
 
 LATE_AT_MOST = timedelta(hours=6)
 
@@ -111,3 +112,12 @@ def at_the_end_of_live_nights() -> NightTimetable | None:
     if not isinstance(clock_from_environment(), SystemClock):
         return None
     return NightTimetable(survey_from_environment().site)
+
+
+def at_noon_of_live_days() -> CronTriggerTimetable | None:
+    """Return the timetable of what is done once a day between two nights; a replayed night is not disturbed by it."""
+    from nightshift.context import survey_from_environment
+
+    if not isinstance(clock_from_environment(), SystemClock):
+        return None
+    return CronTriggerTimetable("0 12 * * *", timezone=survey_from_environment().site.time_zone)

@@ -13,11 +13,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from nightshift.context import survey_from_environment
 from nightshift.errors import Retry
 from nightshift.ledger.notices import DueNotices
 from nightshift.runners.watch import Watch
@@ -29,6 +28,7 @@ __all__ = ["ArrayTrigger", "InboxTrigger", "NightTrigger", "RunTrigger"]
 ASK_AGAIN_S = 2.0
 NOTICES_APART_S = 0.5
 CONNECT_AGAIN_S = 5.0
+Answer = TypeVar("Answer")
 IN_A_NAME = re.compile(r"__s(?P<submission>\d+)t(?P<try>\d+)__\w+$")  # of an array
 # threads of their own: many waits that a person ends at once hold up no other wait's questions
 ENDINGS = ThreadPoolExecutor(8, thread_name_prefix="end-wait")
@@ -67,7 +67,9 @@ class ArrayTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the array."""
-        soft_deadline_s = survey_from_environment().exposure.soft_deadline_s
+        from operators.array_steps import soft_deadline_s_of
+
+        soft_deadline_s = await self._ask(soft_deadline_s_of)
         why, seen = "nothing to wait for", set[str]()
         while (array := await self._ask_for_array()) is not None and array not in seen:
             if (seen or await self._was_cleared_before(array)) and not _handed_in_by_a_wait(array):
@@ -84,11 +86,15 @@ class ArrayTrigger(BaseTrigger):
 
         instance = self.task_instance  # none where a test of Airflow's runs the trigger inline
         run_id, try_number = (instance.run_id, instance.try_number) if instance else ("", 1)
+        return await self._ask(partial(array_of, run_id=run_id, try_number=try_number))
+
+    async def _ask(self, question: Callable[[str, dict[str, str]], Answer]) -> Answer:
+        """Ask the ledger about this wait's subject until it answers."""
         while True:
             try:
-                return await asyncio.to_thread(array_of, self.kind, self._conf, run_id=run_id, try_number=try_number)
+                return await asyncio.to_thread(question, self.kind, self._conf)
             except Retry as error:
-                self.log.warning("which array it is cannot be said yet: %s", error)
+                self.log.warning("the ledger cannot be asked yet: %s", error)
                 await asyncio.sleep(ASK_AGAIN_S)
 
     async def _was_cleared_before(self, array: str) -> bool:

@@ -19,10 +19,12 @@ import numpy as np
 import psycopg2
 import pytest
 from astropy.io import fits
+from declared_settings import only_declared
 from hypothesis import settings
 
 from nightshift.context import Context
 from nightshift.depot import Depot
+from nightshift.kinds.kind import Kind
 from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import load_survey
@@ -118,6 +120,17 @@ def ledger_url(postgres_server: EmbeddedPostgres) -> Iterator[str]:
         yield postgres_server.url(name)
         with connection.cursor() as cursor:
             cursor.execute(f"drop database if exists {name} with (force)")
+
+
+@pytest.fixture(autouse=True)
+def jobs_read_what_they_declare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every job that a test runs in this process sees the settings that its kind declares, and no others."""
+    run = Kind.run
+
+    def run_declared(kind: Kind, work: Any, survey: Any, folder: Path) -> Any:
+        return run(kind, work, only_declared(survey, kind), folder)
+
+    monkeypatch.setattr(Kind, "run", run_declared)
 
 
 @pytest.fixture

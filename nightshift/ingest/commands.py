@@ -75,6 +75,7 @@ def _take_in(options: argparse.Namespace) -> int:
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
     from nightshift.ingest.naming import shown
+    from nightshift.pins.changes import changes_since_opening, notice_changes
     from nightshift.vocabulary import Disposition, Reason
 
     for path in options.files:
@@ -88,9 +89,14 @@ def _take_in(options: argparse.Namespace) -> int:
             time.sleep(context.survey.exposure.stillness_s)  # who holds still between two looks is complete
             paths += complete_files(context.inbox, memory, context.survey)
         arrivals = ingest_all(context, paths)
+        name, now = context.survey.name, context.clock.now()
+        notice_changes(context.ledger, name, now)
+        changes = changes_since_opening(context.ledger, name, now)
     for arrival in arrivals:
         if arrival.disposition is not Disposition.REGISTERED:
             print(f"{arrival.name}: {arrival.disposition} {arrival.reason or ''} {arrival.detail}".rstrip())
     counts = Counter(arrival.disposition for arrival in arrivals)
     print(", ".join(f"{counts[disposition]} {disposition}" for disposition in Disposition))
+    for change in changes:
+        print(change)
     return 0

@@ -15,7 +15,7 @@ from nightshift.files import write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
-from nightshift.nights import night_bounds
+from nightshift.pins import pin_night
 from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
@@ -95,8 +95,7 @@ def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arr
     if before is not None and before["sha256"] == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, night=night)
     write_whole(target, file.content)
-    begins, ends = night_bounds(survey.site, night)
-    ledger.run("ingest", "put_night", site=survey.site.name, night=night, begins=begins, ends=ends)
+    pin_night(ledger, survey, night)
     ledger.run(
         "ingest", "put_manifest",
         **part, parts=table["parts"], sha256=file.sha256, path=context.depot.relative(target),

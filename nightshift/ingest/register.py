@@ -18,7 +18,8 @@ from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
 from nightshift.keys import LIVE, ExposureKey, UnitKey
-from nightshift.nights import night_bounds, night_of
+from nightshift.nights import night_of
+from nightshift.pins import pin_night
 from nightshift.settings import Survey, camera_file
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier
 
@@ -144,12 +145,12 @@ def _second_copy(context: Context, source: Path, place: str) -> str | None:
 def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Path) -> None:
     survey, header = context.survey, frame.header
     night = night_of(survey.site, header.shutter_open)
-    begins, ends = night_bounds(survey.site, night)
+    pin_night(context.ledger, survey, night)
     place = context.depot.relative(target)
     units = _units(frame, survey) if frame.image_type is ImageType.SCIENCE else []
     context.ledger.run(
         "ingest", "put_frame",
-        **frame.key._asdict(), site=survey.site.name, night=night, begins=begins, ends=ends,
+        **frame.key._asdict(), site=survey.site.name, night=night,
         ut_day=header.shutter_open.astimezone(UTC).date(), image_type=frame.image_type, field=frame.field,
         filter=frame.filter, exposure_s=header.exposure_s, shutter_open=header.shutter_open, ra_deg=header.ra_deg,
         dec_deg=header.dec_deg, airmass=header.airmass, object=header.object,

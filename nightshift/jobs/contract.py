@@ -111,11 +111,14 @@ class JobFile:
     survey : str
         Name of the survey's settings.
     settings_hash, settings : str, dict
-        The survey's settings by hash and by value: a node needs no configuration folder.
+        Hash of the settings that the kind uses, and all settings by value: a node needs no configuration folder.
     tasks : tuple of tuple of int
         For each task of the array the indices of its units.
     units : tuple of UnitWork
     campaign, tier : str
+    code_version : str
+        Of whoever wrote it; empty in a job file of before this was written. A node that runs other code works all the
+        same, and its result says which.
     """
 
     kind: str
@@ -128,6 +131,7 @@ class JobFile:
     units: tuple[UnitWork, ...]
     campaign: str = "live"
     tier: str = Tier.PROCESSED
+    code_version: str = ""
     schema: str = JOB_SCHEMA
 
 
@@ -177,6 +181,8 @@ class UnitResult:
         CPU seconds by step.
     peak_memory_mb : float
     host : str
+    code_version : str
+        Of the node.
     """
 
     unit_key: str
@@ -192,6 +198,7 @@ class UnitResult:
     seconds: dict[str, float] = field(default_factory=dict)
     peak_memory_mb: float = 0.0
     host: str = ""
+    code_version: str = ""
     schema: str = RESULT_SCHEMA
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from nightshift.code_version import code_version
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_file, read_result, write_result
@@ -136,6 +137,7 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
         seconds=plain({**result.seconds, **{step: round(value, 4) for step, value in seconds.items()}}),
         peak_memory_mb=round(_peak_memory_mb(), 1),
         host=socket.gethostname(),
+        code_version=code_version(),
     )
 
 

@@ -68,6 +68,9 @@ class Kind:
         The keys of a run's `conf` that name a subject.
     workflows : tuple of str
         The DAGs that work on it; the first is the one that is asked for.
+    settings : tuple of str, optional
+        The settings that its `run` reads, as tables or keys with their place, such as ``reduction`` or
+        ``alerts.at_most_per_unit``: only a change of these changes the settings' hash of its products. None: all.
     rank : Rank
         Which goes first.
     urgency : int
@@ -87,6 +90,7 @@ class Kind:
     package: str
     key: tuple[str, ...]
     workflows: tuple[str, ...]
+    settings: tuple[str, ...] | None = None
     rank: Rank = Rank.BACKLOG
     urgency: int = 100
     of_exposure: bool = False

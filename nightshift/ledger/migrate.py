@@ -4,6 +4,7 @@ from psycopg2 import sql
 
 from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL, Ledger, ledger_url
+from nightshift.ledger.revision import check_not_newer
 from nightshift.vocabulary import all_measurements, reason_entries
 
 __all__ = ["migrate"]
@@ -16,6 +17,11 @@ def migrate(url: str | None = None) -> None:
     ----------
     url : str, optional
         The ledger's libpq address; by default what the environment names.
+
+    Raises
+    ------
+    nightshift.errors.NeedsOperator
+        If the ledger is newer than this code.
     """
     from alembic import command  # only here: every task and every job imports this package
     from alembic.config import Config
@@ -24,6 +30,8 @@ def migrate(url: str | None = None) -> None:
     config = Config()
     config.set_main_option("script_location", str(SQL / "migrations"))
     config.attributes["url"] = address.replace("postgresql://", "postgresql+psycopg2://", 1)
+    with Ledger(address) as ledger:
+        check_not_newer(ledger)
     command.upgrade(config, "head")
     with Ledger(address) as ledger, ledger.transaction():
         for entry in reason_entries():

@@ -55,7 +55,7 @@ def _account(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
     from nightshift.night_end.accounts import account
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         books = account(context, options.night)
     for identity in books.identities:
         print(f"{'=' if identity.closes else '!'} {identity}")
@@ -68,7 +68,7 @@ def _archive(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
     from nightshift.night_end.archive import archive, not_archived
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         done = archive(context, options.night)
         lost = not_archived(context, options.night)
     print(f"{done.files} files, {done.bytes / 1e6:.1f} MB, {done.added} of them new: {done.folder}")
@@ -81,7 +81,7 @@ def _verify(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
     from nightshift.night_end.archive import verify
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         found = verify(context, options.night)
     print(f"{found.files} files, {found.bytes / 1e6:.1f} MB read back; {len(found.faults)} faults")
     for fault in found.faults:
@@ -93,7 +93,7 @@ def _report(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
     from nightshift.night_end.report import write_report
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         written = write_report(context, options.night)
     print(f"{written.headline} {written.page}")
     return 0
@@ -103,7 +103,7 @@ def _mail(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
     from nightshift.night_end.report import send_report
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         page = send_report(context, options.night, resend=options.resend)
         row = context.ledger.row(
             "night_end", "report", site=context.survey.site.name, night=options.night, kind="summary"
@@ -122,7 +122,7 @@ def _close(options: argparse.Namespace) -> int:
     from nightshift.night_end.night_rows import night_row
     from nightshift.vocabulary import NightState
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         night_row(context, options.night)  # a slip of the finger makes no night
         begin_closing(context, options.night, signal="operator")
         state = close(context, options.night)
@@ -137,7 +137,7 @@ def _night(options: argparse.Namespace) -> int:
     from nightshift.night_end.close import verdict
     from nightshift.night_end.night_table import night_table
 
-    with open_context() as context:
+    with open_context(options.night) as context:
         Console().print(night_table(context, options.night))
         return 0 if verdict(context, options.night).closes else 1
 

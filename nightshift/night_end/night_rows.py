@@ -5,7 +5,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator
-from nightshift.nights import night_bounds
+from nightshift.pins import pin_night
 from nightshift.settings import Survey
 from nightshift.vocabulary import Reason
 
@@ -37,6 +37,5 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
 
 def put_night(context: Context, night: date) -> dict[str, Any]:
     """Return the night's row of the ledger; a night of which nothing came gets one."""
-    begins, ends = night_bounds(context.survey.site, night)
-    context.ledger.run("night_end", "put_night", site=context.survey.site.name, night=night, begins=begins, ends=ends)
+    pin_night(context.ledger, context.survey, night)
     return night_row(context, night)

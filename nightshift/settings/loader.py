@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tomllib
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,21 @@ def load_survey(name: str) -> Survey:
         raise SettingsError(
             f"no survey {name!r} in {config_folder()}; there are: {', '.join(survey_names()) or 'none'}"
         )
-    return _load(name, config_folder())
+    folder = config_folder() / name
+    return _load(name, config_folder(), tuple(_stamp(folder / file) for file in FILES))
 
 
-@cache
-def _load(name: str, root: Path) -> Survey:
+def _stamp(file: Path) -> tuple[int, int]:
+    """Return what differs when a file was written anew: a process that lives for nights reads it again then."""
+    try:
+        status = file.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
+
+
+@lru_cache(maxsize=16)
+def _load(name: str, root: Path, _: tuple[tuple[int, int], ...]) -> Survey:
     folder = root / name
     tables: dict[str, Any] = {"name": name}
     origin: dict[str, Path] = {}

@@ -431,6 +431,7 @@ class StoragePolicy(Table):
 
     least_free_mb: Positive = 500.0  # of inbox, depot and archive; the databases need some too
     keep_events_days: Annotated[int, Key(ge=30)] = 400  # older ones may go into the archive: ledger prune-events
+    keep_airflow_days: Annotated[int, Key(ge=7)] = 30  # older runs leave Airflow's own metadata: airflow prune
 
 
 class NightPolicy(Table):

@@ -2,6 +2,8 @@
 
 import argparse
 
+from nightshift.settings import SettingsError
+
 __all__ = ["register"]
 
 
@@ -35,6 +37,23 @@ def register(subparsers) -> None:
     _survey(environment)
     environment.set_defaults(run=_environment)
 
+    airflow = subparsers.add_parser("airflow", help="keep Airflow's own metadata from growing without end")
+    actions = airflow.add_subparsers(title="actions", metavar="<action>", required=True)
+    prune = actions.add_parser(
+        "prune",
+        help="remove old runs from Airflow's metadata",
+        description="Removes runs that ended long ago, with their tasks and logs' entries, by `airflow db clean`. An "
+        "open run keeps everything that is as old as it. The ledger keeps its own record of every run.",
+    )
+    prune.add_argument(
+        "--older-than",
+        type=int,
+        metavar="DAYS",
+        help="default: storage.keep_airflow_days of the survey's policy.toml",
+    )
+    prune.add_argument("--dry-run", action="store_true", help="count what would be removed, and change nothing")
+    prune.set_defaults(run=_prune_airflow)
+
 
 def _survey(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--survey", default="demo", help="name of its folder below config (default: %(default)s)")
@@ -56,6 +75,20 @@ def _environment(options: argparse.Namespace) -> int:
     from nightshift.stack.service import environment
 
     return environment(options.survey)
+
+
+def _prune_airflow(options: argparse.Namespace) -> int:
+    from nightshift.context import survey_from_environment
+    from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
+
+    days = options.older_than
+    if days is None:
+        days = survey_from_environment().storage.keep_airflow_days
+    elif days < 1:
+        raise SettingsError(f"--older-than {days}: at least 1 day is kept")
+    pruned = prune_metadata(metadata_address(), older_than_days=days, dry_run=options.dry_run)
+    print(f"{'would remove' if options.dry_run else 'removed'} {pruned}")
+    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

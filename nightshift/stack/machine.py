@@ -20,7 +20,7 @@ from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import LOOPBACK, listens
 from nightshift.settings import SettingsError, Survey
-from nightshift.stack.airflow_environment import airflow_environment
+from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
 from nightshift.stack.home import Home
 from nightshift.stack.ports import Ports, check_free
 from nightshift.stack.service_names import MAIL_LOGIN, TOKEN
@@ -221,6 +221,7 @@ class Machine:
                 f"file:{self.home.broker_address}" if self._broker_is_here else str(self.outside.brokers)
             ),
             "NIGHTSHIFT_CLOCK": self.clock,
+            "NIGHTSHIFT_AIRFLOW_METADATA": self.postgres.url("airflow"),
             "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(
                 {
                     "conn_type": "http",
@@ -250,13 +251,15 @@ class Machine:
         )
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("NIGHTSHIFT_", "AIRFLOW"))}
         configured = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-        return {**kept, **configured, **airflow, **own}
+        return {**kept, **configured, **airflow, **of_the_site(os.environ), **own}
 
     # --- how it comes up -----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Bring every part up in a home that was made, or raise with the end of the log of the one that fails."""
         self.check_can_start()
+        for name in overruled(os.environ):
+            self.say(f"{name} is not taken from the environment: the stack sets it itself")
         self._write_accounts()
         self.home.broker_address.unlink(missing_ok=True)
         (self.home.cluster / "run" / "ready").unlink(missing_ok=True)

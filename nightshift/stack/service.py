@@ -6,8 +6,10 @@ import shlex
 from rich.console import Console
 from rich.table import Table
 
+from nightshift.clock import clock_from_text
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import watch
+from nightshift.pins.changes import changes_since_opening
 from nightshift.settings import SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
@@ -102,5 +104,7 @@ def status(name: str) -> int:
             console.print(f"night {night['night']} is {night['state']}")
         for wait in watch.waits(ledger):
             console.print(f"[bold red]the night waits:[/] {wait.why}")
+        for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):
+            console.print(change, markup=False)
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")
     return 0 if all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts()) else 1

@@ -11,19 +11,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
 from nightshift.kinds.plans import Plan, PlannedUnit
 from nightshift.runners.base import ArrayRequest, Runner
-from nightshift.settings import settings_hash
 from nightshift.settings.models import Profile
+from nightshift.settings.stages import hash_of_kind
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
 from nightshift.workflow.collecting import CollectSummary, call_once, subject_of_job, take_in
 from nightshift.workflow.persistence import tries_made
 from nightshift.workflow.priorities import is_backlog, priority_of
-from nightshift.workflow.subjects import Subject, subject_of
+from nightshift.workflow.subjects import Subject, context_of, subject_of
 from nightshift.workflow.verdicts import ENDED_WELL
 
 __all__ = ["CollectSummary", "array_to_wait_for", "collect", "give_up", "submit", "sweep"]
@@ -77,6 +78,7 @@ def submit(
         If the runner refuses it.
     """
     subject, ledger = subject_of(kind, conf), context.ledger
+    context = context_of(context, subject)
     for old in ledger.rows("jobs", "open_submissions", job_key=subject.job_key):
         if cleared_after and old["airflow_run"] == airflow_run and old["airflow_try"] <= cleared_after:
             supersede(context, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
@@ -184,11 +186,12 @@ def _job_file(
         job_key=subject.job_key,
         submission=submission,
         survey=context.survey.name,
-        settings_hash=settings_hash(context.survey),
+        settings_hash=hash_of_kind(context.survey, subject.kind),
         settings=context.survey.model_dump(mode="json"),
         tasks=tuple(tuple(indices) for _, indices in sorted(tasks.items())),
         units=units,
         campaign=subject.campaign,
+        code_version=code_version(),
     )
 
 

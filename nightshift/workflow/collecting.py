@@ -14,7 +14,7 @@ from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, EventLevel, JobState, Reason
 from nightshift.workflow.gather import gather
 from nightshift.workflow.persistence import Outcome, record
-from nightshift.workflow.subjects import Subject
+from nightshift.workflow.subjects import Subject, context_of
 from nightshift.workflow.verdicts import Answer, ask, outcome_of
 
 __all__ = ["CollectSummary", "Problem", "call_once", "job_file_of", "settle", "subject_of_job", "take_in"]
@@ -102,6 +102,7 @@ def take_in(
     spare_live : bool
         Then too not those that wait or run, or of which the runner says nothing.
     """
+    context = context_of(context, subject)
     attempts = context.ledger.rows("jobs", "open_attempts", job_key=subject.job_key)
     answer = ask(runner, frozenset(row["name"] for row in attempts))
     _call_where_nothing_is_known(context, answer)

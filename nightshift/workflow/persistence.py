@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nightshift
+from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
@@ -122,6 +122,7 @@ def record(
             )  # fmt: skip
             products = {}
         _end_attempt(context, attempt, outcome)
+        _say_other_code(context, job, outcome)
         if _tries_again(context, attempt, outcome):
             _say_retried(context, attempt, outcome)
             context.ledger.run("exposures", "return_unit", unit_key=attempt["unit_key"])
@@ -164,6 +165,22 @@ def _tries_again(context: Context, attempt: Mapping[str, Any], outcome: Outcome)
     )
 
 
+def _say_other_code(context: Context, job: JobFile, outcome: Outcome) -> None:
+    """Say once that nodes run other code than the job files were written by."""
+    node = outcome.result.code_version if outcome.result else ""
+    if not node or not job.code_version or node == job.code_version:
+        return
+    kind, subject = "node_code_differs", f"{job.code_version} {node}"
+    if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
+        context.ledger.event(
+            EventLevel.WARNING, kind,
+            f"Jobs written by code {job.code_version} are worked on by code {node} (first seen on "
+            f"{outcome.host or 'a node'}). The results are taken and each says which code made it; to have one code "
+            "everywhere, bring the nodes' installation to the same commit.",
+            subject=subject, night_time=context.clock.now(),
+        )  # fmt: skip
+
+
 def _say_retried(context: Context, attempt: Mapping[str, Any], outcome: Outcome) -> None:
     context.ledger.event(
         EventLevel.WARNING, "attempt_failed",
@@ -204,7 +221,7 @@ def _keep_products(
             "products", "put_product",
             product_key=keys[product.kind], kind=product.kind, unit_key=work.unit_key, campaign=subject.campaign,
             site=context.survey.site.name, night=night, path=context.depot.relative(target),
-            sha256=product.sha256, bytes=product.bytes, code_version=nightshift.__version__,
+            sha256=product.sha256, bytes=product.bytes, code_version=outcome.result.code_version or code_version(),
             settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt["attempt"],
         )  # fmt: skip
         context.ledger.run("products", "delete_product_inputs", product_key=keys[product.kind])

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.keys import LIVE
 from nightshift.kinds import Kind, kind_named, kind_of_workflow
 from nightshift.vocabulary import Reason
 
-__all__ = ["NIGHT_DAG", "Subject", "run_id", "subject_of", "subject_of_run"]
+__all__ = ["NIGHT_DAG", "Subject", "context_of", "run_id", "subject_of", "subject_of_run"]
 
 NIGHT_DAG = "end_of_night"
 NIGHT_KEY = ("site", "night")
@@ -84,6 +85,22 @@ def _iso_night(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError as error:
         raise BadInput(Reason.INTERNAL_ERROR, f"night {text!r} is not a date like 2026-01-31") from error
+
+
+def context_of(context: Context, subject: Subject) -> Context:
+    """Return the context with the settings of the night that a subject belongs to.
+
+    One that belongs to no single night, such as a reference, is worked on with those of the night under way.
+    """
+    known = dict(subject.conf)
+    if "night" in known:
+        return context.of_night(subject.night)
+    if "exposure_id" not in known:
+        return context
+    night = context.ledger.value(
+        "nights", "night_of_exposure", instrument=known["instrument"], exposure_id=known["exposure_id"]
+    )
+    return context.of_night(night)
 
 
 def subject_of_run(dag_id: str, conf: Mapping[str, str]) -> str:

@@ -1,10 +1,11 @@
 -- What a night left, without what differs between two runs of the same night: times of the machine, hosts, attempts,
--- tokens, the broker's offsets, and paths that hold them. Of a time that is left out it is kept whether it is set.
+-- tokens, the broker's offsets, the code and the settings' hashes (what they change shows in what was made), and paths
+-- that hold them. Of a time that is left out it is kept whether it is set.
 -- One query a table, of the table's name; `key` says which row it is, `content` what is compared.
 
 -- name: nights
 select night::text as key,
-    to_jsonb(t) - '{closing_since,closed_at,changed}'::text[] || jsonb_build_object('closed_at', closed_at is not null) as content
+    to_jsonb(t) - '{closing_since,closed_at,changed,code_version,settings,settings_hashes}'::text[] || jsonb_build_object('closed_at', closed_at is not null) as content
 from nights t order by 1;
 
 -- name: exposures
@@ -39,7 +40,7 @@ from units t order by 1;
 -- Which job made a product, the frame's own or a later one, depends on when its reference came. What the bytes are
 -- is compared file by file.
 select product_key as key,
-    to_jsonb(t) - '{sha256,bytes,code_version,job_key,attempt,made_at,deleted_at}'::text[]
+    to_jsonb(t) - '{sha256,bytes,code_version,settings_hash,job_key,attempt,made_at,deleted_at}'::text[]
         || jsonb_build_object('deleted_at', deleted_at is not null) as content
 from products t order by 1;
 

@@ -38,18 +38,11 @@ select night, shutter_open from exposures where instrument = :instrument and exp
 select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name
 order by sha256 = :sha256 desc, registered_at desc limit 1;
 
--- name: put_night!
-insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
-on conflict (site, night) do nothing;
-
 -- name: put_frame!
--- A raw frame with its night, exposure and units, in one statement. The first file of an exposure says what it is; one
+-- A raw frame of a night that is open, with its exposure and units, in one statement. The first file of an exposure says what it is; one
 -- that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all. Only a
 -- file that a person takes out of quarantine has an arrival already.
-with new_night as (
-    insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
-    on conflict (site, night) do nothing
-), new_exposure as (
+with new_exposure as (
     insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
         shutter_open, ra_deg, dec_deg, airmass, object, program_id, sequence, sequence_index, sequence_length,
         detectors_expected, state, ended_at)

@@ -34,3 +34,12 @@ select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));
 
 -- name: event_said
 select 1 from events where kind = :kind and subject = :subject limit 1;
+
+-- name: event_said_so
+select 1 from events where subject = :subject and kind = :kind and message = :message limit 1;
+
+-- name: has_revision
+select to_regclass('alembic_version')::text as found;
+
+-- name: revision
+select version_num from alembic_version order by version_num desc limit 1;

@@ -1,9 +1,5 @@
 -- What the end of a night asks of the ledger: accounts, archive, report, closing.
 
--- name: put_night!
-insert into nights (site, night, begins, ends) values (:site, :night, :begins, :ends)
-on conflict (site, night) do nothing;
-
 -- name: night
 select site, night, begins, ends, state, closing_since, closed_at, signal, summary
 from nights where site = :site and night = :night;

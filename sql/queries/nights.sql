@@ -21,3 +21,37 @@ order by n.night;
 -- name: mark_night_closing!
 update nights set state = 'closing', closing_since = now(), signal = :signal
 where site = :site and night = :night and state = 'open';
+
+-- What a night was opened with --------------------------------------------------------------------------------
+
+-- name: is_pinned
+select settings is not null as pinned from nights where site = :site and night = :night;
+
+-- name: pin_night!
+-- Open a night with its settings; one that was opened before they were recorded gets them while it is open.
+insert into nights (site, night, begins, ends, code_version, settings, settings_hashes)
+values (:site, :night, :begins, :ends, :code_version, :settings, :settings_hashes)
+on conflict (site, night) do update set
+    code_version = excluded.code_version, settings = excluded.settings, settings_hashes = excluded.settings_hashes
+where nights.settings is null and nights.state = 'open';
+
+-- name: pin
+select site, night, ends, state::text as state, code_version, settings from nights
+where site = :site and night = :night;
+
+-- name: lock_pin
+select site, night, state::text as state, code_version, settings from nights
+where site = :site and night = :night for update;
+
+-- name: last_pin
+-- The newest night that has begun and has not both ended and closed.
+select site, night, ends, state::text as state, code_version, settings, settings_hashes from nights
+where begins <= :now and (ends > :now or state <> 'closed') and settings ->> 'name' = :survey
+order by night desc limit 1;
+
+-- name: set_pin!
+update nights set code_version = :code_version, settings = :settings, settings_hashes = :settings_hashes
+where site = :site and night = :night;
+
+-- name: night_of_exposure
+select night from exposures where instrument = :instrument and exposure_id = :exposure_id;

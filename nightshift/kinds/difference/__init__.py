@@ -10,6 +10,10 @@ KIND = Kind(
     package=__name__,
     key=("instrument", "exposure_id", "version"),
     workflows=("difference",),
+    settings=(
+        "reduction",
+        "alerts.at_most_per_unit",
+    ),
     urgency=40,
     of_exposure=True,
     holds_night=True,

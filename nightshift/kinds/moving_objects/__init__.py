@@ -10,6 +10,7 @@ KIND = Kind(
     package=__name__,
     key=("site", "night"),
     workflows=("moving_objects",),
+    settings=("moving_objects",),
     rank=Rank.MORNING,
     asked_at_closing=True,
 )

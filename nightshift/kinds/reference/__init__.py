@@ -10,6 +10,7 @@ KIND = Kind(
     package=__name__,
     key=("instrument", "field", "filter", "version"),
     workflows=("references", "regenerate_references"),
+    settings=("reduction",),
     urgency=20,
     holds_night=True,
 )

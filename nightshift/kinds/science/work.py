@@ -20,7 +20,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.time import Time
 
-from nightshift import __version__
+from nightshift.code_version import code_version
 from nightshift.errors import BadInput
 from nightshift.jobs.contract import Input, Product, UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch, write_product
@@ -172,7 +172,7 @@ def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:
 
 def _made_from(work: UnitWork) -> dict[str, Any]:
     """Return the keywords that say what the image was made from, and by which version."""
-    made: dict[str, Any] = {"UNITKEY": work.unit_key, "NSVERS": __version__}
+    made: dict[str, Any] = {"UNITKEY": work.unit_key, "NSVERS": code_version()}
     for role in PROVENANCE:
         item = work.input(role)
         if item is not None:

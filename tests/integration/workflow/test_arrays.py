@@ -1,16 +1,21 @@
 """An array is submitted once and its results are believed once, whatever breaks in between."""
 
 import errno
+import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.jobs.contract import UnitResult, write_result
+from nightshift.kinds import kind_named
 from nightshift.ledger import open_ledger
 from nightshift.runners.base import TaskReport
+from nightshift.settings.stages import hash_of_kind
 from nightshift.vocabulary import AttemptState, JobState, Reason
 from nightshift.workflow.arrays import give_up, sweep
 from nightshift.workflow.persistence import FREE_TRIES
@@ -35,6 +40,29 @@ def test_a_task_takes_a_detectors_file_and_its_quadrants(night, exposure):
     assert job.tasks == ((0, 1), (2, 3))
     assert [unit.unit_key.split("/")[2] for unit in job.units] == ["d01", "d01", "d02", "d02"]
     assert job.settings["name"] == "demo"
+
+
+def test_the_jobs_of_a_night_have_the_settings_that_it_was_opened_with(night, exposure):
+    survey = night.context.survey
+    alerts = survey.alerts.model_copy(update={"at_most_per_unit": 7})
+    night.context = replace(night.context, survey=survey.model_copy(update={"alerts": alerts}))
+    job = night.runner.job(night.start(exposure))
+    assert job.settings["alerts"]["at_most_per_unit"] == survey.alerts.at_most_per_unit
+    assert job.settings_hash == hash_of_kind(survey, kind_named("science"))
+    assert job.code_version == code_version()
+
+
+def test_a_node_of_other_code_is_said_once_and_its_products_record_it(night, exposure):
+    name = night.start(exposure)
+    night.runner.finish(name)
+    for unit in night.runner.units(name):
+        path = Path(unit.folder) / "result.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "code_version": "f" * 40}))
+    night.collect(exposure)
+    (event,) = [row for row in night.rows("events", "event_id") if row["kind"] == "node_code_differs"]
+    assert code_version() in event["message"] and "f" * 40 in event["message"]
+    made = [row for row in night.rows("products", "product_key") if row["job_key"].startswith("science/")]
+    assert made and {row["code_version"] for row in made} == {"f" * 40}
 
 
 def test_submitting_twice_adopts_the_array(night, exposure):

@@ -1,0 +1,8 @@
+"""What a night was opened with, its settings and code, which hold for all that works for it.
+
+A change of the settings takes effect with the next night, unless an operator makes it hold now, with a reason.
+"""
+
+from nightshift.pins.pinned import pin_night, survey_now, survey_of_night
+
+__all__ = ["pin_night", "survey_now", "survey_of_night"]

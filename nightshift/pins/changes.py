@@ -1,0 +1,170 @@
+"""Where the files differ from what a night was opened with: said once, and adopted when a person asks for it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from nightshift.code_version import code_version
+from nightshift.errors import BadInput
+from nightshift.ledger import Ledger
+from nightshift.pins.pinned import night_under_way, pinned_survey
+from nightshift.settings import SettingsError, Survey, load_survey, settings_hash
+from nightshift.settings.stages import hashes_by_stage
+from nightshift.vocabulary import EventLevel, NightState, Reason
+
+__all__ = ["adopt", "changed_keys", "changes_since_opening", "notice_changes"]
+
+MOST_KEYS = 6  # named in one sentence
+
+
+def notice_changes(ledger: Ledger, name: str, now: datetime) -> None:
+    """Say once, as a warning of the night, each thing that differs from what it was opened with."""
+    for kind, subject, text in _changes(ledger, name, now):
+        if ledger.row("ledger", "event_said_so", kind=kind, subject=subject, message=text) is None:
+            ledger.event(EventLevel.WARNING, kind, text, subject=subject, night_time=now)
+
+
+def changes_since_opening(ledger: Ledger, name: str, now: datetime) -> list[str]:
+    """Return what differs from what the night under way was opened with, a sentence each; empty where nothing does.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    name : str
+        The survey's.
+    now : datetime
+        By the night's clock.
+    """
+    return [text for _, _, text in _changes(ledger, name, now)]
+
+
+def _changes(ledger: Ledger, name: str, now: datetime) -> list[tuple[str, str, str]]:
+    """Return kind, subject and text of each event to write."""
+    row = night_under_way(ledger, name, now)
+    if row is None:
+        return []
+    found = []
+    if text := _changed_settings(row, name):
+        found.append(("settings_changed", text))
+    if row["code_version"] != code_version():
+        found.append(
+            ("code_changed", f"The night was opened by code {row['code_version']}; code {code_version()} runs now.")
+        )
+    return [(kind, f"{row['site']}/{row['night']:%Y%m%d}", text) for kind, text in found]
+
+
+def _changed_settings(row: Mapping[str, Any], name: str) -> str | None:
+    try:
+        files = load_survey(name)
+    except SettingsError as error:
+        return (
+            f"config/{name} does not load any more; the night goes on with the settings that it was opened with. "
+            f"Correct it before the next night begins: {error}"
+        )[:1000]
+    keys = changed_keys(pinned_survey(row).model_dump(mode="json"), files.model_dump(mode="json"))
+    if not keys:
+        return None
+    named = ", ".join(list(keys)[:MOST_KEYS]) + (", ..." if len(keys) > MOST_KEYS else "")
+    return (
+        f"config/{name} changed since the night opened ({named}; settings {settings_hash(files)}): it holds from the "
+        f"night {row['night'] + timedelta(days=1)} on; `nightshift settings adopt --night {row['night']} "
+        "--reason ...` makes it hold now."
+    )
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:
+    """Return the settings that differ, by their dotted key, each with the value before and after."""
+    found: dict[str, list[Any]] = {}
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= changed_keys(old, new, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = [old, new]
+    return found
+
+
+def adopt(
+    ledger: Ledger, survey: Survey, night: date, *, operator: str, reason: str, account: str = "", now: datetime
+) -> str:
+    """Make the settings of the files, and the code that runs, hold for a night from now on.
+
+    What is under way goes on with the settings of its job file; what is planned after this uses the new ones.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    survey : Survey
+        As the files hold it.
+    night : date
+    operator, reason : str
+        Who asks for it, and why; kept in the audit with every value before and after.
+    account : str
+        Of the machine, where the operator's name is only said.
+    now : datetime
+        By the night's clock.
+
+    Returns
+    -------
+    str
+        What was done.
+
+    Raises
+    ------
+    BadInput
+        If name or reason is missing, the ledger has no such night, or it is closed.
+    """
+    if not (operator.strip() and reason.strip()):
+        raise BadInput(Reason.INTERNAL_ERROR, "say who you are and why (--reason): both are kept in the audit")
+    key = {"site": survey.site.name, "night": night}
+    with ledger.transaction():
+        row = ledger.row("nights", "lock_pin", **key)
+        _refuse_where_not_open(row, survey, night)
+        assert row is not None
+        plain = survey.model_dump(mode="json")
+        changed, before = changed_keys(row["settings"] or {}, plain), row["code_version"]
+        if row["settings"] is not None and not changed and before == code_version():
+            return f"The night {night} has these settings and this code already; nothing was changed."
+        ledger.run(
+            "nights", "set_pin",
+            **key, code_version=code_version(), settings=plain, settings_hashes=hashes_by_stage(survey),
+        )  # fmt: skip
+        text = f"The night {night} uses the settings of the files from now on ({', '.join(changed) or 'no change'})."
+        _write_down(ledger, key, text, operator=operator, reason=reason, now=now, detail={
+            "changed": changed, "code_version": [before, code_version()], "account": account,
+        })  # fmt: skip
+    return text
+
+
+def _refuse_where_not_open(row: Mapping[str, Any] | None, survey: Survey, night: date) -> None:
+    if row is None:
+        raise BadInput(
+            Reason.NEVER_ARRIVED,
+            f"the ledger of {survey.site.name} has no night of {night}: it will be opened with what the files hold. "
+            "A night is named by the date of its evening.",
+        )
+    if NightState(row["state"]) is NightState.CLOSED:
+        raise BadInput(
+            Reason.INTERNAL_ERROR,
+            f"the night {night} is closed: what was made of it stands with the settings that made it, and nothing "
+            "was changed",
+        )
+
+
+def _write_down(
+    ledger: Ledger, key: Mapping[str, Any], text: str, *, operator: str, reason: str, now: datetime,
+    detail: dict[str, Any],
+) -> None:  # fmt: skip
+    subject = f"{key['site']}/{key['night']:%Y%m%d}"
+    ledger.run(
+        "overrides", "put_audit",
+        operator=operator, action="adopt_settings", subject=subject,
+        detail={"reason": reason, "text": text, **detail},
+    )  # fmt: skip
+    ledger.event(
+        EventLevel.INFO, "settings_adopted",
+        f"{operator} has the night use the changed settings: {reason}. {text}"[:1000],
+        subject=subject, night_time=now,
+    )  # fmt: skip
