@@ -72,7 +72,7 @@ def test_files_that_came_are_registered_and_the_run_of_their_set_is_asked_for(fr
     bring_biases(frames)
     text = steps.ingest_and_request()
     assert text == "4 files, 1 runs asked for"
-    assert airflow.runs == {"calibrations__democam__20260115__bias": "calibrations"}
+    assert airflow.runs == {"calibrations__democam__20260115__bias__v1": "calibrations"}
     assert not list(context.inbox.glob("*.fits"))
 
 
