@@ -16,6 +16,7 @@ KIND = Kind(
         "camera.amplifiers",
         "camera.crosstalk",
         "camera.mask_edge_px",
+        "camera.leave_out",
         "calibration.at_least_frames",
         "calibration.flat_level_adu",
         "calibration.flat_ramp_tolerance",

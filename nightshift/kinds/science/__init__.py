@@ -16,6 +16,7 @@ KIND = Kind(
         "camera.amplifiers",
         "camera.crosstalk",
         "camera.mask_edge_px",
+        "camera.leave_out",
         "camera.pixel_scale_arcsec",
         "camera.parity",
         "camera.wcs",
