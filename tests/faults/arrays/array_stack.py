@@ -184,7 +184,7 @@ class Calibration:
 
     def __init__(self, cluster: Cluster, night: date):
         self.cluster, self.night = cluster, night
-        self.run_id = f"calibrations__democam__{night:%Y%m%d}__bias"
+        self.run_id = f"calibrations__democam__{night:%Y%m%d}__bias__v1"
         self.job_key = f"master/democam/{night}/bias/-/1/live"
         self.hold = cluster.machine.control / f"hold_{night}"
 

@@ -87,11 +87,14 @@ def test_a_new_measurement_is_the_last_column_and_one_that_is_no_longer_made_kee
         assert columns_of(ledger, "image_quality") == before
 
 
+SCOPE = {"instrument": "democam", "campaign": "live", "tier": "processed"}
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        ("references_due", {"at_least": 5, "at_closing": False}),
-        ("good_units", {"instrument": "democam", "field": 101, "filter": "g"}),
+        ("references_due", {"at_least": 5, "at_closing": False, **SCOPE}),
+        ("good_units", {"field": 101, "filter": "g", "version": 1, **SCOPE}),
     ],
 )
 def test_a_query_that_reads_the_view_finds_a_unit_by_its_key(context, name, parameters):
