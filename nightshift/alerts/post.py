@@ -211,6 +211,7 @@ def _record(context: Context, batch: _Batch, summary: PostSummary, life: str | N
         ledger.run(
             "alerts", "acknowledge",
             candids=[row["candid"] for row, _, _ in batch.delivered],
+            times=[row["shutter_open"] for row, _, _ in batch.delivered],
             topics=[row["topic"] for row, _, _ in batch.delivered],
             partitions=[partition for _, partition, _ in batch.delivered],
             offsets=[offset for _, _, offset in batch.delivered], life=life,
@@ -218,11 +219,15 @@ def _record(context: Context, batch: _Batch, summary: PostSummary, life: str | N
         ledger.run(
             "alerts", "note_failures",
             candids=[row["candid"] for row, _ in failed],
+            times=[row["shutter_open"] for row, _ in failed],
             topics=[row["topic"] for row, _ in failed],
             errors=[error for _, error in failed],
         )  # fmt: skip
         for row, error in batch.damaged:
-            ledger.run("alerts", "withhold_damaged", candid=row["candid"], reason=error.reason, error=str(error))
+            ledger.run(
+                "alerts", "withhold_damaged",
+                candid=row["candid"], shutter_open=row["shutter_open"], reason=error.reason, error=str(error),
+            )  # fmt: skip
             ledger.event(EventLevel.PAGE, "packet_damaged", f"alert {row['candid']} was not sent: {error}",
                          subject=row["candid"], night_time=context.clock.now())  # fmt: skip
         if failed:

@@ -222,7 +222,9 @@ def _queue(
         digests=[place.sha256 for place in places],
     )  # fmt: skip
     topic = kafka_topic(context.survey, search)
-    context.ledger.run("alerts", "queue_messages", candids=candids, kafka_topic=topic)
+    context.ledger.run(
+        "alerts", "queue_messages", candids=candids, shutter_open=search.shutter_open, kafka_topic=topic
+    )
     exposure = ExposureKey(search.instrument, search.exposure_id)
     context.ledger.event(
         EventLevel.INFO, "alerts_released", f"{len(leaving)} alerts of {exposure} may be sent",
@@ -238,7 +240,9 @@ def _withhold(context: Context, unit: Withheld, search: Search) -> None:
         reason=unit.error.reason,
     )  # fmt: skip
     topic = kafka_topic(context.survey, search)
-    context.ledger.run("alerts", "withhold_messages", candids=candids, kafka_topic=topic)
+    context.ledger.run(
+        "alerts", "withhold_messages", candids=candids, shutter_open=search.shutter_open, kafka_topic=topic
+    )
     context.ledger.event(
         EventLevel.PAGE, "alerts_withheld", f"{len(unit.rows)} alerts are kept back: {unit.error}",
         subject=unit.unit_key, night_time=context.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),

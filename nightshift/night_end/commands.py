@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from nightshift.ledger.commands import add_month_actions
+
 __all__ = ["register"]
 
 
@@ -32,6 +34,7 @@ def register(subparsers: Any) -> None:
     prune.add_argument("--dry-run", action="store_true", help="say what would be moved, and change nothing")
     prune.add_argument("--operator", help="who you are; needed unless it is a dry run")
     prune.set_defaults(run=_prune_events)
+    add_month_actions(actions)
 
 
 def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:

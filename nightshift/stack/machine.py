@@ -17,7 +17,7 @@ from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator
 from nightshift.health import Storage
 from nightshift.ledger import Ledger, migrate
-from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
 from nightshift.loopback import LOOPBACK, listens
 from nightshift.settings import SettingsError, Survey
 from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
@@ -43,7 +43,8 @@ BEFORE_THE_REST = ("postgres", "broker", "mail")
 # of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
-    "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON", "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS",
+    "NIGHTSHIFT_LEDGER_MEMORY_MB", "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON",
+    "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS",
     *MAIL_LOGIN,  # one part's alone: nightshift/stack/child_process.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
@@ -113,7 +114,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.supervisor = Supervisor(self.home)
-        self.postgres = EmbeddedPostgres(self.home.postgres, self.ports.ledger)
+        self.postgres = EmbeddedPostgres(self.home.postgres, self.ports.ledger, memory_of_machine())
 
     # --- what it consists of -------------------------------------------------------------------------------
 

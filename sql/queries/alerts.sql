@@ -55,22 +55,13 @@ with visits as (
     where e.instrument = :instrument and e.field = :field and e.image_type = 'science' and u.campaign = :campaign
         and n.state in ('open', 'closing')
 ), coming as (
-    select g.filter, g.detector, g.quadrant, g.shutter_open as last_member
-    from (
-        select e.filter, u.detector, u.quadrant, e.shutter_open,
-            row_number() over (partition by e.filter, u.detector, u.quadrant
-                order by e.shutter_open, e.exposure_id) as place
-        from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
-        where :serves_now and e.instrument = :instrument and e.field = :field and u.campaign = :campaign
-            and u.tier = :tier::tier and u.state = 'processed' and q.good
-            and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
-                and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter
-                and r.campaign = any (:campaigns::text[]))) g
-    where g.place = :at_least
+    select w.filter, f.detector, f.quadrant, f.last_member
+    from fields_without_reference w
+    cross join lateral first_references(
+        w.instrument, w.field, w.filter, w.campaign, :tier::tier, :campaigns::text[], :at_least) f
+    where :serves_now and w.instrument = :instrument and w.field = :field and w.campaign = :campaign
 ), undifferenced as (
-    select v.* from visits v
-    where v.state = 'processed'
-        and not exists (select from differences d where d.unit_key = v.unit_key and d.campaign = :campaign)
+    select v.* from visits v join undifferenced d using (unit_key) where d.campaign = :campaign
 ), still_open as (
     select v.shutter_open as turn, v.shutter_open, v.exposure_id from visits v where v.state in ('pending', 'running')
     union all
@@ -124,15 +115,17 @@ group by detector, quadrant;
 
 -- name: candidates_of_units
 select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
-       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.record, a.state as alert_state
+       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
+       unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert_state
 from candidates c
-left join alerts a on a.candid = c.candid
+left join alerts a on a.candid = c.candid and a.shutter_open = c.shutter_open
 where c.unit_key = any(:unit_keys::text[]) and c.shutter_open = :shutter_open and c.campaign = :campaign
 order by c.candid;
 
 -- name: detections_in_windows
 select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
-       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.record
+       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
+       unpack_record(c.layout, c.numbers, c.texts) as record
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
 join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign
@@ -167,33 +160,34 @@ select n.candid, :shutter_open, n.object_id, n.unit_key, :campaign, :site, :nigh
        :packet_path, n.packet_offset, n.packet_bytes, n.packet_sha256, clock_timestamp()
 from unnest(:candids::bigint[], :names::text[], :unit_keys::text[], :offsets::bigint[], :sizes::integer[],
             :digests::text[]) as n (candid, object_id, unit_key, packet_offset, packet_bytes, packet_sha256)
-on conflict (candid) do update
+on conflict (candid, shutter_open) do update
 set object_id = excluded.object_id, state = excluded.state, reason = null, schema_version = excluded.schema_version,
     packet_path = excluded.packet_path, packet_offset = excluded.packet_offset,
     packet_bytes = excluded.packet_bytes, packet_sha256 = excluded.packet_sha256, released_at = excluded.released_at
 where alerts.state = 'held';
 
 -- name: queue_messages!
-insert into outbox (candid, topic, state, queued_at)
-select candid, :kafka_topic, 'queued', now() from unnest(:candids::bigint[]) as n (candid)
-on conflict (candid, topic) do update set state = 'queued', queued_at = excluded.queued_at
+insert into outbox (candid, shutter_open, topic, state, queued_at)
+select candid, :shutter_open, :kafka_topic, 'queued', now() from unnest(:candids::bigint[]) as n (candid)
+on conflict (candid, topic, shutter_open) do update set state = 'queued', queued_at = excluded.queued_at
 where outbox.state = 'held';
 
 -- name: withhold_alerts!
 insert into alerts (candid, shutter_open, unit_key, campaign, site, night, state, reason)
 select candid, :shutter_open, :unit_key, :campaign, :site, :night, 'withheld', :reason
 from unnest(:candids::bigint[]) as n (candid)
-on conflict (candid) do update set state = excluded.state, reason = excluded.reason where alerts.state = 'held';
+on conflict (candid, shutter_open) do update
+set state = excluded.state, reason = excluded.reason where alerts.state = 'held';
 
 -- name: withhold_messages!
-insert into outbox (candid, topic, state)
-select candid, :kafka_topic, 'withheld' from unnest(:candids::bigint[]) as n (candid)
-on conflict (candid, topic) do update set state = 'withheld' where outbox.state = 'held';
+insert into outbox (candid, shutter_open, topic, state)
+select candid, :shutter_open, :kafka_topic, 'withheld' from unnest(:candids::bigint[]) as n (candid)
+on conflict (candid, topic, shutter_open) do update set state = 'withheld' where outbox.state = 'held';
 
 -- name: queued
-select o.candid, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes, a.packet_sha256
+select o.candid, o.shutter_open, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes, a.packet_sha256
 from outbox o
-join alerts a using (candid)
+join alerts a using (candid, shutter_open)
 where o.state = 'queued' and (o.queued_at, o.candid, o.topic) > (:after_time, :after_candid, :after_topic)
 order by o.queued_at, o.candid, o.topic
 limit :most;
@@ -203,24 +197,25 @@ with delivered as (
     update outbox o
     set state = 'acknowledged', acknowledged_at = clock_timestamp(), broker_partition = n.broker_partition,
         broker_offset = n.broker_offset, acknowledged_by = :life, tries = o.tries + 1, last_error = null
-    from unnest(:candids::bigint[], :topics::text[], :partitions::integer[], :offsets::bigint[])
-        as n (candid, topic, broker_partition, broker_offset)
-    where o.candid = n.candid and o.topic = n.topic and o.state = 'queued'
-    returning o.candid
+    from unnest(:candids::bigint[], :times::timestamptz[], :topics::text[], :partitions::integer[], :offsets::bigint[])
+        as n (candid, shutter_open, topic, broker_partition, broker_offset)
+    where o.candid = n.candid and o.shutter_open = n.shutter_open and o.topic = n.topic and o.state = 'queued'
+    returning o.candid, o.shutter_open
 )
-update alerts a set state = 'sent' where a.state = 'released' and a.candid in (select candid from delivered);
+update alerts a set state = 'sent' from delivered d
+where a.candid = d.candid and a.shutter_open = d.shutter_open and a.state = 'released';
 
 -- name: queue_again!
 -- What another life of an embedded broker acknowledged within a night's time.
 update outbox set state = 'queued', queued_at = clock_timestamp()
-where state = 'acknowledged' and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
+where state = 'acknowledged' and acknowledged_by is not null and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
 
 -- name: unread_partitions
 -- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and the
 -- offsets of its first and last message.
 select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes,
     min(o.broker_offset) as first_offset, max(o.broker_offset) as last_offset
-from outbox o join alerts a using (candid)
+from outbox o join alerts a using (candid, shutter_open)
 left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
     as c (topic, broker_partition, next_offset) using (topic, broker_partition)
 where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0)
@@ -235,16 +230,18 @@ order by event_id desc limit 1;
 -- name: note_failures!
 update outbox o
 set tries = least(o.tries + 1, 32767), last_error = n.error
-from unnest(:candids::bigint[], :topics::text[], :errors::text[]) as n (candid, topic, error)
-where o.candid = n.candid and o.topic = n.topic and o.state = 'queued';
+from unnest(:candids::bigint[], :times::timestamptz[], :topics::text[], :errors::text[])
+    as n (candid, shutter_open, topic, error)
+where o.candid = n.candid and o.shutter_open = n.shutter_open and o.topic = n.topic and o.state = 'queued';
 
 -- name: withhold_damaged!
 with withheld as (
     update outbox set state = 'withheld', last_error = :error
-    where candid = :candid and state = 'queued'
-    returning candid
+    where candid = :candid and shutter_open = :shutter_open and state = 'queued'
+    returning candid, shutter_open
 )
-update alerts set state = 'withheld', reason = :reason where state = 'released' and candid in (select candid from withheld);
+update alerts set state = 'withheld', reason = :reason
+where state = 'released' and (candid, shutter_open) in (select candid, shutter_open from withheld);
 
 -- name: queue_length
 select count(*) from outbox where state = 'queued';

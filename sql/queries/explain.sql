@@ -31,14 +31,21 @@ where r.instrument = :instrument and r.exposure_id = :exposure_id
 order by r.detector;
 
 -- name: exposures_like
+with called as (
+    select instrument, exposure_id from exposures where exposure_id = :thing
+    union
+    select instrument, exposure_id from exposures
+    where instrument = split_part(:thing, '/', 1) and exposure_id = split_part(:thing, '/', 2)
+        and instrument || '/' || exposure_id = :thing
+    union
+    select instrument, exposure_id from raw_frames where inbox_name = :thing
+    union
+    select instrument, exposure_id from units where unit_key = :thing
+)
 select e.instrument, e.exposure_id, e.site, e.night, e.image_type::text as image_type, e.field, e.filter,
     e.exposure_s, e.shutter_open, e.state::text as state, e.run_id, e.ended_at
-from exposures e
-where (:night::date is null or e.night = :night::date) and (e.exposure_id = :thing or e.instrument || '/' || e.exposure_id = :thing
-    or exists (select from raw_frames r where r.instrument = e.instrument and r.exposure_id = e.exposure_id
-        and r.inbox_name = :thing)
-    or exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.unit_key = :thing))
+from called join exposures e using (instrument, exposure_id)
+where :night::date is null or e.night = :night::date
 order by e.shutter_open, e.exposure_id;
 
 -- name: frames_like

@@ -31,10 +31,11 @@ where e.instrument = :instrument and e.night = :night and e.state = 'ended'
 -- name: reopen_exposures_of_job!
 -- Exposures of which a unit, or a frame of a calibration set, is to be worked on again.
 update exposures e set state = 'running', ended_at = null
-where e.state = 'ended' and (
-    exists (select from units u join attempts a using (unit_key) where a.job_key = :job_key
-        and u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.state = 'pending')
-    or exists (select from calibrations c join calibration_frames f using (calibration_key)
-        join attempts a on a.unit_key = c.calibration_key
-        where a.job_key = :job_key and c.state = 'rejected' and c.reason = 'cancelled'
-            and f.instrument = e.instrument and f.exposure_id = e.exposure_id));
+where e.state = 'ended' and (e.instrument, e.exposure_id) in (
+    select u.instrument, u.exposure_id from units u join attempts a using (unit_key)
+    where a.job_key = :job_key and u.state = 'pending'
+    union
+    select f.instrument, f.exposure_id
+    from attempts a join calibrations c on c.calibration_key = a.unit_key
+    join calibration_frames f using (calibration_key)
+    where a.job_key = :job_key and c.state = 'rejected' and c.reason = 'cancelled');

@@ -75,7 +75,10 @@ from differences t order by 1;
 select object_id as key, to_jsonb(t) as content from objects t order by 1;
 
 -- name: candidates
-select candid::text as key, to_jsonb(t) as content from candidates t order by 1;
+select candid::text as key,
+    to_jsonb(t) - '{layout,numbers,texts}'::text[]
+        || jsonb_build_object('record', unpack_record(layout, numbers, texts)) as content
+from candidates t order by 1;
 
 -- name: alerts
 -- Which tar holds a packet depends on what was released together.
@@ -86,7 +89,7 @@ from alerts t order by 1;
 
 -- name: outbox
 select candid || ' ' || topic as key,
-    to_jsonb(t) - '{queued_at,acknowledged_at,acknowledged_by,broker_partition,broker_offset,tries,last_error}'::text[] as content
+    to_jsonb(t) - '{shutter_open,queued_at,acknowledged_at,acknowledged_by,broker_partition,broker_offset,tries,last_error}'::text[] as content
 from outbox t order by 1;
 
 -- name: tracklets
@@ -128,9 +131,10 @@ select subject || ' ' || override_id as key, to_jsonb(t) - '{override_id,made_at
 from overrides t order by subject, override_id;
 
 -- name: tables
--- With the view by which `image_measurements` is compared: its columns have names.
-select table_name from information_schema.tables
-where table_schema = 'public' and (table_type = 'BASE TABLE' or table_name = 'image_quality') order by table_name;
+-- Without the partitions of one, and with the view by which `image_measurements` is compared: its columns have names.
+select relname::text as table_name from pg_class
+where relnamespace = 'public'::regnamespace and not relispartition
+    and (relkind in ('r', 'p') or relname = 'image_quality') order by relname;
 
 -- name: packet_places
 select candid, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts

@@ -1,9 +1,17 @@
 -- What `nightshift inspect` shows of one quadrant, master or reference.
 
 -- name: units_like
-select unit_key from units
+with called as (
+    select instrument, exposure_id from exposures where exposure_id = split_part(:text, '/', 1)
+    union
+    select instrument, exposure_id from exposures
+    where instrument = split_part(:text, '/', 1) and exposure_id = split_part(:text, '/', 2)
+)
+select unit_key from called join units u using (instrument, exposure_id)
 where unit_key = :text or exposure_id = :text or starts_with(unit_key, :text || '/')
     or starts_with(unit_key, instrument || '/' || :text || '/')
+union
+select unit_key from units where instrument = :text
 order by unit_key;
 
 -- name: calibration
@@ -34,5 +42,6 @@ where d.unit_key = :unit_key and d.campaign = :campaign and p.deleted_at is null
 order by d.reference_key desc limit 1;
 
 -- name: candidates
-select number, x, y, positive, signal_to_noise, magnitude, record
+select number, x, y, positive, signal_to_noise, magnitude,
+    unpack_record(layout, numbers, texts) as record
 from candidates where unit_key = :unit_key and campaign = :campaign order by number;

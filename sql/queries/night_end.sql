@@ -19,13 +19,20 @@ select file_name, bytes, sha256, part
 from manifest_entries where site = :site and night = :night order by file_name;
 
 -- name: arrivals_of_night
+-- What a registered frame belongs to is said by its exposure, of anything else by the arrival itself.
+with of_night as (
+    select a.arrival_key, f.arrival_key as frame
+    from exposures e join raw_frames f using (instrument, exposure_id) join arrivals a using (arrival_key)
+    where e.site = :site and e.night = :night
+    union all
+    select a.arrival_key, null
+    from arrivals a
+    where (a.site = :site and a.night = :night or a.site is null and a.night = :night)
+        and not exists (select from raw_frames f where f.arrival_key = a.arrival_key)
+)
 select a.arrival_key, a.inbox_name, a.bytes, a.sha256, a.disposition, a.reason, a.detail, a.arrived_at,
-    a.exposure_id, f.arrival_key is not null as has_frame, q.arrival_key is not null as has_quarantine
-from arrivals a
-left join raw_frames f using (arrival_key)
-left join exposures e on e.instrument = f.instrument and e.exposure_id = f.exposure_id
-left join quarantine q using (arrival_key)
-where coalesce(e.site, a.site, :site) = :site and coalesce(e.night, a.night) = :night
+    a.exposure_id, o.frame is not null as has_frame, q.arrival_key is not null as has_quarantine
+from of_night o join arrivals a using (arrival_key) left join quarantine q using (arrival_key)
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: arrivals_on_manifest
@@ -302,8 +309,7 @@ group by e.instrument, e.exposure_id order by e.shutter_open, e.exposure_id;
 select a.inbox_name, a.bytes, a.arrived_at, a.disposition, coalesce(q.reason, a.reason) as reason,
     coalesce(q.detail, a.detail) as detail, q.disposed_as
 from arrivals a left join quarantine q using (arrival_key)
-where a.site is not distinct from coalesce(a.site, :site) and coalesce(a.site, :site) = :site
-    and a.night = :night and a.disposition in ('quarantined', 'conflicting')
+where (a.site = :site and a.night = :night or a.site is null and a.night = :night) and a.disposition in ('quarantined', 'conflicting')
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: differences_by_state
@@ -322,11 +328,12 @@ select r.field, r.filter, r.version, count(*) as quadrants,
     percentile_cont(0.5) within group (order by r.limiting_magnitude) as limiting_magnitude,
     array_remove(array_agg(distinct r.reason), null) as reasons
 from reference_images r
-where r.instrument = :instrument and r.campaign = :campaign and (
-    exists (select from products p where p.product_key = r.product_key and p.site = :site and p.night = :night)
-    or exists (select from reference_members m join units u using (unit_key)
-               join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
-               where m.reference_key = r.reference_key and e.site = :site and e.night = :night))
+where r.instrument = :instrument and r.campaign = :campaign and r.reference_key in (
+    select p.unit_key from products p where p.site = :site and p.night = :night and p.kind = 'reference'
+    union
+    select m.reference_key
+    from exposures e join units u using (instrument, exposure_id) join reference_members m using (unit_key)
+    where e.site = :site and e.night = :night)
 group by r.field, r.filter, r.version order by r.field, r.filter, r.version;
 
 -- name: alerts_by_state
@@ -337,7 +344,7 @@ from alerts a where a.site = :site and a.night = :night group by a.state order b
 -- name: outbox_by_topic
 select o.topic, count(*) as messages, count(*) filter (where o.state = 'acknowledged') as acknowledged,
     count(*) filter (where o.state = 'queued') as queued, max(o.tries) as most_tries
-from outbox o join alerts a using (candid)
+from outbox o join alerts a using (candid, shutter_open)
 where a.site = :site and a.night = :night group by o.topic order by o.topic;
 
 -- name: latency
@@ -347,7 +354,7 @@ with each as (
     select extract(epoch from o.acknowledged_at - e.last_arrival_at)::double precision as seconds,
         coalesce(r.built_at > e.last_arrival_at, false) as waited
     from outbox o
-    join alerts a using (candid)
+    join alerts a using (candid, shutter_open)
     join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
     join units u on u.unit_key = a.unit_key
     join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
@@ -499,7 +506,7 @@ order by d.unit_key;
 
 -- name: outbox_in_flight
 select o.candid::text || ' ' || o.topic as subject, o.state::text as state
-from outbox o join alerts a using (candid)
+from outbox o join alerts a using (candid, shutter_open)
 where a.site = :site and a.night = :night and o.state in ('queued', 'held') order by o.candid, o.topic;
 
 -- name: names_awaited

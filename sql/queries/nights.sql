@@ -11,11 +11,12 @@ left join lateral (
     from manifests x where x.site = n.site and x.night = n.night) m on true
 left join lateral (
     select coalesce(steady_age_s(max(a.arrived_at)) < :quiet_s, false) as lately
-    from arrivals a where a.site = n.site and a.night = n.night and (n.state = 'open' or n.changed)) came on true
-where n.site = :site and case n.state
-    when 'open' then m.complete or (n.ends <= :now and not came.lately)
-    when 'closing' then false
-    else n.changed and not came.lately end
+    from arrivals a where a.site = n.site and a.night = n.night) came on true
+where n.site = :site and (n.state in ('open', 'closing') or n.changed)
+    and case n.state
+        when 'open' then m.complete or (n.ends <= :now and not came.lately)
+        when 'closing' then false
+        else n.changed and not came.lately end
 order by n.night;
 
 -- name: mark_night_closing!

@@ -9,11 +9,18 @@ select detail ->> 'text' as text from audit where action = :action and detail ->
 
 -- name: frame_called^
 -- A registered frame by its file's name (of one night, where it is given) or by its key.
+with called as (
+    select instrument, exposure_id, detector from raw_frames
+    where inbox_name = :thing and (:night::date is null or night = :night::date)
+    union
+    select instrument, exposure_id, detector from raw_frames
+    where instrument = split_part(:thing, '/', 1) and exposure_id = split_part(:thing, '/', 2)
+        and instrument || '/' || exposure_id || '/d' || case when detector < 10 then '0' else '' end || detector
+            = :thing
+)
 select r.instrument, r.exposure_id, r.detector, r.inbox_name, r.invalid_reason, e.image_type
-from raw_frames r join exposures e using (instrument, exposure_id)
-where (r.inbox_name = :thing and (:night::date is null or r.night = :night::date))
-    or r.instrument || '/' || r.exposure_id || '/d'
-        || case when r.detector < 10 then '0' else '' end || r.detector = :thing;
+from called join raw_frames r using (instrument, exposure_id, detector)
+join exposures e using (instrument, exposure_id);
 
 -- name: unit_called^
 -- nullable: inbox_name, invalid_reason
@@ -69,8 +76,10 @@ returning unit_key;
 -- What was not sent yet stays here.
 with kept as (
     update alerts set state = 'withheld', reason = 'operator_rejected'
-    where unit_key = any (:unit_keys::text[]) and state in ('held', 'released') returning candid)
-update outbox set state = 'withheld' where state in ('held', 'queued') and candid in (select candid from kept);
+    where unit_key = any (:unit_keys::text[]) and state in ('held', 'released')
+    returning candid, shutter_open)
+update outbox set state = 'withheld'
+where state in ('held', 'queued') and (candid, shutter_open) in (select candid, shutter_open from kept);
 
 -- name: send_after_all!
 -- What was withheld because somebody rejected its unit, now that the unit stands again.
@@ -78,9 +87,9 @@ with back as (
     update alerts set state = 'released', reason = null
     where unit_key = any (:unit_keys::text[]) and state = 'withheld' and reason = 'operator_rejected'
         and packet_path is not null
-    returning candid)
+    returning candid, shutter_open)
 update outbox set state = 'queued', queued_at = clock_timestamp()
-where state = 'withheld' and candid in (select candid from back);
+where state = 'withheld' and (candid, shutter_open) in (select candid, shutter_open from back);
 
 -- name: restore_units
 -- nullable: quadrant
@@ -114,7 +123,10 @@ where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state = 
 select distinct p.unit_key
 from product_inputs i join products p using (product_key)
 where p.kind in ('bias', 'dark', 'flat', 'reference')
-    and (i.input_key = :frame_key or starts_with(i.input_key, :frame_key || '/'))
+    and (i.input_key = :frame_key or i.input_key in (
+        select o.product_key from units u join products o using (unit_key)
+        where u.instrument = split_part(:frame_key, '/', 1) and u.exposure_id = split_part(:frame_key, '/', 2)
+            and starts_with(u.unit_key, :frame_key || '/')))
 order by p.unit_key;
 
 -- name: overrides_about

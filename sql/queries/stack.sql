@@ -19,7 +19,7 @@ select
         where e.site = n.site and e.night = n.night and d.state = 'processed') as differences,
     (select count(*) from candidates c where c.site = n.site and c.night = n.night) as candidates,
     (select count(*) from alerts a where a.site = n.site and a.night = n.night and a.state <> 'held') as released,
-    (select count(*) from alerts a join outbox o using (candid)
+    (select count(*) from alerts a join outbox o using (candid, shutter_open)
         where a.site = n.site and a.night = n.night and o.state = 'acknowledged') as acknowledged,
     (select count(*) from tracklets t where t.site = n.site and t.night = n.night) as tracklets,
     (select max(r.sent_at) from reports r where r.site = n.site and r.night = n.night) as mail_sent_at
@@ -64,7 +64,7 @@ join units u using (instrument, exposure_id)
 join differences d using (unit_key)
 join reference_images r using (reference_key)
 join alerts a using (unit_key)
-join outbox o using (candid)
+join outbox o using (candid, shutter_open)
 where e.site = :site and o.state = 'acknowledged' and r.built_at < e.last_arrival_at
 group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
 

@@ -3,15 +3,12 @@
 -- name: differences_due
 -- Exposures that were reduced before their reference came into service, in shutter order.
 select e.instrument, e.exposure_id, e.shutter_open, max(r.version)::integer as version
-from exposures e
-join nights n using (site, night)
-join units u using (instrument, exposure_id)
-join reference_images r on r.field = e.field and r.instrument = u.instrument and r.detector = u.detector
-    and r.quadrant = u.quadrant and r.filter = e.filter
-where e.image_type = 'science' and e.state = 'ended' and n.state in ('open', 'closing')
-    and u.state = 'processed' and u.campaign = :campaign and r.campaign = u.campaign and r.state = 'in_service'
+from undifferenced w
+join exposures e using (instrument, exposure_id)
+join reference_images r on r.field = w.field and r.instrument = w.instrument and r.detector = w.detector
+    and r.quadrant = w.quadrant and r.filter = w.filter
+where e.state = 'ended' and w.campaign = :campaign and r.campaign = w.campaign and r.state = 'in_service'
     and r.valid_from <= e.shutter_open and (r.valid_to is null or r.valid_to > e.shutter_open)
-    and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
 group by e.instrument, e.exposure_id, e.shutter_open
 order by e.shutter_open, e.exposure_id;
 
@@ -40,20 +37,22 @@ values (:unit_key, :reference_key, :campaign, :state::unit_state, :reason, :deta
 on conflict do nothing
 returning unit_key;
 
--- name: make_candidates_partition
-select make_candidates_partition(:shutter_open);
+-- name: make_month
+select make_month(:shutter_open);
 
 -- name: put_candidates!
 insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
-    field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, record)
+    field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, layout, numbers,
+    texts)
 select c.candid, :shutter_open, :unit_key, :campaign, :reference_key, c.number, :processing_id, :site, :night,
     :field, :filter, c.ra_deg, c.dec_deg, c.x, c.y, c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
-    c.record
+    p.layout, p.numbers, p.texts
 from jsonb_to_recordset((:candidates)::jsonb -> 'rows')
     as c (candid bigint, number smallint, ra_deg double precision, dec_deg double precision, x double precision,
           y double precision, positive boolean, signal_to_noise real, magnitude real, magnitude_error real,
           record jsonb)
-on conflict (shutter_open, candid) do nothing;
+cross join lateral pack_record(c.record) p
+on conflict (candid, shutter_open) do nothing;
 
 -- name: forget_cancelled_differences!
 delete from differences where state = 'failed' and reason = 'cancelled'

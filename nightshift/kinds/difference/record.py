@@ -73,7 +73,7 @@ def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str,
         campaign_number=context.ledger.value("jobs", "campaign_number", campaign=campaign),
     )
     night = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
-    context.ledger.rows("difference", "make_candidates_partition", shutter_open=shutter_open)
+    context.ledger.rows("difference", "make_month", shutter_open=shutter_open)
     rows = [
         {**row, "candid": ids.candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
     ]

@@ -42,13 +42,13 @@ with frames as (
 ), detectors as (
     select e.night, e.instrument, e.image_type, e.filter, count(distinct r.detector)::integer as detectors
     from exposures e join raw_frames r using (instrument, exposure_id)
-    where e.night in (select night from sets)
+    where (e.site, e.night) in (select site, night from sets) and e.image_type in ('bias', 'dark', 'flat')
     group by e.night, e.instrument, e.image_type, e.filter
 ), masters as (
     select distinct on (c.night, c.instrument, c.kind, c.filter)
         c.night, c.instrument, c.kind, c.filter, c.version, count(*)::integer as masters
     from calibrations c
-    where c.night in (select night from sets) and c.campaign = :campaign
+    where (c.instrument, c.night) in (select instrument, night from sets) and c.campaign = :campaign
     group by c.night, c.instrument, c.kind, c.filter, c.version
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )

@@ -22,7 +22,6 @@ def plan(context: Context, subject: Subject) -> Plan:
     field = int(subject["field"])
     of_field = {"instrument": subject["instrument"], "field": field, "filter": subject["filter"]}
     version, policy = int(subject["version"]), context.survey.reference
-    earliest = context.ledger.value("reference", "earliest_unended", **of_field)
     of_campaign = {"campaign": subject.campaign}
     made = {
         (r["detector"], r["quadrant"])
@@ -39,8 +38,6 @@ def plan(context: Context, subject: Subject) -> Plan:
     for place, rows in sorted(good.items()):
         if wanted and f"d{place[0]:02d}/q{place[1]}" not in wanted:
             continue
-        if earliest is not None:
-            rows = [row for row in rows if row["shutter_open"] < earliest]
         if place in made or len(rows) < policy.at_least_frames:
             continue
         members = choose_members(rows, policy)

@@ -2,46 +2,23 @@
 
 -- name: references_due
 -- Quadrants without any reference that have enough good frames, where no earlier frame is still to be reduced.
-with good as (
-    select e.field, e.filter, u.instrument, u.detector, u.quadrant, e.shutter_open, e.exposure_id, e.site, e.night,
-        row_number() over (partition by e.field, e.filter, u.instrument, u.detector, u.quadrant
-            order by e.shutter_open, e.exposure_id) as place
-    from units u
-    join exposures e using (instrument, exposure_id)
-    join image_quality q using (unit_key)
-    where u.state = 'processed' and q.good and u.campaign = :campaign and u.tier = :tier::tier
-        and e.field is not null
-        and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
-            and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter
-            and r.campaign = :campaign)
-)
-select g.field, g.filter, g.instrument, count(*)::integer as quadrants
-from good g join nights n using (site, night)
-where g.place = :at_least and (not :at_closing or n.state = 'closing')
-    and not exists (select from exposures x where x.instrument = g.instrument and x.field = g.field
-        and x.filter = g.filter and x.image_type = 'science' and x.state <> 'ended'
-        and (x.shutter_open, x.exposure_id) <= (g.shutter_open, g.exposure_id))
-group by g.field, g.filter, g.instrument order by g.field, g.filter, g.instrument;
+select w.field, w.filter, w.instrument, count(*)::integer as quadrants
+from fields_without_reference w
+cross join lateral first_references(
+    w.instrument, w.field, w.filter, w.campaign, :tier::tier, array[w.campaign], :at_least) f
+join nights n on n.site = f.site and n.night = f.night
+where w.campaign = :campaign and f.settled and (not :at_closing or n.state = 'closing')
+    and (not :at_closing or exists (select from nights c where c.state = 'closing'))
+group by w.field, w.filter, w.instrument order by w.field, w.filter, w.instrument;
 
 -- name: good_units
--- All good frames that a reference may be made of, in shutter order, with their two products.
-select u.unit_key, u.detector, u.quadrant, e.exposure_id, e.shutter_open, e.site, e.night, q.fwhm_px, q.zero_point,
-    c.product_key as calibrated_key, c.path as calibrated_path, c.sha256 as calibrated_sha256,
-    s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
-from units u
-join exposures e using (instrument, exposure_id)
-join image_quality q using (unit_key)
-join products c on c.unit_key = u.unit_key and c.kind = 'calibrated'
-join products s on s.unit_key = u.unit_key and s.kind = 'sources'
-where e.instrument = :instrument and e.field = :field and e.filter = :filter
-    and u.state = 'processed' and q.good and u.campaign = :campaign and u.tier = :tier::tier
-    and c.deleted_at is null and s.deleted_at is null
-order by u.detector, u.quadrant, e.shutter_open, e.exposure_id;
+-- All good frames that a reference may be made of now, in shutter order, with their two products.
+select unit_key, detector, quadrant, exposure_id, shutter_open, site, night, fwhm_px, zero_point, calibrated_key,
+    calibrated_path, calibrated_sha256, sources_key, sources_path, sources_sha256
+from reference_frames(:instrument, :field, :filter, :campaign, :tier::tier, null) where settled
+order by detector, quadrant, place;
 
--- name: earliest_unended
-select min(shutter_open) as shutter_open from exposures
-where instrument = :instrument and field = :field and filter = :filter and image_type = 'science'
-    and state <> 'ended';
+
 
 -- name: reference_versions
 select detector, quadrant, max(version)::integer as version, bool_or(version = :version) as made

@@ -1,10 +1,12 @@
 """Which catalogue the stars of a field are compared with."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from nightshift.context import Context
 
-__all__ = ["catalogue_path"]
+__all__ = ["catalogue_path", "own_catalogues"]
 
 
 def catalogue_path(context: Context, field_id: int | None) -> Path | None:
@@ -14,3 +16,21 @@ def catalogue_path(context: Context, field_id: int | None) -> Path | None:
         return None
     path = context.depot.catalogue(str(field.catalogue))
     return path if path.is_file() else None
+
+
+def own_catalogues(context: Context, groups: Iterable[tuple[int, str]], campaign: str) -> list[dict[str, Any]]:
+    """Return the first good frame of each quadrant that was reduced without a catalogue, of some fields and filters.
+
+    Parameters
+    ----------
+    context : Context
+    groups : iterable of (int, str)
+        Field and filter.
+    campaign : str
+    """
+    pairs = list(groups)
+    return context.ledger.rows(
+        "science", "own_catalogues",
+        fields=[field for field, _ in pairs], filters=[name for _, name in pairs],
+        instrument=context.survey.camera.instrument, campaign=campaign,
+    )  # fmt: skip

@@ -7,7 +7,7 @@ from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds.master.fallback import read_sets
 from nightshift.kinds.poll import Poll
-from nightshift.kinds.science.catalogues import catalogue_path
+from nightshift.kinds.science.catalogues import catalogue_path, own_catalogues
 
 __all__ = ["due", "requested"]
 
@@ -50,9 +50,8 @@ class _OwnCatalogueOrder:
         self.first: dict[tuple, str] = {}
         if not self.fields:
             return
-        for row in context.ledger.rows(
-            "science", "own_catalogues", fields=sorted(self.fields), instrument=self.camera.instrument, campaign=LIVE
-        ):
+        waiting = sorted({(row["field"], row["filter"]) for row in rows if row["field"] in self.fields})
+        for row in own_catalogues(context, waiting, LIVE):
             self.seeded.add((row["field"], row["filter"], row["detector"], row["quadrant"]))
         for row in context.ledger.rows("science", "unended_of_fields"):
             self.first.setdefault((row["field"], row["filter"]), row["exposure_id"])

@@ -8,7 +8,7 @@ from nightshift.keys import FrameKey
 from nightshift.kinds.exposures import exposure_of, parameters_of, reference_inputs, references_serving, tasks_of
 from nightshift.kinds.master.fallback import MasterChoice, read_masters
 from nightshift.kinds.plans import Plan, PlannedUnit, input_of_file, input_of_product
-from nightshift.kinds.science.catalogues import catalogue_path
+from nightshift.kinds.science.catalogues import catalogue_path, own_catalogues
 from nightshift.settings import bad_pixels_file
 from nightshift.vocabulary import EventLevel, Reason, UnitState
 from nightshift.workflow.subjects import Subject
@@ -97,14 +97,6 @@ def _catalogues(context: Context, exposure: dict[str, Any], campaign: str) -> _C
         return _Catalogues(input_of_file("catalogue", path, f"catalogue/{path.name}"), {})
     if exposure["field"] is None:
         return _Catalogues(None, {})
-    rows = context.ledger.rows(
-        "science", "own_catalogues", fields=[exposure["field"]], instrument=exposure["instrument"], campaign=campaign
-    )
-    return _Catalogues(
-        None,
-        {
-            (r["detector"], r["quadrant"]): input_of_product(context, "catalogue", r)
-            for r in rows
-            if r["filter"] == exposure["filter"]
-        },
-    )
+    rows = own_catalogues(context, [(exposure["field"], exposure["filter"])], campaign)
+    own = {(r["detector"], r["quadrant"]): input_of_product(context, "catalogue", r) for r in rows}
+    return _Catalogues(None, own)

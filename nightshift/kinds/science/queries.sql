@@ -26,16 +26,15 @@ order by shutter_open, exposure_id;
 
 -- name: own_catalogues
 -- The first good frame of each quadrant, field and filter that was reduced without a catalogue.
-select distinct on (e.field, e.filter, u.instrument, u.detector, u.quadrant)
-    e.field, e.filter, u.instrument, u.detector, u.quadrant, p.product_key, p.path, p.sha256
-from units u
-join exposures e using (instrument, exposure_id)
+select distinct on (w.field, w.filter, w.detector, w.quadrant)
+    w.field, w.filter, w.instrument, w.detector, w.quadrant, p.product_key, p.path, p.sha256
+from unnest(:fields::integer[], :filters::text[]) as g (field, filter)
+join sources_without_catalogue w on w.field = g.field and w.filter = g.filter and w.instrument = :instrument
+join units u using (unit_key)
 join image_quality q using (unit_key)
-join products p on p.unit_key = u.unit_key and p.kind = 'sources'
-where e.field = any (:fields::integer[]) and u.instrument = :instrument and u.campaign = :campaign
-    and u.state = 'processed' and q.good and p.deleted_at is null
-    and not exists (select from product_inputs i where i.product_key = p.product_key and i.role = 'catalogue')
-order by e.field, e.filter, u.instrument, u.detector, u.quadrant, e.shutter_open, e.exposure_id;
+join products p using (product_key)
+where w.campaign = :campaign and u.state = 'processed' and q.good and p.deleted_at is null
+order by w.field, w.filter, w.detector, w.quadrant, w.shutter_open, w.exposure_id;
 
 -- name: units_to_do
 -- With whether a person accepted the unit or its frame, whatever the checks say.

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.ledger.embedded import EmbeddedPostgres
+from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
+from nightshift.settings import SettingsError
 
 pytestmark = pytest.mark.integration
 
@@ -53,3 +54,14 @@ def test_it_comes_back_although_its_number_is_another_programs(server):
     assert lock.exists()  # of a server that runs
     again.send_signal(signal.SIGINT)
     again.wait(30)
+
+
+def test_its_memory_follows_the_machine_and_can_be_set(tmp_path, monkeypatch):
+    assert "shared_buffers=128MB" in EmbeddedPostgres(tmp_path, 1).command
+    assert memory_of_machine() >= 512
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER_MEMORY_MB", "8192")
+    command = EmbeddedPostgres(tmp_path, 1, memory_of_machine()).command
+    assert "shared_buffers=2048MB" in command and "effective_cache_size=8192MB" in command
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER_MEMORY_MB", "4GB")
+    with pytest.raises(SettingsError, match="MB that PostgreSQL may use"):
+        memory_of_machine()

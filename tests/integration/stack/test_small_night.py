@@ -115,7 +115,9 @@ def test_every_alert_at_the_consumer_names_the_real_bogus_model_that_is_in_use(m
     with Ledger(machine.ledger_url) as ledger, ledger.connection.cursor() as cursor:
         cursor.execute("select instrument, version from real_bogus_models")
         noted = {(row["instrument"], row["version"]) for row in cursor.fetchall()}
-        cursor.execute("select distinct record ->> 'rbversion' as version from candidates")
+        cursor.execute(
+            "select distinct unpack_record(layout, numbers, texts) ->> 'rbversion' as version from candidates"
+        )
         judged = {row["version"] for row in cursor.fetchall()}
     in_use = json.loads(REAL_BOGUS.read_text())["version"]
     assert {line["rbversion"] for line in lines} == judged == {in_use}

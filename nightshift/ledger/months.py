@@ -1,0 +1,231 @@
+"""An old month of candidates, alerts and messages leaves the ledger as files, and comes back from them.
+
+What a month's partitions hold is copied to a file a table, read back into the server and compared with what is there;
+only then the partitions go. While a month is away, alerts of today count no detection of it (``ndethist``), and its
+nights' reports cannot be made again; what was sent stays where it was sent.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from psycopg2 import sql
+
+from nightshift.errors import BadInput, NeedsOperator
+from nightshift.files import new_file, sha256_of, write_json
+from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import Reason
+
+__all__ = ["MonthFile", "attach", "detach", "month_span"]
+
+TABLES = ("candidates", "alerts", "outbox")
+SCHEMA = "nightshift.ledger_month/1"
+
+
+@dataclass(frozen=True)
+class MonthFile:
+    """One table's rows of a month.
+
+    Parameters
+    ----------
+    table : str
+    file : str
+        Its name, in PostgreSQL's text format of COPY.
+    rows : int
+    bytes : int
+    sha256 : str
+        Of the file; empty before it is written.
+    content : str
+        A sum over the rows, which the ledger compares.
+    """
+
+    table: str
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    content: str
+
+
+def month_span(month: str) -> tuple[datetime, datetime]:
+    """Return when a month (``YYYYMM`` or ``YYYY-MM``; of a night's date, the month that holds it) begins and ends.
+
+    Raises
+    ------
+    BadInput
+        If it is no month.
+    """
+    text = month.replace("-", "")[:6]
+    try:
+        begins = datetime.strptime(text, "%Y%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise BadInput(
+            Reason.INTERNAL_ERROR, f"{month!r} is no month: write YYYY-MM, or a night's YYYY-MM-DD"
+        ) from None
+    return begins, (begins + timedelta(days=32)).replace(day=1)
+
+
+def detach(
+    ledger: Ledger, month: str, folder: Path, *, now: datetime, history_days: float, operator: str, dry_run: bool
+) -> tuple[MonthFile, ...]:
+    """Write a month to files, read them back, and take it out of the ledger.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    month : str
+    folder : Path
+        Where its files go; a folder of its own.
+    now : datetime
+        Aware, by the night's clock.
+    history_days : float
+        How far back the alerts of today look; such a month stays.
+    operator : str
+        Who wants it; kept in the audit.
+    dry_run : bool
+        Whether only to tell what would leave.
+
+    Raises
+    ------
+    BadInput
+        If the month is not here, is too young, or some night or message of it is not done.
+    NeedsOperator
+        If a file does not read back as it was written: nothing was taken out.
+    """
+    begins, ends = month_span(month)
+    name = f"{begins:%Y%m}"
+    _check_may_leave(ledger, name, begins, ends, now - timedelta(days=history_days))
+    if dry_run:
+        return tuple(_counted(ledger, table, name) for table in TABLES)
+    folder.mkdir(parents=True, exist_ok=True)
+    with ledger.transaction():
+        ledger.run("months", "lock_months")
+        files = tuple(_write(ledger, table, name, folder) for table in TABLES)
+        for file in files:
+            _read_back(ledger, file, name, folder)
+        described = {"schema": SCHEMA, "month": name, "tables": [vars(file) for file in files]}
+        write_json(folder / f"month_{name}.json", described)
+        ledger.rows("months", "detach_month", month=name)
+        detail = {"folder": str(folder), "rows": {file.table: file.rows for file in files}}
+        ledger.run("months", "put_audit", operator=operator, action="detach_month", subject=name, detail=detail)
+    return files
+
+
+def _check_may_leave(ledger: Ledger, name: str, begins: datetime, ends: datetime, oldest: datetime) -> None:
+    if not ledger.value("months", "is_here", month=name):
+        raise BadInput(Reason.INTERNAL_ERROR, f"the ledger holds no month {name}: it was detached, or had no night")
+    if ends > oldest:
+        raise BadInput(
+            Reason.INTERNAL_ERROR, f"{name} stays: the histories of alerts reach back to {oldest:%Y-%m-%d}"
+        )
+    if still := ledger.rows("months", "nights_not_closed", begins=begins, ends=ends):
+        said = ", ".join(f"{row['site']} {row['night']} is {row['state']}" for row in still)
+        raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays until its nights are closed: {said}")
+    if unsent := ledger.value("months", "unsent", begins=begins, ends=ends):
+        raise BadInput(
+            Reason.INTERNAL_ERROR, f"{name} stays: {unsent} of its alerts are not sent yet; post them first"
+        )
+
+
+def _counted(ledger: Ledger, table: str, name: str) -> MonthFile:
+    row = ledger.row("months", "content", table_name=f"{table}_{name}")
+    assert row is not None
+    return MonthFile(table, f"{table}_{name}.copy", row["held"], 0, "", row["content"])
+
+
+def _write(ledger: Ledger, table: str, name: str, folder: Path) -> MonthFile:
+    counted = _counted(ledger, table, name)
+    path = folder / counted.file
+    with new_file(path) as stream, ledger.connection.cursor() as cursor:
+        cursor.copy_expert(sql.SQL("copy {} to stdout").format(sql.Identifier(f"{table}_{name}")), stream)
+    return MonthFile(table, counted.file, counted.rows, path.stat().st_size, sha256_of(path), counted.content)
+
+
+def _read_back(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
+    """Let the server read a file into a table of its own, and compare."""
+    copy = sql.Identifier("month_read_back")
+    with ledger.connection.cursor() as cursor:
+        like = sql.Identifier(f"{file.table}_{name}")
+        cursor.execute(sql.SQL("create temporary table {} (like {} including generated)").format(copy, like))
+        with (folder / file.file).open("rb") as stream:
+            cursor.copy_expert(sql.SQL("copy {} from stdin").format(copy), stream)
+        _compare(ledger, file, "month_read_back", folder)
+        cursor.execute(sql.SQL("drop table {}").format(copy))
+
+
+def _compare(ledger: Ledger, file: MonthFile, table: str, folder: Path) -> None:
+    row = ledger.row("months", "content", table_name=table)
+    assert row is not None
+    if (row["held"], row["content"]) != (file.rows, file.content):
+        raise NeedsOperator(
+            Reason.INTERNAL_ERROR,
+            f"{folder / file.file} does not read back as it was written ({row['held']} rows of {file.rows}): nothing "
+            "was changed. Check the disk.",
+        )
+
+
+def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: bool) -> tuple[MonthFile, ...]:
+    """Bring a month back from its files.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    month : str
+    folder : Path
+    operator : str
+        Who wants it; kept in the audit.
+    dry_run : bool
+        Whether only to check the files.
+
+    Raises
+    ------
+    BadInput
+        If the month is here, or the folder does not hold its files.
+    NeedsOperator
+        If a file is not what was written: nothing was changed.
+    """
+    name = f"{month_span(month)[0]:%Y%m}"
+    files = tuple(_described(folder, name))
+    if ledger.value("months", "is_here", month=name):
+        raise BadInput(Reason.INTERNAL_ERROR, f"the ledger holds the month {name} already")
+    for file in files:
+        if sha256_of(folder / file.file) != file.sha256:
+            raise NeedsOperator(
+                Reason.INTERNAL_ERROR, f"{folder / file.file} is not the file that was written: take another copy"
+            )
+    if dry_run:
+        return files
+    with ledger.transaction():
+        ledger.rows("months", "prepare_month", month=name)
+        for file in files:
+            table = f"{file.table}_{name}"
+            with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
+                cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
+            _compare(ledger, file, table, folder)
+        ledger.rows("months", "attach_month", month=name)
+        ledger.run(
+            "months",
+            "put_audit",
+            operator=operator,
+            action="attach_month",
+            subject=name,
+            detail={"folder": str(folder)},
+        )
+    return files
+
+
+def _described(folder: Path, name: str) -> Iterator[MonthFile]:
+    path = folder / f"month_{name}.json"
+    try:
+        described: dict[str, Any] = json.loads(path.read_text())
+        files = [MonthFile(**table) for table in described["tables"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            Reason.INTERNAL_ERROR, f"{path} does not describe a month that was detached: {error}"
+        ) from None
+    if described.get("schema") != SCHEMA or tuple(file.table for file in files) != TABLES:
+        raise BadInput(Reason.INTERNAL_ERROR, f"{path} is not of the form {SCHEMA}")
+    yield from files

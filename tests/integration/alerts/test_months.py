@@ -1,0 +1,89 @@
+"""An old month leaves the ledger as files and comes back as it was."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from nightshift.alerts.release import release
+from nightshift.errors import BadInput, NeedsOperator
+from nightshift.ledger.months import attach, detach
+
+pytestmark = pytest.mark.integration
+
+MONTH = "2025-03"
+NOW = datetime(2026, 1, 16, tzinfo=UTC)
+TABLES = ("candidates", "alerts", "outbox")
+
+
+@pytest.fixture
+def old_month(small_night):
+    """A ledger whose night of March 2025 is closed and whose alerts were sent; with what its tables hold."""
+    context = small_night.context
+    unit = small_night.search(1, [(10.0, 5.0), (10.1, 5.1)])
+    release(context, [unit])
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("update outbox set state = 'acknowledged', acknowledged_at = now(), broker_offset = 1")
+        cursor.execute("update alerts set state = 'sent'")
+        cursor.execute("update nights set state = 'closed'")
+    return context
+
+
+def rows(context, table):
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute(f"select t::text as row from {table} t order by 1")
+        return [row["row"] for row in cursor.fetchall()]
+
+
+def leave(context, folder, **changes):
+    asked = {"now": NOW, "history_days": 30, "operator": "jo", "dry_run": False}
+    return detach(context.ledger, MONTH, folder, **{**asked, **changes})
+
+
+def test_a_month_leaves_and_comes_back_as_it_was(old_month, tmp_path):
+    before = {table: rows(old_month, table) for table in TABLES}
+    assert [len(before[table]) for table in TABLES] == [2, 2, 2]
+    files = leave(old_month, tmp_path)
+    assert [file.rows for file in files] == [2, 2, 2]
+    assert [rows(old_month, table) for table in TABLES] == [[], [], []]
+    attach(old_month.ledger, "2025-03-10", tmp_path, operator="jo", dry_run=False)
+    assert {table: rows(old_month, table) for table in TABLES} == before
+    with pytest.raises(BadInput, match="holds the month 202503 already"):
+        attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=False)
+    assert leave(old_month, tmp_path) == files  # and once more
+
+
+def test_a_dry_run_changes_nothing(old_month, tmp_path):
+    assert [file.rows for file in leave(old_month, tmp_path / "new", dry_run=True)] == [2, 2, 2]
+    assert not (tmp_path / "new").exists() and len(rows(old_month, "alerts")) == 2
+    leave(old_month, tmp_path)
+    attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=True)
+    assert rows(old_month, "alerts") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "changes", "match"),
+    [
+        ("update nights set state = 'open'", {}, "until its nights are closed: demo 2025-03-10 is open"),
+        ("update outbox set state = 'queued'", {}, "2 of its alerts are not sent yet"),
+        ("select 1", {"now": datetime(2025, 4, 20, tzinfo=UTC)}, "the histories of alerts reach back"),
+    ],
+)
+def test_a_month_that_is_not_done_stays(old_month, tmp_path, statement, changes, match):
+    with old_month.ledger.connection.cursor() as cursor:
+        cursor.execute(statement)
+    with pytest.raises(BadInput, match=match):
+        leave(old_month, tmp_path, **changes)
+    assert len(rows(old_month, "candidates")) == 2
+
+
+def test_a_damaged_file_is_refused_and_a_month_that_never_was_too(old_month, tmp_path):
+    leave(old_month, tmp_path)
+    path = tmp_path / "candidates_202503.copy"
+    path.write_bytes(path.read_bytes().replace(b"live", b"dead"))
+    with pytest.raises(NeedsOperator, match="is not the file that was written"):
+        attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=False)
+    assert rows(old_month, "candidates") == []
+    with pytest.raises(BadInput, match="holds no month 202503"):
+        leave(old_month, tmp_path)
+    with pytest.raises(BadInput, match="is no month"):
+        attach(old_month.ledger, "March", tmp_path, operator="jo", dry_run=False)

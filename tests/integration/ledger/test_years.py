@@ -1,0 +1,73 @@
+"""A ledger grows old: one from before migrates with what it holds, and the benchmark's fills and is measured."""
+
+import json
+import secrets
+
+import psycopg2
+import pytest
+
+from benchmarks.ledger import Scale, load, measure
+from nightshift.ledger import migrate, open_ledger
+from nightshift.ledger.database import SQL
+
+pytestmark = pytest.mark.integration
+
+RECORD = {"magpsf": 19.25, "nbad": 0, "rb": None, "rbversion": "drb-1", "ranr": 10.0, "chi": 1e-05}
+BEFORE = """
+set session_replication_role = replica;
+insert into nights (site, night, begins, ends)
+values ('demo', '2025-03-31', '2025-03-31 19:00', '2025-04-01 19:00');
+insert into objects (object_id, site, ra_deg, dec_deg, first_candid, first_seen, last_seen)
+values ('o', 'demo', 10, 5, 7, '2025-04-01 04:00', '2025-04-01 04:00');
+insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
+    filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, record)
+values (7, '2025-04-01 04:00', 'u', 'live', 'r', 1, 1, 'demo', '2025-03-31', 'g', 10, 5, 1, 2, true, 9, %s);
+insert into alerts (candid, shutter_open, object_id, unit_key, campaign, site, night, state, packet_sha256)
+values (7, '2025-04-01 04:00', 'o', 'u', 'live', 'demo', '2025-03-31', 'sent', repeat('a', 64));
+insert into outbox (candid, topic, state, acknowledged_at, broker_offset) values (7, 't', 'acknowledged', now(), 3)
+"""
+
+
+@pytest.fixture
+def ledger_of_before(postgres_server):
+    """The address of a ledger whose schema is that of before the months."""
+    from alembic import command
+    from alembic.config import Config
+
+    name = f"test_{secrets.token_hex(6)}"
+    postgres_server.create_database(name)
+    config = Config()
+    config.set_main_option("script_location", str(SQL / "migrations"))
+    config.attributes["url"] = postgres_server.url(name).replace("postgresql://", "postgresql+psycopg2://", 1)
+    command.upgrade(config, "0008")
+    return postgres_server.url(name)
+
+
+def test_a_ledger_from_before_migrates_with_its_candidates_alerts_and_messages(ledger_of_before):
+    with psycopg2.connect(ledger_of_before) as connection, connection.cursor() as cursor:
+        cursor.execute(BEFORE, (json.dumps(RECORD),))
+    connection.close()
+    migrate(ledger_of_before)
+    with open_ledger(ledger_of_before) as ledger, ledger.connection.cursor() as cursor:
+        cursor.execute(
+            "select unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert, o.state as message,"
+            " c.tableoid::regclass::text as place from candidates c join alerts a using (candid, shutter_open)"
+            " join outbox o using (candid, shutter_open)"
+        )
+        (row,) = cursor.fetchall()
+        assert row["record"] == RECORD
+        assert (row["alert"], row["message"], row["place"]) == ("sent", "acknowledged", "candidates_202504")
+        with pytest.raises(psycopg2.errors.RaiseException, match="was sent and stays"):
+            cursor.execute("update candidates set magnitude = 1")
+
+
+def test_the_benchmarks_ledger_fills_and_every_query_is_measured(context):
+    scale = Scale(half=4, detectors=2, quadrants=2, fields=8, new=1, waiting=2, candidates=3, alerts=2)
+    load(context.ledger, scale, 0, 1)
+    load(context.ledger, scale, 1, 3)
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("select count(*) as units from units")
+        assert cursor.fetchone()["units"] == 3 * 8 * 4
+        cursor.execute("select count(*) as alerts from alerts")
+        assert cursor.fetchone()["alerts"] > 0
+    assert {"due_runs", "reference_references_due", "explain_attempts_of_unit"} <= measure(context).keys()
