@@ -183,7 +183,7 @@ def _queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     unit, night = f"ztf/{exposure}/d01/q1/processed/live", {"site": "palomar", "night": EVENING}
     groups = [(1 + i % 200, name) for i in range(200) for name in ("zg",)]
     yield "reference", "references_due", {"at_least": 6, "at_closing": True, **LIVE_FRAMES}
-    yield "science", "waiting_exposures", {}
+    yield "science", "waiting_exposures", {"campaign": LIVE}
     yield "science", "unended_of_fields", {}
     yield "science", "own_catalogues", {
         "fields": [field for field, _ in groups], "filters": [name for _, name in groups], "instrument": "ztf",
@@ -203,7 +203,7 @@ def _queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "alerts", "queue_again", {"life": "another"}
     yield "night_end", "arrivals_of_night", night
     yield "night_end", "references_built", {**night, "instrument": "ztf", "campaign": LIVE}
-    yield "injection", "completeness_of_night", {**night, **LIVE_FRAMES}
+    yield "injection", "completeness_of_night", {**night, "campaign": LIVE}
     yield from _page_queries(exposure, unit)
 
 
@@ -219,7 +219,7 @@ def _page_queries(exposure: str, unit: str) -> Iterator[tuple[str, str, dict[str
     yield "explain", "products_of_unit", {"unit_key": unit}
     yield "explain", "alerts_of_unit", {"unit_key": unit}
     yield "explain", "events_about", {"subjects": [unit, f"ztf/{exposure}"]}
-    yield "inspect", "units_like", {"text": exposure, "campaign": LIVE}
+    yield "inspect", "units_like", {"text": exposure}
     yield "inspect", "candidates", {"unit_key": unit, "campaign": LIVE}
     yield "overrides", "frame_called", {"thing": f"ztf/{exposure}/d01", "night": None}
     yield "overrides", "made_with", {"frame_key": f"ztf/{exposure}/d01"}
