@@ -7,10 +7,13 @@ where instrument = :instrument and night = :night and image_type = :kind::image_
 
 -- name: calibration_sets
 -- The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a master
--- has judged for every quadrant needs no other, though nobody may have come to end its exposure yet.
-with frames as (
-    select e.site, e.night, e.instrument, e.image_type, e.filter, e.sequence, e.sequence_index, e.sequence_length,
-        e.first_arrival_at, e.last_arrival_at,
+-- has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset 0` keeps
+-- the few nights apart from what is looked up for each: what is read of the rest of history does not grow with it.
+with pending as materialized (
+    select distinct site, night from exposures where state <> 'ended'
+), frames as (
+    select e.site, e.night, e.instrument, e.exposure_id, e.image_type, e.filter, e.sequence, e.sequence_index,
+        e.sequence_length, e.first_arrival_at, e.last_arrival_at,
         cardinality(e.detectors_expected) <= (
             select count(*) from raw_frames r
             where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as whole,
@@ -25,9 +28,9 @@ with frames as (
             select count(*) from raw_frames r
             where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null
         )) as judged
-    from exposures e
-    where e.image_type in ('bias', 'dark', 'flat')
-        and (e.site, e.night) in (select x.site, x.night from exposures x where x.state <> 'ended')
+    from pending p cross join lateral (
+        select * from exposures x
+        where x.site = p.site and x.night = p.night and x.image_type in ('bias', 'dark', 'flat') offset 0) e
 ), sequences as (
     select site, night, instrument, image_type, filter, sequence,
         count(*) filter (where not judged) as unended,
@@ -41,14 +44,16 @@ with frames as (
     from sequences group by site, night, instrument, image_type, filter
 ), detectors as (
     select e.night, e.instrument, e.image_type, e.filter, count(distinct r.detector)::integer as detectors
-    from exposures e join raw_frames r using (instrument, exposure_id)
-    where (e.site, e.night) in (select site, night from sets) and e.image_type in ('bias', 'dark', 'flat')
+    from frames e cross join lateral (
+        select f.detector from raw_frames f
+        where f.instrument = e.instrument and f.exposure_id = e.exposure_id offset 0) r
     group by e.night, e.instrument, e.image_type, e.filter
 ), masters as (
     select distinct on (c.night, c.instrument, c.kind, c.filter)
         c.night, c.instrument, c.kind, c.filter, c.version, count(*)::integer as masters
-    from calibrations c
-    where (c.instrument, c.night) in (select instrument, night from sets) and c.campaign = :campaign
+    from (select distinct instrument, night from sets) s cross join lateral (
+        select * from calibrations x
+        where x.instrument = s.instrument and x.night = s.night and x.campaign = :campaign offset 0) c
     group by c.night, c.instrument, c.kind, c.filter, c.version
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )
