@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from nightshift.context import survey_from_environment
+from nightshift.context import deployment_from_environment
 from nightshift.errors import Retry
 from nightshift.ledger.notices import DueNotices
 from nightshift.runners.watch import Watch
@@ -67,7 +67,9 @@ class ArrayTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Watch the array."""
-        soft_deadline_s = survey_from_environment().exposure.soft_deadline_s
+        soft_deadline_s = max(
+            survey.exposure.soft_deadline_s for survey in deployment_from_environment().of_work(self._conf).surveys
+        )
         why, seen = "nothing to wait for", set[str]()
         while (array := await self._ask_for_array()) is not None and array not in seen:
             if (seen or await self._was_cleared_before(array)) and not _handed_in_by_a_wait(array):
@@ -245,28 +247,30 @@ class NightTrigger(Asking):
 
     Parameters
     ----------
-    night : str
-        The date of its evening, ``YYYY-MM-DD``; empty where the clock asked for the run.
+    site, night : str
+        The site, and the date of its evening, ``YYYY-MM-DD``; empty where the clock asked for the run.
     ended_at : str
         Then the end of the run's data interval.
     """
 
     interval_s = 2.0
 
-    def __init__(self, night: str, ended_at: str):
+    def __init__(self, site: str, night: str, ended_at: str):
         super().__init__()
+        self.site = site
         self.night = night
         self.ended_at = ended_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        return "operators.triggers.NightTrigger", {"night": self.night, "ended_at": self.ended_at}
+        arguments = {"site": self.site, "night": self.night, "ended_at": self.ended_at}
+        return "operators.triggers.NightTrigger", arguments
 
     def question(self) -> Callable[[], str | None]:
         """Ask the ledger."""
         from operators.steps import night_of_run, why_night_may_close
 
-        night = night_of_run(self.night, self.ended_at)
+        night = night_of_run(self.site, self.night, self.ended_at)
         return lambda: why_night_may_close(night)
 
 
@@ -277,26 +281,29 @@ class RunTrigger(Asking):
     ----------
     workflow : str
         Its DAG.
-    night, ended_at : str
+    site, night, ended_at : str
         As of `NightTrigger`.
     """
 
     interval_s = 2.0
 
-    def __init__(self, workflow: str, night: str, ended_at: str):
+    def __init__(self, workflow: str, site: str, night: str, ended_at: str):
         super().__init__()
         self.workflow = workflow
+        self.site = site
         self.night = night
         self.ended_at = ended_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        arguments = {"workflow": self.workflow, "night": self.night, "ended_at": self.ended_at}
+        arguments = {
+            "workflow": self.workflow, "site": self.site, "night": self.night, "ended_at": self.ended_at,
+        }  # fmt: skip
         return "operators.triggers.RunTrigger", arguments
 
     def question(self) -> Callable[[], str | None]:
         """Ask Airflow."""
         from operators.steps import how_run_of_night_ended, night_of_run
 
-        night = night_of_run(self.night, self.ended_at)
+        night = night_of_run(self.site, self.night, self.ended_at)
         return lambda: how_run_of_night_ended(self.workflow, night)

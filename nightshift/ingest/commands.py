@@ -84,9 +84,10 @@ def _take_in(options: argparse.Namespace) -> int:
         paths = list(options.files)
         if options.inbox:
             memory: dict[str, Any] = {}
-            complete_files(context.inbox, memory, context.survey)
-            time.sleep(context.survey.exposure.stillness_s)  # who holds still between two looks is complete
-            paths += complete_files(context.inbox, memory, context.survey)
+            complete_files(context.inbox, memory, *context.deployment.surveys)
+            # who holds still between two looks is complete
+            time.sleep(max(survey.exposure.stillness_s for survey in context.deployment.surveys))
+            paths += complete_files(context.inbox, memory, *context.deployment.surveys)
         arrivals = ingest_all(context, paths)
     for arrival in arrivals:
         if arrival.disposition is not Disposition.REGISTERED:

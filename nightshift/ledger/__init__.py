@@ -2,5 +2,6 @@
 
 from nightshift.ledger.database import Ledger, ledger_url, open_ledger
 from nightshift.ledger.migrate import migrate
+from nightshift.ledger.stamp import check_ledger
 
-__all__ = ["Ledger", "ledger_url", "migrate", "open_ledger"]
+__all__ = ["Ledger", "check_ledger", "ledger_url", "migrate", "open_ledger"]

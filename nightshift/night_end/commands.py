@@ -105,9 +105,7 @@ def _mail(options: argparse.Namespace) -> int:
 
     with open_context() as context:
         page = send_report(context, options.night, resend=options.resend)
-        row = context.ledger.row(
-            "night_end", "report", site=context.survey.site.name, night=options.night, kind="summary"
-        )
+        row = context.ledger.row("night_end", "report", site=context.site.name, night=options.night, kind="summary")
     assert row is not None
     print(
         f"Sent at {row['sent_at']:%Y-%m-%d %H:%M:%S} UTC as {row['message_id']}." if row["sent_at"] else "Not sent."
@@ -150,7 +148,7 @@ def _prune_events(options: argparse.Namespace) -> int:
     from nightshift.vocabulary import Reason
 
     with open_context() as context:
-        days = context.survey.storage.keep_events_days if options.older_than is None else options.older_than
+        days = context.storage_policy.keep_events_days if options.older_than is None else options.older_than
         if options.dry_run:
             found = old_events(context, older_than_days=days)
         elif not (options.operator or "").strip():

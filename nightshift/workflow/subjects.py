@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.keys import LIVE
 from nightshift.kinds import Kind, kind_named, kind_of_workflow
@@ -52,6 +53,10 @@ class Subject:
     def campaign(self) -> str:
         """The campaign that its products belong to."""
         return self["campaign"]
+
+    def scope(self, context: Context) -> Context:
+        """Return the context of the instrument or the site that it belongs to."""
+        return context.of_work(dict(self.conf))
 
     @property
     def night(self) -> date:

@@ -24,7 +24,7 @@ from nightshift.errors import NightshiftError, Retry
 from nightshift.files import copy_whole, write_json
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
-from nightshift.settings import SettingsError, Survey, load_survey
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
@@ -104,10 +104,11 @@ class NightOutcome:
 def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     """Play a night and return the exit code: 0 only if it closed to zero and everything stopped afterwards."""
     console = console or Console(highlight=False)
-    survey = load_survey(options.survey)
+    deployment = load_deployment(options.survey)
+    survey = deployment.survey
     home = Home.of(survey.name)
     view = NightView(console, survey.title)
-    machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
+    machine = Machine(deployment, home, ports_from_environment(), Outside.from_environment(), say=view.note)
     if options.raw is not None and not options.raw.is_dir():
         raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
     if options.night is not None and options.raw is None:
@@ -150,15 +151,15 @@ def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRe
         return before.taken_over(home).write(home)
     machine.check_can_start()
     if home.kind is Kind.REPLAY and not options.clear:
-        _refuse_to_clear_what_was_sent(home, machine.survey, before)
+        _refuse_to_clear_what_was_sent(home, machine.deployment, before)
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
     return NightRecord.begin(request).write(home)
 
 
-def _refuse_to_clear_what_was_sent(home: Home, survey: Survey, before: NightRecord | None) -> None:
+def _refuse_to_clear_what_was_sent(home: Home, deployment: Deployment, before: NightRecord | None) -> None:
     """Raise where files came that no replay played: somebody sent them while `up` had the stack running."""
-    sent = sent_files(home, survey, before.played if before is not None else ())
+    sent = sent_files(home, deployment, before.played if before is not None else ())
     if sent:
         raise SettingsError(
             f"{home.root} holds {len(sent)} files that were not played but sent, such as "
@@ -206,7 +207,7 @@ def _told_to_end_like_ctrl_c() -> Iterator[None]:
 
 def _play(options: NightOptions, record: NightRecord, machine: Machine, view: NightView) -> NightOutcome:
     """Set everything up, play the files into the inbox, and watch until the night has ended."""
-    home, survey = machine.home, machine.survey
+    home, survey = machine.home, machine.deployment.survey
     material = _with_everything_up(options, record, machine, view)
     if material.catalogues is not None:
         for path in sorted(material.catalogues.iterdir()):
@@ -244,7 +245,7 @@ def _with_everything_up(options: NightOptions, record: NightRecord, machine: Mac
 
 def _start(options: NightOptions, record: NightRecord, machine: Machine, night: date) -> None:
     since = datetime.fromisoformat(record.since) if record.since else None
-    machine.clock = replay_clock(machine.survey, night, options.deadline_s, since=since).to_text()
+    machine.clock = replay_clock(machine.deployment.survey, night, options.deadline_s, since=since).to_text()
     replace(record, clock=machine.clock).write(machine.home)
     machine.start()
 
@@ -258,7 +259,7 @@ def replay_clock(survey: Survey, night: date, deadline_s: float, *, since: datet
 
 def _watch(options: NightOptions, machine: Machine, view: NightView, night: date, player: Player) -> NightOutcome:
     """Show how the night goes until it has ended, or nothing can end it any more."""
-    site = machine.survey.site.name
+    site = machine.deployment.site.name
     progress, progress_at = None, time.monotonic()
     with _ledger(machine, view) as ledger:
         while True:
@@ -286,7 +287,7 @@ def _late(ledger: Ledger, machine: Machine, night: date) -> bool:
     if any(not path.name.startswith(".") for path in machine.home.inbox.iterdir()):
         return True
     try:
-        return not ledger.value("stack", "night_is_over", site=machine.survey.site.name, night=night)
+        return not ledger.value("stack", "night_is_over", site=machine.deployment.site.name, night=night)
     except Retry:
         return True  # unknown: look again
 
@@ -356,9 +357,9 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
     """Print how the night ended, and return whether it ended well."""
     from nightshift.night_end.night_table import night_table
 
-    survey, home = machine.survey, machine.home
+    survey, home = machine.deployment.survey, machine.home
     with Ledger(machine.ledger_url) as ledger:
-        context = Context(survey, ledger, Depot(home.depot), home.inbox, SystemClock())
+        context = Context(machine.deployment, ledger, Depot(home.depot), home.inbox, SystemClock())
         with suppress(NightshiftError):
             console.print(night_table(context, outcome.night))
         score = _score(ledger, machine, outcome.night)
@@ -418,7 +419,7 @@ def _score(ledger: Ledger, machine: Machine, night: date) -> "NightScore | None"
         return None
     from rehearsal.play.night_score import score_of_night
 
-    site = machine.survey.site.name
+    site = machine.deployment.site.name
     return score_of_night(ledger, site, night, truth=truth, received=machine.home.received)
 
 

@@ -133,7 +133,7 @@ def _inject(arguments: argparse.Namespace) -> int:
     from nightshift.context import open_context
 
     with open_context() as context:
-        site = context.survey.site.name
+        site = context.site.name
         counts = context.ledger.row("injection", "completeness_of_night", site=site, night=arguments.night)
     if counts is None or not counts["quadrants"]:
         print(f"no quadrant of {arguments.night} was sampled (reduction.injection_fraction)")

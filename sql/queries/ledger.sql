@@ -34,3 +34,21 @@ select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));
 
 -- name: event_said
 select 1 from events where kind = :kind and subject = :subject limit 1;
+
+-- name: has_schema
+select to_regclass('alembic_version') is not null as there;
+
+-- name: schema_version
+-- The newest migration that was applied.
+select version_num from alembic_version;
+
+-- name: survey_stamp
+-- Whose ledger it is.
+select survey from survey_stamp;
+
+-- name: put_survey_stamp!
+insert into survey_stamp (survey) values (:survey) on conflict do nothing;
+
+-- name: sites_of_nights
+-- Whose nights a ledger from before it was stamped holds.
+select distinct site from nights order by site;

@@ -33,10 +33,11 @@ where coalesce(e.site, a.site, :site) = :site and coalesce(e.night, a.night) = :
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: arrivals_on_manifest
--- Every arrival under a name that the night's manifest lists, whenever it came.
+-- Every arrival under a name that the night's manifest lists, whenever it came; of what no camera knows it is a guess
+-- which site sent it.
 select a.inbox_name, a.sha256, a.disposition, a.reason, a.detail
 from arrivals a
-join manifest_entries m on m.file_name = a.inbox_name
+join manifest_entries m on m.file_name = a.inbox_name and (m.site = a.site or a.instrument is null)
 where m.site = :site and m.night = :night
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
@@ -414,6 +415,7 @@ where e.level in ('warning', 'error', 'page')
     -- what was waited for and came back needs nobody any more
     and not (e.kind = 'storage_unavailable' and exists (
         select from events b where b.kind = 'storage_back' and b.subject = e.subject and b.event_id > e.event_id))
+    and split_part(e.subject, '/', 1) <> all (:elsewhere::text[]) -- another site's, or of an instrument there
     and (e.subject = :subject
          or e.night_time >= n.begins and e.night_time < n.ends
          or e.night_time is null and e.at >= (
@@ -488,7 +490,8 @@ where r.ended_at is null and r.dag_id = any (:workflows::text[])
     and steady_age_s(r.requested_at) < :stale_s
     and case when exists (select from jobs j where j.job_key = r.subject)
         then exists (select from jobs j where j.job_key = r.subject and j.site = :site and j.night = :night)
-        else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text end
+        else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text
+            and r.conf ->> 'instrument' = any (:instruments::text[]) end
 order by r.run_id;
 
 -- name: turns_in_flight
@@ -508,7 +511,8 @@ where a.site = :site and a.night = :night and o.state in ('queued', 'held') orde
 select m.file_name
 from manifest_entries m
 where m.site = :site and m.night = :night
-    and not exists (select from arrivals a where a.inbox_name = m.file_name)
+    and not exists (select from arrivals a where a.inbox_name = m.file_name
+        and (a.site = m.site or a.instrument is null))
 order by m.file_name;
 
 -- name: fail_stragglers!

@@ -10,7 +10,7 @@ __all__ = ["due"]
 
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the exposures that were reduced before their reference came into service, in shutter order."""
-    for row in context.ledger.rows("difference", "differences_due"):
+    for row in context.ledger.rows("difference", "differences_due", instrument=context.survey.camera.instrument):
         yield {
             "instrument": row["instrument"],
             "exposure_id": row["exposure_id"],

@@ -8,7 +8,7 @@ join nights n using (site, night)
 join units u using (instrument, exposure_id)
 join reference_images r on r.field = e.field and r.instrument = u.instrument and r.detector = u.detector
     and r.quadrant = u.quadrant and r.filter = e.filter
-where e.image_type = 'science' and e.state = 'ended' and n.state in ('open', 'closing')
+where e.instrument = :instrument and e.image_type = 'science' and e.state = 'ended' and n.state in ('open', 'closing')
     and u.state = 'processed' and u.campaign = 'live' and r.state = 'in_service'
     and r.valid_from <= e.shutter_open and (r.valid_to is null or r.valid_to > e.shutter_open)
     and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)

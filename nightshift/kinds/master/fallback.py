@@ -133,5 +133,8 @@ class MasterSets:
 
 def read_sets(context: Context) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
-    quadrants = len(context.survey.camera.quadrant_ids)
-    return MasterSets(context, context.ledger.rows("master", "calibration_sets", quadrants=quadrants))
+    camera = context.survey.camera
+    rows = context.ledger.rows(
+        "master", "calibration_sets", instrument=camera.instrument, quadrants=len(camera.quadrant_ids)
+    )
+    return MasterSets(context, rows)

@@ -25,8 +25,9 @@ with frames as (
             where r.instrument = e.instrument and r.exposure_id = e.exposure_id and r.invalid_reason is null
         )) as judged
     from exposures e
-    where e.image_type in ('bias', 'dark', 'flat')
-        and (e.site, e.night) in (select x.site, x.night from exposures x where x.state <> 'ended')
+    where e.instrument = :instrument and e.image_type in ('bias', 'dark', 'flat')
+        and (e.site, e.night) in (
+            select x.site, x.night from exposures x where x.instrument = :instrument and x.state <> 'ended')
 ), sequences as (
     select site, night, instrument, image_type, filter, sequence,
         count(*) filter (where not judged) as unended,
@@ -41,13 +42,13 @@ with frames as (
 ), detectors as (
     select e.night, e.instrument, e.image_type, e.filter, count(distinct r.detector)::integer as detectors
     from exposures e join raw_frames r using (instrument, exposure_id)
-    where e.night in (select night from sets)
+    where e.instrument = :instrument and e.night in (select night from sets)
     group by e.night, e.instrument, e.image_type, e.filter
 ), masters as (
     select distinct on (c.night, c.instrument, c.kind, c.filter)
         c.night, c.instrument, c.kind, c.filter, c.version, count(*)::integer as masters
     from calibrations c
-    where c.night in (select night from sets)
+    where c.instrument = :instrument and c.night in (select night from sets)
     group by c.night, c.instrument, c.kind, c.filter, c.version
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )

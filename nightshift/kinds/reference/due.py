@@ -13,7 +13,8 @@ def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     policy = context.survey.reference
     rows = context.ledger.rows(
         "reference", "references_due",
-        at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
+        instrument=context.survey.camera.instrument, at_least=policy.at_least_frames,
+        at_closing=policy.first_serves == "next_night",
     )  # fmt: skip
     for row in rows:
         yield {

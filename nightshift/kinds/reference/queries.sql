@@ -9,8 +9,8 @@ with good as (
     from units u
     join exposures e using (instrument, exposure_id)
     join image_quality q using (unit_key)
-    where u.state = 'processed' and q.good and u.campaign = 'live' and u.tier = 'processed'
-        and e.field is not null
+    where u.instrument = :instrument and u.state = 'processed' and q.good and u.campaign = 'live'
+        and u.tier = 'processed' and e.field is not null
         and not exists (select from reference_images r where r.field = e.field and r.instrument = u.instrument
             and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = e.filter)
 )

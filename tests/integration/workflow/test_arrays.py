@@ -51,7 +51,7 @@ def test_two_submits_beside_each_other_make_one_array(night, exposure, ledger_ur
         from nightshift.workflow.arrays import submit
 
         with open_ledger(ledger_url) as ledger:
-            own = Context(place.survey, ledger, place.depot, place.inbox, place.clock)
+            own = Context(place.deployment, ledger, place.depot, place.inbox, place.clock)
             names.append(
                 submit(own, night.runner, "science", exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
             )

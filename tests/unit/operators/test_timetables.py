@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nightshift.nights import night_of
 from nightshift.settings import load_survey
 from operators import timetables
-from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights
+from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights, night_times
 
 SITE = load_survey("ztf").site
 ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -20,7 +20,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.
 
 @pytest.fixture
 def timetable():
-    return NightTimetable(SITE, delay_s=3600)
+    return NightTimetable([SITE], delay_s=3600)
 
 
 def set_now(monkeypatch, moment):
@@ -50,7 +50,7 @@ def test_every_night_has_one_run_an_hour_after_its_sunrise(monkeypatch, timetabl
 
 
 def test_a_run_that_is_some_hours_late_still_happens_and_one_of_yesterday_does_not(monkeypatch, timetable):
-    _, ends = timetable.night(datetime(2026, 3, 1).date())
+    _, ends = night_times(SITE, datetime(2026, 3, 1).date())
     due = ends + timedelta(hours=1)
     for late, kept in ((timedelta(seconds=1), True), (timedelta(hours=5), True), (timedelta(hours=7), False)):
         set_now(monkeypatch, due + late)
@@ -60,7 +60,7 @@ def test_a_run_that_is_some_hours_late_still_happens_and_one_of_yesterday_does_n
 
 @given(moment=MOMENTS)
 def test_a_run_by_hand_gets_the_night_that_ended_last(moment):
-    timetable = NightTimetable(SITE)
+    timetable = NightTimetable([SITE])
     interval = timetable.infer_manual_data_interval(run_after=moment)
     assert interval.end <= moment < interval.end + timedelta(hours=36)
     assert interval.start < interval.end
@@ -68,9 +68,8 @@ def test_a_run_by_hand_gets_the_night_that_ended_last(moment):
 
 @given(moment=MOMENTS)
 def test_the_night_of_a_run_is_read_from_the_end_of_its_interval(moment):
-    timetable = NightTimetable(SITE)
     night = night_of(SITE, moment)
-    begins, ends = timetable.night(night)
+    begins, ends = night_times(SITE, night)
     assert night_of(SITE, ends) == night_of(SITE, begins) == night
     assert isinstance(DataInterval(begins, ends), DataInterval)
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import SettingsError, load_deployment, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine
 from nightshift.stack.ports import Ports
@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch) -> Home:
 
 @pytest.fixture
 def machine(home) -> Machine:
-    return Machine(load_survey("demo"), home, Ports(0, 0, 0))
+    return Machine(load_deployment("demo"), home, Ports(0, 0, 0))
 
 
 @pytest.fixture
