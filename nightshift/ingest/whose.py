@@ -12,16 +12,21 @@ from nightshift.ingest.header import merged
 from nightshift.ingest.naming import check_name
 from nightshift.ingest.structure import unpacked, walk
 from nightshift.ingest.verify import check_camera
-from nightshift.settings import Survey
+from nightshift.settings import Deployment, Survey
 from nightshift.vocabulary import Reason
 
-__all__ = ["context_of_frame", "context_of_manifest", "context_of_stranger"]
+__all__ = ["context_of_frame", "context_of_manifest", "context_of_stranger", "survey_of_frame"]
 
 DAY_S = 86400.0
 
 
 def context_of_frame(context: Context, file: PhysicalFile) -> Context:
-    """Return the context of the instrument whose frame a file is.
+    """Return the context of the instrument whose frame a file is; errors as of `survey_of_frame`."""
+    return context.of_instrument(survey_of_frame(context.deployment, file).camera.instrument)
+
+
+def survey_of_frame(deployment: Deployment, file: PhysicalFile) -> Survey:
+    """Return the settings of the instrument whose frame a file is.
 
     Its name decides; where the names of several cameras are alike, the header's camera keyword.
 
@@ -31,9 +36,9 @@ def context_of_frame(context: Context, file: PhysicalFile) -> Context:
         NAME_UNSAFE, NAME_NOT_RECOGNISED, or WRONG_CAMERA where the header names none or several of those that the
         name fits. Never where the survey has one instrument: then the checks of the frame say what is wrong.
     """
-    surveys = context.deployment.surveys
+    surveys = deployment.surveys
     if len(surveys) == 1:
-        return context
+        return surveys[0]
     check_name(file.path.name)
     fitting = [survey for survey in surveys if re.fullmatch(survey.camera.file_names.pattern, file.path.name)]
     if not fitting:
@@ -41,7 +46,7 @@ def context_of_frame(context: Context, file: PhysicalFile) -> Context:
         raise BadInput(Reason.NAME_NOT_RECOGNISED, f"the cameras' patterns are {patterns}"[:1000])
     if len(fitting) > 1:
         fitting = _told_apart(file, fitting)
-    return context.of_instrument(fitting[0].camera.instrument)
+    return fitting[0]
 
 
 def _told_apart(file: PhysicalFile, fitting: list[Survey]) -> list[Survey]:

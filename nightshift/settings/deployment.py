@@ -142,6 +142,10 @@ class Deployment(Table):
         """Whether a file's name fits several instruments of the whole survey: then its header tells them apart."""
         return sum(re.fullmatch(pattern, file_name) is not None for pattern in self.file_patterns) > 1
 
+    def name_of(self, instrument: str) -> str:
+        """Return what `load_survey` knows an instrument's settings by."""
+        return self.name if len(self.instrument_names) == 1 else f"{self.name}/{instrument}"
+
     def of_instrument(self, instrument: str) -> "Deployment":
         """Return the deployment as one instrument sees it."""
         return self._narrowed((self.survey_of(instrument),))

@@ -57,7 +57,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from nightshift.files import write_json
     from nightshift.realbogus import REAL_BOGUS
     from nightshift.realbogus.retraining import trained_for
-    from nightshift.settings import load_survey, survey_names
+    from nightshift.settings import load_deployment, survey_names
     from rehearsal.training.examples import Examples
     from rehearsal.training.train_model import (
         HELD_OUT_SEEDS,
@@ -71,7 +71,12 @@ def _train(arguments: argparse.Namespace) -> int:
     path = arguments.output or REAL_BOGUS
     for model in (path, REAL_BOGUS):
         _check_version(arguments.version, model)
-    surveys = {name: trained_for(load_survey(name)) for name in arguments.survey or survey_names()}
+    deployments = [load_deployment(name) for name in arguments.survey or survey_names()]
+    surveys = {
+        deployment.name_of(survey.camera.instrument): trained_for(survey)
+        for deployment in deployments
+        for survey in deployment.surveys
+    }
     usual = _first(TRAINING_SEEDS, arguments.pairs)
     odd = _first(ODD_SEEDS, arguments.odd_pairs)
     held_out = _first(HELD_OUT_SEEDS, arguments.held_out)
