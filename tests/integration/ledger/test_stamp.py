@@ -35,7 +35,7 @@ def execute(url: str, statement: str) -> None:
 
 def test_a_surveys_ledger_given_to_another_survey_is_refused(opened, ledger_url):
     assert opened("demo") == "demo"
-    with pytest.raises(NeedsOperator, match="it is the ledger of demo, not of lowell42. Set NIGHTSHIFT_LEDGER"):
+    with pytest.raises(NeedsOperator, match=r"it is the ledger of demo, not of lowell42\. Set NIGHTSHIFT_LEDGER"):
         opened("lowell42")
     with pytest.raises(NeedsOperator, match="ledger of demo"):
         migrate(ledger_url, survey="lowell42", sites=("lowell",))

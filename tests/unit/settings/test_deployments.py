@@ -1,4 +1,4 @@
-"""A survey of several sites and instruments: how its folder is read, and which mistakes are refused with what to do."""
+"""A survey of several sites and instruments: how its folder is read, and which mistakes are refused."""
 
 import re
 import shutil
@@ -59,9 +59,9 @@ def test_an_instruments_own_tables_lie_over_those_of_all_key_by_key():
 
 
 def test_a_survey_of_several_instruments_lists_them_where_none_is_named():
-    with pytest.raises(SettingsError, match="north_single, north_wide, south_wide.*--instrument"):
+    with pytest.raises(SettingsError, match=r"north_single, north_wide, south_wide.*--instrument"):
         load_survey("network")
-    with pytest.raises(SettingsError, match="no instrument 'east'.*north_single"):
+    with pytest.raises(SettingsError, match=r"no instrument 'east'.*north_single"):
         load_survey("network/east")
 
 
