@@ -1,6 +1,6 @@
 """When the end of a live night is due."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pendulum
 import pytest
@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.nights import night_of
-from nightshift.settings import load_survey
+from nightshift.settings import SettingsError, load_deployment, load_survey
 from operators import timetables
-from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights, night_times
+from operators.steps import night_of_run
+from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights, night_ended_at, night_times
 
 SITE = load_survey("ztf").site
 ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -98,3 +99,29 @@ def test_the_watch_comes_again_as_often_as_need_be_after_the_clock_was_set_back(
         assert info.run_after <= pendulum.now(UTC)
         moments.add(info.logical_date)
     assert len(moments) == 3  # no two runs have the same
+
+
+def test_every_site_has_its_own_run_an_hour_after_its_own_sunrise(monkeypatch):
+    sites = load_deployment("network").sites
+    timetable = NightTimetable.deserialize(NightTimetable(sites, delay_s=3600).serialize())
+    set_now(monkeypatch, datetime(2025, 11, 20, 22, tzinfo=UTC))
+    last, found = None, []
+    for _ in range(6):
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=ANY_TIME)
+        assert info.run_after == info.data_interval.end + timedelta(hours=1)
+        last = info.data_interval
+        found.append(night_ended_at(sites, last.end))
+    evenings = [date(2025, 11, day) for day in (20, 20, 21, 21, 22, 22)]
+    assert found == list(zip(["north", "south"] * 3, evenings, strict=True))
+
+
+def test_a_run_is_for_the_site_that_it_names_or_whose_night_ended(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "network")
+    south = load_deployment("network").sites[-1]
+    _, ended = night_times(south, date(2025, 11, 20))
+    assert night_of_run("", "", ended.isoformat()) == "south/2025-11-20"
+    assert night_of_run("north", "2025-11-20", "") == "north/2025-11-20"
+    with pytest.raises(SettingsError, match=r"sites north, south: say which"):
+        night_of_run("", "2025-11-20", "")
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
+    assert night_of_run("", "2025-11-20", "") == "demo/2025-11-20"
