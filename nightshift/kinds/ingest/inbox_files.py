@@ -140,9 +140,7 @@ def files_for_jobs(context: Context, files: Iterable[InboxFile]) -> list[InboxFi
 def named_for_watch(deployment: Deployment, paths: Iterable[Path]) -> list[Path]:
     """Return which complete files of the inbox the watch takes in itself, as far as their names tell."""
     of_jobs = [deployment.of_instrument(s.camera.instrument) for s in deployment.surveys if taken_by_jobs(s)]
-    return [
-        path for path in paths if not any(_group_of(path.name, own) for own in of_jobs) or not _is_file(path)
-    ]
+    return [path for path in paths if not any(_group_of(path.name, own) for own in of_jobs) or not _is_file(path)]
 
 
 def left_by_jobs(context: Context, paths: Iterable[Path]) -> list[Path]:

@@ -3,11 +3,11 @@
 import time
 
 import pytest
+from nightshift.workflow.due import due_runs, mark_requested
 
 from nightshift.context import Context
 from nightshift.runners import runner_from_environment
 from nightshift.workflow.arrays import collect, submit
-from nightshift.workflow.due import due_runs, mark_requested
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 

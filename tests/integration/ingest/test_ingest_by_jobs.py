@@ -122,7 +122,7 @@ def the_frame(context) -> bytes:
 
 def what_the_watch_takes(context):
     complete = complete_files(context.inbox, {}, context.survey)
-    mine = named_for_watch(context.survey, complete) + left_by_jobs(context, complete)
+    mine = named_for_watch(context.deployment, complete) + left_by_jobs(context, complete)
     return [path.name for path in mine]
 
 

@@ -75,7 +75,9 @@ def test_every_camera_has_its_masters_units_references_and_alerts(played):
     for table in ("calibrations", "reference_images", "units"):
         found = rows(machine, f"select distinct instrument from {table} order by 1")
         assert [row["instrument"] for row in found] == cameras, table
-    units = rows(machine, "select instrument, count(*) as n from units where state = 'processed' group by 1 order by 1")
+    units = rows(
+        machine, "select instrument, count(*) as n from units where state = 'processed' group by 1 order by 1"
+    )
     assert [(row["instrument"], row["n"]) for row in units] == list(zip(cameras, (8, 16, 16), strict=True))
     sent = rows(machine, "select distinct site from alerts where state = 'sent' order by 1")
     assert [row["site"] for row in sent] == ["north", "south"]

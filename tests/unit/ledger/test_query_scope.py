@@ -11,8 +11,8 @@ SCOPES = {"instrument", "instruments", "site", "sites"}
 
 KEYS = {
     # of rows: each holds its instrument or site, or belongs to one that does
-    "arrival_key", "calibration_key", "candid", "candids", "first_candid", "event_ids", "frame_key",
-    "job_key", "key", "product_key", "reference_key", "reference_keys", "token", "tracklet_key", "unit_key",
+    "arrival_key", "arrival_keys", "calibration_key", "candid", "candids", "first_candid", "event_ids", "frame_key",
+    "job_key", "job_keys", "key", "product_key", "reference_key", "reference_keys", "token", "tracklet_key", "unit_key",
     "unit_keys",
     # of arrays, runs and what they are for
     "array_name", "run_id", "subject", "subjects",
@@ -31,6 +31,8 @@ EXCEPTIONS = {
     ("ledger", "sites_of_nights"): "asks which sites there are",
     ("ledger", "put_reason"): "one vocabulary for all",
     ("ledger", "put_kind"): "one registry for all",
+    ("ledger", "put_measurement"): "one registry for all",
+    ("ledger", "measurements"): "one registry for all",
     ("ledger", "events_since"): "one story of the survey, in order",
     ("ledger", "try_lock"): "its parameter `of` is the key",
     ("ledger", "unlock"): "its parameter `of` is the key",
