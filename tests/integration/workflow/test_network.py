@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from nightshift.workflow.due import due_runs
+from nightshift.workflow.due_runs import due_runs
 
 from nightshift.context import Context
 from nightshift.depot import Depot

@@ -12,8 +12,8 @@ SCOPES = {"instrument", "instruments", "site", "sites"}
 KEYS = {
     # of rows: each holds its instrument or site, or belongs to one that does
     "arrival_key", "arrival_keys", "calibration_key", "candid", "candids", "first_candid", "event_ids", "frame_key",
-    "job_key", "job_keys", "key", "product_key", "reference_key", "reference_keys", "token", "tracklet_key", "unit_key",
-    "unit_keys",
+    "job_key", "job_keys", "key", "product_key", "reference_key", "reference_keys", "token", "tracklet_key",
+    "unit_key", "unit_keys",
     # of arrays, runs and what they are for
     "array_name", "run_id", "subject", "subjects",
     # what a person typed or a file is called: looked for everywhere
@@ -71,8 +71,8 @@ EXCEPTIONS = {
     # the one machine
     ("stack", "latest_events"): "one story of the survey, in order",
     ("stack", "names_that_came"): "of the one inbox",
-    ("stack", "end_dead_components"): "of Airflow's metadata",
-    ("stack", "limit_idle_transactions"): "of Airflow's metadata",
+    ("airflow", "end_dead_components"): "of Airflow's metadata",
+    ("airflow", "limit_idle_transactions"): "of Airflow's metadata",
 }
 
 
