@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from astropy.io import fits
-from nightshift.workflow.due_runs import due_runs
 
 from nightshift.context import Context
 from nightshift.depot import Depot
@@ -22,6 +21,7 @@ from nightshift.night_end.report import write_report
 from nightshift.settings import load_deployment
 from nightshift.vocabulary import Disposition, NightState, Reason
 from nightshift.workflow.arrays import sweep
+from nightshift.workflow.due_runs import due_runs
 from rehearsal.simulator.manifest import manifest_of
 
 NIGHT = date(2025, 11, 20)
