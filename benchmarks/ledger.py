@@ -42,7 +42,7 @@ from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import free_ports
 from nightshift.night_end.close import verdict
 from nightshift.night_end.facts import collect_facts
-from nightshift.settings import load_survey
+from nightshift.settings import Deployment, load_survey
 from nightshift.vocabulary import Tier
 from nightshift.workflow.due_runs import due_runs
 from nightshift.workflow.explain import explain
@@ -106,7 +106,9 @@ def run() -> Mapping[str, float]:
     scale, last = Scale.part(float(os.environ.get("BENCH_LEDGER_SCALE", 1))), _nights()
     with _server() as server, Ledger(server.url("ledger")) as ledger, tempfile.TemporaryDirectory() as folder:
         survey = load_survey("ztf")
-        context = Context(survey, ledger, Depot(Path(folder)), Path(folder), ReplayClock(datetime.now(UTC), NOW, 0.0))
+        context = Context(
+            Deployment.of(survey), ledger, Depot(Path(folder)), Path(folder), ReplayClock(datetime.now(UTC), NOW, 0.0)
+        )
         figures: dict[str, float] = {}
         loaded, loading_s = 0, 0.0
         for nights in (size for size in (1, 30, 365) if size <= last):

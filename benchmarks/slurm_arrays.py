@@ -31,7 +31,7 @@ import httpx
 from benchmarks.night import _cpu_s
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
-from nightshift.settings import load_survey
+from nightshift.settings import load_deployment
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import AIRFLOW_PARTS, Machine, Outside
 from nightshift.stack.ports import ports_from_environment
@@ -76,7 +76,7 @@ def run() -> dict[str, float]:
     os.environ |= {"NIGHTSHIFT_VAR": str(folder), "NIGHTSHIFT_WORKERS": str(SLOTS)}
     home = Home.of("demo")
     home.make(Kind.REPLAY)
-    machine = BenchMachine(load_survey("demo"), home, ports_from_environment(), Outside(runner="slurm"))
+    machine = BenchMachine(load_deployment("demo"), home, ports_from_environment(), Outside(runner="slurm"))
     try:
         machine.start()
         return _measure(machine, arrays)

@@ -12,6 +12,7 @@ __all__ = ["Wait", "WaitForArray", "WaitForInbox", "WaitForNight", "WaitForRun"]
 
 # a run is asked for with its night, or made by the clock at the night's end
 NIGHT_OF_RUN = {
+    "site": "{{ (dag_run.conf or {}).get('site', '') }}",
     "night": "{{ (dag_run.conf or {}).get('night', '') }}",
     "ended_at": "{{ dag_run.data_interval_end or '' }}",
 }
@@ -98,7 +99,7 @@ class WaitForNight(Wait):
     """Waits until nothing of the run's night is under way."""
 
     trigger_class = NightTrigger
-    template_fields: Sequence[str] = ("night", "ended_at")
+    template_fields: Sequence[str] = ("site", "night", "ended_at")
 
     def __init__(self, **kwargs: Any):
         super().__init__(arguments=NIGHT_OF_RUN, **kwargs)
@@ -114,7 +115,7 @@ class WaitForRun(Wait):
     """
 
     trigger_class = RunTrigger
-    template_fields: Sequence[str] = ("night", "ended_at")
+    template_fields: Sequence[str] = ("site", "night", "ended_at")
 
     def __init__(self, *, workflow: str, **kwargs: Any):
         super().__init__(arguments={"workflow": workflow, **NIGHT_OF_RUN}, **kwargs)

@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from nightshift.context import survey_from_environment
+from nightshift.context import deployment_from_environment
 
 __all__ = ["disposal_form", "regeneration_form"]
 
@@ -13,11 +13,17 @@ def regeneration_form() -> dict[str, Any]:
     """Return the form for a new version of a field's reference."""
     from nightshift.kinds.reference.regenerate import SERVES, quadrant_names
 
-    survey = survey_from_environment()
-    fields = {str(field.id): f"{field.id}: {field.name}" for field in survey.sky.fields}
-    filters = [filter_.name for filter_ in survey.sky.filters]
-    quadrants = list(quadrant_names(survey))
+    surveys = deployment_from_environment().surveys
+    fields = {str(field.id): f"{field.id}: {field.name}" for survey in surveys for field in survey.sky.fields}
+    filters = list(dict.fromkeys(filter_.name for survey in surveys for filter_ in survey.sky.filters))
+    quadrants = list(dict.fromkeys(name for survey in surveys for name in quadrant_names(survey)))
+    instruments = [survey.camera.instrument for survey in surveys]
+    instrument = Param(
+        None if len(instruments) > 1 else instruments[0], type="string", enum=instruments, title="Instrument",
+        section="What",
+    )  # fmt: skip
     return {
+        **({"instrument": instrument} if len(instruments) > 1 else {}),
         "field": Param(
             None, type="string", enum=list(fields), values_display=fields, title="Field", section="What",
         ),

@@ -6,7 +6,8 @@ Nothing of the survey is decided here, and nothing heavy is imported before it i
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ __all__ = [
     "ingest_and_request",
     "mail_report",
     "night_of_run",
+    "open_night",
     "post_alerts",
     "prune_airflow",
     "regenerate_references",
@@ -83,7 +85,7 @@ class InboxWatch:
         self._ask_ledger_at = 0.0
         self._waits = False  # for storage
         self._memory: dict = {}
-        self._survey: Any = None  # of the night that is under way
+        self._deployment: Any = None  # with the settings of the nights that are under way
 
     def hear(self) -> None:
         """Let the next look ask the ledger, which has said that something may be due."""
@@ -103,13 +105,14 @@ class InboxWatch:
         return "time to sweep" if now > self._until else None
 
     def _complete_files(self) -> list:
-        from nightshift.context import survey_from_environment
+        from nightshift.context import deployment_from_environment
         from nightshift.ingest.inbox import complete_files
         from nightshift.kinds.ingest.inbox_files import named_for_watch
 
-        survey = self._survey or survey_from_environment()
         try:
-            return named_for_watch(survey, complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, survey))
+            deployment = self._deployment or deployment_from_environment()
+            complete = complete_files(Path(os.environ["NIGHTSHIFT_INBOX"]), self._memory, *deployment.surveys)
+            return named_for_watch(deployment, complete)
         except OSError as error:
             log.warning("the inbox does not read: %s", error)
             return []
@@ -122,7 +125,7 @@ class InboxWatch:
 
         try:
             with open_context() as context:
-                self._survey = context.survey
+                self._deployment = context.deployment
                 look(context)
                 self._waits = bool(storage_trouble(context))
                 due = [] if self._waits else due_runs(context)
@@ -154,8 +157,8 @@ def ingest_and_request() -> str:
                 look(context)
                 if trouble := storage_trouble(context):
                     return f"the night waits: {'; '.join(trouble)}"
-            complete = complete_files(context.inbox, memory, context.survey)
-            came = named_for_watch(context.survey, complete)
+            complete = complete_files(context.inbox, memory, *context.deployment.surveys)
+            came = named_for_watch(context.deployment, complete)
             if time.monotonic() >= sweep_at:
                 came += left_by_jobs(context, complete)
             try:
@@ -228,12 +231,14 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
     from operators.airflow_api import airflow_api, person_of
 
     with open_context() as context:
-        request = read_regeneration(context.survey, {**asked, **(run.conf or {})})
-        text, wanted = regenerate(context, request, operator=person_of(run), request_id=run.run_id)
+        asked = {**asked, **(run.conf or {})}
+        own = context.of_work({"instrument": asked.pop("instrument")}) if "instrument" in asked else context
+        request = read_regeneration(own.survey, asked)
+        text, wanted = regenerate(own, request, operator=person_of(run), request_id=run.run_id)
         log.info("%s", text)
         if wanted:
             airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
-            mark_requested(context, wanted)
+            mark_requested(own, wanted)
     return text
 
 
@@ -262,7 +267,7 @@ def dispose_frame(asked: Mapping[str, Any], run: Any) -> str:
 
 
 def begin_night_end(run: Any) -> str:
-    """Mark the night as closing and return it; skip where the clock asks for one that has begun to close.
+    """Mark the night as closing and return its text; skip where the clock asks for one that has begun to close.
 
     Parameters
     ----------
@@ -271,48 +276,67 @@ def begin_night_end(run: Any) -> str:
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from nightshift.context import open_context
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState
 
     conf = run.conf or {}
     by_clock = "night" not in conf
-    night = night_of_run(conf.get("night", ""), str(run.data_interval_end or ""))
-    with open_context() as context:
+    text = night_of_run(conf.get("site", ""), conf.get("night", ""), str(run.data_interval_end or ""))
+    with open_night(text) as (context, night):
         if by_clock and (state := night_state(context, night)) is not NightState.OPEN:
             raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
         begin_closing(context, night, signal="clock" if by_clock else conf.get("signal", "operator"))
-    return night.isoformat()
+    return text
 
 
-def night_of_run(night: str, ended_at: str) -> date:
-    """Return the night that a run is for: the one it was asked for, or the one that ended at a moment."""
-    from nightshift.context import survey_from_environment
-    from nightshift.nights import night_of
+def night_of_run(site: str, night: str, ended_at: str) -> str:
+    """Return the night that a run is for, as ``site/YYYY-MM-DD``.
 
+    Parameters
+    ----------
+    site, night : str
+        What the run was asked for; a survey of one site needs no name of it.
+    ended_at : str
+        Without a night: the moment at which it ended, by the timetable.
+    """
+    from nightshift.context import deployment_from_environment
+    from operators.timetables import night_ended_at
+
+    deployment = deployment_from_environment()
     if night:
-        return date.fromisoformat(night)
-    return night_of(survey_from_environment().site, datetime.fromisoformat(ended_at))
+        return f"{site or deployment.site.name}/{date.fromisoformat(night).isoformat()}"
+    name, ended = night_ended_at(deployment.sites, datetime.fromisoformat(ended_at))
+    return f"{name}/{ended.isoformat()}"
+
+
+@contextmanager
+def open_night(text: str) -> Iterator[tuple[Any, date]]:
+    """Open the context of a night's site, and give it with the night: its text is as of `night_of_run`."""
+    from nightshift.context import open_context
+
+    site, _, night = text.rpartition("/")
+    with open_context() as context:
+        day = date.fromisoformat(night)
+        yield context.of_site(site or context.site.name).of_night(day), day
 
 
 def night_state(context: Any, night: date) -> Any:
     """Return how a night stands, or None where the ledger has none."""
     from nightshift.vocabulary import NightState
 
-    row = context.ledger.row("night_end", "night", site=context.survey.site.name, night=night)
+    row = context.ledger.row("night_end", "night", site=context.site.name, night=night)
     return NightState(row["state"]) if row else None
 
 
-def why_night_may_close(night: date) -> str | None:
+def why_night_may_close(text: str) -> str | None:
     """Return why a night may close, or None while something of it is under way or due."""
-    from nightshift.context import open_context
     from nightshift.errors import Retry
     from nightshift.health import storage_trouble
     from nightshift.night_end.close import may_close
     from nightshift.workflow.due_runs import due_runs
 
     try:
-        with open_context(night) as context:
+        with open_night(text) as (context, night):
             if trouble := storage_trouble(context):
                 log.info("the night waits: %s", "; ".join(trouble))
                 return None
@@ -329,18 +353,16 @@ def why_night_may_close(night: date) -> str | None:
 def settle_night(night: str) -> str:
     """Post what is released, take in what has a result, and give up what has none and the deadline allows."""
     from nightshift.alerts.release_order import release_all_in_order
-    from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.night_end.close import fail_stragglers, in_flight
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import give_up
 
-    day = date.fromisoformat(night)
-    with open_context(day) as context:
+    with open_night(night) as (context, day):
         given_up = 0
         wait_for_storage(context)  # what cannot be read now is not lost
         if in_flight(context, day):
-            give_up(context, runner_from_environment(), context.survey.site.name, day)
+            give_up(context, runner_from_environment(), context.site.name, day)
             given_up = fail_stragglers(context, day)
         release_all_in_order(context, at_once=True)
         return f"{given_up} units given up; alerts: {_post(context)}"
@@ -350,20 +372,21 @@ def request_run_of_night(workflow: str, night: str) -> str:
     """Ask for a workflow's run for a night, or find that it is there, and return its id."""
     from operators.airflow_api import airflow_api
 
-    run_id, conf = _run_of_night(workflow, date.fromisoformat(night))
+    run_id, conf = _run_of_night(workflow, night)
     airflow_api().create_run(workflow, run_id, conf)
     return run_id
 
 
-def _run_of_night(dag_id: str, night: date) -> tuple[str, dict[str, str]]:
-    from nightshift.context import survey_from_environment
+def _run_of_night(dag_id: str, text: str) -> tuple[str, dict[str, str]]:
+    from nightshift.context import deployment_from_environment
     from nightshift.workflow.subjects import run_id
 
-    conf = {"site": survey_from_environment().site.name, "night": night.isoformat()}
+    site, _, night = text.rpartition("/")
+    conf = {"site": site or deployment_from_environment().site.name, "night": night}
     return run_id(dag_id, conf, 0), conf
 
 
-def how_run_of_night_ended(dag_id: str, night: date) -> str | None:
+def how_run_of_night_ended(dag_id: str, night: str) -> str | None:
     """Return the state in which a workflow's run for a night ended, or None while it has not."""
     from nightshift.errors import Retry
     from operators.airflow_api import airflow_api
@@ -378,54 +401,49 @@ def how_run_of_night_ended(dag_id: str, night: date) -> str | None:
 
 def account_for_night(night: str) -> str:
     """Count the night's three identities."""
-    from nightshift.context import open_context
     from nightshift.night_end.accounts import account
 
-    with open_context(date.fromisoformat(night)) as context:
-        books = account(context, date.fromisoformat(night))
+    with open_night(night) as (context, day):
+        books = account(context, day)
     return "; ".join(books.imbalances) or "it closes to zero"
 
 
 def archive_night(night: str) -> str:
     """Copy the night into the archive."""
-    from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import archive
 
-    with open_context(date.fromisoformat(night)) as context:
+    with open_night(night) as (context, day):
         wait_for_storage(context)
-        return str(archive(context, date.fromisoformat(night)))
+        return str(archive(context, day))
 
 
 def verify_archive(night: str) -> str:
     """Read the archive back."""
-    from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.night_end.archive import verify
 
-    with open_context(date.fromisoformat(night)) as context:
+    with open_night(night) as (context, day):
         wait_for_storage(context)
-        return str(verify(context, date.fromisoformat(night)))
+        return str(verify(context, day))
 
 
 def mail_report(night: str) -> str:
     """Write and send the morning's mail."""
-    from nightshift.context import open_context
     from nightshift.health import wait_for_storage
     from nightshift.night_end.report import send_report
 
-    with open_context(date.fromisoformat(night)) as context:
+    with open_night(night) as (context, day):
         wait_for_storage(context)
-        return str(send_report(context, date.fromisoformat(night)))
+        return str(send_report(context, day))
 
 
 def close_night(night: str) -> str:
     """Close the night, or say that it does not balance."""
-    from nightshift.context import open_context
     from nightshift.night_end.close import close
 
-    with open_context(date.fromisoformat(night)) as context:
-        return str(close(context, date.fromisoformat(night)))
+    with open_night(night) as (context, day):
+        return str(close(context, day))
 
 
 # --- housekeeping -------------------------------------------------------------------------------------------
@@ -437,5 +455,5 @@ def prune_airflow() -> str:
     from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
 
     with open_context() as context:
-        days = context.survey.storage.keep_airflow_days
+        days = context.storage_policy.keep_airflow_days
     return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"

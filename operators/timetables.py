@@ -1,5 +1,6 @@
 """The rhythm of nights, for Airflow's scheduler."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,14 @@ from nightshift.nights import night_bounds, night_of
 from nightshift.settings.models import Site
 from nightshift.sun import sunset_and_sunrise
 
-__all__ = ["AlwaysAgain", "NightTimetable", "at_noon_of_live_days", "at_the_end_of_live_nights"]
+__all__ = [
+    "AlwaysAgain",
+    "NightTimetable",
+    "at_noon_of_live_days",
+    "at_the_end_of_live_nights",
+    "night_ended_at",
+    "night_times",
+]
 
 LATE_AT_MOST = timedelta(hours=6)
 
@@ -38,7 +46,7 @@ class AlwaysAgain(ContinuousTimetable):
 
 
 class NightTimetable(Timetable):
-    """One run at the end of every night, a while after sunrise.
+    """One run at the end of every night of every site, a while after sunrise there.
 
     A run's data interval is the night, from sunset to sunrise (its noons where the Sun does not set). A run that is
     late by some hours still happens, so that no moment of asking can lose it. Nights that passed longer ago while
@@ -46,42 +54,33 @@ class NightTimetable(Timetable):
 
     Parameters
     ----------
-    site : Site
+    sites : iterable of Site
         Carried along, so that the scheduler needs no settings.
     delay_s : float
         From sunrise to the run.
     """
 
-    def __init__(self, site: Site, *, delay_s: float = 3600.0):
-        self.site = site
+    def __init__(self, sites: Iterable[Site], *, delay_s: float = 3600.0):
+        self.sites = tuple(sites)
         self.delay_s = delay_s
 
     def serialize(self) -> dict[str, Any]:
         """Return what makes this timetable again."""
-        return {"site": self.site.model_dump(mode="json"), "delay_s": self.delay_s}
+        return {"sites": [site.model_dump(mode="json") for site in self.sites], "delay_s": self.delay_s}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> "NightTimetable":
         """Make a timetable again."""
-        return cls(Site.model_validate(data["site"]), delay_s=data["delay_s"])
+        return cls(map(Site.model_validate, data["sites"]), delay_s=data["delay_s"])
 
     @property
     def summary(self) -> str:
         """What the page says of it."""
-        return f"end of night at {self.site.name}"
-
-    def night(self, night: date) -> tuple[datetime, datetime]:
-        """Return when a night begins and ends, to the second."""
-        times = sunset_and_sunrise(self.site, night) or night_bounds(self.site, night)
-        begins, ends = (moment.replace(microsecond=0) for moment in times)
-        return begins, ends
+        return f"end of night at {', '.join(site.name for site in self.sites)}"
 
     def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
-        """Return the night that has ended last before a moment."""
-        night = night_of(self.site, run_after)
-        while self.night(night)[1] > run_after:
-            night -= timedelta(days=1)
-        return DataInterval(*map(pendulum.instance, self.night(night)))
+        """Return the night that has ended last before a moment, at whichever site."""
+        return DataInterval(*map(pendulum.instance, max(_last_ended(site, run_after) for site in self.sites)[::-1]))
 
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
@@ -92,32 +91,69 @@ class NightTimetable(Timetable):
             after = max(after, last_automated_data_interval.end + timedelta(seconds=self.delay_s))
         if restriction.earliest is not None:
             after = max(after, restriction.earliest)
-        night = night_of(self.site, after) - timedelta(days=1)
-        while True:
-            begins, ends = self.night(night)
-            run_after = ends + timedelta(seconds=self.delay_s)
-            if run_after > after:
-                break
-            night += timedelta(days=1)
+        ends, begins = min(_next_to_end(site, after - timedelta(seconds=self.delay_s)) for site in self.sites)
+        run_after = ends + timedelta(seconds=self.delay_s)
         if restriction.latest is not None and run_after > restriction.latest:
             return None
         interval = DataInterval(pendulum.instance(begins), pendulum.instance(ends))
         return DagRunInfo(run_after=pendulum.instance(run_after), data_interval=interval)
 
 
+def night_times(site: Site, night: date) -> tuple[datetime, datetime]:
+    """Return when a site's night begins and ends, to the second."""
+    times = sunset_and_sunrise(site, night) or night_bounds(site, night)
+    begins, ends = (moment.replace(microsecond=0) for moment in times)
+    return begins, ends
+
+
+def _last_ended(site: Site, moment: datetime) -> tuple[datetime, datetime]:
+    """Return end and begin of the night of a site that has ended last at a moment."""
+    night = night_of(site, moment)
+    while night_times(site, night)[1] > moment:
+        night -= timedelta(days=1)
+    begins, ends = night_times(site, night)
+    return ends, begins
+
+
+def _next_to_end(site: Site, moment: datetime) -> tuple[datetime, datetime]:
+    """Return end and begin of the first night of a site that ends after a moment."""
+    night = night_of(site, moment) - timedelta(days=1)
+    while night_times(site, night)[1] <= moment:
+        night += timedelta(days=1)
+    begins, ends = night_times(site, night)
+    return ends, begins
+
+
+def night_ended_at(sites: Iterable[Site], moment: datetime) -> tuple[str, date]:
+    """Return the site and night of the run whose data interval ended at a moment.
+
+    Where two sites have the same sunrise to the second, the first of them has the run, and the other's night closes
+    by its manifest or its noon.
+    """
+
+    def away(site: Site) -> timedelta:
+        return abs(night_times(site, night_of(site, moment))[1] - moment)
+
+    site = min(sites, key=away)
+    return site.name, night_of(site, moment)
+
+
 def at_the_end_of_live_nights() -> NightTimetable | None:
     """Return the timetable of the survey's nights while they are live; a replayed night ends by its manifest."""
-    from nightshift.context import survey_from_environment
+    from nightshift.context import deployment_from_environment
 
     if not isinstance(clock_from_environment(), SystemClock):
         return None
-    return NightTimetable(survey_from_environment().site)
+    return NightTimetable(deployment_from_environment().sites)
 
 
 def at_noon_of_live_days() -> CronTriggerTimetable | None:
-    """Return the timetable of what is done once a day between two nights; a replayed night is not disturbed by it."""
-    from nightshift.context import survey_from_environment
+    """Return the timetable of what is done once a day between two nights; a replayed night is not disturbed by it.
+
+    Of several sites the first one's noon serves: what is done then is done for all of them.
+    """
+    from nightshift.context import deployment_from_environment
 
     if not isinstance(clock_from_environment(), SystemClock):
         return None
-    return CronTriggerTimetable("0 12 * * *", timezone=survey_from_environment().site.time_zone)
+    return CronTriggerTimetable("0 12 * * *", timezone=deployment_from_environment().sites[0].time_zone)

@@ -251,28 +251,30 @@ class NightTrigger(Asking):
 
     Parameters
     ----------
-    night : str
-        The date of its evening, ``YYYY-MM-DD``; empty where the clock asked for the run.
+    site, night : str
+        The site, and the date of its evening, ``YYYY-MM-DD``; empty where the clock asked for the run.
     ended_at : str
         Then the end of the run's data interval.
     """
 
     interval_s = 2.0
 
-    def __init__(self, night: str, ended_at: str):
+    def __init__(self, site: str, night: str, ended_at: str):
         super().__init__()
+        self.site = site
         self.night = night
         self.ended_at = ended_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        return "operators.triggers.NightTrigger", {"night": self.night, "ended_at": self.ended_at}
+        arguments = {"site": self.site, "night": self.night, "ended_at": self.ended_at}
+        return "operators.triggers.NightTrigger", arguments
 
     def question(self) -> Callable[[], str | None]:
         """Ask the ledger."""
         from operators.steps import night_of_run, why_night_may_close
 
-        night = night_of_run(self.night, self.ended_at)
+        night = night_of_run(self.site, self.night, self.ended_at)
         return lambda: why_night_may_close(night)
 
 
@@ -283,26 +285,29 @@ class RunTrigger(Asking):
     ----------
     workflow : str
         Its DAG.
-    night, ended_at : str
+    site, night, ended_at : str
         As of `NightTrigger`.
     """
 
     interval_s = 2.0
 
-    def __init__(self, workflow: str, night: str, ended_at: str):
+    def __init__(self, workflow: str, site: str, night: str, ended_at: str):
         super().__init__()
         self.workflow = workflow
+        self.site = site
         self.night = night
         self.ended_at = ended_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what makes this trigger again."""
-        arguments = {"workflow": self.workflow, "night": self.night, "ended_at": self.ended_at}
+        arguments = {
+            "workflow": self.workflow, "site": self.site, "night": self.night, "ended_at": self.ended_at,
+        }  # fmt: skip
         return "operators.triggers.RunTrigger", arguments
 
     def question(self) -> Callable[[], str | None]:
         """Ask Airflow."""
         from operators.steps import how_run_of_night_ended, night_of_run
 
-        night = night_of_run(self.night, self.ended_at)
+        night = night_of_run(self.site, self.night, self.ended_at)
         return lambda: how_run_of_night_ended(self.workflow, night)

@@ -27,7 +27,7 @@ from nightshift.depot import Depot
 from nightshift.kinds.kind import Kind
 from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
-from nightshift.settings import load_survey
+from nightshift.settings import Deployment, load_survey
 from nightshift.vocabulary import Measurement, Reason, measurements
 from rehearsal.cluster import Cluster, ClusterPlan, missing_programs
 
@@ -154,7 +154,7 @@ def context(ledger_url: str, tmp_path: Path, clock: SetClock) -> Iterator[Contex
     depot.mkdir()
     inbox.mkdir()
     with open_ledger(ledger_url) as ledger:
-        yield Context(load_survey("demo"), ledger, Depot(depot), inbox, clock)
+        yield Context(Deployment.of(load_survey("demo")), ledger, Depot(depot), inbox, clock)
 
 
 class DemoFrames:

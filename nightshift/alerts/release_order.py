@@ -42,8 +42,12 @@ def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
     at_once : bool
         Whether nothing is waited for any more: the night's deadline has passed.
     """
+    return sum(_release_of_instrument(own, at_once=at_once) for own in context.instruments())
+
+
+def _release_of_instrument(context: Context, *, at_once: bool) -> int:
     released = 0
-    for field in context.ledger.rows("alerts", "fields_awaiting_turns"):
+    for field in context.ledger.rows("alerts", "fields_awaiting_turns", instrument=context.survey.camera.instrument):
         try:
             released += release_in_order(context, **field, at_once=at_once)
         except NightshiftError as error:
@@ -88,7 +92,7 @@ def _next_in_order(context: Context, instrument: str, field: int, campaign: str)
 
 def _say_not_released(context: Context, field_of: str, error: NightshiftError) -> None:
     now = context.clock.now()
-    kind, subject = "alerts_not_released", f"{field_of}/{night_of(context.survey.site, now):%Y%m%d}"
+    kind, subject = "alerts_not_released", f"{field_of}/{night_of(context.site, now):%Y%m%d}"
     if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
         level = EventLevel.WARNING if isinstance(error, Retry) else EventLevel.PAGE
         text = f"The field's alerts cannot be made: {error}"[:1000]

@@ -61,9 +61,10 @@ def register(subparsers: Any) -> None:
 def _place(options: argparse.Namespace) -> int:
     from nightshift.catalogue.folder import place_catalogues
     from nightshift.depot import Depot
-    from nightshift.settings import load_survey
+    from nightshift.settings import load_deployment
 
-    placed = place_catalogues(load_survey(options.survey), Depot.from_environment())
+    depot = Depot.from_environment()
+    placed = [path for survey in load_deployment(options.survey).surveys for path in place_catalogues(survey, depot)]
     for path in placed:
         print(path)
     print(f"{len(placed)} catalogues are new in the depot")

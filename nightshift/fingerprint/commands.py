@@ -34,11 +34,11 @@ def _fingerprint(options: argparse.Namespace) -> int:
 def _take(options: argparse.Namespace) -> int:
     from nightshift.fingerprint import take_fingerprint
     from nightshift.ledger import Ledger
-    from nightshift.settings import load_survey
+    from nightshift.settings import load_deployment
     from nightshift.stack.home import Home
     from nightshift.stack.offline_ledger import ledger_of
 
-    home = Home.of(load_survey(options.survey).name)
+    home = Home.of(load_deployment(options.survey).name)
     with ledger_of(home) as url, Ledger(url) as ledger:
         fingerprint = take_fingerprint(ledger, home.depot, home.received / "alerts.jsonl")
     for name, members, text in fingerprint.lines():

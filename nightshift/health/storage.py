@@ -69,7 +69,7 @@ def storage_trouble(context: Context) -> list[str]:
     list of str
         Sentences that say what is wrong and what to do. Empty: go on.
     """
-    least = context.survey.storage.least_free_mb
+    least = context.storage_policy.least_free_mb
     found = {s.name: text for s in _storages(context) if (text := s.trouble(least)) is not None}
     known = {wait.name: wait for wait in watch.waits(context.ledger) if wait.name in NAMES}
     for name in found.keys() - known.keys():

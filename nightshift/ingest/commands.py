@@ -41,18 +41,20 @@ def _ingest(options: argparse.Namespace) -> int:
 def _dry_run(paths: list[Path], name: str) -> int:
     from nightshift.ingest.dry_run import files_below, find_out
     from nightshift.ingest.naming import shown
-    from nightshift.settings import load_survey
+    from nightshift.settings import load_deployment
 
     counts = Counter[str]()
-    for finding in find_out(files_below(paths), load_survey(name)):
-        print(shown(f"{finding.path}: {_said(finding)}"))
+    deployment = load_deployment(name)
+    several = len(deployment.instruments) > 1
+    for finding in find_out(files_below(paths), deployment):
+        print(shown(f"{finding.path}: {_said(finding, several=several)}"))
         counts[finding.frame.image_type if finding.frame else f"quarantined, {finding.reason}"] += 1
     print("; ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no file there")
     return 0 if counts and all("quarantined" not in what for what in counts) else 1
 
 
-def _said(finding: "Finding") -> str:
-    """Return in one line what a file is."""
+def _said(finding: "Finding", *, several: bool) -> str:
+    """Return in one line what a file is, and where there are several instruments whose."""
     frame = finding.frame
     if frame is None:
         return f"quarantined, {finding.reason}: {finding.detail}"
@@ -61,6 +63,7 @@ def _said(finding: "Finding") -> str:
         frame.image_type, f"exposure {frame.key.exposure_id}", f"detector {frame.key.detector}",
         f"{header.shutter_open:%Y-%m-%d %H:%M:%S} UTC", f"{header.exposure_s:g} s",
     ]  # fmt: skip
+    words[1:1] = [f"of {frame.key.instrument}"] if several else []
     words += [f"filter {frame.filter}"] if frame.filter else []
     if frame.image_type == "science":
         known = header.ra_deg is not None and header.dec_deg is not None
@@ -85,9 +88,10 @@ def _take_in(options: argparse.Namespace) -> int:
         paths = list(options.files)
         if options.inbox:
             memory: dict[str, Any] = {}
-            complete_files(context.inbox, memory, context.survey)
-            time.sleep(context.survey.exposure.stillness_s)  # who holds still between two looks is complete
-            paths += complete_files(context.inbox, memory, context.survey)
+            complete_files(context.inbox, memory, *context.deployment.surveys)
+            # who holds still between two looks is complete
+            time.sleep(max(survey.exposure.stillness_s for survey in context.deployment.surveys))
+            paths += complete_files(context.inbox, memory, *context.deployment.surveys)
         arrivals = ingest_all(context, paths)
         name, now = context.survey.name, context.clock.now()
         notice_changes(context.ledger, name, now)

@@ -10,9 +10,10 @@ from nightshift.ingest.examine import RawFrame, examine_safely, largest_bytes
 from nightshift.ingest.manifests import is_manifest
 from nightshift.ingest.register import Opening, check_id_is_new
 from nightshift.ingest.verify import SIDECAR
+from nightshift.ingest.whose import survey_of_frame
 from nightshift.keys import ExposureKey
 from nightshift.nights import night_of
-from nightshift.settings import Survey
+from nightshift.settings import Deployment, Survey
 from nightshift.vocabulary import Reason
 
 __all__ = ["Finding", "files_below", "find_out", "goes_beside"]
@@ -44,12 +45,12 @@ def files_below(paths: Iterable[Path]) -> list[Path]:
     return [path for path in found if not path.is_dir()]
 
 
-def goes_beside(path: Path, survey: Survey) -> bool:
+def goes_beside(path: Path, *surveys: Survey) -> bool:
     """Whether a file is named as what comes beside the frames: a manifest or a checksum."""
-    return is_manifest(path.name, survey) or path.name.endswith(SIDECAR)
+    return is_manifest(path.name, *surveys) or path.name.endswith(SIDECAR)
 
 
-def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
+def find_out(paths: Iterable[Path], deployment: Deployment) -> Iterator[Finding]:
     """Examine files as the ingest does; manifests and checksums beside files are left out.
 
     Whether a file came before, and whether it is what the manifest says, only the ledger knows. An id that two of
@@ -60,13 +61,16 @@ def find_out(paths: Iterable[Path], survey: Survey) -> Iterator[Finding]:
     OSError
         If a file is not there or cannot be read.
     """
-    most = largest_bytes(survey)
     known: dict[ExposureKey, Opening] = {}
+    surveys = deployment.surveys
+    most = largest_bytes(*surveys)
     for path in paths:
-        if goes_beside(path, survey):
+        if goes_beside(path, *surveys):
             continue
         try:
-            frame = examine_safely(look_at(path, most), survey, Known())
+            file = look_at(path, most)
+            survey = survey_of_frame(deployment, file)
+            frame = examine_safely(file, survey, Known())
             opening = Opening(night_of(survey.site, frame.header.shutter_open), frame.header.shutter_open)
             check_id_is_new(frame.key.exposure, opening, known.setdefault(frame.key.exposure, opening), survey)
             yield Finding(path, frame)

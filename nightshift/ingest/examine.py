@@ -110,6 +110,6 @@ def _detector(name: ParsedName, header: FrameHeader, survey: Survey) -> int:
     return detector
 
 
-def largest_bytes(survey: Survey) -> int:
-    """Return how large one of the camera's files may be; a larger one is not read."""
-    return int(survey.camera.file_names.largest_mb * 1e6)
+def largest_bytes(*surveys: Survey) -> int:
+    """Return how large a file of some cameras may be; a larger one is not read."""
+    return int(max(survey.camera.file_names.largest_mb for survey in surveys) * 1e6)

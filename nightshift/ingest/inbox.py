@@ -4,11 +4,13 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from nightshift.ingest.verify import SIDECAR
 from nightshift.settings import Survey
+from nightshift.settings.models import ExposurePolicy
 
 __all__ = ["Seen", "complete_files", "may_be_taken"]
 
@@ -23,7 +25,7 @@ class Seen(NamedTuple):
     since: float  # by the machine's monotonic clock: unchanged since then
 
 
-def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list[Path]:
+def complete_files(inbox: Path, memory: dict[str, Seen], *surveys: Survey) -> list[Path]:
     """Return what lies in the inbox and holds still, by name.
 
     A file is complete when its size and time of change have held still for ``exposure.stillness_s``. Links and other
@@ -36,7 +38,8 @@ def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list
     inbox : Path
     memory : dict
         What earlier looks saw; changed by the call. Start with an empty one.
-    survey : Survey
+    *surveys : Survey
+        Of the instruments whose files come here; the most patient one's times hold for all.
 
     Returns
     -------
@@ -48,6 +51,7 @@ def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list
         If the inbox cannot be read; it may be mounted again later.
     """
     now, found = time.monotonic(), {}
+    policies = [survey.exposure for survey in surveys]
     with os.scandir(inbox) as entries:
         for entry in entries:
             if may_be_taken(entry.name):
@@ -60,7 +64,7 @@ def complete_files(inbox: Path, memory: dict[str, Seen], survey: Survey) -> list
         before = memory.get(name)
         if before is None or before[:2] != (status.st_size, status.st_mtime_ns):
             before = memory[name] = Seen(status.st_size, status.st_mtime_ns, now)
-        wait_s = _wait_s(name, status, found, survey)
+        wait_s = _wait_s(name, status, found, policies)
         if wait_s is not None and now - before.since >= wait_s:
             complete.append(inbox / name)
     return complete
@@ -71,10 +75,12 @@ def may_be_taken(name: str) -> bool:
     return not name.startswith(".") and not name.endswith(UNFINISHED)
 
 
-def _wait_s(name: str, status: os.stat_result, found: dict[str, os.stat_result], survey: Survey) -> float | None:
+def _wait_s(
+    name: str, status: os.stat_result, found: dict[str, os.stat_result], policies: Sequence[ExposurePolicy]
+) -> float | None:
     """Return how long something must have held still; None where it goes with its file."""
-    if name.endswith(SIDECAR):
-        return None if name.removesuffix(SIDECAR) in found else survey.exposure.detectors_wait_s
-    if stat.S_ISDIR(status.st_mode):
-        return survey.exposure.detectors_wait_s
-    return survey.exposure.stillness_s
+    if name.endswith(SIDECAR) and name.removesuffix(SIDECAR) in found:
+        return None
+    if name.endswith(SIDECAR) or stat.S_ISDIR(status.st_mode):
+        return max(policy.detectors_wait_s for policy in policies)
+    return max(policy.stillness_s for policy in policies)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nightshift.context import Context
-from nightshift.errors import Retry
+from nightshift.errors import BadInput, Retry
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile, look_at
 from nightshift.ingest.examine import examine_safely, largest_bytes
 from nightshift.ingest.leave import leave_inbox, put_aside, write_arrival
@@ -13,6 +13,7 @@ from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import register
 from nightshift.ingest.verify import SIDECAR, sidecar_checksum
+from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger
 from nightshift.keys import FrameKey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
@@ -86,11 +87,11 @@ def _say_stuck(context: Context, path: Path, error: OSError) -> None:
 
 def _ingest_one(context: Context, path: Path) -> Arrival | None:
     """Return what became of one file; None where it is gone or not ripe."""
-    survey, known = context.survey, Known()
+    surveys, known = context.deployment.surveys, Known()
     if path.name.endswith(SIDECAR) and not path.is_symlink() and path.is_file():
         return _ingest_sidecar(context, path)
-    manifest = is_manifest(path.name, survey)
-    file = look_at(path, MANIFEST_MOST_BYTES if manifest else largest_bytes(survey))
+    manifest = is_manifest(path.name, *surveys)
+    file = look_at(path, MANIFEST_MOST_BYTES if manifest else largest_bytes(*surveys))
     with context.ledger.transaction():
         context.ledger.rows("ingest", "lock_name", file_name=file.name)
         if not file.unchanged():
@@ -102,13 +103,19 @@ def _ingest_one(context: Context, path: Path) -> Arrival | None:
 
 def _take(context: Context, file: PhysicalFile, known: Known, *, manifest: bool) -> None:
     """Write a file's arrival, whatever it is."""
+    try:
+        own = (context_of_manifest if manifest else context_of_frame)(context, file)
+    except BadInput as error:
+        arrival = Arrival(file.name, Disposition.QUARANTINED, error.reason, shown(str(error)))
+        put_aside(context_of_stranger(context), file, known, arrival)
+        return
 
     def registered() -> Arrival:
         if manifest:
-            return register_manifest(context, file, known)
-        return register(context, file, examine_safely(file, context.survey, known))
+            return register_manifest(own, file, known)
+        return register(own, file, examine_safely(file, own.survey, known))
 
-    write_arrival(context, file, known, registered)
+    write_arrival(own, file, known, registered)
 
 
 def _ingest_sidecar(context: Context, path: Path) -> Arrival | None:
@@ -135,7 +142,6 @@ def _orphan(context: Context, path: Path) -> Arrival:
     file = look_at(path, MANIFEST_MOST_BYTES)
     why = "a checksum whose file never came"
     with context.ledger.transaction():
-        put_aside(
-            context, file, Known(), Arrival(file.name, Disposition.QUARANTINED, Reason.NAME_NOT_RECOGNISED, why)
-        )
+        arrival = Arrival(file.name, Disposition.QUARANTINED, Reason.NAME_NOT_RECOGNISED, why)
+        put_aside(context_of_stranger(context), file, Known(), arrival)
     return leave_inbox(context, file)

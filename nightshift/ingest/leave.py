@@ -54,14 +54,14 @@ def _say_repeats(context: Context, known: Known, detail: str) -> None:
 
 def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arrival) -> None:
     """Write the arrival of a file that is not registered, and where its bytes will be kept."""
-    night = known.night or night_of(context.survey.site, context.clock.now())
+    night = known.night or night_of(context.site, context.clock.now())
     kept = arrival.disposition is not Disposition.DUPLICATE
     place = context.depot.relative(context.depot.quarantine(night, file.key)) if kept else None
     context.ledger.run(
         "ingest", "put_arrival",
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
-        site=context.survey.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
+        site=context.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
         detector=known.detector, night_by_clock=known.night is None,
     )  # fmt: skip
     if kept:

@@ -30,9 +30,9 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text()))
 
 
-def is_manifest(name: str, survey: Survey) -> bool:
-    """Whether a file of this name is a manifest."""
-    return re.fullmatch(survey.night.manifest_pattern, name) is not None
+def is_manifest(name: str, *surveys: Survey) -> bool:
+    """Whether a file of this name is a manifest, of any of some instruments' sites."""
+    return any(re.fullmatch(survey.night.manifest_pattern, name) for survey in surveys)
 
 
 def read_manifest(content: bytes, name: str, survey: Survey) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arr
 
     A part that comes again with other content is a correction and replaces what it said before.
     """
-    ledger, survey = context.ledger, context.survey
+    ledger, survey = context.ledger, context.deployment.surveys[0]  # what is read of it is the same for the site
     if not file.regular or file.content is None or file.sha256 is None:
         raise BadInput(Reason.NOT_A_REGULAR_FILE, "a manifest is a file of reasonable size")
     table = read_manifest(file.content, file.path.name, survey)

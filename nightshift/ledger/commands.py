@@ -1,6 +1,7 @@
 """The command ``migrate``, and those of ``ledger`` about months."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "migrate",
         help="bring the ledger to the newest schema",
-        description="Applies the migrations that the ledger of NIGHTSHIFT_LEDGER lacks. May run again.",
+        description="Applies the migrations that the ledger of NIGHTSHIFT_LEDGER lacks. May run again. "
+        "With NIGHTSHIFT_SURVEY set it notes whose ledger it is; the ledger of another survey is refused.",
     )
     parser.set_defaults(run=_migrate)
 
@@ -33,8 +35,14 @@ def add_month_actions(actions: Any) -> None:
 
 def _migrate(_: argparse.Namespace) -> None:
     from nightshift.ledger import migrate
+    from nightshift.settings import load_deployment
 
-    migrate()
+    name = os.environ.get("NIGHTSHIFT_SURVEY")
+    if name:
+        deployment = load_deployment(name)
+        migrate(survey=deployment.name, sites=deployment.site_names)
+    else:
+        migrate()
     print("The ledger has the newest schema.")
 
 

@@ -4,34 +4,36 @@ from psycopg2 import sql
 
 from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL, Ledger, ledger_url
-from nightshift.ledger.revision import check_not_newer
+from nightshift.ledger.stamp import check_before_migrating, stamp
 from nightshift.vocabulary import all_measurements, reason_entries
 
 __all__ = ["migrate"]
 
 
-def migrate(url: str | None = None) -> None:
+def migrate(url: str | None = None, *, survey: str = "", sites: tuple[str, ...] = ()) -> None:
     """Apply the migrations that the ledger lacks, and refresh its reasons, kinds and measurements. May run again.
 
     Parameters
     ----------
     url : str, optional
         The ledger's libpq address; by default what the environment names.
+    survey, sites : str, tuple of str
+        Whose ledger it is, and the names of that survey's sites. Without them whoever opens it first says so.
 
     Raises
     ------
     nightshift.errors.NeedsOperator
-        If the ledger is newer than this code.
+        If it is another survey's, or newer than this code: nothing is changed.
     """
     from alembic import command  # only here: every task and every job imports this package
     from alembic.config import Config
 
     address = url or ledger_url()
+    with Ledger(address) as ledger:
+        check_before_migrating(ledger, survey, sites)
     config = Config()
     config.set_main_option("script_location", str(SQL / "migrations"))
     config.attributes["url"] = address.replace("postgresql://", "postgresql+psycopg2://", 1)
-    with Ledger(address) as ledger:
-        check_not_newer(ledger)
     command.upgrade(config, "head")
     with Ledger(address) as ledger, ledger.transaction():
         for entry in reason_entries():
@@ -47,6 +49,8 @@ def migrate(url: str | None = None) -> None:
                 measurement=measurement.name, unit=measurement.unit, says=measurement.says,
             )  # fmt: skip
         _show_measurements(ledger)
+        if survey:
+            stamp(ledger, survey, sites)
 
 
 def _show_measurements(ledger: Ledger) -> None:

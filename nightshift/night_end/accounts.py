@@ -114,24 +114,25 @@ def account(context: Context, night: date) -> Accounts:
     -------
     Accounts
     """
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     ledger = context.ledger
     with ledger.transaction():
         night_row(context, night)
-        ledger.row("night_end", "lock_night", subject=night_text(context.survey, night))
+        ledger.row("night_end", "lock_night", subject=night_text(context.site, night))
         _apply_manifest(context, night)
         if ledger.run("night_end", "revive_units", **key, file_reasons=list(map(str, FILE_REASONS))):
             ledger.run("night_end", "reopen_exposures", **key, campaign=LIVE)
         _put_ends(context, _unseen_units(context, night, _sent(context, night)))
         books = read_accounts(context, night)
         ledger.run("night_end", "put_summary", **key, summary=books.to_json())
-        note_model(context)
+        for own in context.instruments():
+            note_model(own)
     return books
 
 
 def read_accounts(context: Context, night: date) -> Accounts:
     """Count a night as it stands and change nothing."""
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     ledger = context.ledger
     manifests = ledger.rows("night_end", "manifests", **key)
     entries = ledger.rows("night_end", "manifest_entries", **key)
@@ -147,10 +148,10 @@ def read_accounts(context: Context, night: date) -> Accounts:
     listed = {e["file_name"] for e in entries}
     unlisted = (f["inbox_name"] for f in frames if f["inbox_name"] not in listed)
     arrivals = ledger.rows("night_end", "arrivals_of_night", **key)
-    late = ledger.rows("night_end", "late_frames", subject=night_text(context.survey, night), **key)
-    kinds = context.survey.calibration.kinds
+    late = ledger.rows("night_end", "late_frames", subject=night_text(context.site, night), **key)
+    kinds = {survey.camera.instrument: survey.calibration.kinds for survey in context.deployment.surveys}
     return Accounts(
-        site=context.survey.site.name,
+        site=context.site.name,
         night=night,
         sent=sent,
         arrivals=account_arrivals(arrivals),
@@ -170,13 +171,13 @@ def read_accounts(context: Context, night: date) -> Accounts:
 
 def _units_of(context: Context, frame: dict[str, Any]) -> Iterator[UnitKey]:
     """Give the units of one detector's file."""
-    for quadrant in context.survey.camera.quadrant_ids:
+    for quadrant in context.deployment.survey_of(frame["instrument"]).camera.quadrant_ids:
         yield UnitKey(frame["instrument"], frame["exposure_id"], frame["detector"], quadrant)
 
 
 def _apply_manifest(context: Context, night: date) -> None:
     """Invalidate what was made from content that the mountain did not send, and restore it on a correction."""
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     ledger = context.ledger
     marked = ledger.run("night_end", "mark_mismatches", **key)
     ledger.run("night_end", "unmark_mismatches", **key)
@@ -187,7 +188,7 @@ def _apply_manifest(context: Context, night: date) -> None:
             EventLevel.WARNING, "manifest_mismatch",
             f"{marked} registered files differ from what the manifest says was sent; {rejected} units made from "
             "them are rejected. Ask the mountain to send the files again.",
-            subject=night_text(context.survey, night), night_time=context.clock.now(),
+            subject=night_text(context.site, night), night_time=context.clock.now(),
         )  # fmt: skip
 
 
@@ -207,7 +208,7 @@ class _Unseen:
 
 
 def _sent(context: Context, night: date) -> Identity:
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     return account_sent(
         context.ledger.rows("night_end", "manifest_entries", **key),
         context.ledger.rows("night_end", "arrivals_on_manifest", **key),
@@ -220,6 +221,10 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
     A file that came and went to quarantine makes its units failed, with the quarantine's reason; one that never
     came makes them missing.
     """
+    return [unseen for own in context.instruments() for unseen in _unseen_of_instrument(own, night, sent)]
+
+
+def _unseen_of_instrument(context: Context, night: date, sent: Identity) -> list[_Unseen]:
     survey, instrument = context.survey, context.survey.camera.instrument
     key = {"site": survey.site.name, "night": night}
     frames = context.ledger.rows("night_end", "frames_of_night", **key)

@@ -28,6 +28,7 @@ __all__ = [
     "add_to_archive",
     "archive",
     "checksum_line",
+    "night_folder",
     "not_archived",
     "verify",
 ]
@@ -94,8 +95,8 @@ def archive(context: Context, night: date) -> Archived:
     Archived
         A file that the ledger names and that is lost is passed over with a call for a human; `verify` finds it too.
     """
-    key = {"site": context.survey.site.name, "night": night}
-    folder = _folder(context, night)
+    key = {"site": context.site.name, "night": night}
+    folder = night_folder(context, night)
     folder.mkdir(parents=True, exist_ok=True)
     below = folder.relative_to(_root(context)).as_posix()
     there = {row["path"]: row for row in context.ledger.rows("night_end", "archived", **key)}
@@ -144,11 +145,11 @@ def add_to_archive(context: Context, night: date, name: str, *, kind: str, sha25
     NeedsOperator
         If it does not read back as it was entered.
     """
-    path = _folder(context, night) / name
+    path = night_folder(context, night) / name
     _enter(context, night, _Wanted(name, kind, context.depot.relative(path), sha256, size))
     _write_checksums(context, night)
     place = path.relative_to(_root(context)).as_posix()
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     row = next(row for row in context.ledger.rows("night_end", "archived", **key) if row["path"] == place)
     if fault := _fault(path, row):
         raise NeedsOperator(Reason.INPUT_LOST, f"{fault.path}: {fault.text}; the archive does not keep what it gets")
@@ -161,7 +162,7 @@ def _write_checksums(context: Context, night: date) -> list[dict[str, Any]]:
 
     One at a time reads the rows and writes them, after entering its own: who comes last has those of all.
     """
-    folder, site = _folder(context, night), context.survey.site.name
+    folder, site = night_folder(context, night), context.site.name
     below = folder.relative_to(_root(context)).as_posix()
     with advisory_lock(context.ledger, LockedWork.CHECKSUMS, f"{site}/{below}"):
         rows = context.ledger.rows("night_end", "archived", site=site, night=night)
@@ -184,7 +185,7 @@ def verify(context: Context, night: date) -> Verification:
     Verification
         Also of an archive that was never filled, with a fault that says so.
     """
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     rows = context.ledger.rows("night_end", "archived", **key)
     checked = {row["path"]: _fault(_root(context) / row["path"], row) for row in rows}
     faults = sorted(fault for fault in checked.values() if fault)
@@ -199,7 +200,7 @@ def verify(context: Context, night: date) -> Verification:
 
 def not_archived(context: Context, night: date) -> list[Fault]:
     """Return what belongs in the night's archive and is not there by the ledger."""
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     rows = context.ledger.rows("night_end", "archived", **key)
     there = {(row["source"], row["sha256"]) for row in rows}
     faults = [
@@ -211,7 +212,7 @@ def not_archived(context: Context, night: date) -> list[Fault]:
     for row in context.ledger.rows("night_end", "packet_tars", **key):
         if row["packet_path"] not in tars:
             faults.append(Fault(row["packet_path"], "it is not in the archive"))
-    site, kinds = context.survey.site.name, {row["kind"] for row in rows}
+    site, kinds = context.site.name, {row["kind"] for row in rows}
     if "alerts" not in kinds and context.ledger.rows("night_end", "packets", site=site, night=night):
         faults.append(Fault(_tar_name(context, night), "the tar of the night's alerts was not made"))
     return faults
@@ -219,7 +220,7 @@ def not_archived(context: Context, night: date) -> list[Fault]:
 
 def _call(context: Context, night: date, message: str) -> None:
     """Call a human, once for each message."""
-    subject = night_text(context.survey, night)
+    subject = night_text(context.site, night)
     if not context.ledger.row("night_end", "message_said", kind="archive_fault", subject=subject, message=message):
         context.ledger.event(
             EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=context.clock.now()
@@ -228,9 +229,9 @@ def _call(context: Context, night: date, message: str) -> None:
 
 def _enter(context: Context, night: date, wanted: "_Wanted") -> int:
     """Write an archived file into the ledger."""
-    below = _folder(context, night).relative_to(_root(context)).as_posix()
+    below = night_folder(context, night).relative_to(_root(context)).as_posix()
     return context.ledger.run(
-        "night_end", "put_archived", site=context.survey.site.name, night=night, path=f"{below}/{wanted.path}",
+        "night_end", "put_archived", site=context.site.name, night=night, path=f"{below}/{wanted.path}",
         kind=wanted.kind, source=wanted.source, sha256=wanted.sha256, bytes=wanted.bytes,
     )  # fmt: skip
 
@@ -245,8 +246,10 @@ def _lines(rows: list[dict[str, Any]], below: str) -> list[str]:
     return [checksum_line(r["sha256"], r["path"].removeprefix(f"{below}/")) for r in rows]
 
 
-def _folder(context: Context, night: date) -> Path:
-    return context.depot.archive(night, CHECKSUMS).parent
+def night_folder(context: Context, night: date) -> Path:
+    """Return the folder of a night; where several sites have one of that date, it is below their names."""
+    below = f"{context.site.name}/" if context.deployment.has_several_sites else ""
+    return context.depot.archive(night, f"{below}{CHECKSUMS}").parent
 
 
 def _root(context: Context) -> Path:
@@ -255,7 +258,7 @@ def _root(context: Context) -> Path:
 
 def _files(context: Context, night: date) -> list[_Wanted]:
     """Return everything that already is a file. In the archive it keeps its place below the depot."""
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     wanted = []
     for row in context.ledger.rows("night_end", "files_to_archive", **key):
         path = context.depot.absolute(row["source"])
@@ -273,17 +276,17 @@ def _files(context: Context, night: date) -> list[_Wanted]:
 
 def _nightly_tar(context: Context, night: date) -> _Wanted | None:
     """Write the tar of all alerts that left into the archive, in the order of their numbers; None without alerts."""
-    packets = context.ledger.rows("night_end", "packets", site=context.survey.site.name, night=night)
+    packets = context.ledger.rows("night_end", "packets", site=context.site.name, night=night)
     if not packets:
         return None
     name = _tar_name(context, night)
-    path = _folder(context, night) / name
+    path = night_folder(context, night) / name
     write_tar(path, ((f"{packet['candid']}.avro", _packet(context, packet)) for packet in packets))
     return _Wanted(name, "alerts", context.depot.relative(path), sha256_of(path), path.stat().st_size)
 
 
 def _tar_name(context: Context, night: date) -> str:
-    return f"{context.survey.name}_{night:%Y%m%d}_alerts.tar"
+    return f"{context.deployment.name}_{night:%Y%m%d}_alerts.tar"
 
 
 def _packet(context: Context, packet: dict[str, Any]) -> bytes:

@@ -68,20 +68,21 @@ def begin_closing(context: Context, night: date, *, signal: Signal | None = None
     prolong its grace.
     """
     before = NightState(put_night(context, night)["state"])
-    context.ledger.run("night_end", "begin_closing", site=context.survey.site.name, night=night, signal=signal)
+    context.ledger.run("night_end", "begin_closing", site=context.site.name, night=night, signal=signal)
     return before
 
 
 def in_flight(context: Context, night: date) -> list[InFlight]:
     """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
-    site, policy = context.survey.site.name, context.survey.exposure
-    stale_s = policy.soft_deadline_s + policy.hard_deadline_s
-    image_types = [ImageType.SCIENCE, *context.survey.calibration.kinds]
+    site, surveys = context.site.name, context.deployment.surveys
+    stale_s = max(survey.exposure.soft_deadline_s + survey.exposure.hard_deadline_s for survey in surveys)
+    image_types = {ImageType.SCIENCE, *(kind for survey in surveys for kind in survey.calibration.kinds)}
     workflows = [workflow for kind in kinds() if not kind.asked_at_closing for workflow in kind.workflows]
+    of_runs = {"stale_s": stale_s, "workflows": workflows, "instruments": list(context.deployment.instruments)}
     asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("exposure", "exposures_in_flight", {"kinds": [str(image_type) for image_type in image_types]}),
+        ("exposure", "exposures_in_flight", {"kinds": sorted(map(str, image_types))}),
         ("unit", "units_in_flight", {}),
-        ("run", "runs_in_flight", {"stale_s": stale_s, "workflows": workflows}),
+        ("run", "runs_in_flight", of_runs),
         ("attempt", "attempts_in_flight", {}),
         ("difference", "turns_in_flight", {}),
         ("alert", "outbox_in_flight", {}),
@@ -98,7 +99,7 @@ def in_flight(context: Context, night: date) -> list[InFlight]:
 
 def awaited(context: Context, night: date) -> list[str]:
     """Return the names on the night's manifest of which nothing came yet, good or bad."""
-    rows = context.ledger.rows("night_end", "names_awaited", site=context.survey.site.name, night=night)
+    rows = context.ledger.rows("night_end", "names_awaited", site=context.site.name, night=night)
     return [row["file_name"] for row in rows]
 
 
@@ -114,7 +115,7 @@ def may_close(context: Context, night: date) -> tuple[bool, str]:
     bool, str
         The second is for the log and the page.
     """
-    site, policy = context.survey.site.name, context.survey.night
+    site, policy = context.site.name, context.night_policy
     waited = context.ledger.value("night_end", "seconds_closing", site=site, night=night) or 0.0
     flying = in_flight(context, night)
     if waited >= policy.hard_deadline_s:
@@ -134,22 +135,20 @@ def fail_stragglers(context: Context, night: date) -> int:
 
     A result that comes after this is kept in its attempt and changes the unit no more.
     """
-    count = context.ledger.run(
-        "night_end", "fail_stragglers", site=context.survey.site.name, night=night, campaign=LIVE
-    )
+    count = context.ledger.run("night_end", "fail_stragglers", site=context.site.name, night=night, campaign=LIVE)
     if count:
         context.ledger.event(
             EventLevel.ERROR, "stragglers_failed",
-            f"{count} units had not ended {context.survey.night.hard_deadline_s:.0f} s after the night began to "
+            f"{count} units had not ended {context.night_policy.hard_deadline_s:.0f} s after the night began to "
             "close; they are declared failed. See whether the runner still works.",
-            subject=night_text(context.survey, night), night_time=context.clock.now(),
+            subject=night_text(context.site, night), night_time=context.clock.now(),
         )  # fmt: skip
     return count
 
 
 def verdict(context: Context, night: date) -> Verdict:
     """Say whether the night closes as it stands, and change nothing."""
-    key = {"site": context.survey.site.name, "night": night}
+    key = {"site": context.site.name, "night": night}
     lost = not_archived(context, night)
     unread = [r["path"] for r in context.ledger.rows("night_end", "archived", **key) if r["verified_at"] is None]
     faults = []
@@ -168,13 +167,13 @@ def close(context: Context, night: date) -> NightState:
     NightState
         CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
     """
-    context.ledger.run("night_end", "count_from_now", site=context.survey.site.name, night=night)
+    context.ledger.run("night_end", "count_from_now", site=context.site.name, night=night)
     account(context, night)
-    of_night = {"site": context.survey.site.name, "night": night.isoformat()}
+    of_night = {"site": context.site.name, "night": night.isoformat()}
     context.ledger.run("runs", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
-    changed = context.ledger.run("night_end", "set_closed", site=context.survey.site.name, night=night, state=state)
+    changed = context.ledger.run("night_end", "set_closed", site=context.site.name, night=night, state=state)
     if changed:
         message = (
             f"The night of {night} closed to zero."
@@ -184,7 +183,7 @@ def close(context: Context, night: date) -> NightState:
         context.ledger.event(
             EventLevel.INFO if outcome.closes else EventLevel.PAGE,
             "night_closed" if outcome.closes else "unbalanced", message,
-            subject=night_text(context.survey, night), night_time=context.clock.now(),
+            subject=night_text(context.site, night), night_time=context.clock.now(),
         )  # fmt: skip
     return state
 
@@ -197,11 +196,11 @@ def overdue(context: Context) -> list[date]:
     night, and its closing, if it began, began longer ago than that.
     """
     rows = context.ledger.rows(
-        "night_end", "unclosed_nights", site=context.survey.site.name, now=context.clock.now(),
-        quiet_s=context.survey.night.hard_deadline_s,
+        "night_end", "unclosed_nights", site=context.site.name, now=context.clock.now(),
+        quiet_s=context.night_policy.hard_deadline_s,
     )  # fmt: skip
     for row in rows:
-        subject = night_text(context.survey, row["night"])
+        subject = night_text(context.site, row["night"])
         if not context.ledger.row("night_end", "event_said", kind="night_overdue", subject=subject):
             began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
             context.ledger.event(

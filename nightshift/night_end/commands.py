@@ -1,9 +1,13 @@
 """The commands ``account``, ``archive``, ``verify``, ``report``, ``mail``, ``close``, ``night`` and ``ledger``."""
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightshift.context import Context
 
 from nightshift.ledger.commands import add_month_actions
 
@@ -33,6 +37,7 @@ def register(subparsers: Any) -> None:
     )
     prune.add_argument("--dry-run", action="store_true", help="say what would be moved, and change nothing")
     prune.add_argument("--operator", help="who you are; needed unless it is a dry run")
+    prune.add_argument("--site", help="into whose archive, where the survey has several sites")
     prune.set_defaults(run=_prune_events)
     add_month_actions(actions)
 
@@ -40,6 +45,7 @@ def register(subparsers: Any) -> None:
 def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     parser.add_argument("night", type=night_of_text, help="the date of its evening, as 20260131 or 2026-01-31")
+    parser.add_argument("--site", help="whose night, where the survey has several sites")
     parser.set_defaults(run=run)
     return parser
 
@@ -54,11 +60,19 @@ def night_of_text(text: str) -> date:
     raise argparse.ArgumentTypeError(f"{text!r} is no night: write the date of its evening, as 20260131")
 
 
-def _account(options: argparse.Namespace) -> int:
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator["Context"]:
+    """Open the context of the site whose night is meant; a survey of one site needs no name of it."""
     from nightshift.context import open_context
+
+    with open_context() as context:
+        yield context.of_site(options.site or context.site.name).of_night(options.night)
+
+
+def _account(options: argparse.Namespace) -> int:
     from nightshift.night_end.accounts import account
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         books = account(context, options.night)
     for identity in books.identities:
         print(f"{'=' if identity.closes else '!'} {identity}")
@@ -68,10 +82,9 @@ def _account(options: argparse.Namespace) -> int:
 
 
 def _archive(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.night_end.archive import archive, not_archived
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         done = archive(context, options.night)
         lost = not_archived(context, options.night)
     print(f"{done.files} files, {done.bytes / 1e6:.1f} MB, {done.added} of them new: {done.folder}")
@@ -81,10 +94,9 @@ def _archive(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.night_end.archive import verify
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         found = verify(context, options.night)
     print(f"{found.files} files, {found.bytes / 1e6:.1f} MB read back; {len(found.faults)} faults")
     for fault in found.faults:
@@ -93,24 +105,20 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.night_end.report import write_report
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         written = write_report(context, options.night)
     print(f"{written.headline} {written.page}")
     return 0
 
 
 def _mail(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.night_end.report import send_report
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         page = send_report(context, options.night, resend=options.resend)
-        row = context.ledger.row(
-            "night_end", "report", site=context.survey.site.name, night=options.night, kind="summary"
-        )
+        row = context.ledger.row("night_end", "report", site=context.site.name, night=options.night, kind="summary")
     assert row is not None
     print(
         f"Sent at {row['sent_at']:%Y-%m-%d %H:%M:%S} UTC as {row['message_id']}." if row["sent_at"] else "Not sent."
@@ -120,12 +128,11 @@ def _mail(options: argparse.Namespace) -> int:
 
 
 def _close(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.night_end.close import begin_closing, close
     from nightshift.night_end.night_rows import night_row
     from nightshift.vocabulary import NightState
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         night_row(context, options.night)  # a slip of the finger makes no night
         begin_closing(context, options.night, signal="operator")
         state = close(context, options.night)
@@ -136,24 +143,22 @@ def _close(options: argparse.Namespace) -> int:
 def _night(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from nightshift.context import open_context
     from nightshift.night_end.close import verdict
     from nightshift.night_end.night_table import night_table
 
-    with open_context(options.night) as context:
+    with _opened(options) as context:
         Console().print(night_table(context, options.night))
         return 0 if verdict(context, options.night).closes else 1
 
 
 def _prune_events(options: argparse.Namespace) -> int:
-    from nightshift.context import open_context
     from nightshift.errors import BadInput
     from nightshift.night_end.old_events import old_events, prune_events
     from nightshift.process_owner import process_owner
     from nightshift.vocabulary import Reason
 
-    with open_context() as context:
-        days = context.survey.storage.keep_events_days if options.older_than is None else options.older_than
+    with _opened(options) as context:
+        days = context.storage_policy.keep_events_days if options.older_than is None else options.older_than
         if options.dry_run:
             found = old_events(context, older_than_days=days)
         elif not (options.operator or "").strip():

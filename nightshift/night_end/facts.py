@@ -145,8 +145,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     NightFacts
         The same for the same ledger: no time of the day and no random order is in it.
     """
-    survey = context.survey
-    site = survey.site.name
+    site, surveys = context.site.name, context.deployment.surveys
 
     def ask(name: str, **more: Any) -> list[Row]:
         of_night = {"site": site, "night": night, "tier": Tier.PROCESSED, "campaign": LIVE}
@@ -156,19 +155,20 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     reasons = context.ledger.rows("night_end", "reasons")
     timeline = ask("timeline")
     alerts = {row["state"]: row for row in ask("alerts_by_state")}
-    masters = ask("masters", instrument=survey.camera.instrument)
-    events = ask("loud_events", subject=f"{site}/{night:%Y%m%d}")
+    masters = [row for survey in surveys for row in ask("masters", instrument=survey.camera.instrument)]
+    references = [row for survey in surveys for row in ask("references_built", instrument=survey.camera.instrument)]
+    events = ask("loud_events", subject=f"{site}/{night:%Y%m%d}", elsewhere=list(context.deployment.elsewhere))
     quarantine = ask("quarantined")
     units = ask("units_of_night")
     return NightFacts(
-        survey_title=survey.title,
+        survey_title=context.deployment.title,
         site=site,
         night=night,
         row=night_row(context, night),
         verdict=outcome,
         sentences={r["reason"]: r["sentence"] for r in reasons},
-        field_names={f.id: f.name for f in survey.sky.fields},
-        pixel_scale_arcsec=survey.camera.pixel_scale_arcsec,
+        field_names={f.id: f.name for survey in surveys for f in survey.sky.fields},
+        pixel_scale_arcsec=surveys[0].camera.pixel_scale_arcsec,
         science=ask("science_by_field"),
         timeline=timeline,
         open_time=_open_time(timeline),
@@ -180,7 +180,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         flagged=[u for u in units if u["flags"] and u["state"] == UnitState.PROCESSED],
         quarantine=quarantine,
         differences=ask("differences_by_state"),
-        references=ask("references_built", instrument=survey.camera.instrument),
+        references=references,
         alerts=alerts,
         topics=ask("outbox_by_topic"),
         latency={row["waited"]: row for row in ask("latency")},
@@ -196,7 +196,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         archive=ask("archive_totals")[0],
         needs=[
             *_needs(outcome, {r["reason"]: r for r in reasons}, quarantine, units, masters, alerts, events),
-            *retraining_due(context),
+            *(line for own in context.instruments() for line in retraining_due(own)),
         ],
     )
 

@@ -197,7 +197,9 @@ def _disposition(arrival: Row) -> tuple[str, Member]:
 # --- registered frames -----------------------------------------------------------------------------------------
 
 
-def account_frames(frames: Iterable[Row], uses: Mapping[tuple[str, str, int], Row], kinds: Iterable[str]) -> Identity:
+def account_frames(
+    frames: Iterable[Row], uses: Mapping[tuple[str, str, int], Row], kinds: Mapping[str, Iterable[str]]
+) -> Identity:
     """Give every registered raw frame its end, calibrations too.
 
     Parameters
@@ -205,15 +207,19 @@ def account_frames(frames: Iterable[Row], uses: Mapping[tuple[str, str, int], Ro
     frames : rows with instrument, exposure_id, detector, inbox_name, image_type, invalid_reason
     uses : dict of (instrument, exposure_id, detector) to rows with accepted, reason
         What the masters made of the calibration frames.
-    kinds : iterable of str
-        The kinds of master that the survey builds; frames of another are archived and no more.
+    kinds : dict of str to iterable of str
+        The kinds of master that are built for each instrument; frames of another are archived and no more.
     """
-    listed, wanted = list(frames), set(kinds)
+    listed = list(frames)
+    wanted = {instrument: set(names) for instrument, names in kinds.items()}
     return _identity(
         "registered frames",
         len(listed),
         ("for reduction", "in a master", "kept out of a master", "archived only", "invalid"),
-        (_end_of_frame(f, uses.get((f["instrument"], f["exposure_id"], f["detector"])), wanted) for f in listed),
+        (
+            _end_of_frame(f, uses.get((f["instrument"], f["exposure_id"], f["detector"])), wanted[f["instrument"]])
+            for f in listed
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 
 from nightshift.errors import Retry
 from nightshift.night_end.report_pictures import Picture
-from nightshift.settings import Survey
+from nightshift.settings import Deployment
 from nightshift.vocabulary import Reason
 
 __all__ = ["MailServer", "compose", "message_id", "next_message_id", "send"]
@@ -51,10 +51,12 @@ class MailServer:
         return cls(host.strip("[]"), int(port), os.environ.get(USER), os.environ.get(PASSWORD))
 
 
-def message_id(survey: Survey, night: date) -> str:
+def message_id(deployment: Deployment, night: date) -> str:
     """Return the Message-ID of a night's first summary: always the same, so that a repeat is known as one."""
+    survey = deployment.surveys[0]
     domain = survey.night.mail_from.rpartition("@")[2] or "localhost"
-    return f"<nightshift.{survey.name}.{night:%Y%m%d}.summary.1@{re.sub(r'[^A-Za-z0-9.-]', '-', domain)}>"
+    name = f"{deployment.name}.{deployment.site.name}" if deployment.has_several_sites else deployment.name
+    return f"<nightshift.{name}.{night:%Y%m%d}.summary.1@{re.sub(r'[^A-Za-z0-9.-]', '-', domain)}>"
 
 
 def next_message_id(previous: str) -> str:

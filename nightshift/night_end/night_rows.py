@@ -6,15 +6,15 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator
 from nightshift.pins import pin_night
-from nightshift.settings import Survey
+from nightshift.settings.models import Site
 from nightshift.vocabulary import Reason
 
 __all__ = ["night_row", "night_text", "put_night"]
 
 
-def night_text(survey: Survey, night: date) -> str:
+def night_text(site: Site, night: date) -> str:
     """Return what jobs, events and pages call a night."""
-    return f"{survey.site.name}/{night:%Y%m%d}"
+    return f"{site.name}/{night:%Y%m%d}"
 
 
 def night_row(context: Context, night: date) -> dict[str, Any]:
@@ -25,11 +25,11 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
     NeedsOperator
         If the ledger knows no such night: looking at one must not make one.
     """
-    row = context.ledger.row("night_end", "night", site=context.survey.site.name, night=night)
+    row = context.ledger.row("night_end", "night", site=context.site.name, night=night)
     if row is None:
         raise NeedsOperator(
             Reason.NEVER_ARRIVED,
-            f"the ledger of {context.survey.site.name} has no night of {night}: nothing of it ever came. "
+            f"the ledger of {context.site.name} has no night of {night}: nothing of it ever came. "
             "A night is named by the date of its evening.",
         )
     return row
@@ -37,5 +37,6 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
 
 def put_night(context: Context, night: date) -> dict[str, Any]:
     """Return the night's row of the ledger; a night of which nothing came gets one."""
-    pin_night(context.ledger, context.survey, night)
+    for survey in context.deployment.surveys:
+        pin_night(context.ledger, survey, night)
     return night_row(context, night)

@@ -15,7 +15,7 @@ from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import write_whole
 from nightshift.health import storage_trouble
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
-from nightshift.night_end.archive import add_to_archive
+from nightshift.night_end.archive import add_to_archive, night_folder
 from nightshift.vocabulary import Reason
 
 __all__ = ["OldEvents", "old_events", "prune_events"]
@@ -94,7 +94,7 @@ def prune_events(context: Context, *, older_than_days: int, operator: str, accou
     found = old_events(context, older_than_days=older_than_days)
     if not found.events:
         return found
-    night = context.ledger.value("night_end", "last_closed_night", site=context.survey.site.name)
+    night = context.ledger.value("night_end", "last_closed_night", site=context.site.name)
     if night is None:
         raise NeedsOperator(
             Reason.NEVER_ARRIVED, "no night was closed yet, so there is no archive to put events into"
@@ -111,7 +111,7 @@ def _move(context: Context, night: date, days: int, operator: str, account: str)
             raise NeedsOperator(Reason.STORAGE_UNAVAILABLE, "; ".join(trouble))
         ids = [row["event_id"] for row in rows]
         name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(rows))
-        sha256 = write_whole(context.depot.archive(night, name), content)
+        sha256 = write_whole(night_folder(context, night) / name, content)
         path = add_to_archive(context, night, name, kind="events", sha256=sha256, size=len(content))
         with context.ledger.transaction() as ledger:
             last_at = max(row["at"] for row in rows)

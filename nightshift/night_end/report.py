@@ -59,7 +59,8 @@ def write_report(context: Context, night: date) -> Report:
     """
     facts = collect_facts(context, night)
     pictures = tuple(draw_all(facts, context.depot.root))
-    page = context.depot.report(night, "report.html")
+    below = f"{facts.site}/" if context.deployment.has_several_sites else ""
+    page = context.depot.report(night, f"{below}report.html")
     for picture in pictures:
         write_whole(page.parent / f"{picture.name}.png", picture.png)
     text = render_text(facts, page)
@@ -113,22 +114,22 @@ def send_report(context: Context, night: date, *, resend: bool = False, server: 
     if sent:
         _say(
             context, night, EventLevel.INFO, "mail_sent",
-            f"The summary of {night} went to {', '.join(context.survey.night.mail_to)} as {sent}.",
+            f"The summary of {night} went to {', '.join(context.night_policy.mail_to)} as {sent}.",
         )  # fmt: skip
     return report.page
 
 
 def _send_once(context: Context, report: Report, server: MailServer, *, resend: bool) -> str | None:
     """Send the mail if it was not sent yet, and return its Message-ID; one sender at a time for a night."""
-    night, policy = report.facts.night, context.survey.night
+    night, policy = report.facts.night, context.night_policy
     key = {"site": report.facts.site, "night": night, "kind": KIND}
     with context.ledger.transaction() as ledger:
-        ledger.row("night_end", "lock_night", subject=f"mail {night_text(context.survey, night)}")
+        ledger.row("night_end", "lock_night", subject=f"mail {night_text(context.site, night)}")
         row = ledger.row("night_end", "report", **key)
         assert row is not None
         if row["sent_at"] is not None and not resend:
             return None
-        first = message_id(context.survey, night)
+        first = message_id(context.deployment, night)
         identity = next_message_id(row["message_id"]) if row["message_id"] else first
         mail = compose(
             subject=subject(report.facts, correction=identity != first),
@@ -151,7 +152,7 @@ def _no_server(page: Path) -> str:
 
 
 def _say(context: Context, night: date, level: EventLevel, kind: str, message: str) -> None:
-    where = {"subject": night_text(context.survey, night), "kind": kind}
+    where = {"subject": night_text(context.site, night), "kind": kind}
     if not context.ledger.row("night_end", "message_said", **where, message=message):
         context.ledger.event(level, kind, message, subject=where["subject"], night_time=context.clock.now())
 

@@ -3,6 +3,6 @@
 A change of the settings takes effect with the next night, unless an operator makes it hold now, with a reason.
 """
 
-from nightshift.pins.pinned import pin_night, survey_now, survey_of_night
+from nightshift.pins.pinned import deployment_now, pin_night, survey_of_night
 
-__all__ = ["pin_night", "survey_now", "survey_of_night"]
+__all__ = ["deployment_now", "pin_night", "survey_of_night"]

@@ -1,14 +1,14 @@
 """Where the files differ from what a night was opened with: said once, and adopted when a person asks for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from nightshift.code_version import code_version
 from nightshift.errors import BadInput
 from nightshift.ledger import Ledger
-from nightshift.pins.pinned import night_under_way, pinned_survey
-from nightshift.settings import SettingsError, Survey, load_survey, settings_hash
+from nightshift.pins.pinned import nights_under_way, pinned_surveys
+from nightshift.settings import SettingsError, Survey, load_deployment, settings_hash
 from nightshift.settings.stages import hashes_by_stage
 from nightshift.vocabulary import EventLevel, NightState, Reason
 
@@ -40,36 +40,42 @@ def changes_since_opening(ledger: Ledger, name: str, now: datetime) -> list[str]
 
 def _changes(ledger: Ledger, name: str, now: datetime) -> list[tuple[str, str, str]]:
     """Return kind, subject and text of each event to write."""
-    row = night_under_way(ledger, name, now)
-    if row is None:
-        return []
     found = []
-    if text := _changed_settings(row, name):
-        found.append(("settings_changed", text))
-    if row["code_version"] != code_version():
-        found.append(
-            ("code_changed", f"The night was opened by code {row['code_version']}; code {code_version()} runs now.")
-        )
-    return [(kind, f"{row['site']}/{row['night']:%Y%m%d}", text) for kind, text in found]
+    for row in nights_under_way(ledger, name, now):
+        subject = f"{row['site']}/{row['night']:%Y%m%d}"
+        if text := _changed_settings(row, name):
+            found.append(("settings_changed", subject, text))
+        if row["code_version"] != code_version():
+            text = f"The night was opened by code {row['code_version']}; code {code_version()} runs now."
+            found.append(("code_changed", subject, text))
+    return found
 
 
 def _changed_settings(row: Mapping[str, Any], name: str) -> str | None:
     try:
-        files = load_survey(name)
+        files = load_deployment(name).surveys_of_site(row["site"])
     except SettingsError as error:
         return (
             f"config/{name} does not load any more; the night goes on with the settings that it was opened with. "
             f"Correct it before the next night begins: {error}"
         )[:1000]
-    keys = changed_keys(pinned_survey(row).model_dump(mode="json"), files.model_dump(mode="json"))
+    keys = changed_keys(_plain(pinned_surveys(row)), _plain(files))
     if not keys:
         return None
     named = ", ".join(list(keys)[:MOST_KEYS]) + (", ..." if len(keys) > MOST_KEYS else "")
+    hashed = " ".join(settings_hash(survey) for survey in files)
     return (
-        f"config/{name} changed since the night opened ({named}; settings {settings_hash(files)}): it holds from the "
+        f"config/{name} changed since the night opened ({named}; settings {hashed}): it holds from the "
         f"night {row['night'] + timedelta(days=1)} on; `nightshift settings adopt --night {row['night']} "
         "--reason ...` makes it hold now."
     )
+
+
+def _plain(surveys: Sequence[Survey]) -> dict[str, Any]:
+    """Return settings by instrument, of the only one by themselves: their keys are then as in the files."""
+    if len(surveys) == 1:
+        return surveys[0].model_dump(mode="json")
+    return {survey.camera.instrument: survey.model_dump(mode="json") for survey in surveys}
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:
@@ -87,17 +93,18 @@ def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], prefix: st
 
 
 def adopt(
-    ledger: Ledger, survey: Survey, night: date, *, operator: str, reason: str, account: str = "", now: datetime
-) -> str:
-    """Make the settings of the files, and the code that runs, hold for a night from now on.
+    ledger: Ledger, surveys: Sequence[Survey], night: date, *, operator: str, reason: str, account: str = "",
+    now: datetime,
+) -> str:  # fmt: skip
+    """Make the settings of the files, and the code that runs, hold for a site's night from now on.
 
     What is under way goes on with the settings of its job file; what is planned after this uses the new ones.
 
     Parameters
     ----------
     ledger : Ledger
-    survey : Survey
-        As the files hold it.
+    surveys : sequence of Survey
+        As the files hold them: one an instrument of the site.
     night : date
     operator, reason : str
         Who asks for it, and why; kept in the audit with every value before and after.
@@ -118,24 +125,32 @@ def adopt(
     """
     if not (operator.strip() and reason.strip()):
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are and why (--reason): both are kept in the audit")
-    key = {"site": survey.site.name, "night": night}
+    key = {"site": surveys[0].site.name, "night": night}
     with ledger.transaction():
         row = ledger.row("nights", "lock_pin", **key)
-        _refuse_where_not_open(row, survey, night)
+        _refuse_where_not_open(row, surveys[0], night)
         assert row is not None
-        plain = survey.model_dump(mode="json")
-        changed, before = changed_keys(row["settings"] or {}, plain), row["code_version"]
-        if row["settings"] is not None and not changed and before == code_version():
+        plain = {survey.camera.instrument: survey.model_dump(mode="json") for survey in surveys}
+        pinned = (row["settings"] or {}).get("instruments", {})
+        changed = changed_keys(pinned, plain) if len({*pinned, *plain}) > 1 else _changed_of_one(pinned, plain)
+        before = row["code_version"]
+        if pinned and not changed and before == code_version():
             return f"The night {night} has these settings and this code already; nothing was changed."
         ledger.run(
             "nights", "set_pin",
-            **key, code_version=code_version(), settings=plain, settings_hashes=hashes_by_stage(survey),
+            **key, code_version=code_version(), survey=surveys[0].name, settings=plain,
+            settings_hashes={survey.camera.instrument: hashes_by_stage(survey) for survey in surveys},
         )  # fmt: skip
         text = f"The night {night} uses the settings of the files from now on ({', '.join(changed) or 'no change'})."
         _write_down(ledger, key, text, operator=operator, reason=reason, now=now, detail={
             "changed": changed, "code_version": [before, code_version()], "account": account,
         })  # fmt: skip
     return text
+
+
+def _changed_of_one(pinned: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, list[Any]]:
+    (instrument,) = plain
+    return changed_keys(pinned.get(instrument, {}), plain[instrument])
 
 
 def _refuse_where_not_open(row: Mapping[str, Any] | None, survey: Survey, night: date) -> None:

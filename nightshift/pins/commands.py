@@ -25,6 +25,7 @@ def register(subparsers: Any) -> None:
         "that is open; who asked for it, why, and each value before and after are kept in the audit.",
     )
     adopt.add_argument("--night", type=night_of_text, required=True, help="the date of its evening, as 2026-01-31")
+    adopt.add_argument("--site", help="whose night, where the survey has several sites")
     adopt.add_argument("--reason", required=True, help="why; kept with your name")
     adopt.add_argument("--operator", help="who you are (default: the account that runs this)")
     adopt.set_defaults(run=_adopt)
@@ -35,17 +36,19 @@ def _show(_: argparse.Namespace) -> int:
     from nightshift.context import survey_name
     from nightshift.ledger import open_ledger
     from nightshift.pins.changes import changes_since_opening
-    from nightshift.pins.pinned import night_under_way
+    from nightshift.pins.pinned import nights_under_way
 
     name, now = survey_name(), clock_from_environment().now()
     with open_ledger() as ledger:
-        row, changes = night_under_way(ledger, name, now), changes_since_opening(ledger, name, now)
-    if row is None:
+        rows, changes = nights_under_way(ledger, name, now), changes_since_opening(ledger, name, now)
+    if not rows:
         print(f"No night of {name} is under way: the next one is opened with what config/{name} holds.")
         return 0
-    print(f"The night {row['night']} was opened by code {row['code_version']}, with these settings by stage:")
-    for stage, value in sorted(row["settings_hashes"].items()):
-        print(f"  {stage:<16} {value}")
+    for row in rows:
+        print(f"The night {row['night']} was opened by code {row['code_version']}, with these settings by stage:")
+        for instrument, hashes in sorted(row["settings_hashes"].items()):
+            for stage, value in sorted(hashes.items()):
+                print(f"  {instrument if len(row['settings_hashes']) > 1 else '':<12} {stage:<16} {value}".rstrip())
     print("\n".join(changes) or "Nothing has changed since.")
     return 1 if changes else 0
 
@@ -56,14 +59,15 @@ def _adopt(options: argparse.Namespace) -> int:
     from nightshift.ledger import open_ledger
     from nightshift.pins.changes import adopt
     from nightshift.process_owner import process_owner
-    from nightshift.settings import load_survey
+    from nightshift.settings import load_deployment
 
-    account = process_owner()
+    account, deployment = process_owner(), load_deployment(survey_name())
+    surveys = deployment.surveys_of_site(options.site or deployment.site.name)
     with open_ledger() as ledger:
         print(
             adopt(
-                ledger, load_survey(survey_name()), options.night, operator=options.operator or account,
-                reason=options.reason, account=account, now=clock_from_environment().now(),
+                ledger, surveys, options.night, operator=options.operator or account, reason=options.reason,
+                account=account, now=clock_from_environment().now(),
             )
         )  # fmt: skip
     return 0

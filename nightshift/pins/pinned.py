@@ -13,39 +13,47 @@ from nightshift.code_version import code_version
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
-from nightshift.settings import SettingsError, Survey, load_survey
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.settings.stages import hashes_by_stage
 from nightshift.vocabulary import NightState, Reason
 
-__all__ = ["night_under_way", "pin_night", "pinned_survey", "survey_now", "survey_of_night"]
+__all__ = [
+    "deployment_now",
+    "nights_under_way",
+    "pin_night",
+    "pinned_survey",
+    "pinned_surveys",
+    "survey_of_night",
+]
 
 log = logging.getLogger(__name__)
 
 
 def pin_night(ledger: Ledger, survey: Survey, night: date) -> None:
-    """Open a night, and record with it the settings and the code that it is opened with.
+    """Open a night at an instrument's site, and record with it the instrument's settings and the code.
 
     A night that has them keeps them. One that was opened before they were recorded gets them while it is open.
     """
-    key = {"site": survey.site.name, "night": night}
+    instrument = survey.camera.instrument
+    key = {"site": survey.site.name, "night": night, "instrument": instrument}
     if ledger.value("nights", "is_pinned", **key):
         return
     begins, ends = night_bounds(survey.site, night)
     ledger.run(
         "nights", "pin_night",
-        **key, begins=begins, ends=ends, code_version=code_version(), settings=survey.model_dump(mode="json"),
-        settings_hashes=hashes_by_stage(survey),
+        **key, begins=begins, ends=ends, code_version=code_version(), survey=survey.name,
+        settings=survey.model_dump(mode="json"), hashes=hashes_by_stage(survey),
     )  # fmt: skip
 
 
 def survey_of_night(ledger: Ledger, survey: Survey, night: date) -> Survey:
-    """Return the settings that hold for a night.
+    """Return the settings of an instrument that hold for a night.
 
     Parameters
     ----------
     ledger : Ledger
     survey : Survey
-        Which survey and site; it holds itself where the night was opened before settings were recorded.
+        Of the instrument; it holds itself where the night was opened before its settings were recorded.
     night : date
 
     Raises
@@ -55,10 +63,10 @@ def survey_of_night(ledger: Ledger, survey: Survey, night: date) -> Survey:
         still comes of it is then done with the settings of `survey`, and its products' hashes show it.
     """
     row = ledger.row("nights", "pin", site=survey.site.name, night=night)
-    if row is None or row["settings"] is None:
+    if row is None:
         return survey
     try:
-        return pinned_survey(row)
+        return pinned_survey(row, survey.camera.instrument) or survey
     except NeedsOperator as error:
         if NightState(row["state"]) is not NightState.CLOSED:
             raise
@@ -66,45 +74,67 @@ def survey_of_night(ledger: Ledger, survey: Survey, night: date) -> Survey:
         return survey
 
 
-def survey_now(ledger: Ledger, name: str, now: datetime) -> Survey:
-    """Return the settings that hold now: those of the night that is under way, or what the survey's files hold.
+def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
+    """Return the settings that hold now: of each site those of the night under way, else what the files hold.
 
-    Where the files do not load, the settings of the last night that is not closed serve.
+    Where the files do not load, the settings of the last night of each site that is not closed serve.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    name : str
+        The survey's, or ``survey/instrument``.
+    now : datetime
+        By the night's clock.
 
     Raises
     ------
     SettingsError
         If the files do not load and no night's settings can serve.
     NeedsOperator
-        If the settings of the night do not read by this code.
+        If the settings of a night do not read by this code.
     """
-    row = ledger.row("nights", "last_pin", survey=name, now=now)
-    if row is not None and row["ends"] > now:
-        return pinned_survey(row)
+    survey, _, instrument = name.partition("/")
+    rows = {row["site"]: row for row in ledger.rows("nights", "last_pins", survey=survey, now=now)}
     try:
-        return load_survey(name)
+        files = load_deployment(name)
     except SettingsError:
-        if row is None:
+        if not rows:
             raise
-        return pinned_survey(row)
+        pinned = Deployment.of_all(found for row in rows.values() for found in pinned_surveys(row))
+        return pinned.of_instrument(instrument) if instrument else pinned
+    under_way = {site: row for site, row in rows.items() if row["ends"] > now}
+    return files.with_surveys(_of_night(own, under_way.get(own.site.name)) for own in files.surveys)
 
 
-def night_under_way(ledger: Ledger, name: str, now: datetime) -> dict[str, Any] | None:
-    """Return the row of the night that is under way and has settings of its own, or None."""
-    row = ledger.row("nights", "last_pin", survey=name, now=now)
-    return row if row is not None and row["ends"] > now else None
+def _of_night(survey: Survey, row: Mapping[str, Any] | None) -> Survey:
+    return survey if row is None else pinned_survey(row, survey.camera.instrument) or survey
 
 
-def pinned_survey(row: Mapping[str, Any]) -> Survey:
-    """Return the settings in a night's row.
+def nights_under_way(ledger: Ledger, survey: str, now: datetime) -> list[dict[str, Any]]:
+    """Return of each site the row of the night that is under way and has settings of its own."""
+    return [row for row in ledger.rows("nights", "last_pins", survey=survey, now=now) if row["ends"] > now]
+
+
+def pinned_surveys(row: Mapping[str, Any]) -> list[Survey]:
+    """Return the settings of each instrument in a night's row; errors as of `pinned_survey`."""
+    found = (pinned_survey(row, instrument) for instrument in sorted(row["settings"]["instruments"]))
+    return [survey for survey in found if survey is not None]
+
+
+def pinned_survey(row: Mapping[str, Any], instrument: str) -> Survey | None:
+    """Return the settings of an instrument in a night's row; None where the night has none of it.
 
     Raises
     ------
     NeedsOperator
         If this code does not read them; the message names what to do.
     """
+    plain = ((row["settings"] or {}).get("instruments") or {}).get(instrument)
+    if plain is None:
+        return None
     try:
-        return _validated(json.dumps(row["settings"], sort_keys=True))
+        return _validated(json.dumps(plain, sort_keys=True))
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or 'across tables'}: {item['msg']}"
@@ -119,6 +149,6 @@ def pinned_survey(row: Mapping[str, Any]) -> Survey:
         ) from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _validated(text: str) -> Survey:
     return Survey.model_validate_json(text)

@@ -52,11 +52,11 @@ def retraining_due(context: Context, *, model: Path = REAL_BOGUS) -> list[str]:
     version, record = _heading(model)
     due = f"Retraining of the real-bogus model {version} is due (nightshift train-realbogus)"
     lines = []
-    known = record.get("surveys", {})
-    if known.get(survey.name) != trained_for(survey):
+    known, name = record.get("surveys", {}), context.deployment.name_of(survey.camera.instrument)
+    if known.get(name) != trained_for(survey):
         other = "has other settings than those it was trained for"
-        why = other if survey.name in known else "is none of those it was trained for"
-        lines.append(f"{due}: survey {survey.name} {why}.")
+        why = other if name in known else "is none of those it was trained for"
+        lines.append(f"{due}: survey {name} {why}.")
     replaced = context.ledger.rows(
         "realbogus", "references_replaced", instrument=survey.camera.instrument, version=version
     )

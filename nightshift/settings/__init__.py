@@ -1,13 +1,16 @@
 """A survey is a folder of TOML files, read and checked once.
 
-`load_survey` returns a frozen `Survey`; a mistake in a file raises `SettingsError`, which names the file,
-the key, the value and what is allowed.
+`load_survey` returns a frozen `Survey`, the settings of one instrument; `load_deployment` returns the `Deployment`
+with one of them an instrument. A mistake in a file raises `SettingsError`, which names the file, the key, the value
+and what is allowed.
 """
 
+from nightshift.settings.deployment import Deployment
 from nightshift.settings.loader import (
     SettingsError,
     bad_pixels_file,
     camera_file,
+    load_deployment,
     load_survey,
     settings_hash,
     survey_names,
@@ -16,6 +19,7 @@ from nightshift.settings.models import Camera, Field, Filter, Quadrant, Survey
 
 __all__ = [
     "Camera",
+    "Deployment",
     "Field",
     "Filter",
     "Quadrant",
@@ -23,6 +27,7 @@ __all__ = [
     "Survey",
     "bad_pixels_file",
     "camera_file",
+    "load_deployment",
     "load_survey",
     "settings_hash",
     "survey_names",

@@ -1,25 +1,41 @@
-"""Read a survey's folder and check it once."""
+"""Read a survey's folder and check it once.
+
+A survey of one instrument has five files in its folder: site, camera, fields, policy and jobs. One of several sites
+and instruments has `survey.toml` in their place, with what holds for all beside it (fields, policy, jobs), a file a
+site in `sites/` and a folder an instrument in `cameras/`, whose own fields, policy and jobs say what is otherwise
+there.
+"""
 
 import hashlib
 import json
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from nightshift.settings.deployment import Deployment
+from nightshift.settings.errors import SettingsError
 from nightshift.settings.models import Survey
 
-__all__ = ["SettingsError", "bad_pixels_file", "camera_file", "load_survey", "settings_hash", "survey_names"]
+__all__ = [
+    "SettingsError",
+    "bad_pixels_file",
+    "camera_file",
+    "load_deployment",
+    "load_survey",
+    "settings_hash",
+    "survey_names",
+]
 
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
+SHARED = ("survey.toml", "fields.toml", "policy.toml", "jobs.toml")  # of a survey of several instruments
+OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a survey
+OF_A_SITE = ("night", "storage", "moving_objects")  # tables that all instruments of a site share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
-
-
-class SettingsError(ValueError):
-    """A survey's settings are wrong; the message names file, key, value and what is allowed."""
 
 
 def config_folder() -> Path:
@@ -29,28 +45,51 @@ def config_folder() -> Path:
 
 def survey_names() -> tuple[str, ...]:
     """Return the surveys that are configured here, in alphabetical order."""
-    return tuple(sorted(p.parent.name for p in config_folder().glob("*/site.toml")))
+    files = (path for name in ("site.toml", "survey.toml") for path in config_folder().glob(f"*/{name}"))
+    return tuple(sorted({path.parent.name for path in files}))
 
 
 def load_survey(name: str) -> Survey:
-    """Read and check the settings of a survey.
+    """Read and check the settings of a survey as one instrument sees it.
 
     Parameters
     ----------
     name : str
-        The name of its folder.
+        The name of its folder; of a survey of several instruments ``survey/instrument``.
 
     Raises
     ------
     SettingsError
-        If there is no such survey, a file does not read, or a value is not allowed.
+        If there is no such survey or instrument, a file does not read, a value is not allowed, or the survey has
+        several instruments and none is named.
     """
-    if name not in survey_names():
+    survey, _, instrument = name.partition("/")
+    deployment = load_deployment(survey)
+    return deployment.survey_of(instrument) if instrument else deployment.survey
+
+
+def load_deployment(name: str) -> Deployment:
+    """Read and check the settings of a survey with all its instruments.
+
+    Parameters
+    ----------
+    name : str
+        The name of its folder; ``survey/instrument`` leaves out all other instruments.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such survey or instrument, a file does not read, or a value is not allowed.
+    """
+    survey, _, instrument = name.partition("/")
+    if survey not in survey_names():
         raise SettingsError(
-            f"no survey {name!r} in {config_folder()}; there are: {', '.join(survey_names()) or 'none'}"
+            f"no survey {survey!r} in {config_folder()}; there are: {', '.join(survey_names()) or 'none'}"
         )
-    folder = config_folder() / name
-    return _load(name, config_folder(), tuple(_stamp(folder / file) for file in FILES))
+    folder = config_folder() / survey
+    files = tuple((file, *_stamp(file)) for file in sorted(folder.rglob("*.toml")))
+    deployment = _load(survey, config_folder(), files)
+    return deployment.of_instrument(instrument) if instrument else deployment
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -63,15 +102,166 @@ def _stamp(file: Path) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=16)
-def _load(name: str, root: Path, _: tuple[tuple[int, int], ...]) -> Survey:
+def _load(name: str, root: Path, _: tuple[tuple[Path, int, int], ...]) -> Deployment:
     folder = root / name
-    tables: dict[str, Any] = {"name": name}
+    if not (folder / "survey.toml").exists():
+        return Deployment.of(_one_instrument(name, folder))
+    if (folder / "site.toml").exists():
+        raise SettingsError(
+            f"{folder} has both site.toml and survey.toml: a survey of several sites has its sites in "
+            f"{folder / 'sites'}; move site.toml there"
+        )
+    return _several_instruments(name, folder)
+
+
+def _one_instrument(name: str, folder: Path) -> Survey:
     origin: dict[str, Path] = {}
-    for file in (folder / f for f in FILES):
+    tables = _read_tables((folder / file for file in FILES), origin)
+    return _checked({"name": name, **tables}, origin, folder)
+
+
+# --- several sites and instruments ---------------------------------------------------------------------------
+
+
+def _several_instruments(name: str, folder: Path) -> Deployment:
+    origin: dict[str, Path] = {}
+    shared = _read_tables((folder / file for file in SHARED), origin, optional=OWN)
+    sites = _read_sites(folder / "sites")
+    surveys = [
+        _read_instrument(name, camera, shared, origin, sites)
+        for camera in _folders(folder / "cameras", "camera.toml")
+    ]
+    _check_instruments(surveys, folder)
+    if unused := sorted(sites.keys() - {survey.site.name for survey in surveys}):
+        raise SettingsError(f"{folder / 'sites'}: no camera names the site {', '.join(unused)}; leave its file out")
+    return Deployment.of_all(surveys)
+
+
+def _folders(parent: Path, file: str) -> list[Path]:
+    """Return the folders in which a file lies."""
+    found = sorted(path.parent for path in parent.glob(f"*/{file}"))
+    if not found:
+        raise SettingsError(f"{parent} has no folder with a {file}: a survey needs at least one instrument")
+    return found
+
+
+def _read_sites(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the tables of the sites by their names."""
+    sites: dict[str, dict[str, Any]] = {}
+    files: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.toml")):
+        table = _read_toml(file)
+        if set(table) != {"site"} or not isinstance(table["site"], dict):
+            raise SettingsError(f"{file}: has {', '.join(table) or 'nothing'}; one table [site] is allowed")
+        name = str(table["site"].get("name", ""))
+        if name in files:
+            raise SettingsError(
+                f"{file}: site.name = {name!r} is the name of the site in {files[name]} too; every site of a survey "
+                "has its own name, and keeps it: rename this one"
+            )
+        files[name], sites[name] = file, table["site"]
+    for name, file in files.items():
+        if file.stem != name:
+            raise SettingsError(f"{file}: site.name = {name!r}: the file of this site must be called {name}.toml")
+    return sites
+
+
+def _read_instrument(
+    name: str,
+    folder: Path,
+    shared: Mapping[str, Any],
+    origin: Mapping[str, Path],
+    sites: Mapping[str, dict[str, Any]],
+) -> Survey:
+    """Return what one instrument of several has: its own tables over those of all."""
+    own_origin: dict[str, Path] = {}
+    own = _read_tables((folder / file for file in ("camera.toml", *OWN)), own_origin, optional=OWN)
+    site = own.pop("site", None)
+    if not isinstance(site, str) or site not in sites:
+        known = ", ".join(sorted(sites)) or f"none: {folder.parents[1] / 'sites'} holds a file a site"
+        raise SettingsError(
+            f'{folder / "camera.toml"}: site = {site!r}: an instrument stands at one site, written site = "name" '
+            f"above the first table; there are {known}"
+        )
+    tables = {"name": name, **_laid_over(shared, own), "site": sites[site]}
+    places = {**origin, **own_origin, "site": folder.parents[1] / "sites" / f"{site}.toml"}
+    return _checked(tables, places, folder)
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one table laid over another, key by key; a list replaces the other as a whole."""
+    both = {
+        key: _laid_over(below[key], value) if isinstance(value, dict) and isinstance(below.get(key), dict) else value
+        for key, value in above.items()
+    }
+    return {**below, **both}
+
+
+def _check_instruments(surveys: list[Survey], folder: Path) -> None:
+    """Refuse instruments that nobody could tell apart."""
+    known: dict[str, Survey] = {}
+    folders = _folders(folder / "cameras", "camera.toml")
+    for own, survey in zip(folders, surveys, strict=True):
+        instrument = survey.camera.instrument
+        other = known.setdefault(instrument, survey)
+        if other is not survey:
+            where = (
+                f"at {survey.site.name} and at {other.site.name}" if survey.site != other.site else survey.site.name
+            )
+            raise SettingsError(
+                f"{own / 'camera.toml'}: camera.instrument = {instrument!r} is used twice ({where}): an instrument "
+                "stands at one site and its id is its alone; give this camera an id of its own"
+            )
+    for own, survey in zip(folders, surveys, strict=True):
+        if own.name != survey.camera.instrument:
+            raise SettingsError(
+                f"{own / 'camera.toml'}: camera.instrument = {survey.camera.instrument!r}: the folder of this camera "
+                f"must be called {survey.camera.instrument}"
+            )
+    _check_told_apart(surveys, folder)
+    _check_tables_of_sites(surveys, folder)
+
+
+def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for camera in (survey.camera for survey in surveys):
+        other = seen.setdefault((camera.file_names.pattern, camera.header_name), camera.instrument)
+        if other != camera.instrument:
+            raise SettingsError(
+                f"{folder / 'cameras'}: {other} and {camera.instrument} have the same file_names.pattern and "
+                "the same header_name, so that no file says whose it is: let the one or the other differ"
+            )
+
+
+def _check_tables_of_sites(surveys: list[Survey], folder: Path) -> None:
+    first: dict[str, Survey] = {}
+    for survey in surveys:
+        other = first.setdefault(survey.site.name, survey)
+        for table in OF_A_SITE:
+            if getattr(survey, table) != getattr(other, table):
+                raise SettingsError(
+                    f"{folder / 'cameras'}: {other.camera.instrument} and {survey.camera.instrument} have different "
+                    f"tables [{table}], which hold for the whole site: say it once, in {folder / 'policy.toml'}"
+                )
+
+
+# --- files ---------------------------------------------------------------------------------------------------
+
+
+def _read_tables(files: Iterable[Path], origin: dict[str, Path], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the tables of some files, and note which is from where."""
+    tables: dict[str, Any] = {}
+    for file in files:
+        if file.name in optional and not file.exists():
+            continue
         for key, value in _read_toml(file).items():
-            if key in tables:
-                raise SettingsError(f"{file}: {key} is already set in {origin.get(key, folder)}")
+            if key in tables or key == "name":
+                raise SettingsError(f"{file}: {key} is already set in {origin.get(key, file.parent)}")
             tables[key], origin[key] = value, file
+    return tables
+
+
+def _checked(tables: dict[str, Any], origin: dict[str, Path], folder: Path) -> Survey:
     try:
         survey = Survey.model_validate(tables)
     except ValidationError as error:
@@ -82,13 +272,19 @@ def _load(name: str, root: Path, _: tuple[tuple[int, int], ...]) -> Survey:
 
 def camera_file(survey: Survey) -> Path:
     """Return the file that holds the camera's settings, for messages that say where to change them."""
-    return config_folder() / survey.name / "camera.toml"
+    folder = config_folder() / survey.name
+    own = folder / "cameras" / survey.camera.instrument
+    return (own if own.is_dir() else folder) / "camera.toml"
 
 
 def bad_pixels_file(survey: Survey, detector: int, quadrant: int) -> Path | None:
     """Return the file of a quadrant's mask of bad pixels, None where the camera has none."""
     path = survey.camera.bad_pixels_of(detector, quadrant)
-    return None if path is None else config_folder() / survey.name / path
+    if path is None:
+        return None
+    folder = config_folder() / survey.name
+    own = folder / "cameras" / survey.camera.instrument
+    return (own if own.is_dir() else folder) / path
 
 
 def _check_masks(survey: Survey, folder: Path) -> None:

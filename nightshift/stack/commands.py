@@ -78,12 +78,12 @@ def _environment(options: argparse.Namespace) -> int:
 
 
 def _prune_airflow(options: argparse.Namespace) -> int:
-    from nightshift.context import survey_from_environment
+    from nightshift.context import deployment_from_environment
     from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
 
     days = options.older_than
     if days is None:
-        days = survey_from_environment().storage.keep_airflow_days
+        days = max(survey.storage.keep_airflow_days for survey in deployment_from_environment().surveys)
     elif days < 1:
         raise SettingsError(f"--older-than {days}: at least 1 day is kept")
     pruned = prune_metadata(metadata_address(), older_than_days=days, dry_run=options.dry_run)

@@ -12,19 +12,19 @@ from pathlib import Path
 from nightshift.ingest.arrival import look_at
 from nightshift.ingest.leave import note_of
 from nightshift.ingest.manifests import is_manifest
-from nightshift.settings import Survey
+from nightshift.settings import Deployment
 from nightshift.stack.home import Home
 
 __all__ = ["sent_files"]
 
 
-def sent_files(home: Home, survey: Survey, played: Collection[Path]) -> list[Path]:
+def sent_files(home: Home, deployment: Deployment, played: Collection[Path]) -> list[Path]:
     """Return the files among the raw frames, in the inbox and in quarantine that were not played.
 
     Parameters
     ----------
     home : Home
-    survey : Survey
+    deployment : Deployment
         It says which names are manifests: those in the inbox are not counted.
     played : collection of Path
         What was played, where it was taken from. A file that has gone from there explains none in quarantine.
@@ -32,7 +32,9 @@ def sent_files(home: Home, survey: Survey, played: Collection[Path]) -> list[Pat
     names = {path.name for path in played}
     raw = (path for path in _files(home.depot / "raw") if path.name not in names)
     inbox = (
-        path for path in _files(home.inbox) if _whole_name(path) not in names and not is_manifest(path.name, survey)
+        path
+        for path in _files(home.inbox)
+        if _whole_name(path) not in names and not is_manifest(path.name, *deployment.surveys)
     )
     quarantine = (
         path for path in _files(home.depot / "quarantine") if not any(_is_kept_of(path, file) for file in played)

@@ -19,7 +19,7 @@ from nightshift.health import Storage
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
 from nightshift.loopback import LOOPBACK, listens
-from nightshift.settings import SettingsError, Survey
+from nightshift.settings import Deployment, SettingsError
 from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
 from nightshift.stack.home import Home
 from nightshift.stack.ports import Ports, check_free
@@ -95,7 +95,7 @@ class Machine:
 
     Parameters
     ----------
-    survey : Survey
+    deployment : Deployment
     home : Home
     ports : Ports
     outside : Outside
@@ -105,7 +105,7 @@ class Machine:
         Takes one line of progress.
     """
 
-    survey: Survey
+    deployment: Deployment
     home: Home
     ports: Ports
     outside: Outside = field(default_factory=Outside)
@@ -211,7 +211,7 @@ class Machine:
     def environment(self) -> dict[str, str]:
         """Return the whole environment of every part."""
         own = {
-            "NIGHTSHIFT_SURVEY": self.survey.name,
+            "NIGHTSHIFT_SURVEY": self.deployment.name,
             "NIGHTSHIFT_LEDGER": self.ledger_url,
             "NIGHTSHIFT_DEPOT": str(self.home.depot),
             "NIGHTSHIFT_INBOX": str(self.home.inbox),
@@ -265,11 +265,12 @@ class Machine:
         self.home.broker_address.unlink(missing_ok=True)
         (self.home.cluster / "run" / "ready").unlink(missing_ok=True)
         self.postgres.initialise()
-        place_catalogues(self.survey, Depot(self.home.depot))
+        for survey in self.deployment.surveys:
+            place_catalogues(survey, Depot(self.home.depot))
         parts = self.parts()
         self.supervisor.start(parts, self.environment())
         self.home.remember(
-            survey=self.survey.name, ports=self.ports.named(), outside=asdict(self.outside), clock=self.clock
+            survey=self.deployment.name, ports=self.ports.named(), outside=asdict(self.outside), clock=self.clock
         )
         compiling = self._compile_kernels() if self.outside.runner == "slurm" else None
         self._bring_up([part for part in parts if part.name in BEFORE_THE_REST], limit_s=UP_WITHIN_S)
@@ -290,8 +291,8 @@ class Machine:
         """Raise if a stack of this home runs already, or a port is taken; nothing is changed."""
         if self.supervisor.pid() is not None or self.supervisor.left():
             raise SettingsError(
-                f"a stack of {self.survey.name} runs already (in {self.home.root}): "
-                f"`nightshift down --survey {self.survey.name}` ends it"
+                f"a stack of {self.deployment.name} runs already (in {self.home.root}): "
+                f"`nightshift down --survey {self.deployment.name}` ends it"
             )
         if self.outside.runner == "slurm" and not self.outside.slurm and (lack := missing_for("cluster")):
             raise SettingsError(lack)
@@ -302,7 +303,9 @@ class Machine:
 
     def disk_trouble(self) -> str | None:
         """Return what is wrong with the disk of this home, on which the embedded ledger lies too, or None."""
-        return Storage("night's folder", self.home.root).trouble(self.survey.storage.least_free_mb)
+        return Storage("night's folder", self.home.root).trouble(
+            max(survey.storage.least_free_mb for survey in self.deployment.surveys)
+        )
 
     def stop(self) -> None:
         """End every part."""
@@ -327,7 +330,7 @@ class Machine:
                 env=self.environment(), cwd=self.home.root, stdout=output, stderr=subprocess.STDOUT,
             )  # fmt: skip
             try:
-                migrate(self.ledger_url)
+                migrate(self.ledger_url, survey=self.deployment.name, sites=self.deployment.site_names)
                 code = airflow.wait(120)
             finally:
                 airflow.kill()

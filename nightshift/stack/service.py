@@ -10,7 +10,7 @@ from nightshift.clock import clock_from_text
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import watch
 from nightshift.pins.changes import changes_since_opening
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import SettingsError, load_deployment
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.ports import Ports, ports_from_environment
@@ -22,10 +22,10 @@ __all__ = ["down", "environment", "remembered_machine", "status", "up"]
 def up(name: str) -> int:
     """Start every part of a survey and leave it running; return the exit code."""
     console = Console(highlight=False)
-    survey = load_survey(name)
+    deployment = load_deployment(name)
     home = Home.of(name)
     new = not (home.run / f"{ADMIN}.secret").exists()
-    machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=console.print)
+    machine = Machine(deployment, home, ports_from_environment(), Outside.from_environment(), say=console.print)
     machine.check_can_start()
     home.make(Kind.LIVE)
     try:
@@ -33,7 +33,7 @@ def up(name: str) -> int:
     except BaseException:
         machine.stop()
         raise
-    console.print(f"\n{survey.title} is up.")
+    console.print(f"\n{deployment.title} is up.")
     console.print(f"  inbox   {home.inbox}")
     console.print(f"  page    {machine.address}  (user {ADMIN})")
     if new:
@@ -48,7 +48,7 @@ def up(name: str) -> int:
 def down(name: str) -> int:
     """End every part of a survey; return the exit code."""
     console = Console(highlight=False)
-    load_survey(name)
+    load_deployment(name)
     supervisor = Supervisor(Home.of(name))
     if supervisor.pid() is None and not supervisor.left():
         console.print(f"nothing of {name} runs")
@@ -70,11 +70,11 @@ def remembered_machine(name: str) -> Machine:
     SettingsError
         If none runs.
     """
-    survey, home = load_survey(name), Home.of(name)
+    deployment, home = load_deployment(name), Home.of(name)
     if Supervisor(home).pid() is None:
         raise SettingsError(f"nothing of {name} runs; `nightshift up --survey {name}` starts it")
     facts = home.recall()
-    machine = Machine(survey, home, Ports(**facts["ports"]), Outside(**facts.get("outside", {})))
+    machine = Machine(deployment, home, Ports(**facts["ports"]), Outside(**facts.get("outside", {})))
     machine.clock = facts.get("clock", machine.clock)
     return machine
 
@@ -100,8 +100,10 @@ def status(name: str) -> int:
         table.add_row(part.name, state, str(pid or ""), description.partition("uptime ")[2] or description)
     console.print(table)
     with Ledger(machine.ledger_url) as ledger:
-        for night in ledger.rows("stack", "nights_here", site=machine.survey.site.name):
-            console.print(f"night {night['night']} is {night['state']}")
+        for site in machine.deployment.sites:
+            for night in ledger.rows("stack", "nights_here", site=site.name):
+                at = f" at {site.name}" if machine.deployment.has_several_sites else ""
+                console.print(f"night {night['night']}{at} is {night['state']}")
         for wait in watch.waits(ledger):
             console.print(f"[bold red]the night waits:[/] {wait.why}")
         for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):

@@ -279,6 +279,7 @@ def collect(context: Context, runner: Runner, kind: str, conf: Mapping[str, str]
     CollectSummary
     """
     subject = subject_of(kind, conf)
+    context = subject.scope(context)
     summary = take_in(context, runner, subject, final=final)
     context.ledger.run("runs", "end_runs", subject=subject.job_key)
     return summary
@@ -290,23 +291,30 @@ def sweep(context: Context, runner: Runner) -> list[CollectSummary]:
     An attempt is given up where the hard deadline has passed and the runner, asked and answering, does not say that
     it waits or runs. A job that cannot be collected is said once and holds up no other.
     """
-    deadline_s = context.survey.exposure.hard_deadline_s
     summaries = []
-    for row in context.ledger.rows("jobs", "stragglers", deadline_s=deadline_s):
-        subject = subject_of_job(row)
-        try:
-            _hand_over_again(context, runner, subject)
-            late = row["age_s"] > deadline_s
-            summaries.append(take_in(context, runner, subject, final=late, spare_live=True))
-        except NightshiftError as error:
-            call_once(context, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
+    for site in context.sites():
+        deadline_s = min(survey.exposure.hard_deadline_s for survey in site.deployment.surveys)
+        for row in site.ledger.rows("jobs", "stragglers", site=site.site.name, deadline_s=deadline_s):
+            try:
+                summaries.append(_collect_straggler(site, runner, row))
+            except NightshiftError as error:
+                call_once(site, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
     return summaries
+
+
+def _collect_straggler(site: Context, runner: Runner, row: Mapping[str, Any]) -> CollectSummary:
+    subject = subject_of_job(row)
+    context = subject.scope(site)
+    _hand_over_again(context, runner, subject)
+    late = row["age_s"] > context.survey.exposure.hard_deadline_s
+    return take_in(context, runner, subject, final=late, spare_live=True)
 
 
 def give_up(context: Context, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
     """Collect everything of a night that is open, and give up what has no result: the night's hard deadline."""
     rows = context.ledger.rows("jobs", "open_jobs_of_night", site=site, night=night)
-    return [take_in(context, runner, subject_of_job(row), final=True) for row in rows]
+    subjects = [subject_of_job(row) for row in rows]
+    return [take_in(subject.scope(context), runner, subject, final=True) for subject in subjects]
 
 
 def _hand_over_again(context: Context, runner: Runner, subject: Subject) -> None:

@@ -59,6 +59,7 @@ def stop(context: Context, runner: Runner, array: str, why: str) -> bool:
     submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
+        context = subject.scope(context)
         take_in(context, runner, subject)
         _fail_what_is_open(context, subject, submission, why)
         settle(context, subject)
@@ -75,6 +76,7 @@ def supersede(context: Context, runner: Runner, array: str, why: str) -> bool:
     submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
     if submission is not None and submission["ended_at"] is None:
         subject = subject_of_job(submission)
+        context = subject.scope(context)
         take_in(context, runner, subject)
         with context.ledger.transaction():
             context.ledger.rows("runs", "lock_subject", subject=subject.job_key)

@@ -39,10 +39,10 @@ def due_runs(context: Context) -> list[RunRequest]:
 
     Nothing is written: a run that was not asked for after all is due again.
     """
-    poll = Poll(context)
+    polls = [(own, Poll(own)) for own in context.instruments()]
     wanted = [
-        *((kind.workflow, conf) for kind in kinds() for conf in kind.due(context, poll)),
-        *((NIGHT_DAG, conf) for conf in _due_nights(context)),
+        *((kind.workflow, conf) for kind in kinds() for own, poll in polls for conf in kind.due(own, poll)),
+        *((NIGHT_DAG, conf) for site in context.sites() for conf in _due_nights(site)),
     ]
     return _not_under_way(context, wanted)
 
@@ -59,7 +59,7 @@ def mark_requested(context: Context, request: RunRequest) -> None:
         if request.dag_id == NIGHT_DAG:
             _mark_closing(context, conf)
         else:
-            kind_of_workflow(request.dag_id).requested(context, conf, request.run_id)
+            kind_of_workflow(request.dag_id).requested(context.of_work(conf), conf, request.run_id)
 
 
 def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
@@ -77,14 +77,12 @@ def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
 def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -> list[RunRequest]:
     """Number the runs of each subject, and leave out those of which one is under way."""
     subjects = [subject_of_run(dag_id, conf) for dag_id, conf in wanted]
-    policy = context.survey.exposure
+    policies = [survey.exposure for survey in context.deployment.surveys]
+    stale_s = 2 * max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies)
     asked = {
         row["subject"]: row
-        for row in context.ledger.rows(
-            "runs", "runs_of",
-            subjects=subjects, stale_s=2 * (policy.soft_deadline_s + policy.hard_deadline_s),
-        )
-    } if subjects else {}  # fmt: skip
+        for row in (context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ())
+    }
     requests = []
     for subject, (dag_id, conf) in zip(subjects, wanted, strict=True):
         known = asked.get(subject, {"times": 0, "under_way": False})
@@ -96,7 +94,7 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
 def _due_nights(context: Context) -> Iterable[dict[str, str]]:
     rows = context.ledger.rows(
         "nights", "nights_to_close",
-        site=context.survey.site.name, now=context.clock.now(), quiet_s=context.survey.night.grace_s,
+        site=context.site.name, now=context.clock.now(), quiet_s=context.night_policy.grace_s,
     )  # fmt: skip
     for row in rows:
         yield {"site": row["site"], "night": row["night"].isoformat(), "signal": row["signal"]}

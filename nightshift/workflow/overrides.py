@@ -16,6 +16,7 @@ from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.examine import examine
 from nightshift.ingest.naming import file_of_night
 from nightshift.ingest.register import register
+from nightshift.ingest.whose import context_of_frame
 from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
@@ -216,6 +217,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
     if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
         raise BadInput(Reason(file["reason"]), _why_not(file))
     kept = _kept_file(context, file)
+    context = context_of_frame(context, kept)
     frame = examine(kept, context.survey, Known(), overruled=True)
     arrival = register(context, kept, frame, overruled=True)
     if arrival.disposition is not Disposition.REGISTERED:

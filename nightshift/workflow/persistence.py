@@ -220,7 +220,7 @@ def _keep_products(
         context.ledger.run(
             "products", "put_product",
             product_key=keys[product.kind], kind=product.kind, unit_key=work.unit_key, campaign=subject.campaign,
-            site=context.survey.site.name, night=night, path=context.depot.relative(target),
+            site=context.site.name, night=night, path=context.depot.relative(target),
             sha256=product.sha256, bytes=product.bytes, code_version=outcome.result.code_version or code_version(),
             settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt["attempt"],
         )  # fmt: skip

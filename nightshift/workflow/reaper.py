@@ -78,7 +78,11 @@ def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
 
 def _unwanted(context: Context, runner: Runner, how_runs_stand: Standings) -> list[str]:
     """Stop or supersede the open arrays whose run was stopped or is gone."""
-    rows = context.ledger.rows("jobs", "all_open_submissions", settled_s=SETTLED_AFTER_S)
+    rows = [
+        row
+        for site in context.sites()
+        for row in context.ledger.rows("jobs", "all_open_submissions", site=site.site.name, settled_s=SETTLED_AFTER_S)
+    ]
     runs = frozenset(row["airflow_run"] for row in rows if row["airflow_run"])
     if not runs:
         return []

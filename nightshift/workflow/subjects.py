@@ -54,6 +54,10 @@ class Subject:
         """The campaign that its products belong to."""
         return self["campaign"]
 
+    def scope(self, context: Context) -> Context:
+        """Return the context of the instrument or the site that it belongs to."""
+        return context.of_work(dict(self.conf))
+
     @property
     def night(self) -> date:
         """The night of the `conf`, where it has one."""
@@ -88,11 +92,11 @@ def _iso_night(text: str) -> str:
 
 
 def context_of(context: Context, subject: Subject) -> Context:
-    """Return the context with the settings of the night that a subject belongs to.
+    """Return the context of a subject's instrument or site, with the settings of the night that it belongs to.
 
     One that belongs to no single night, such as a reference, is worked on with those of the night under way.
     """
-    known = dict(subject.conf)
+    context, known = subject.scope(context), dict(subject.conf)
     if "night" in known:
         return context.of_night(subject.night)
     if "exposure_id" not in known:

@@ -1,8 +1,8 @@
 """The live view of a night: a panel on a terminal, a line every few seconds elsewhere."""
 
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,9 +17,9 @@ from rich.text import Text
 
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import watch
-from nightshift.vocabulary import EventLevel
+from nightshift.vocabulary import EventLevel, NightState
 
-__all__ = ["Glance", "NightView", "take_glance"]
+__all__ = ["Glance", "NightView", "take_glance", "together"]
 
 LEVEL_STYLES = {
     EventLevel.INFO: "",
@@ -29,6 +29,7 @@ LEVEL_STYLES = {
 }
 LINE_EVERY_S = 5.0
 EVENTS = 8
+OPEN_STATES = ("", NightState.OPEN, NightState.CLOSING)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,29 @@ class Glance:
     def latest_event(self) -> int:
         """The number of the latest event; 0 before the first."""
         return self.events[0]["event_id"] if self.events else 0
+
+
+def together(glances: Sequence[Glance]) -> Glance:
+    """Return what several sites' glances of one night show as one: sums, and the night that is farthest from its end.
+
+    The night's state is that of the first site that has not ended; the mail is sent when each site's is.
+    """
+    if len(glances) == 1:
+        return glances[0]
+    counts = [glance.counts for glance in glances]
+    numbers = Counter[str]()
+    for own in counts:
+        numbers.update({key: value for key, value in own.items() if isinstance(value, int)})
+    states = [own.get("night_state", "") for own in counts]
+    sent = [own.get("mail_sent_at") for own in counts]
+    last = next((state for state in (*OPEN_STATES, NightState.UNBALANCED) if state in states), NightState.CLOSED)
+    return Glance(
+        {**numbers, "night_state": last, "mail_sent_at": None if None in sent else max(filter(None, sent))},
+        dict(sum((Counter(glance.units) for glance in glances), Counter[str]())),
+        dict(sum((Counter(glance.exposures) for glance in glances), Counter[tuple[str, str]]())),
+        glances[0].events,
+        glances[0].waits,
+    )
 
 
 def take_glance(ledger: Ledger, site: str, night: date) -> Glance:

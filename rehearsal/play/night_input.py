@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.errors import NeedsOperator, NightshiftError
-from nightshift.settings import SettingsError, load_survey
+from nightshift.files import write_json
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment, load_survey
 from nightshift.stack.supervisor import tail
 from nightshift.vocabulary import Reason
 
@@ -72,6 +73,10 @@ class Material:
         What is sent late.
     left_out : int
         How many files of a folder of real ones are not played.
+    instrument : str
+        Whose they are, where the survey has several.
+    beside : tuple of Material
+        The files of the survey's other instruments, which are played at the same time.
     """
 
     night: date
@@ -82,6 +87,13 @@ class Material:
     after_manifest: tuple[Path, ...] = ()
     after_closing: tuple[Path, ...] = ()
     left_out: int = 0
+    instrument: str = ""
+    beside: tuple["Material", ...] = ()
+
+    @property
+    def of_each(self) -> tuple["Material", ...]:
+        """The files of each instrument."""
+        return (self, *self.beside)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Material":
@@ -91,7 +103,8 @@ class Material:
             Path(value["catalogues"]) if value["catalogues"] else None,
             Path(value["truth"]) if value["truth"] else None,
             tuple(map(Path, value.get("after_manifest", ()))), tuple(map(Path, value.get("after_closing", ()))),
-            value.get("left_out", 0),
+            value.get("left_out", 0), value.get("instrument", ""),
+            tuple(map(cls.from_json, value.get("beside", ()))),
         )  # fmt: skip
 
 
@@ -188,13 +201,34 @@ def main(arguments: list[str]) -> int:
 
 
 def _simulated(request: MaterialRequest) -> dict[str, Any]:
-    from rehearsal.simulator import SMALL, simulate_night
-    from rehearsal.simulator.faults import read_requests
     from rehearsal.simulator.night_plan import DEFAULT_NIGHT
 
     _say(night=DEFAULT_NIGHT.isoformat())
+    deployment = load_deployment(request.survey)
+    if len(deployment.instruments) == 1:
+        return _simulated_of(request, deployment.survey, request.folder)
+    first, *others = (_simulated_beside(request, deployment, survey) for survey in deployment.surveys)
+    return {**first, "beside": others}
+
+
+def _simulated_beside(request: MaterialRequest, deployment: Deployment, survey: Survey) -> dict[str, Any]:
+    """Make the files of one instrument of several; its manifest is a part of its site's."""
+    instrument, site = survey.camera.instrument, survey.site.name
+    made = _simulated_of(request, survey, request.folder / instrument)
+    mine = [other.camera.instrument for other in deployment.surveys_of_site(site)]
+    table = json.loads(Path(made["manifest"]).read_text())
+    table |= {"part": mine.index(instrument) + 1, "parts": len(mine)}
+    part = request.folder / f"manifest_{site}_{table['night'].replace('-', '')}_{table['part']}.json"
+    write_json(part, table)
+    return {**made, "manifest": str(part), "instrument": instrument}
+
+
+def _simulated_of(request: MaterialRequest, survey: Survey, folder: Path) -> dict[str, Any]:
+    from rehearsal.simulator import SMALL, simulate_night
+    from rehearsal.simulator.faults import read_requests
+
     made = simulate_night(
-        load_survey(request.survey), request.folder,
+        survey, folder,
         seed=request.seed, scale=SMALL if request.small else None, processes=os.cpu_count() or 1,
         faults=read_requests(request.faults),
         progress=lambda number, of: _say(made=[number, of]),

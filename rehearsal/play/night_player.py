@@ -190,6 +190,8 @@ def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:
             return True
         at_least = survey.reference.at_least_frames
         serves_now = survey.reference.first_serves == "now"
-        return serves_now and ledger.value("stack", "reference_awaited", at_least=at_least, **place)
+        return serves_now and ledger.value(
+            "stack", "reference_awaited", at_least=at_least, instrument=survey.camera.instrument, **place
+        )
     except Retry:
         return True

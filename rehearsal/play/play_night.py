@@ -9,9 +9,10 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,13 +25,13 @@ from nightshift.errors import NightshiftError, Retry
 from nightshift.files import copy_whole, write_json
 from nightshift.ledger import Ledger
 from nightshift.nights import night_bounds
-from nightshift.settings import SettingsError, Survey, load_survey
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.ports import ports_from_environment
 from nightshift.vocabulary import NightState
-from rehearsal.play.live_view import Glance, NightView, take_glance
+from rehearsal.play.live_view import Glance, NightView, take_glance, together
 from rehearsal.play.night_input import Material, MaterialRequest, start_material
 from rehearsal.play.night_player import Player, playing
 from rehearsal.play.resume_state import NightRecord
@@ -104,17 +105,17 @@ class NightOutcome:
 def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     """Play a night and return the exit code: 0 only if it closed to zero and everything stopped afterwards."""
     console = console or Console(highlight=False)
-    survey = load_survey(options.survey)
-    home = Home.of(survey.name)
-    view = NightView(console, survey.title)
-    machine = Machine(survey, home, ports_from_environment(), Outside.from_environment(), say=view.note)
+    deployment = load_deployment(options.survey)
+    home = Home.of(deployment.name)
+    view = NightView(console, deployment.title)
+    machine = Machine(deployment, home, ports_from_environment(), Outside.from_environment(), say=view.note)
     if options.raw is not None and not options.raw.is_dir():
         raise SettingsError(f"{options.raw} is not a folder: RAW names the folder of a night's raw files")
     if options.night is not None and options.raw is None:
         raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
-    _check_faults(options)
+    _check_faults(options, deployment)
     if options.raw is not None:
-        _check_raw(options.raw, options.night, survey, home)
+        _check_raw(options.raw, options.night, deployment.survey, home)
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:
@@ -126,7 +127,7 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
     finally:
         NightRecord.mark_ended(home)
         if keep and machine.supervisor.pid() is not None:
-            console.print(f"Everything is left running: `nightshift down --survey {survey.name}` ends it.")
+            console.print(f"Everything is left running: `nightshift down --survey {deployment.name}` ends it.")
         else:
             ended_well &= _stop(machine, console)
     return 0 if ended_well else 1
@@ -150,15 +151,15 @@ def _begin(options: NightOptions, machine: Machine, console: Console) -> NightRe
         return before.taken_over(home).write(home)
     machine.check_can_start()
     if home.kind is Kind.REPLAY and not options.clear:
-        _refuse_to_clear_what_was_sent(home, machine.survey, before)
+        _refuse_to_clear_what_was_sent(home, machine.deployment, before)
     home.clear(live_too=options.clear)
     home.make(Kind.REPLAY)
     return NightRecord.begin(request).write(home)
 
 
-def _refuse_to_clear_what_was_sent(home: Home, survey: Survey, before: NightRecord | None) -> None:
+def _refuse_to_clear_what_was_sent(home: Home, deployment: Deployment, before: NightRecord | None) -> None:
     """Raise where files came that no replay played: somebody sent them while `up` had the stack running."""
-    sent = sent_files(home, survey, before.played if before is not None else ())
+    sent = sent_files(home, deployment, before.played if before is not None else ())
     if sent:
         raise SettingsError(
             f"{home.root} holds {len(sent)} files that were not played but sent, such as "
@@ -174,9 +175,13 @@ def _goes_on(options: NightOptions, before: NightRecord, request: MaterialReques
     return options.resume or (not options.fresh and not before.ended and before.asks_for(request))
 
 
-def _check_faults(options: NightOptions) -> None:
+def _check_faults(options: NightOptions, deployment: Deployment) -> None:
     """Refuse faults that there are not, before anything is cleared."""
     if options.faults:
+        if len(deployment.instruments) > 1:
+            raise SettingsError(
+                f"faults are for the night of one instrument: play {deployment.name_of(deployment.instruments[0])}"
+            )
         from rehearsal.simulator.faults import read_requests
 
         read_requests(options.faults)
@@ -206,19 +211,38 @@ def _told_to_end_like_ctrl_c() -> Iterator[None]:
 
 def _play(options: NightOptions, record: NightRecord, machine: Machine, view: NightView) -> NightOutcome:
     """Set everything up, play the files into the inbox, and watch until the night has ended."""
-    home, survey = machine.home, machine.survey
+    home = machine.home
     material = _with_everything_up(options, record, machine, view)
-    if material.catalogues is not None:
-        for path in sorted(material.catalogues.iterdir()):
+    for own in material.of_each:
+        for path in sorted(own.catalogues.iterdir()) if own.catalogues is not None else ():
             copy_whole(path, home.depot / "catalogues" / path.name)
-    view.files = len(material.files)
-    with playing(
-        material, home.inbox,
-        ledger_url=machine.ledger_url, survey=survey,
-        tell=lambda played: setattr(view, "played", played),
-    ) as player:  # fmt: skip
+    view.files = sum(len(own.files) for own in material.of_each)
+    with _playing_at_once(material, machine, view) as players:
         view.enter("the night is played")
-        return _watch(options, machine, view, material.night, player)
+        return _watch(options, machine, view, material.night, players)
+
+
+@contextmanager
+def _playing_at_once(material: Material, machine: Machine, view: NightView) -> Iterator[tuple[Player, ...]]:
+    """Play the files of every instrument, each in a thread of its own."""
+    played = dict.fromkeys((own.instrument for own in material.of_each), 0)
+
+    def tell(instrument: str, count: int) -> None:
+        played[instrument] = count
+        view.played = sum(played.values())
+
+    deployment = machine.deployment
+    with ExitStack() as stack:
+        yield tuple(
+            stack.enter_context(
+                playing(
+                    own, machine.home.inbox, ledger_url=machine.ledger_url,
+                    survey=deployment.survey_of(own.instrument) if own.instrument else deployment.survey,
+                    tell=partial(tell, own.instrument),
+                )
+            )
+            for own in material.of_each
+        )  # fmt: skip
 
 
 def _with_everything_up(options: NightOptions, record: NightRecord, machine: Machine, view: NightView) -> Material:
@@ -244,40 +268,50 @@ def _with_everything_up(options: NightOptions, record: NightRecord, machine: Mac
 
 def _start(options: NightOptions, record: NightRecord, machine: Machine, night: date) -> None:
     since = datetime.fromisoformat(record.since) if record.since else None
-    machine.clock = replay_clock(machine.survey, night, options.deadline_s, since=since).to_text()
+    machine.clock = replay_clock(machine.deployment, night, options.deadline_s, since=since).to_text()
     replace(record, clock=machine.clock).write(machine.home)
     machine.start()
 
 
-def replay_clock(survey: Survey, night: date, deadline_s: float, *, since: datetime | None = None) -> ReplayClock:
-    """Return a clock that starts at noon, or at a later moment, and stays within the night until the deadline."""
-    noon, ends = night_bounds(survey.site, night)
+def replay_clock(
+    deployment: Deployment, night: date, deadline_s: float, *, since: datetime | None = None
+) -> ReplayClock:
+    """Return a clock that starts at noon, or at a later moment, and stays within the night until the deadline.
+
+    Of several sites the night begins at the first one's noon and ends at the last one's.
+    """
+    bounds = [night_bounds(site, night) for site in deployment.sites]
+    noon, ends = min(begins for begins, _ in bounds), max(ends for _, ends in bounds)
     begins = since if since is not None and noon <= since < ends else noon
     return ReplayClock(datetime.now(UTC), begins, 0.9 * (ends - begins).total_seconds() / deadline_s)
 
 
-def _watch(options: NightOptions, machine: Machine, view: NightView, night: date, player: Player) -> NightOutcome:
+def _watch(
+    options: NightOptions, machine: Machine, view: NightView, night: date, players: tuple[Player, ...]
+) -> NightOutcome:
     """Show how the night goes until it has ended, or nothing can end it any more."""
-    site = machine.survey.site.name
+    sites = [site.name for site in machine.deployment.sites]
     progress, progress_at = None, time.monotonic()
     with _ledger(machine, view) as ledger:
         while True:
-            player.check()
+            for player in players:
+                player.check()
+            busy = any(player.busy for player in players)
             machine.supervisor.check()
             NightRecord.touch(machine.home)
             view.disk = machine.disk_trouble()
-            glance = _patiently(lambda: take_glance(ledger, site, night), view)
+            glance = _patiently(lambda: together([take_glance(ledger, site, night) for site in sites]), view)
             view.consumed = _consumed(machine.home)
             view.update(glance)
             state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
-            over = state in ENDS and mailed and not player.busy
+            over = state in ENDS and mailed and not busy
             if over and not _late(ledger, machine, night) and _consumer_has_all(view, glance):
                 return NightOutcome(night, state, mailed, view.elapsed_s)
-            _tell_phase(view, glance, player)
+            _tell_phase(view, glance, busy=busy)
             if glance.progress != progress:
                 progress, progress_at = glance.progress, time.monotonic()
             if view.elapsed_s > options.deadline_s or time.monotonic() - progress_at > STALLED_S:
-                return NightOutcome(night, state, mailed, view.elapsed_s, _in_the_way(ledger, machine, site, night))
+                return NightOutcome(night, state, mailed, view.elapsed_s, _in_the_way(ledger, machine, sites, night))
             time.sleep(GLANCE_EVERY_S)
 
 
@@ -286,7 +320,8 @@ def _late(ledger: Ledger, machine: Machine, night: date) -> bool:
     if any(not path.name.startswith(".") for path in machine.home.inbox.iterdir()):
         return True
     try:
-        return not ledger.value("stack", "night_is_over", site=machine.survey.site.name, night=night)
+        sites = machine.deployment.sites
+        return not all(ledger.value("stack", "night_is_over", site=site.name, night=night) for site in sites)
     except Retry:
         return True  # unknown: look again
 
@@ -327,8 +362,8 @@ def _patiently(ask: Callable[[], T], view: NightView) -> T:
             time.sleep(GLANCE_EVERY_S)
 
 
-def _tell_phase(view: NightView, glance: Glance, player: Player) -> None:
-    if player.busy:
+def _tell_phase(view: NightView, glance: Glance, *, busy: bool) -> None:
+    if busy:
         return
     phase = "the night closes" if glance.counts.get("night_state") == NightState.CLOSING else "all files are sent"
     if view.phase not in (phase, "the night closes", LAST_ALERTS):
@@ -341,8 +376,8 @@ def _consumed(home: Home) -> int | None:
     return None
 
 
-def _in_the_way(ledger: Ledger, machine: Machine, site: str, night: date) -> tuple[str, ...]:
-    rows = ledger.rows("stack", "not_ended", site=site, night=night, most=10)
+def _in_the_way(ledger: Ledger, machine: Machine, sites: list[str], night: date) -> tuple[str, ...]:
+    rows = [row for site in sites for row in ledger.rows("stack", "not_ended", site=site, night=night, most=10)]
     lines = [f"{row['what']} {row['subject']} is {row['state']} since {row['since']:%H:%M:%S}" for row in rows]
     with suppress(Retry):
         for name, (state, _, description) in machine.supervisor.states().items():
@@ -356,11 +391,12 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
     """Print how the night ended, and return whether it ended well."""
     from nightshift.night_end.night_table import night_table
 
-    survey, home = machine.survey, machine.home
+    home, name = machine.home, machine.deployment.name
     with Ledger(machine.ledger_url) as ledger:
-        context = Context(survey, ledger, Depot(home.depot), home.inbox, SystemClock())
-        with suppress(NightshiftError):
-            console.print(night_table(context, outcome.night))
+        context = Context(machine.deployment, ledger, Depot(home.depot), home.inbox, SystemClock())
+        for site in context.sites():
+            with suppress(NightshiftError):
+                console.print(night_table(site, outcome.night))
         score = _score(ledger, machine, outcome.night)
         faults_good = _tell_faults(context, machine.home.night / "truth", outcome.night, console)
     if score is not None:
@@ -372,11 +408,11 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
     _write_outcome(home, outcome, score)
     mails = sorted(home.mail.glob("*.eml"))
     console.print(f"\nThe night took {outcome.wall_s:.0f} s.")
-    console.print(
-        f"  mail    {mails[-1] if mails else 'none' if not machine.outside.smtp else 'sent'}", soft_wrap=True
-    )
-    console.print(f"  report  {_report(home)}", soft_wrap=True)
-    console.print(f"  page    {machine.address} while it runs (`make up SURVEY={survey.name}` brings it back); "
+    for mail in mails[-len(machine.deployment.sites) :] or ("sent" if machine.outside.smtp else "none",):
+        console.print(f"  mail    {mail}", soft_wrap=True)
+    for report in sorted((home.depot / "reports").glob("**/report.html")) or ("none",):
+        console.print(f"  report  {report}", soft_wrap=True)
+    console.print(f"  page    {machine.address} while it runs (`make up SURVEY={name}` brings it back); "
                   f"user {ADMIN}, password in {home.run / (ADMIN + '.secret')}", soft_wrap=True)  # fmt: skip
     if outcome.state not in ENDS:
         console.print(f"[red]The night did not end: it is {outcome.state or 'without a row in the ledger'}.[/red]")
@@ -406,11 +442,6 @@ def _write_outcome(home: Home, outcome: NightOutcome, score: "NightScore | None"
     write_json(home.root / "outcome.json", value)
 
 
-def _report(home: Home) -> Path | str:
-    pages = sorted((home.depot / "reports").glob("**/report.html"))
-    return pages[-1] if pages else "none"
-
-
 def _score(ledger: Ledger, machine: Machine, night: date) -> "NightScore | None":
     """Return how the alerts compare with what the simulator put into the sky, where it was simulated."""
     truth = machine.home.night / "truth"
@@ -418,7 +449,7 @@ def _score(ledger: Ledger, machine: Machine, night: date) -> "NightScore | None"
         return None
     from rehearsal.play.night_score import score_of_night
 
-    site = machine.survey.site.name
+    site = machine.deployment.site.name
     return score_of_night(ledger, site, night, truth=truth, received=machine.home.received)
 
 

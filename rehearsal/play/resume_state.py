@@ -91,7 +91,11 @@ class NightRecord:
         if self.material is None:
             return ()
         made = Material.from_json(self.material)
-        return (*made.files, made.manifest, *made.after_manifest, *made.after_closing)
+        return tuple(
+            path
+            for own in made.of_each
+            for path in (*own.files, own.manifest, *own.after_manifest, *own.after_closing)
+        )
 
     @property
     def is_played(self) -> bool:

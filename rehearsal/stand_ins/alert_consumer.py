@@ -25,7 +25,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from nightshift.alerts.address import broker_life, brokers_from_environment, put_taken
 from nightshift.alerts.packets import decode
 from nightshift.alerts.steady_waits import wait_for_messages
-from nightshift.context import survey_from_environment
+from nightshift.context import deployment_from_environment
 from nightshift.errors import Retry
 from nightshift.files import write_json
 from nightshift.settings import Survey
@@ -38,11 +38,15 @@ SUMMARY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def topic_pattern(survey: Survey) -> re.Pattern[str]:
-    """Return what the names of the survey's topics match, by its settings."""
+def topic_pattern(*surveys: Survey) -> re.Pattern[str]:
+    """Return what the names of some instruments' topics match, by their settings."""
+    return re.compile("|".join(dict.fromkeys(map(_topic_pattern, surveys))))
+
+
+def _topic_pattern(survey: Survey) -> str:
     escaped = re.escape(survey.alerts.topic).replace(r"\{", "{").replace(r"\}", "}")
     parts = {"survey": re.escape(survey.name), "night": r"\d{8}", "ut_day": r"\d{8}", "program_id": r"\d+"}
-    return re.compile(escaped.format(**parts))
+    return f"(?:{escaped.format(**parts)})"
 
 
 def essentials(packet: dict[str, Any], received_at: datetime) -> dict[str, Any]:
@@ -190,7 +194,7 @@ class _Subscription:
 
 
 def consume(
-    survey: Survey,
+    surveys: Survey | Iterable[Survey],
     folder: Path,
     *,
     brokers: Callable[[], str] = brokers_from_environment,
@@ -201,7 +205,7 @@ def consume(
 
     Parameters
     ----------
-    survey : Survey
+    surveys : Survey or iterable of Survey
         Whose topics to read.
     folder : Path
         Where `AlertLog` writes.
@@ -213,12 +217,13 @@ def consume(
         How long to wait for a message, in real seconds.
     """
     alerts = AlertLog(folder)
+    topics = topic_pattern(*([surveys] if isinstance(surveys, Survey) else surveys))
     subscription: _Subscription | None = None
     next_look = next_summary = 0.0
     try:
         while not ended():
             if time.monotonic() >= next_look:
-                subscription = _follow(subscription, brokers, topic_pattern(survey))
+                subscription = _follow(subscription, brokers, topics)
                 next_look = time.monotonic() + LOOK_FOR_TOPICS_S
             if subscription is None:
                 time.sleep(poll_s)
@@ -263,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    consume(survey_from_environment(), options.folder, ended=ended.is_set)
+    consume(deployment_from_environment().surveys, options.folder, ended=ended.is_set)
     return 0
 
 

@@ -58,7 +58,7 @@ def _train(arguments: argparse.Namespace) -> int:
     from nightshift.files import write_json
     from nightshift.realbogus import REAL_BOGUS
     from nightshift.realbogus.retraining import trained_for
-    from nightshift.settings import load_survey, survey_names
+    from nightshift.settings import load_deployment, survey_names
     from rehearsal.training.examples import Examples
     from rehearsal.training.train_model import (
         HELD_OUT_SEEDS,
@@ -72,7 +72,12 @@ def _train(arguments: argparse.Namespace) -> int:
     path = arguments.output or REAL_BOGUS
     for model in (path, REAL_BOGUS):
         _check_version(arguments.version, model)
-    surveys = {name: trained_for(load_survey(name)) for name in arguments.survey or survey_names()}
+    deployments = [load_deployment(name) for name in arguments.survey or survey_names()]
+    surveys = {
+        deployment.name_of(survey.camera.instrument): trained_for(survey)
+        for deployment in deployments
+        for survey in deployment.surveys
+    }
     usual = _first(TRAINING_SEEDS, arguments.pairs)
     odd = _first(ODD_SEEDS, arguments.odd_pairs)
     held_out = _first(HELD_OUT_SEEDS, arguments.held_out)
@@ -134,9 +139,8 @@ def _inject(arguments: argparse.Namespace) -> int:
     from nightshift.context import open_context
 
     with open_context() as context:
-        site = context.survey.site.name
         counts = context.ledger.row(
-            "injection", "completeness_of_night", site=site, night=arguments.night, campaign=LIVE
+            "injection", "completeness_of_night", site=context.site.name, night=arguments.night, campaign=LIVE
         )
     if counts is None or not counts["quadrants"]:
         print(f"no quadrant of {arguments.night} was sampled (reduction.injection_fraction)")

@@ -42,7 +42,7 @@ where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is
 -- Where something waits for its turn.
 select distinct e.instrument, e.field, d.campaign
 from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
-where d.released_at is null and d.state = 'processed' and u.state = 'processed'
+where e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
 order by e.instrument, e.field, d.campaign;
 
 -- name: next_turn

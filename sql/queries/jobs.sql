@@ -57,8 +57,10 @@ where own.name = :array_name and s.submission <= own.submission and s.airflow_ru
 order by s.submission;
 
 -- name: all_open_submissions
-select job_key, submission, name, airflow_run, runner_job_id from submissions
-where ended_at is null and intended_at < now() - make_interval(secs => :settled_s) order by name;
+select s.job_key, s.submission, s.name, s.airflow_run, s.runner_job_id
+from submissions s join jobs j using (job_key)
+where j.site = :site and s.ended_at is null and s.intended_at < now() - make_interval(secs => :settled_s)
+order by s.name;
 
 -- name: supersede_attempts
 -- Take back what is open of an array; a late result of it is not believed.
@@ -128,7 +130,7 @@ update jobs set ended_at = now() where job_key = :job_key and ended_at is null
 select j.job_key, j.kind, j.subject, j.campaign,
     steady_age_s(min(coalesce(s.submitted_at, s.intended_at))) as age_s
 from jobs j join submissions s using (job_key)
-where s.ended_at is null
+where j.site = :site and s.ended_at is null
 group by j.job_key
 having not exists (select from runs r where r.subject = j.job_key and r.ended_at is null)
     or steady_age_s(min(coalesce(s.submitted_at, s.intended_at))) > :deadline_s

@@ -43,3 +43,14 @@ select to_regclass('alembic_version')::text as found;
 
 -- name: revision
 select version_num from alembic_version order by version_num desc limit 1;
+
+-- name: survey_stamp
+-- Whose ledger it is.
+select survey from survey_stamp;
+
+-- name: put_survey_stamp!
+insert into survey_stamp (survey) values (:survey) on conflict do nothing;
+
+-- name: sites_of_nights
+-- Whose nights a ledger from before it was stamped holds.
+select distinct site from nights order by site;

@@ -419,6 +419,7 @@ where e.level in ('warning', 'error', 'page')
     -- what was waited for and came back needs nobody any more
     and not (e.kind = 'storage_unavailable' and exists (
         select from events b where b.kind = 'storage_back' and b.subject = e.subject and b.event_id > e.event_id))
+    and split_part(e.subject, '/', 1) <> all (:elsewhere::text[]) -- another site's, or of an instrument there
     and (e.subject = :subject
          or e.night_time >= n.begins and e.night_time < n.ends
          or e.night_time is null and e.at >= (
@@ -493,7 +494,8 @@ where r.ended_at is null and r.dag_id = any (:workflows::text[])
     and steady_age_s(r.requested_at) < :stale_s
     and case when exists (select from jobs j where j.job_key = r.subject)
         then exists (select from jobs j where j.job_key = r.subject and j.site = :site and j.night = :night)
-        else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text end
+        else coalesce(r.conf ->> 'night', :night::date::text) = :night::date::text
+            and r.conf ->> 'instrument' = any (:instruments::text[]) end
 order by r.run_id;
 
 -- name: turns_in_flight

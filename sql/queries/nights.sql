@@ -26,15 +26,21 @@ where site = :site and night = :night and state = 'open';
 -- What a night was opened with --------------------------------------------------------------------------------
 
 -- name: is_pinned
-select settings is not null as pinned from nights where site = :site and night = :night;
+select settings -> 'instruments' ? :instrument as pinned from nights where site = :site and night = :night;
 
 -- name: pin_night!
--- Open a night with its settings; one that was opened before they were recorded gets them while it is open.
+-- Open a night with the settings of an instrument. One that has those of others, or was opened before they were
+-- recorded, gets them while it is open.
 insert into nights (site, night, begins, ends, code_version, settings, settings_hashes)
-values (:site, :night, :begins, :ends, :code_version, :settings, :settings_hashes)
+values (:site, :night, :begins, :ends, :code_version,
+    jsonb_build_object('survey', :survey::text, 'instruments', jsonb_build_object(:instrument::text, :settings::jsonb)),
+    jsonb_build_object(:instrument::text, :hashes::jsonb))
 on conflict (site, night) do update set
-    code_version = excluded.code_version, settings = excluded.settings, settings_hashes = excluded.settings_hashes
-where nights.settings is null and nights.state = 'open';
+    code_version = coalesce(nights.code_version, excluded.code_version),
+    settings = jsonb_set(excluded.settings, '{instruments}', (excluded.settings -> 'instruments')
+        || coalesce(nights.settings -> 'instruments', '{}')),
+    settings_hashes = excluded.settings_hashes || coalesce(nights.settings_hashes, '{}')
+where nights.state = 'open';
 
 -- name: pin
 select site, night, ends, state::text as state, code_version, settings from nights
@@ -44,14 +50,16 @@ where site = :site and night = :night;
 select site, night, state::text as state, code_version, settings from nights
 where site = :site and night = :night for update;
 
--- name: last_pin
--- The newest night that has begun and has not both ended and closed.
-select site, night, ends, state::text as state, code_version, settings, settings_hashes from nights
-where begins <= :now and (ends > :now or state <> 'closed') and settings ->> 'name' = :survey
-order by night desc limit 1;
+-- name: last_pins
+-- Of each site the newest night that has begun and has not both ended and closed.
+select distinct on (site) site, night, ends, state::text as state, code_version, settings, settings_hashes from nights
+where begins <= :now and (ends > :now or state <> 'closed') and settings ->> 'survey' = :survey
+order by site, night desc;
 
 -- name: set_pin!
-update nights set code_version = :code_version, settings = :settings, settings_hashes = :settings_hashes
+update nights set code_version = :code_version,
+    settings = jsonb_build_object('survey', :survey::text, 'instruments', :settings::jsonb),
+    settings_hashes = :settings_hashes
 where site = :site and night = :night;
 
 -- name: night_of_exposure

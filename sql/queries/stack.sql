@@ -12,8 +12,12 @@ select
         where a.site = n.site and a.night = n.night and a.disposition = 'quarantined') as quarantined,
     (select count(*) from arrivals a
         where a.site = n.site and a.night = n.night and a.disposition in ('duplicate', 'conflicting')) as repeated,
-    (select count(*) from calibrations c where c.night = n.night and c.state = 'in_service') as masters,
-    (select count(*) from reference_images r where r.state = 'in_service') as reference_images,
+    (select count(*) from calibrations c where c.night = n.night and c.state = 'in_service'
+        and c.instrument in (select e.instrument from exposures e where e.site = n.site and e.night = n.night)
+    ) as masters,
+    (select count(*) from reference_images r where r.state = 'in_service'
+        and r.instrument in (select e.instrument from exposures e where e.site = n.site and e.night = n.night)
+    ) as reference_images,
     (select count(*) from differences d join units u using (unit_key)
         join exposures e using (instrument, exposure_id)
         where e.site = n.site and e.night = n.night and d.state = 'processed') as differences,
@@ -91,21 +95,25 @@ where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 with good as (
     select e.field, e.filter, u.detector, u.quadrant, count(*) as frames
     from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
-    where e.site = :site and e.night = :night and e.field is not null and u.state = 'processed' and q.good
+    where e.instrument = :instrument and e.site = :site and e.night = :night and e.field is not null
+        and u.state = 'processed' and q.good
     group by e.field, e.filter, u.detector, u.quadrant
 ), pointing as (
     select e.field, e.filter, count(*) as frames, bool_or(e.state <> 'ended') as under_way
     from exposures e
-    where e.site = :site and e.night = :night and e.image_type = 'science' and e.field is not null
+    where e.instrument = :instrument and e.site = :site and e.night = :night and e.image_type = 'science'
+        and e.field is not null
     group by e.field, e.filter
+), made as (
+    select field, filter, detector, quadrant from reference_images where instrument = :instrument
 )
 select exists (
     select from pointing p
     where p.frames >= :at_least and (
-        (p.under_way and not exists (select from reference_images r where r.field = p.field and r.filter = p.filter))
+        (p.under_way and not exists (select from made r where r.field = p.field and r.filter = p.filter))
         or exists (select from good g
             where g.field = p.field and g.filter = p.filter and g.frames >= :at_least
-                and not exists (select from reference_images r where r.field = g.field and r.filter = g.filter
+                and not exists (select from made r where r.field = g.field and r.filter = g.filter
                     and r.detector = g.detector and r.quadrant = g.quadrant)))
 ) as awaited;
 

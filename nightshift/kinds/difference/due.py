@@ -11,7 +11,8 @@ __all__ = ["due"]
 
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the exposures that were reduced before their reference came into service, in shutter order."""
-    for row in context.ledger.rows("difference", "differences_due", campaign=LIVE):
+    instrument = context.survey.camera.instrument
+    for row in context.ledger.rows("difference", "differences_due", instrument=instrument, campaign=LIVE):
         yield {
             "instrument": row["instrument"],
             "exposure_id": row["exposure_id"],

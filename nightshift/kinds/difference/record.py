@@ -80,7 +80,7 @@ def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str,
     context.ledger.run(
         "difference", "put_candidates",
         shutter_open=shutter_open, unit_key=ending.work.unit_key, campaign=campaign,
-        reference_key=parameters["reference_key"], processing_id=processing, site=context.survey.site.name,
+        reference_key=parameters["reference_key"], processing_id=processing, site=context.site.name,
         night=night, field=parameters["field"], filter=parameters["filter"], candidates={"rows": rows},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from nightshift.ingest.inbox import may_be_taken
 from nightshift.ingest.naming import one_exposure, parse_name
 from nightshift.keys import LIVE
 from nightshift.runners.choice import runner_name
-from nightshift.settings import Survey
+from nightshift.settings import Deployment, Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.persistence import tries_made
 
@@ -112,7 +112,7 @@ def _still_files(context: Context) -> Iterator[InboxFile]:
     still_s, now = context.survey.exposure.stillness_s, time.time()
     with os.scandir(context.inbox) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            group = _group_of(entry.name, context.survey)
+            group = _group_of(entry.name, context.deployment)
             if group is None:
                 continue
             with suppress(FileNotFoundError):  # somebody took it meanwhile
@@ -121,9 +121,10 @@ def _still_files(context: Context) -> Iterator[InboxFile]:
                     yield InboxFile(context.inbox / entry.name, status, group)
 
 
-def _group_of(name: str, survey: Survey) -> Group | None:
-    """Return the exposure that a file's name says; None where it is no frame's name."""
-    if not may_be_taken(name):
+def _group_of(name: str, deployment: Deployment) -> Group | None:
+    """Return the exposure that a file's name says; None where it is no frame's name of one instrument alone."""
+    survey = deployment.survey
+    if not may_be_taken(name) or deployment.fits_several(name):
         return None
     try:
         parse_name(name, survey.camera)
@@ -137,11 +138,10 @@ def files_for_jobs(context: Context, files: Iterable[InboxFile]) -> list[InboxFi
     return [file for file, stands in _how_they_stand(context, list(files)) if stands == "due"]
 
 
-def named_for_watch(survey: Survey, paths: Iterable[Path]) -> list[Path]:
+def named_for_watch(deployment: Deployment, paths: Iterable[Path]) -> list[Path]:
     """Return which complete files of the inbox the watch takes in itself, as far as their names tell."""
-    if not taken_by_jobs(survey):
-        return list(paths)
-    return [path for path in paths if _group_of(path.name, survey) is None or not _is_file(path)]
+    of_jobs = [deployment.of_instrument(s.camera.instrument) for s in deployment.surveys if taken_by_jobs(s)]
+    return [path for path in paths if not any(_group_of(path.name, own) for own in of_jobs) or not _is_file(path)]
 
 
 def left_by_jobs(context: Context, paths: Iterable[Path]) -> list[Path]:
@@ -149,10 +149,15 @@ def left_by_jobs(context: Context, paths: Iterable[Path]) -> list[Path]:
 
     They were taken in and not removed since, or jobs failed at them for good by no fault of the files.
     """
+    paths = list(paths)
+    return [path for own in context.instruments() for path in _left_of_instrument(own, paths)]
+
+
+def _left_of_instrument(context: Context, paths: Iterable[Path]) -> list[Path]:
     files = []
     for path in paths if taken_by_jobs(context.survey) else ():
         with suppress(FileNotFoundError):
-            if (group := _group_of(path.name, context.survey)) and _is_file(path):
+            if (group := _group_of(path.name, context.deployment)) and _is_file(path):
                 files.append(InboxFile(path, path.lstat(), group))
     return [file.path for file, stands in _how_they_stand(context, files) if stands == "left"]
 

@@ -135,6 +135,9 @@ class MasterSets:
 
 def read_sets(context: Context) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
-    quadrants = len(context.survey.camera.quadrant_ids)
-    rows = context.ledger.rows("master", "calibration_sets", quadrants=quadrants, campaign=LIVE)
+    camera = context.survey.camera
+    rows = context.ledger.rows(
+        "master", "calibration_sets",
+        instrument=camera.instrument, quadrants=len(camera.quadrant_ids), campaign=LIVE,
+    )  # fmt: skip
     return MasterSets(context, rows)

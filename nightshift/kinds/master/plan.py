@@ -41,7 +41,7 @@ def plan(context: Context, subject: Subject) -> Plan:
             if str(key) not in made:
                 compared = before.get((detector, quadrant))
                 units.append(_master_unit(context, key, rows, masters, compared, task=len(units)))
-    return Plan(context.survey.site.name, night, tuple(units))
+    return Plan(context.site.name, night, tuple(units))
 
 
 def _master_unit(

@@ -10,7 +10,7 @@ where instrument = :instrument and night = :night and image_type = :kind::image_
 -- has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset 0` keeps
 -- the few nights apart from what is looked up for each: what is read of the rest of history does not grow with it.
 with pending as materialized (
-    select distinct site, night from exposures where state <> 'ended'
+    select distinct site, night from exposures where instrument = :instrument and state <> 'ended'
 ), frames as (
     select e.site, e.night, e.instrument, e.exposure_id, e.image_type, e.filter, e.sequence, e.sequence_index,
         e.sequence_length, e.first_arrival_at, e.last_arrival_at,
@@ -30,7 +30,8 @@ with pending as materialized (
         )) as judged
     from pending p cross join lateral (
         select * from exposures x
-        where x.site = p.site and x.night = p.night and x.image_type in ('bias', 'dark', 'flat') offset 0) e
+        where x.instrument = :instrument and x.site = p.site and x.night = p.night
+            and x.image_type in ('bias', 'dark', 'flat') offset 0) e
 ), sequences as (
     select site, night, instrument, image_type, filter, sequence,
         count(*) filter (where not judged) as unended,

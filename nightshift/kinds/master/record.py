@@ -25,7 +25,7 @@ def record(context: Context, ending: Ending) -> None:
     """Write the master and what was made of each of its frames. A failure ends the version too, with its reason."""
     key, outcome, metrics = _calibration_key(ending.subject, ending.work), ending.outcome, ending.metrics
     in_service = ending.succeeded and key.kind.value in ending.products
-    valid_from, _ = night_bounds(context.survey.site, key.night)
+    valid_from, _ = night_bounds(context.site, key.night)
     reason = None if in_service else outcome.reason or Reason.RESULT_INVALID
     context.ledger.run(
         "master", "put_calibration",

@@ -15,8 +15,8 @@ def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     policy = context.survey.reference
     rows = context.ledger.rows(
         "reference", "references_due",
+        instrument=context.survey.camera.instrument, campaign=LIVE, tier=Tier.PROCESSED,
         at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
-        campaign=LIVE, tier=Tier.PROCESSED,
     )  # fmt: skip
     for row in rows:
         yield {

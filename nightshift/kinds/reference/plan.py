@@ -44,8 +44,8 @@ def plan(context: Context, subject: Subject) -> Plan:
         key = ReferenceKey(field, subject["instrument"], *place, subject["filter"], version, subject.campaign)
         units.append(_reference_unit(context, key, members, task=len(units)))
         nights.append(max(member["night"] for member in members))
-    night = max(nights, default=night_of(context.survey.site, context.clock.now()))
-    return Plan(context.survey.site.name, night, tuple(units))
+    night = max(nights, default=night_of(context.site, context.clock.now()))
+    return Plan(context.site.name, night, tuple(units))
 
 
 def choose_members(rows: list[dict[str, Any]], policy) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from fields_without_reference w
 cross join lateral first_references(
     w.instrument, w.field, w.filter, w.campaign, :tier::tier, array[w.campaign], :at_least) f
 join nights n on n.site = f.site and n.night = f.night
-where w.campaign = :campaign and f.settled and (not :at_closing or n.state = 'closing')
+where w.instrument = :instrument and w.campaign = :campaign and f.settled and (not :at_closing or n.state = 'closing')
     and (not :at_closing or exists (select from nights c where c.state = 'closing'))
 group by w.field, w.filter, w.instrument order by w.field, w.filter, w.instrument;
 

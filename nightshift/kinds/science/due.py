@@ -15,7 +15,9 @@ __all__ = ["due", "requested"]
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the exposures that are whole, or past their time, and wait for no master and no catalogue."""
     sets = poll.once(read_sets)
-    rows = context.ledger.rows("science", "waiting_exposures", campaign=LIVE)
+    rows = context.ledger.rows(
+        "science", "waiting_exposures", instrument=context.survey.camera.instrument, campaign=LIVE
+    )
     order = _OwnCatalogueOrder(context, rows)
     for row in rows:
         together = len(row["detectors"] or ()) >= row["expected"]
@@ -53,7 +55,7 @@ class _OwnCatalogueOrder:
         waiting = sorted({(row["field"], row["filter"]) for row in rows if row["field"] in self.fields})
         for row in own_catalogues(context, waiting, LIVE):
             self.seeded.add((row["field"], row["filter"], row["detector"], row["quadrant"]))
-        for row in context.ledger.rows("science", "unended_of_fields"):
+        for row in context.ledger.rows("science", "unended_of_fields", instrument=self.camera.instrument):
             self.first.setdefault((row["field"], row["filter"]), row["exposure_id"])
 
     def may_start(self, row: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutte
     (select array_agg(r.detector order by r.detector) from raw_frames r
      where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as detectors
 from exposures e
-where e.image_type = 'science' and e.state <> 'ended'
+where e.instrument = :instrument and e.image_type = 'science' and e.state <> 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
         and u.state = 'pending' and u.campaign = :campaign)
 order by e.shutter_open, e.exposure_id;
@@ -21,7 +21,7 @@ order by e.shutter_open, e.exposure_id;
 -- Every science exposure that has not ended and lies on a field.
 select instrument, exposure_id, field, filter, shutter_open
 from exposures
-where image_type = 'science' and state <> 'ended' and field is not null
+where instrument = :instrument and image_type = 'science' and state <> 'ended' and field is not null
 order by shutter_open, exposure_id;
 
 -- name: own_catalogues

@@ -26,7 +26,7 @@ from nightshift.runners import Runner
 from nightshift.runners.local import LocalRunner
 from nightshift.runners.slurm import SlurmRunner
 from nightshift.runners.slurm.cli import CliTransport
-from nightshift.settings import load_survey
+from nightshift.settings import load_deployment
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
 from nightshift.stack.ports import ports_from_environment
@@ -326,7 +326,8 @@ def running_cluster(runner: str) -> Iterator[Cluster]:
     clock = ReplayClock(datetime.now(UTC), MIDNIGHT).to_text()
     home = Home.of("demo")
     home.make(Kind.REPLAY)
-    machine = StubMachine(load_survey("demo"), home, ports_from_environment(), Outside(runner=runner), clock=clock)
+    outside = Outside(runner=runner)
+    machine = StubMachine(load_deployment("demo"), home, ports_from_environment(), outside, clock=clock)
     machine.make_control()
     try:
         machine.start()

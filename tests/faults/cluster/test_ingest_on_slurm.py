@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from nightshift.context import Context
 from nightshift.runners import runner_from_environment
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due_runs import due_runs, mark_requested
@@ -23,7 +22,7 @@ def test_a_backlog_is_taken_in_by_a_cluster(context, frames, slurm_cluster, tmp_
         monkeypatch.setenv(name, value)
     still = context.survey.exposure.model_copy(update={"stillness_s": 0.0})
     survey = context.survey.model_copy(update={"exposure": still})
-    cluster = Context(survey, context.ledger, context.depot, context.inbox, context.clock)
+    cluster = context.with_survey(survey)
     for number in range(3):
         for detector in (1, 2):
             frames(number, detector)

@@ -21,7 +21,7 @@ from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
 from nightshift.night_end.report_sections import plain, sections_of, text_table
 from nightshift.runners.base import TaskReport
-from nightshift.settings import Survey, load_survey
+from nightshift.settings import Deployment, Survey, load_survey
 from nightshift.vocabulary import JobState, NightState
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due_runs import RunRequest, due_runs, mark_requested
@@ -170,7 +170,7 @@ def played_night(
     survey = without_waiting(made.survey)
     with mock_cluster() as brokers:
         night = FaultNight(
-            made, Context(survey, ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
+            made, Context(Deployment.of(survey), ledger, Depot(depot), inbox, NoonClock()), InProcessRunner(), brokers
         )
         night.play()
         yield night

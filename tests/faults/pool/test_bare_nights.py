@@ -25,7 +25,7 @@ from nightshift.ingest import ingest_all
 from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner
-from nightshift.settings import load_survey
+from nightshift.settings import Deployment, load_survey
 from nightshift.workflow.arrays import collect, submit
 from nightshift.workflow.due_runs import due_runs, mark_requested
 from nightshift.workflow.subjects import NIGHT_DAG
@@ -171,7 +171,7 @@ def play(made, survey, postgres_server, clock, tmp_path):
         for part in ("depot", "inbox"):
             (folder / part).mkdir(parents=True)
         with open_ledger(url) as ledger:
-            context = Context(survey, ledger, Depot(folder / "depot"), folder / "inbox", clock)
+            context = Context(Deployment.of(survey), ledger, Depot(folder / "depot"), folder / "inbox", clock)
             return BareNight(made, context, folder, workers=workers, seed=seed).play(**how)
 
     return play

@@ -188,7 +188,7 @@ def test_two_posters_at_once_do_not_interleave(small_night, context, ledger_url,
 
     def one_poster():
         with open_ledger(ledger_url) as ledger:
-            mine = Context(context.survey, ledger, context.depot, context.inbox, context.clock)
+            mine = Context(context.deployment, ledger, context.depot, context.inbox, context.clock)
             summaries.append(post(mine, brokers=brokers))
 
     threads = [threading.Thread(target=one_poster) for _ in range(3)]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -28,7 +27,7 @@ def numbering(context, exposure_id):
     camera = context.survey.camera.model_copy(
         update={"file_names": FileNames(pattern=PATTERN, exposure_id=exposure_id, largest_mb=20)}
     )
-    return replace(context, survey=context.survey.model_copy(update={"camera": camera}))
+    return context.with_survey(context.survey.model_copy(update={"camera": camera}))
 
 
 @pytest.fixture

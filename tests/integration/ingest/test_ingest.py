@@ -109,7 +109,7 @@ def test_two_ingests_beside_each_other_register_each_file_once(context, frames, 
 
     def ingest():
         with open_ledger(ledger_url) as ledger:
-            ingest_all(Context(context.survey, ledger, context.depot, context.inbox, context.clock), paths)
+            ingest_all(Context(context.deployment, ledger, context.depot, context.inbox, context.clock), paths)
 
     threads = [threading.Thread(target=ingest) for _ in range(2)]
     for thread in threads:
@@ -141,10 +141,7 @@ def test_a_detector_that_comes_late_opens_its_exposure_again(context, frames):
 def test_frames_that_are_not_reduced_have_ended_when_they_are_registered(context, frames):
     survey = context.survey
     calibration = survey.calibration.model_copy(update={"kinds": (CalibrationKind.BIAS, CalibrationKind.FLAT)})
-    other = Context(
-        survey.model_copy(update={"calibration": calibration}),
-        context.ledger, context.depot, context.inbox, context.clock,
-    )  # fmt: skip
+    other = context.with_survey(survey.model_copy(update={"calibration": calibration}))
     ingest_all(other, [frames(0, kind="dark"), frames(1, kind="bias")])
     assert [row["state"] for row in table(context, "exposures", "shutter_open")] == ["ended", "arriving"]
 

@@ -73,7 +73,7 @@ def by_jobs(context) -> Context:
             "exposure": context.survey.exposure.model_copy(update={"stillness_s": 0.0}),
         }
     )
-    return Context(survey, context.ledger, context.depot, context.inbox, context.clock)
+    return context.with_survey(survey)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def the_frame(context) -> bytes:
 
 def what_the_watch_takes(context):
     complete = complete_files(context.inbox, {}, context.survey)
-    mine = named_for_watch(context.survey, complete) + left_by_jobs(context, complete)
+    mine = named_for_watch(context.deployment, complete) + left_by_jobs(context, complete)
     return [path.name for path in mine]
 
 
@@ -339,7 +339,7 @@ def test_a_file_that_still_changes_is_not_due(by_jobs, frames):
     frames(0, 1)
     patient = by_jobs.survey.exposure.model_copy(update={"stillness_s": 60.0})
     survey = by_jobs.survey.model_copy(update={"exposure": patient})
-    assert due(Context(survey, by_jobs.ledger, by_jobs.depot, by_jobs.inbox, by_jobs.clock)) == []
+    assert due(by_jobs.with_survey(survey)) == []
 
 
 def test_jobs_take_files_in_where_a_cluster_runs_them_and_else_by_setting_alone(
@@ -348,7 +348,7 @@ def test_jobs_take_files_in_where_a_cluster_runs_them_and_else_by_setting_alone(
     frames(0, 1)
     assert context.survey.ingest.by == "auto"
     survey = by_jobs.survey.model_copy(update={"ingest": IngestPolicy()})
-    auto = Context(survey, context.ledger, context.depot, context.inbox, context.clock)
+    auto = context.with_survey(survey)
     for runner, asked in (("local", 0), ("slurm", 1)):
         monkeypatch.setenv("NIGHTSHIFT_RUNNER", runner)
         assert len(due(auto)) == asked

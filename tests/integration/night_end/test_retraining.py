@@ -1,7 +1,6 @@
 """Whether the morning's report says that the real-bogus model is to be trained anew."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -59,7 +58,7 @@ def test_other_settings_of_the_difference_make_retraining_due(context, night, mo
     changed = context.survey.model_copy(
         update={"reduction": context.survey.reduction.model_copy(update={"kernel_order": 1})}
     )
-    (line,) = retraining_due(replace(context, survey=changed), model=model)
+    (line,) = retraining_due(context.with_survey(changed), model=model)
     assert "has other settings than those it was trained for" in line
 
 

@@ -14,6 +14,7 @@ from nightshift.vocabulary import Reason
 from operators import airflow_api, steps
 
 NIGHT = date(2026, 1, 15)
+TEXT = "demo/2026-01-15"
 
 
 class Airflow:
@@ -143,7 +144,7 @@ def put_night(context):
 
 def test_the_clocks_run_closes_the_night_that_ended_and_does_not_do_twice_what_the_manifest_began(context):
     morning = put_night(context) - timedelta(hours=5)
-    assert steps.begin_night_end(a_run(data_interval_end=morning)) == "2026-01-15"
+    assert steps.begin_night_end(a_run(data_interval_end=morning)) == TEXT
     with pytest.raises(AirflowSkipException, match="closing"):
         steps.begin_night_end(a_run(data_interval_end=morning))
 
@@ -156,7 +157,7 @@ def test_the_clocks_run_has_nothing_to_do_for_a_night_of_which_nothing_came(cont
 def test_a_run_that_was_asked_for_with_its_night_may_begin_again(context):
     put_night(context)
     conf = {"site": "demo", "night": "2026-01-15", "signal": "manifest"}
-    assert [steps.begin_night_end(a_run(conf=conf)) for _ in range(2)] == ["2026-01-15"] * 2
+    assert [steps.begin_night_end(a_run(conf=conf)) for _ in range(2)] == [TEXT] * 2
 
 
 def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, context, monkeypatch):
@@ -166,16 +167,16 @@ def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, context, monk
         steps.ingest_and_request()
     begin_closing(context, NIGHT, signal="manifest")
     monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "nothing is under way"))
-    assert steps.why_night_may_close(NIGHT) is None
+    assert steps.why_night_may_close(TEXT) is None
     monkeypatch.setattr("nightshift.night_end.close.may_close", lambda *_: (True, "the deadline of 9 s has passed"))
-    assert "deadline" in steps.why_night_may_close(NIGHT)
+    assert "deadline" in steps.why_night_may_close(TEXT)
 
 
 def test_moving_objects_are_asked_for_once_and_waited_for(airflow):
-    assert steps.how_run_of_night_ended("moving_objects", NIGHT) is None
-    ids = {steps.request_run_of_night("moving_objects", "2026-01-15") for _ in range(2)}
+    assert steps.how_run_of_night_ended("moving_objects", TEXT) is None
+    ids = {steps.request_run_of_night("moving_objects", TEXT) for _ in range(2)}
     assert len(ids) == 1
     assert list(airflow.runs.values()) == ["moving_objects"]
-    assert steps.how_run_of_night_ended("moving_objects", NIGHT) is None
+    assert steps.how_run_of_night_ended("moving_objects", TEXT) is None
     airflow.run_state = lambda *_: "failed"
-    assert steps.how_run_of_night_ended("moving_objects", NIGHT) == "failed"
+    assert steps.how_run_of_night_ended("moving_objects", TEXT) == "failed"

@@ -12,7 +12,7 @@ import pytest
 from nightshift.clock import ReplayClock
 from nightshift.code_version import code_version
 from nightshift.command_line import main
-from nightshift.context import Context, open_context, survey_from_environment
+from nightshift.context import Context, deployment_from_environment, open_context
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.ingest import ingest_all
 from nightshift.night_end.facts import collect_facts
@@ -104,7 +104,9 @@ def audit(context: Context) -> list[dict]:
 def spoil_pin(context: Context) -> None:
     """Leave settings in the night's row as code with another key had them."""
     with context.ledger.connection.cursor() as cursor:
-        cursor.execute("update nights set settings = jsonb_set(settings, '{alerts,old_key}', '1')")
+        cursor.execute(
+            "update nights set settings = jsonb_set(settings, '{instruments,democam,alerts,old_key}', '1')"
+        )
 
 
 # --- a change in the middle of a night -----------------------------------------------------------------------
@@ -113,9 +115,11 @@ def spoil_pin(context: Context) -> None:
 def test_a_night_records_code_and_settings_of_its_opening(context, opened):
     row = night_row(context)
     assert row["code_version"] == code_version()
-    assert row["settings"] == json.loads(load_survey("demo").model_dump_json())
-    under_way = context.ledger.row("nights", "last_pin", survey="demo", now=context.clock.now())
-    assert under_way["settings_hashes"] == hashes_by_stage(load_survey("demo"))
+    assert row["settings"] == {
+        "survey": "demo", "instruments": {"democam": json.loads(load_survey("demo").model_dump_json())},
+    }  # fmt: skip
+    (under_way,) = context.ledger.rows("nights", "last_pins", survey="demo", now=context.clock.now())
+    assert under_way["settings_hashes"] == {"democam": hashes_by_stage(load_survey("demo"))}
 
 
 def test_a_change_in_the_middle_of_a_night_takes_effect_with_the_next(context, opened, at, frames):
@@ -124,14 +128,14 @@ def test_a_change_in_the_middle_of_a_night_takes_effect_with_the_next(context, o
     assert radius() == 1.5
     with open_context() as own:
         ingest_all(own, [frames(1)])
-    assert night_row(context)["settings"]["alerts"]["match_radius_arcsec"] == 1.5
+    assert night_row(context)["settings"]["instruments"]["democam"]["alerts"]["match_radius_arcsec"] == 1.5
     at(timedelta(days=1))
     assert radius() == 2.5
     with open_context(NIGHT) as own:
         assert own.survey.alerts.match_radius_arcsec == 1.5
     with open_context() as own:
         pin_night(own.ledger, own.survey, NEXT)
-    assert night_row(context, NEXT)["settings"]["alerts"]["match_radius_arcsec"] == 2.5
+    assert night_row(context, NEXT)["settings"]["instruments"]["democam"]["alerts"]["match_radius_arcsec"] == 2.5
 
 
 def test_a_change_is_said_once_and_stands_in_the_mail(context, opened):
@@ -165,7 +169,7 @@ def test_settings_that_do_not_load_any_more_do_not_stop_the_night(context, opene
     with pytest.raises(SettingsError):
         load_survey("demo")
     assert radius() == 1.5
-    assert survey_from_environment().site.name == "demo"  # as a workflow's file asks while it is read
+    assert deployment_from_environment().site.name == "demo"  # as a workflow's file asks while it is read
     with open_context() as own:
         assert len(ingest_all(own, [frames(1)])) == 1
     for _ in range(2):
@@ -213,7 +217,7 @@ def test_an_operator_makes_a_change_hold_now_with_a_reason(context, opened, caps
 def test_adopting_without_a_reason_is_refused(context, opened):
     change_radius(opened)
     with pytest.raises(BadInput, match="--reason"):
-        adopt(context.ledger, load_survey("demo"), NIGHT, operator="mira", reason=" ", now=context.clock.now())
+        adopt(context.ledger, [load_survey("demo")], NIGHT, operator="mira", reason=" ", now=context.clock.now())
     assert radius() == 1.5 and audit(context) == []
 
 
@@ -222,15 +226,18 @@ def test_adopting_for_a_night_that_is_not_open_is_refused(night, told, context, 
     change_radius(opened)
     set_state(context, "closed")
     with pytest.raises(BadInput, match=told):
-        adopt(context.ledger, load_survey("demo"), night, operator="m", reason="r", now=context.clock.now())
-    assert night_row(context)["settings"]["alerts"]["match_radius_arcsec"] == 1.5 and audit(context) == []
+        adopt(context.ledger, [load_survey("demo")], night, operator="m", reason="r", now=context.clock.now())
+    assert (
+        night_row(context)["settings"]["instruments"]["democam"]["alerts"]["match_radius_arcsec"] == 1.5
+        and audit(context) == []
+    )
 
 
 def test_settings_that_this_code_does_not_read_are_refused_with_what_to_do(context, opened):
     spoil_pin(context)
     with pytest.raises(NeedsOperator, match=r"alerts\.old_key.*go back to the former code.*settings adopt --night"):
         radius()
-    adopt(context.ledger, load_survey("demo"), NIGHT, operator="m", reason="upgraded", now=context.clock.now())
+    adopt(context.ledger, [load_survey("demo")], NIGHT, operator="m", reason="upgraded", now=context.clock.now())
     assert radius() == 1.5
 
 

@@ -31,9 +31,9 @@ def test_of_files_in_quarantine_only_those_that_no_replay_played_were_sent(conte
     home = Home(tmp_path)
     assert len([*home.depot.glob("raw/**/*.fits")]) == 2
     assert len([path for path in home.depot.glob("quarantine/**/*") if path.is_file()]) == 6
-    assert sent_files(home, context.survey, played) == []
+    assert sent_files(home, context.deployment, played) == []
 
     (context.inbox / "link.fits").write_text("of somebody who took a name that was played")
     take_in()
-    (found,) = sent_files(home, context.survey, played)
+    (found,) = sent_files(home, context.deployment, played)
     assert found.read_text().startswith("of somebody")

@@ -1,7 +1,6 @@
 """What is known of the amplifiers, between settings, jobs and ledger."""
 
 import shutil
-from dataclasses import replace
 
 import pytest
 
@@ -29,7 +28,7 @@ def test_the_mask_of_bad_pixels_of_each_quadrant_is_an_input_of_its_unit(night, 
         (tmp_path / "demo" / f"{name}.fits").write_bytes(name.encode())
     survey = night.context.survey
     camera = survey.camera.model_copy(update={"bad_pixels": "{detector}/{quadrant}.fits"})
-    night.context = replace(night.context, survey=survey.model_copy(update={"camera": camera}))
+    night.context = night.context.with_survey(survey.model_copy(update={"camera": camera}))
     night.calibrate()
     night.bring(0)
     night.run_due("exposure")

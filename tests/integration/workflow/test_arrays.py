@@ -3,7 +3,6 @@
 import errno
 import json
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +44,7 @@ def test_a_task_takes_a_detectors_file_and_its_quadrants(night, exposure):
 def test_the_jobs_of_a_night_have_the_settings_that_it_was_opened_with(night, exposure):
     survey = night.context.survey
     alerts = survey.alerts.model_copy(update={"at_most_per_unit": 7})
-    night.context = replace(night.context, survey=survey.model_copy(update={"alerts": alerts}))
+    night.context = night.context.with_survey(survey.model_copy(update={"alerts": alerts}))
     job = night.runner.job(night.start(exposure))
     assert job.settings["alerts"]["at_most_per_unit"] == survey.alerts.at_most_per_unit
     assert job.settings_hash == hash_of_kind(survey, kind_named("science"))
@@ -79,7 +78,7 @@ def test_two_submits_beside_each_other_make_one_array(night, exposure, ledger_ur
         from nightshift.workflow.arrays import submit
 
         with open_ledger(ledger_url) as ledger:
-            own = Context(place.survey, ledger, place.depot, place.inbox, place.clock)
+            own = Context(place.deployment, ledger, place.depot, place.inbox, place.clock)
             names.append(
                 submit(own, night.runner, "science", exposure.conf, airflow_run=exposure.run_id, airflow_try=1)
             )

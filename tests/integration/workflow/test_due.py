@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from nightshift.context import Context
 from nightshift.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow import collecting
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.integration
 def with_policy(context, table, **changes):
     policy = getattr(context.survey, table).model_copy(update=changes)
     survey = context.survey.model_copy(update={table: policy})
-    return Context(survey, context.ledger, context.depot, context.inbox, context.clock)
+    return context.with_survey(survey)
 
 
 def ids(requests):

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.command_line import build_parser
 from nightshift.ingest.manifests import read_manifest
-from nightshift.settings import load_survey
+from nightshift.settings import load_deployment, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import PASSED_ON, Machine, Outside
 from nightshift.stack.ports import Ports
@@ -99,6 +99,6 @@ def test_a_variable_that_a_part_reads_reaches_it_from_whoever_starts_the_stack(t
     home.make(Kind.REPLAY)
     home.postgres.mkdir()
     (home.postgres / "password").write_text("x")
-    set_by_us = set(Machine(load_survey("demo"), home, Ports(), Outside()).environment())
+    set_by_us = set(Machine(load_deployment("demo"), home, Ports(), Outside()).environment())
     read = set(VARIABLE.findall("\n".join(path.read_text() for path in CODE)))
     assert read - OF_THE_COMMAND - NO_VARIABLE - set_by_us == set(PASSED_ON) - set_by_us

@@ -115,7 +115,7 @@ def test_every_registered_frame_has_an_end_unless_no_master_looked_at_it(frames,
         for i, (_, accepted, _) in enumerate(frames)
         if accepted is not None
     }
-    identity = account_frames(rows, uses, kinds)
+    identity = account_frames(rows, uses, {"c": kinds})
     unseen = {
         str(i)
         for i, (image_type, accepted, invalid) in enumerate(frames)

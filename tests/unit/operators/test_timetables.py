@@ -1,6 +1,6 @@
 """When the end of a live night is due."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pendulum
 import pytest
@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.nights import night_of
-from nightshift.settings import load_survey
+from nightshift.settings import SettingsError, load_deployment, load_survey
 from operators import timetables
-from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights
+from operators.steps import night_of_run
+from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights, night_ended_at, night_times
 
 SITE = load_survey("ztf").site
 ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -20,7 +21,7 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.
 
 @pytest.fixture
 def timetable():
-    return NightTimetable(SITE, delay_s=3600)
+    return NightTimetable([SITE], delay_s=3600)
 
 
 def set_now(monkeypatch, moment):
@@ -50,7 +51,7 @@ def test_every_night_has_one_run_an_hour_after_its_sunrise(monkeypatch, timetabl
 
 
 def test_a_run_that_is_some_hours_late_still_happens_and_one_of_yesterday_does_not(monkeypatch, timetable):
-    _, ends = timetable.night(datetime(2026, 3, 1).date())
+    _, ends = night_times(SITE, datetime(2026, 3, 1).date())
     due = ends + timedelta(hours=1)
     for late, kept in ((timedelta(seconds=1), True), (timedelta(hours=5), True), (timedelta(hours=7), False)):
         set_now(monkeypatch, due + late)
@@ -60,7 +61,7 @@ def test_a_run_that_is_some_hours_late_still_happens_and_one_of_yesterday_does_n
 
 @given(moment=MOMENTS)
 def test_a_run_by_hand_gets_the_night_that_ended_last(moment):
-    timetable = NightTimetable(SITE)
+    timetable = NightTimetable([SITE])
     interval = timetable.infer_manual_data_interval(run_after=moment)
     assert interval.end <= moment < interval.end + timedelta(hours=36)
     assert interval.start < interval.end
@@ -68,9 +69,8 @@ def test_a_run_by_hand_gets_the_night_that_ended_last(moment):
 
 @given(moment=MOMENTS)
 def test_the_night_of_a_run_is_read_from_the_end_of_its_interval(moment):
-    timetable = NightTimetable(SITE)
     night = night_of(SITE, moment)
-    begins, ends = timetable.night(night)
+    begins, ends = night_times(SITE, night)
     assert night_of(SITE, ends) == night_of(SITE, begins) == night
     assert isinstance(DataInterval(begins, ends), DataInterval)
 
@@ -99,3 +99,29 @@ def test_the_watch_comes_again_as_often_as_need_be_after_the_clock_was_set_back(
         assert info.run_after <= pendulum.now(UTC)
         moments.add(info.logical_date)
     assert len(moments) == 3  # no two runs have the same
+
+
+def test_every_site_has_its_own_run_an_hour_after_its_own_sunrise(monkeypatch):
+    sites = load_deployment("network").sites
+    timetable = NightTimetable.deserialize(NightTimetable(sites, delay_s=3600).serialize())
+    set_now(monkeypatch, datetime(2025, 11, 20, 22, tzinfo=UTC))
+    last, found = None, []
+    for _ in range(6):
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=ANY_TIME)
+        assert info.run_after == info.data_interval.end + timedelta(hours=1)
+        last = info.data_interval
+        found.append(night_ended_at(sites, last.end))
+    evenings = [date(2025, 11, day) for day in (20, 20, 21, 21, 22, 22)]
+    assert found == list(zip(["north", "south"] * 3, evenings, strict=True))
+
+
+def test_a_run_is_for_the_site_that_it_names_or_whose_night_ended(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "network")
+    south = load_deployment("network").sites[-1]
+    _, ended = night_times(south, date(2025, 11, 20))
+    assert night_of_run("", "", ended.isoformat()) == "south/2025-11-20"
+    assert night_of_run("north", "2025-11-20", "") == "north/2025-11-20"
+    with pytest.raises(SettingsError, match=r"sites north, south: say which"):
+        night_of_run("", "2025-11-20", "")
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
+    assert night_of_run("", "2025-11-20", "") == "demo/2025-11-20"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.settings import load_survey
+from nightshift.settings import load_deployment
 from nightshift.stack.airflow_environment import MUST_HOLD, overruled, sizes
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
@@ -16,7 +16,7 @@ def machine(tmp_path):
     home.make(Kind.REPLAY)
     home.postgres.mkdir()
     (home.postgres / "password").write_text("x")
-    return Machine(load_survey("demo"), home, Ports(), Outside())
+    return Machine(load_deployment("demo"), home, Ports(), Outside())
 
 
 @pytest.mark.parametrize(

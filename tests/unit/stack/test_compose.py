@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from nightshift.settings import load_survey
+from nightshift.settings import load_deployment
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
 from nightshift.stack.ports import Ports
@@ -58,7 +58,7 @@ def test_kafka_is_of_one_version_in_the_container_and_on_one_machine(compose):
 def test_every_part_of_one_machine_has_its_container(compose, tmp_path):
     home = Home(tmp_path / "demo")
     home.make(Kind.REPLAY)
-    parts = {part.name for part in Machine(load_survey("demo"), home, Ports(), Outside()).parts()}
+    parts = {part.name for part in Machine(load_deployment("demo"), home, Ports(), Outside()).parts()}
     assert parts - EMBEDDED_ONLY <= set(compose["services"])
 
 
@@ -67,7 +67,7 @@ def test_the_containers_know_all_that_the_parts_of_one_machine_know(compose, tmp
     home.make(Kind.REPLAY)
     home.postgres.mkdir()
     (home.postgres / "password").write_text("x")
-    wanted = {key for key in Machine(load_survey("demo"), home, Ports(), Outside()).environment()
+    wanted = {key for key in Machine(load_deployment("demo"), home, Ports(), Outside()).environment()
               if key.startswith("NIGHTSHIFT_")}  # fmt: skip
     assert wanted - {"NIGHTSHIFT_CLOCK"} <= set(compose["x-environment"])
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import SettingsError, load_deployment
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine, Outside
 from nightshift.stack.ports import Ports
@@ -32,7 +32,7 @@ def read(text):
 
 
 def machine_of(home, **outside):
-    return Machine(load_survey("demo"), home, Ports(), Outside(**outside))
+    return Machine(load_deployment("demo"), home, Ports(), Outside(**outside))
 
 
 def test_every_part_ends_with_its_whole_process_group(home):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.settings import load_survey
+from nightshift.settings import Deployment, load_survey
 from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home, Kind
 
@@ -41,7 +41,7 @@ def test_what_was_played_is_known_in_the_inbox_and_in_quarantine(home, played):
         (home.inbox / name).touch()
     for key, content in enumerate(("damaged", "spoilt", "a link to /etc/passwd\n", "{}")):
         quarantined(home, f"{key:040x}", content)
-    assert sent_files(home, SURVEY, played) == []
+    assert sent_files(home, Deployment.of(SURVEY), played) == []
 
 
 def test_a_file_that_waits_in_the_inbox_was_sent(home, played):
@@ -53,28 +53,28 @@ def test_a_file_that_waits_in_the_inbox_was_sent(home, played):
     half.touch()
     gone = home.inbox / "link"
     gone.symlink_to("/nowhere")
-    assert sent_files(home, SURVEY, played) == [half, waiting, gone]
+    assert sent_files(home, Deployment.of(SURVEY), played) == [half, waiting, gone]
 
 
 def test_a_manifest_that_waits_in_the_inbox_is_no_loss(home, played):
     (home.inbox / "manifest_20260115.json").write_text("{}")
-    assert sent_files(home, SURVEY, played) == []
+    assert sent_files(home, Deployment.of(SURVEY), played) == []
 
 
 def test_a_file_in_quarantine_was_sent_unless_it_has_the_bytes_of_one_that_was_played(home, played):
     quarantined(home, "0" * 40, "damaged")
     other = quarantined(home, "1" * 40, "other's")
-    assert sent_files(home, SURVEY, played) == [other]
+    assert sent_files(home, Deployment.of(SURVEY), played) == [other]
 
 
 def test_what_nobody_has_any_more_is_not_taken_for_played(home, played):
     kept = quarantined(home, "0" * 40, "damaged")
     played[1].unlink()
-    assert sent_files(home, SURVEY, played) == [kept]
+    assert sent_files(home, Deployment.of(SURVEY), played) == [kept]
 
 
 def test_in_a_home_of_which_no_record_tells_everything_was_sent(home):
     waiting = home.inbox / "0.fits"
     waiting.touch()
     kept = quarantined(home, "0" * 40, "damaged")
-    assert sent_files(home, SURVEY, ()) == [waiting, kept]
+    assert sent_files(home, Deployment.of(SURVEY), ()) == [waiting, kept]

@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.nights import night_bounds
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import Deployment, SettingsError, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.vocabulary import NightState
 from rehearsal.play.night_input import Making
@@ -22,7 +22,7 @@ NIGHT = date(2026, 1, 15)
 def test_the_replay_stays_within_its_night_until_the_deadline():
     survey = load_survey("demo")
     begins, ends = night_bounds(survey.site, NIGHT)
-    clock = replay_clock(survey, NIGHT, deadline_s=600)
+    clock = replay_clock(Deployment.of(survey), NIGHT, deadline_s=600)
     after = (clock.night - begins).total_seconds() + 600 * clock.rate
     assert clock.night >= begins
     assert begins + timedelta(seconds=after) < ends

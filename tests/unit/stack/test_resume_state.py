@@ -9,7 +9,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import Deployment, SettingsError, load_deployment, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine
 from nightshift.stack.ports import Ports
@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch) -> Home:
 
 @pytest.fixture
 def machine(home) -> Machine:
-    return Machine(load_survey("demo"), home, Ports(0, 0, 0))
+    return Machine(load_deployment("demo"), home, Ports(0, 0, 0))
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_a_record_keeps_the_nights_files(home, interrupted):
 
 def test_the_nights_clock_goes_on_where_it_was(home, interrupted):
     survey = load_survey("demo")
-    clock = replay_clock(survey, NIGHT, 600)
+    clock = replay_clock(Deployment.of(survey), NIGHT, 600)
     record = replace(interrupted, clock=clock.to_text()).write(home)
     played = datetime.now(UTC) + timedelta(seconds=100)
     os.utime(home.root / "night.json", (played.timestamp(), played.timestamp()))
@@ -140,7 +140,7 @@ def test_the_nights_clock_goes_on_where_it_was(home, interrupted):
     assert reached - clock.night == pytest.approx(
         timedelta(seconds=100 * clock.rate), abs=timedelta(seconds=clock.rate)
     )
-    assert replay_clock(survey, NIGHT, 600, since=reached).night == reached
+    assert replay_clock(Deployment.of(survey), NIGHT, 600, since=reached).night == reached
 
 
 class Came:

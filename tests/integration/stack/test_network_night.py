@@ -1,0 +1,89 @@
+"""A small night of two sites and three cameras at once, through one Airflow, one ledger and one inbox."""
+
+import email
+import email.policy
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from nightshift.ledger import Ledger
+from nightshift.stack.home import Home
+from nightshift.stack.service import remembered_machine
+from nightshift.stack.supervisor import Supervisor
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def played():
+    """The night, played and left running: how the command ended, and its machine."""
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-network-"))
+    folder.chmod(0o755)  # where root runs this, the database is another user's
+    before = dict(os.environ)
+    os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
+    os.environ["NIGHTSHIFT_VAR"] = str(folder)
+    for name in ("LEDGER", "BROKERS", "SMTP"):
+        os.environ.pop(f"NIGHTSHIFT_{name}", None)
+    command = ("night-run", "--survey", "network", "--small", "--keep", "--deadline-min", "25")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "nightshift.command_line", *command], capture_output=True, text=True, check=False
+        )
+        print(done.stdout, done.stderr)
+        yield done, remembered_machine("network")
+    finally:
+        Supervisor(Home.of("network")).stop()
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def rows(machine, statement: str) -> list[dict]:
+    with Ledger(machine.ledger_url) as ledger, ledger.connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def test_each_site_closes_its_own_night_to_zero(played):
+    done, machine = played
+    assert done.returncode == 0
+    found = rows(machine, "select site, state, signal, begins from nights order by site")
+    assert [(row["site"], row["state"], row["signal"]) for row in found] == [
+        ("north", "closed", "manifest"),
+        ("south", "closed", "manifest"),
+    ]
+    assert found[0]["begins"] < found[1]["begins"]  # each by its own noon
+
+
+def test_one_mail_a_site_goes_out(played):
+    _, machine = played
+    mails = [email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
+             for p in machine.home.mail.glob("*.eml")]  # fmt: skip
+    assert len(mails) == 2
+    assert sorted(mail["Message-ID"].split(".")[2] for mail in mails) == ["north", "south"]
+    assert len({mail["Subject"] for mail in mails}) == 2
+
+
+def test_every_camera_has_its_masters_units_references_and_alerts(played):
+    _, machine = played
+    cameras = ["north_single", "north_wide", "south_wide"]
+    for table in ("calibrations", "reference_images", "units"):
+        found = rows(machine, f"select distinct instrument from {table} order by 1")
+        assert [row["instrument"] for row in found] == cameras, table
+    units = rows(
+        machine, "select instrument, count(*) as n from units where state = 'processed' group by 1 order by 1"
+    )
+    assert [(row["instrument"], row["n"]) for row in units] == list(zip(cameras, (8, 16, 16), strict=True))
+    sent = rows(machine, "select distinct site from alerts where state = 'sent' order by 1")
+    assert [row["site"] for row in sent] == ["north", "south"]
+
+
+def test_each_sites_night_has_its_own_run_of_the_end_of_night(played):
+    _, machine = played
+    found = rows(machine, "select run_id from runs where dag_id = 'end_of_night' order by 1")
+    assert [row["run_id"].split("__")[1] for row in found] == ["north", "south"]
