@@ -66,6 +66,7 @@ def read_tables(sql: str) -> list[Table]:
             section, comment = match[1], []
         elif match := TABLE.match(line):
             said = match[2].partition("--")[2].strip()
+            tables = [table for table in tables if table.name != match[1]]  # made anew by a later migration
             tables.append(Table(match[1], section, _sentence([*comment, said] if said else comment)))
             comment, inside = [], True
         elif match := ADDED.match(line):
