@@ -6,7 +6,7 @@ import pytest
 from nightshift.context import open_context
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import migrate, open_ledger
-from nightshift.ledger.stamp import known_versions
+from nightshift.ledger.revision import known_revisions
 
 
 @pytest.fixture
@@ -64,13 +64,15 @@ def test_the_stamp_cannot_be_changed(opened, ledger_url):
 def test_a_ledger_that_is_newer_than_the_code_is_refused(opened, ledger_url):
     execute(ledger_url, "update alembic_version set version_num = '9999'")
     for refused in (lambda: opened("demo"), lambda: migrate(ledger_url)):
-        with pytest.raises(NeedsOperator, match=f"schema 9999.*up to {known_versions()[-1]}: the ledger is newer"):
+        with pytest.raises(
+            NeedsOperator, match=f"schema 9999, which is newer than this code.*up to {known_revisions()[-1]}"
+        ):
             refused()
     with open_ledger(ledger_url) as ledger:
         assert ledger.value("ledger", "survey_stamp") is None  # nothing was written
 
 
 def test_a_ledger_that_is_older_than_the_code_says_how_to_migrate_it(opened, ledger_url):
-    execute(ledger_url, f"update alembic_version set version_num = '{known_versions()[-2]}'")
-    with pytest.raises(NeedsOperator, match="run `nightshift migrate` once"):
+    execute(ledger_url, f"update alembic_version set version_num = '{known_revisions()[-2]}'")
+    with pytest.raises(NeedsOperator, match="`nightshift migrate` brings it there"):
         opened("demo")
