@@ -52,7 +52,7 @@ __all__ = ["Scale", "load", "measure", "run"]
 HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
-LIVE_FRAMES = {"campaign": LIVE, "tier": Tier.PROCESSED}
+LIVE_FRAMES = {"instrument": "ztf", "campaign": LIVE, "tier": Tier.PROCESSED}
 RECORD_FIELDS = 40  # numbers of a candidate's record
 LOADING = (
     "set session_replication_role = replica",
@@ -185,19 +185,19 @@ def _queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     unit, night = f"ztf/{exposure}/d01/q1/processed/live", {"site": "palomar", "night": EVENING}
     groups = [(1 + i % 200, name) for i in range(200) for name in ("zg",)]
     yield "reference", "references_due", {"at_least": 6, "at_closing": True, **LIVE_FRAMES}
-    yield "science", "waiting_exposures", {"campaign": LIVE}
-    yield "science", "unended_of_fields", {}
+    yield "science", "waiting_exposures", {"instrument": "ztf", "campaign": LIVE}
+    yield "science", "unended_of_fields", {"instrument": "ztf"}
     yield "science", "own_catalogues", {
         "fields": [field for field, _ in groups], "filters": [name for _, name in groups], "instrument": "ztf",
         "campaign": LIVE,
     }  # fmt: skip
-    yield "master", "calibration_sets", {"quadrants": 4, "campaign": LIVE}
-    yield "difference", "differences_due", {"campaign": LIVE}
+    yield "master", "calibration_sets", {"instrument": "ztf", "quadrants": 4, "campaign": LIVE}
+    yield "difference", "differences_due", {"instrument": "ztf", "campaign": LIVE}
     yield "runs", "runs_of", {"subjects": [f"science/{exposure}"], "stale_s": 3600}
     yield "nights", "nights_to_close", {"site": "palomar", "now": NOW, "quiet_s": 600}
     yield "watch", "under_way", {"lately_s": 3600}
-    yield "jobs", "stragglers", {"deadline_s": 3600}
-    yield "alerts", "fields_awaiting_turns", {}
+    yield "jobs", "stragglers", {"instrument": "ztf", "site": "palomar", "deadline_s": 3600}
+    yield "alerts", "fields_awaiting_turns", {"instrument": "ztf"}
     yield "alerts", "next_turn", {
         "instrument": "ztf", "field": 12, "campaign": "live", "at_least": 6, "serves_now": True,
         "tier": Tier.PROCESSED, "campaigns": [LIVE],

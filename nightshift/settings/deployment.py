@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import Field as Key
 
 from nightshift.settings.base_table import Table
-from nightshift.settings.errors import SettingsError
 from nightshift.settings.models import Site, Survey
+from nightshift.settings.settings_error import SettingsError
 
 __all__ = ["Deployment"]
 

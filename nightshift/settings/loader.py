@@ -18,8 +18,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from nightshift.settings.deployment import Deployment
-from nightshift.settings.errors import SettingsError
 from nightshift.settings.models import Survey
+from nightshift.settings.settings_error import SettingsError
 
 __all__ = [
     "SettingsError",

@@ -79,12 +79,12 @@ def prune_metadata(address: str, *, older_than_days: int, dry_run: bool = False)
     """
     wanted = datetime.now(UTC) - timedelta(days=older_than_days)
     with Ledger(address) as metadata:
-        oldest = metadata.row("stack", "oldest_open_run", before=wanted)
+        oldest = metadata.row("airflow", "oldest_open_run", before=wanted)
         before = oldest["since"] - timedelta(seconds=1) if oldest else wanted
-        runs = metadata.value("stack", "runs_over", before=before)
+        runs = metadata.value("airflow", "runs_over", before=before)
         if not dry_run:
             _clean(address, before)
-            runs -= metadata.value("stack", "runs_over", before=before)
+            runs -= metadata.value("airflow", "runs_over", before=before)
     return Pruned(before, runs, oldest["run_id"] if oldest else "")
 
 

@@ -139,13 +139,3 @@ from calibration_frames f join raw_frames r using (instrument, exposure_id, dete
 where r.inbox_name = :file_name order by f.calibration_key;
 
 -- Of Airflow's metadata --------------------------------------------------------------------------------------
-
--- name: oldest_open_run
--- The oldest run that is open and was asked for or begun before a moment.
-select run_id, least(start_date, queued_at, run_after, created_at) as since
-from dag_run
-where state not in ('success', 'failed') and least(start_date, queued_at, run_after, created_at) < :before
-order by since limit 1;
-
--- name: runs_over
-select count(*)::integer as runs from dag_run where state in ('success', 'failed') and start_date < :before;

@@ -66,11 +66,28 @@ EXCEPTIONS = {
     ("night_end", "old_events_in_sum"): "of the whole ledger",
     ("night_end", "night_that_keeps_events"): "of the whole ledger",
     ("night_end", "put_event_archive"): "of the whole ledger",
-    # a partition holds all instruments' candidates of a month
-    ("difference", "make_candidates_partition"): "of the whole ledger",
+    # a month's partition holds what all instruments found
+    ("difference", "make_month"): "of the whole ledger",
+    **{
+        ("months", name): "of the whole ledger"
+        for name in (
+            "attach_month",
+            "content",
+            "detach_month",
+            "is_here",
+            "lock_months",
+            "nights_not_closed",
+            "prepare_month",
+            "unsent",
+        )
+    },
+    # the survey is its parameter
+    ("nights", "last_pins"): "of each of the survey's sites",
     # the one machine
     ("stack", "latest_events"): "one story of the survey, in order",
     ("stack", "names_that_came"): "of the one inbox",
+    ("airflow", "oldest_open_run"): "of Airflow's metadata",
+    ("airflow", "runs_over"): "of Airflow's metadata",
     ("airflow", "end_dead_components"): "of Airflow's metadata",
     ("airflow", "limit_idle_transactions"): "of Airflow's metadata",
 }
