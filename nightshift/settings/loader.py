@@ -219,6 +219,7 @@ def _check_instruments(surveys: list[Survey], folder: Path) -> None:
                 f"must be called {survey.camera.instrument}"
             )
     _check_told_apart(surveys, folder)
+    _check_ids_of_alerts(surveys, folder)
     _check_tables_of_sites(surveys, folder)
 
 
@@ -230,6 +231,26 @@ def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
             raise SettingsError(
                 f"{folder / 'cameras'}: {other} and {camera.instrument} have the same file_names.pattern and "
                 "the same header_name, so that no file says whose it is: let the one or the other differ"
+            )
+
+
+def _check_ids_of_alerts(surveys: list[Survey], folder: Path) -> None:
+    """Refuse settings by which two instruments could give one id to two candidates."""
+    if len(surveys) < 2:
+        return
+    seen: dict[int, str] = {}
+    for survey in surveys:
+        camera = survey.camera
+        if survey.alerts.ids != "nightshift":
+            raise SettingsError(
+                f"{folder / 'policy.toml'}: alerts.ids = {survey.alerts.ids!r} numbers the candidates of one instrument, "
+                f'and {survey.name} has {len(surveys)}: set alerts.ids = "nightshift"'
+            )
+        other = seen.setdefault(camera.number, camera.instrument)
+        if other != camera.instrument:
+            raise SettingsError(
+                f"{camera_file(survey)}: camera.number = {camera.number} is that of {other} too, and the ids of their "
+                "alerts would be the same: every instrument of a survey has a number of its own, and keeps it"
             )
 
 

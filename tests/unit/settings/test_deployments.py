@@ -126,3 +126,10 @@ def test_a_folder_of_both_forms_is_refused(network):
     shutil.copy(network / "sites/north.toml", network / "site.toml")
     assert "has both site.toml and survey.toml" in refusal()
     assert survey_names() == ("network",)
+
+
+def test_instruments_whose_alerts_would_share_ids_are_refused(network):
+    change(network / "cameras/north_single/camera.toml", "^number = .*", "number = 2")
+    assert re.search(r"north_wide/camera\.toml: camera\.number = 2 is that of north_single too", refusal())
+    change(network / "policy.toml", "^ids = .*", 'ids = "ztf"')
+    assert "numbers the candidates of one instrument, and network has 3" in refusal()
