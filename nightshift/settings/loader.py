@@ -243,14 +243,14 @@ def _check_ids_of_alerts(surveys: list[Survey], folder: Path) -> None:
         camera = survey.camera
         if survey.alerts.ids != "nightshift":
             raise SettingsError(
-                f"{folder / 'policy.toml'}: alerts.ids = {survey.alerts.ids!r} numbers the candidates of one instrument, "
-                f'and {survey.name} has {len(surveys)}: set alerts.ids = "nightshift"'
+                f"{folder / 'policy.toml'}: alerts.ids = {survey.alerts.ids!r} numbers the candidates of one "
+                f'instrument, and {survey.name} has {len(surveys)}: set alerts.ids = "nightshift"'
             )
         other = seen.setdefault(camera.number, camera.instrument)
         if other != camera.instrument:
             raise SettingsError(
-                f"{camera_file(survey)}: camera.number = {camera.number} is that of {other} too, and the ids of their "
-                "alerts would be the same: every instrument of a survey has a number of its own, and keeps it"
+                f"{camera_file(survey)}: camera.number = {camera.number} is that of {other} too, and the ids of "
+                "their alerts would be the same: every instrument of a survey has a number of its own, and keeps it"
             )
 
 
