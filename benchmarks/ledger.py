@@ -146,7 +146,7 @@ def load(ledger: Ledger, scale: Scale, newest: int, nights: int) -> None:
         _execute(cursor, "nights", scale, newest, nights - 1)
         _execute(cursor, "files", scale, newest, min(nights, max(30, newest)) - 1)
         _execute(cursor, "alerts", scale, newest, min(nights, max(10, newest)) - 1)
-        cursor.execute("select note_undifferenced(null, site, night) from nights where state = 'open'")
+        cursor.execute("select note_undifferenced_of_night(site, night) from nights where state = 'open'")
         cursor.execute("set session_replication_role = origin")
         cursor.execute("vacuum analyze")
 
@@ -192,7 +192,7 @@ def _queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         "campaign": LIVE,
     }  # fmt: skip
     yield "master", "calibration_sets", {"instrument": "ztf", "quadrants": 4, "campaign": LIVE}
-    yield "difference", "differences_due", {"instrument": "ztf", "campaign": LIVE}
+    yield "difference", "differences_due", {"instrument": "ztf", "campaign": LIVE, "campaigns": [LIVE]}
     yield "runs", "runs_of", {"subjects": [f"science/{exposure}"], "stale_s": 3600}
     yield "nights", "nights_to_close", {"site": "palomar", "now": NOW, "quiet_s": 600}
     yield "watch", "under_way", {"lately_s": 3600}

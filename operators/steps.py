@@ -151,7 +151,7 @@ def ingest_and_request() -> str:
     files = runs = 0
     memory: dict = {}
     with open_context() as context:
-        notice_changes(context.ledger, context.survey.name, context.clock.now())
+        notice_changes(context.ledger, context.deployment.name, context.clock.now())
         while True:
             if time.monotonic() >= ask_at:
                 look(context)

@@ -93,7 +93,7 @@ def _take_in(options: argparse.Namespace) -> int:
             time.sleep(max(survey.exposure.stillness_s for survey in context.deployment.surveys))
             paths += complete_files(context.inbox, memory, *context.deployment.surveys)
         arrivals = ingest_all(context, paths)
-        name, now = context.survey.name, context.clock.now()
+        name, now = context.deployment.name, context.clock.now()
         notice_changes(context.ledger, name, now)
         changes = changes_since_opening(context.ledger, name, now)
     for arrival in arrivals:

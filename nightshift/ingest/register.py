@@ -26,6 +26,7 @@ from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Ti
 __all__ = ["SECOND_COPY", "Opening", "check_id_is_new", "register"]
 
 SECOND_COPY = "NIGHTSHIFT_SECOND_COPY"
+MOMENT = "%Y-%m-%d %H:%M:%S"
 ONE_OPENING = timedelta(seconds=60)  # between the times that the detectors of one exposure write
 
 
@@ -113,8 +114,9 @@ def check_id_is_new(key: ExposureKey, opening: Opening, known: Opening, survey: 
     what = "{night}" if opening.night != known.night else "a group of the file's name or {header:KEYWORD}"
     raise BadInput(
         Reason.EXPOSURE_ID_REPEATS,
-        f"the id repeats: add {what} to camera.file_names.exposure_id in {camera_file(survey)}; {key} opened "
-        f"{known.shutter_open:%Y-%m-%d %H:%M:%S} UTC already, this one {opening.shutter_open:%Y-%m-%d %H:%M:%S} UTC",
+        f"the id repeats: add {what} to camera.file_names.exposure_id in {camera_file(survey)} (it holds from the next "
+        f"night on; `nightshift settings adopt` makes it hold now). {key} opened at {known.shutter_open:{MOMENT}} UTC "
+        f"already, this one at {opening.shutter_open:{MOMENT}} UTC",
     )
 
 

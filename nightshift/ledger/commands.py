@@ -52,9 +52,10 @@ def _detach(options: argparse.Namespace) -> None:
 
     operator = _operator(options)
     with open_context() as context:
+        history_days = max(survey.alerts.history_days for survey in context.deployment.surveys)
         files = detach(
             context.ledger, options.month, options.folder, now=context.clock.now(),
-            history_days=context.survey.alerts.history_days, operator=operator, dry_run=options.dry_run,
+            history_days=history_days, operator=operator, dry_run=options.dry_run,
         )  # fmt: skip
     _tell(files, "would leave" if options.dry_run else "left, and were read back")
 

@@ -38,7 +38,7 @@ def register(subparsers: Any) -> None:
     prune.add_argument("--dry-run", action="store_true", help="say what would be moved, and change nothing")
     prune.add_argument("--operator", help="who you are; needed unless it is a dry run")
     prune.add_argument("--site", help="into whose archive, where the survey has several sites")
-    prune.set_defaults(run=_prune_events)
+    prune.set_defaults(run=_prune_events, night=None)
     add_month_actions(actions)
 
 

@@ -229,11 +229,6 @@ def _open_time(timeline: list[Row]) -> OpenTime:
     return OpenTime(span, sum(row["exposure_s"] for row in timeline), gaps)
 
 
-def _completeness(context: Context, night: date) -> Row:
-    site = context.survey.site.name
-    return context.ledger.rows("injection", "completeness_of_night", site=site, night=night, campaign=LIVE)[0]
-
-
 def _kept_out(frames: list[Row], uses: list[Row]) -> list[Row]:
     """Return the calibration frames that masters refused, with their reason and level."""
     by_key = {(f["instrument"], f["exposure_id"], f["detector"]): f for f in frames}

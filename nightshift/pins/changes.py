@@ -59,16 +59,22 @@ def _changed_settings(row: Mapping[str, Any], name: str) -> str | None:
             f"config/{name} does not load any more; the night goes on with the settings that it was opened with. "
             f"Correct it before the next night begins: {error}"
         )[:1000]
-    keys = changed_keys(_plain(pinned_surveys(row)), _plain(files))
+    pinned = pinned_surveys(row)
+    keys = changed_keys(_plain(pinned), _plain([own for own in files if _is_among(own, pinned)]))
     if not keys:
         return None
     named = ", ".join(list(keys)[:MOST_KEYS]) + (", ..." if len(keys) > MOST_KEYS else "")
     hashed = " ".join(settings_hash(survey) for survey in files)
     return (
         f"config/{name} changed since the night opened ({named}; settings {hashed}): it holds from the "
-        f"night {row['night'] + timedelta(days=1)} on; `nightshift settings adopt --night {row['night']} "
-        "--reason ...` makes it hold now."
+        f"night {row['night'] + timedelta(days=1)} on; `nightshift settings adopt --site {row['site']} "
+        f"--night {row['night']} --reason ...` makes it hold now."
     )
+
+
+def _is_among(survey: Survey, pinned: Sequence[Survey]) -> bool:
+    """Whether a night has settings of that instrument: each is recorded with the instrument's first file."""
+    return any(other.camera.instrument == survey.camera.instrument for other in pinned)
 
 
 def _plain(surveys: Sequence[Survey]) -> dict[str, Any]:

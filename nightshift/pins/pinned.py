@@ -144,8 +144,8 @@ def pinned_survey(row: Mapping[str, Any], instrument: str) -> Survey | None:
             Reason.INTERNAL_ERROR,
             f"the settings that the night {row['night']} was opened with, by code {row['code_version']}, do not read "
             f"by this code, {code_version()}: {wrong}. Either go back to the former code until the night is closed, "
-            f"or have the night use what the files hold now: nightshift settings adopt --night {row['night']} "
-            "--reason ...",
+            f"or have the night use what the files hold now: nightshift settings adopt --site {row['site']} "
+            f"--night {row['night']} --reason ...",
         ) from error
 
 

@@ -142,7 +142,11 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
         raise BadInput(Reason.INTERNAL_ERROR, f"several nights have a file of this name: say {' or '.join(nights)}")
     if (unit := ledger.row("overrides", "unit_called", thing=thing)) is not None:
         key, subject = _place(unit, unit["quadrant"]), unit["unit_key"]
-    elif (frame := ledger.row("overrides", "frame_called", thing=thing, night=night)) is not None:
+    elif frames := ledger.rows("overrides", "frame_called", thing=thing, night=night):
+        if len(frames) > 1:
+            keys = " or ".join(str(_frame_key(frame)) for frame in frames)
+            raise BadInput(Reason.INTERNAL_ERROR, f"several cameras have a file of this name: say {keys}")
+        frame = frames[0]
         key, subject = _place(frame, None), str(_frame_key(frame))
         unit = frame
     elif (file := ledger.row("overrides", "quarantined_called", thing=thing, night=night)) is not None:
@@ -230,6 +234,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
 def _take_in_again(context: Context, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
     """Register a good frame whose id repeated by the settings of then. No check of it is overruled."""
     kept = _kept_file(context, file)
+    context = context_of_frame(context, kept)
     frame = examine(kept, context.survey, Known())
     arrival = register(context, kept, frame)
     if arrival.disposition is not Disposition.REGISTERED:

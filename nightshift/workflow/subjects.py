@@ -99,7 +99,7 @@ def context_of(context: Context, subject: Subject) -> Context:
     context, known = subject.scope(context), dict(subject.conf)
     if "night" in known:
         return context.of_night(subject.night)
-    if "exposure_id" not in known:
+    if not subject.kind.of_exposure:
         return context
     night = context.ledger.value(
         "nights", "night_of_exposure", instrument=known["instrument"], exposure_id=known["exposure_id"]

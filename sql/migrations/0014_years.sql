@@ -35,24 +35,28 @@ create table undifferenced (
 create index on undifferenced (instrument, field, filter, detector, quadrant);
 
 -- Puts what belongs there and is not there yet: of one unit, or of one night.
-create function note_undifferenced(of_unit text, of_site text, of_night date) returns void language sql as $$
+create function note_undifferenced(of_unit text) returns void language sql as $$
     insert into undifferenced (unit_key, campaign, instrument, exposure_id, detector, quadrant, field, filter,
         shutter_open)
     select u.unit_key, u.campaign, u.instrument, u.exposure_id, u.detector, u.quadrant, e.field, e.filter,
         e.shutter_open
-    from exposures e join nights n using (site, night) join units u using (instrument, exposure_id)
-    where (u.unit_key = of_unit or e.site = of_site and e.night = of_night)
-        and u.state = 'processed' and e.image_type = 'science' and e.field is not null
-        and n.state in ('open', 'closing')
+    from units u join exposures e using (instrument, exposure_id) join nights n using (site, night)
+    where u.unit_key = of_unit and u.state = 'processed' and u.tier = 'processed'
+        and e.image_type = 'science' and e.field is not null and n.state in ('open', 'closing')
         and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
     on conflict do nothing
 $$;
-select note_undifferenced(null, site, night) from nights where state in ('open', 'closing');
+
+create function note_undifferenced_of_night(of_site text, of_night date) returns void language sql as $$
+    select note_undifferenced(u.unit_key) from exposures e join units u using (instrument, exposure_id)
+    where e.site = of_site and e.night = of_night and e.image_type = 'science' and u.state = 'processed'
+$$;
+select note_undifferenced_of_night(site, night) from nights where state in ('open', 'closing');
 
 create function unit_awaits_difference() returns trigger language plpgsql as $$
 begin
     if new.state = 'processed' then
-        perform note_undifferenced(new.unit_key, null, null);
+        perform note_undifferenced(new.unit_key);
     else
         delete from undifferenced where unit_key = new.unit_key;
     end if;
@@ -74,7 +78,7 @@ create trigger difference_is_put after insert on differences
 
 create function difference_is_forgotten() returns trigger language plpgsql as $$
 begin
-    perform note_undifferenced(old.unit_key, null, null);
+    perform note_undifferenced(old.unit_key);
     return null;
 end $$;
 create trigger difference_is_forgotten after delete on differences
@@ -83,7 +87,7 @@ create trigger difference_is_forgotten after delete on differences
 create function night_leaves_pending() returns trigger language plpgsql as $$
 begin
     if new.state in ('open', 'closing') then
-        perform note_undifferenced(null, new.site, new.night);
+        perform note_undifferenced_of_night(new.site, new.night);
     else
         delete from undifferenced w using exposures e
         where e.site = new.site and e.night = new.night

@@ -4,7 +4,7 @@
 -- One query a table, of the table's name; `key` says which row it is, `content` what is compared.
 
 -- name: nights
-select night::text as key,
+select site || ' ' || night as key,
     to_jsonb(t) - '{closing_since,closed_at,changed,code_version,settings,settings_hashes}'::text[] || jsonb_build_object('closed_at', closed_at is not null) as content
 from nights t order by 1;
 
@@ -106,10 +106,10 @@ select instrument || '/' || set_number || ' ' || exposure_id as key, to_jsonb(t)
 from stacking_set_members t order by 1;
 
 -- name: manifests
-select night || ' ' || part as key, to_jsonb(t) - '{received_at}'::text[] as content from manifests t order by 1;
+select site || ' ' || night || ' ' || part as key, to_jsonb(t) - '{received_at}'::text[] as content from manifests t order by 1;
 
 -- name: manifest_entries
-select night || ' ' || file_name as key, to_jsonb(t) as content from manifest_entries t order by 1;
+select site || ' ' || night || ' ' || file_name as key, to_jsonb(t) as content from manifest_entries t order by 1;
 
 -- name: archive_files
 -- Packets are compared one by one, whatever tar they came in; the night's own tar holds all of them in order.
@@ -119,7 +119,7 @@ select path as key,
 from archive_files t where kind <> 'packets' order by 1;
 
 -- name: reports
-select night || ' ' || kind as key,
+select site || ' ' || night || ' ' || kind as key,
     to_jsonb(t) - '{sent_at,message_id}'::text[] || jsonb_build_object('sent_at', sent_at is not null) as content
 from reports t order by 1;
 

@@ -1,9 +1,11 @@
 -- Jobs, their arrays, and the attempts at each unit.
 
 -- name: put_job!
+-- The night is that of its newest work: names of files that come again each night are one job.
 insert into jobs (job_key, kind, subject, campaign, site, night)
 values (:job_key, :kind, :subject, :campaign, :site, :night)
-on conflict (job_key) do nothing;
+on conflict (job_key) do update set site = excluded.site, night = excluded.night
+where (jobs.site, jobs.night) <> (excluded.site, excluded.night);
 
 -- name: attempts_of_job
 -- With whether a person has accepted the unit or its frame since: then what was before says nothing any more.

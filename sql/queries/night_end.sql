@@ -79,8 +79,9 @@ group by c.instrument, c.exposure_id, c.detector;
 -- name: mark_mismatches!
 -- The registered content is not what the mountain sent, and no person has accepted it all the same.
 update raw_frames f set invalid_reason = 'manifest_mismatch'
-from manifest_entries m
+from manifest_entries m, exposures e
 where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and e.instrument = f.instrument and e.exposure_id = f.exposure_id and e.site = m.site
     and m.sha256 <> f.sha256 and f.invalid_reason is null
     and coalesce((select o.verdict <> 'accept' from overrides o
         where o.subject = f.instrument || '/' || f.exposure_id || '/d'
@@ -90,8 +91,9 @@ where m.site = :site and m.night = :night and m.night = f.night and m.file_name 
 -- name: unmark_mismatches!
 -- A corrected manifest agrees with what is here.
 update raw_frames f set invalid_reason = null
-from manifest_entries m
+from manifest_entries m, exposures e
 where m.site = :site and m.night = :night and m.night = f.night and m.file_name = f.inbox_name
+    and e.instrument = f.instrument and e.exposure_id = f.exposure_id and e.site = m.site
     and m.sha256 = f.sha256
     and f.invalid_reason = 'manifest_mismatch';
 

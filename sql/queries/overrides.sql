@@ -7,7 +7,7 @@ select pg_advisory_xact_lock(hashtextextended('override/' || :subject, 0));
 -- name: request_known^
 select detail ->> 'text' as text from audit where action = :action and detail ->> 'request_id' = :request_id limit 1;
 
--- name: frame_called^
+-- name: frame_called
 -- A registered frame by its file's name (of one night, where it is given) or by its key.
 with called as (
     select instrument, exposure_id, detector from raw_frames

@@ -7,7 +7,8 @@ from undifferenced w
 join exposures e using (instrument, exposure_id)
 join reference_images r on r.field = w.field and r.instrument = w.instrument and r.detector = w.detector
     and r.quadrant = w.quadrant and r.filter = w.filter
-where w.instrument = :instrument and e.state = 'ended' and w.campaign = :campaign and r.campaign = w.campaign and r.state = 'in_service'
+where w.instrument = :instrument and e.state = 'ended' and w.campaign = :campaign
+    and r.campaign = any (:campaigns::text[]) and r.state = 'in_service'
     and r.valid_from <= e.shutter_open and (r.valid_to is null or r.valid_to > e.shutter_open)
 group by e.instrument, e.exposure_id, e.shutter_open
 order by e.shutter_open, e.exposure_id;

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from rich.console import Console
 
+from nightshift.pins import pin_night
 from nightshift.vocabulary import EventLevel
 from rehearsal.play.live_view import Glance, NightView, take_glance
 
@@ -83,10 +84,7 @@ def test_a_night_that_nobody_has_seen_is_an_empty_glance(context):
 
 def test_the_glance_counts_what_the_ledger_has(context):
     context.ledger.event(EventLevel.INFO, "test", "something happened")
-    context.ledger.run(
-        "night_end", "put_night", site="demo", night=date(2026, 1, 15),
-        begins=datetime(2026, 1, 15, 20, tzinfo=UTC), ends=datetime(2026, 1, 16, 20, tzinfo=UTC),
-    )  # fmt: skip
+    pin_night(context.ledger, context.survey, date(2026, 1, 15))
     glance = take_glance(context.ledger, "demo", date(2026, 1, 15))
     assert glance.counts["night_state"] == "open"
     assert glance.counts["arrived"] == 0
