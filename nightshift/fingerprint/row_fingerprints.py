@@ -34,6 +34,7 @@ LEFT_OUT = {
     "pauses": "when nobody looked",
     "storage": "the markers of this machine's disks",
     "waits": "what is waited for now",
+    "survey_stamp": "whose ledger it is",
     "real_bogus_models": "since when a model is in use",
 }
 """Tables that are no part of a night's outcome, and why."""

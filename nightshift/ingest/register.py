@@ -114,9 +114,9 @@ def check_id_is_new(key: ExposureKey, opening: Opening, known: Opening, survey: 
     what = "{night}" if opening.night != known.night else "a group of the file's name or {header:KEYWORD}"
     raise BadInput(
         Reason.EXPOSURE_ID_REPEATS,
-        f"the id repeats: add {what} to camera.file_names.exposure_id in {camera_file(survey)} (it holds from the next "
-        f"night on; `nightshift settings adopt` makes it hold now). {key} opened at {known.shutter_open:{MOMENT}} UTC "
-        f"already, this one at {opening.shutter_open:{MOMENT}} UTC",
+        f"the id repeats: add {what} to camera.file_names.exposure_id in {camera_file(survey)} (it holds from the "
+        f"next night on; `nightshift settings adopt` makes it hold now). {key} opened at "
+        f"{known.shutter_open:{MOMENT}} UTC already, this one at {opening.shutter_open:{MOMENT}} UTC",
     )
 
 

@@ -198,11 +198,14 @@ def test_a_dry_run_notices_an_id_that_repeats(with_night, without_night, frames_
     for night in (FIRST, SECOND):
         (tmp_path / f"{night}").mkdir()
         paths.append(bring(frames_in(tmp_path / f"{night}"), night))
-    first, second = find_out(paths, without_night.survey)
+    first, second = find_out(paths, without_night.deployment)
     assert first.frame is not None and first.frame.image_type is ImageType.SCIENCE
     assert (second.frame, second.reason) == (None, Reason.EXPOSURE_ID_REPEATS)
     assert second.detail.startswith("the id repeats: add {night} to camera.file_names.exposure_id in ")
-    assert [f.frame.key.exposure_id for f in find_out(paths, with_night.survey)] == ["20260115_0001", "20260116_0001"]
+    assert [f.frame.key.exposure_id for f in find_out(paths, with_night.deployment)] == [
+        "20260115_0001",
+        "20260116_0001",
+    ]
 
 
 def test_an_id_of_header_values_tells_exposures_of_one_number_apart(context, frames):

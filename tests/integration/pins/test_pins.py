@@ -148,7 +148,7 @@ def test_a_change_is_said_once_and_stands_in_the_mail(context, opened):
     (event,) = events(context, "settings_changed")
     assert event["subject"] == SUBJECT and "alerts.match_radius_arcsec" in event["message"]
     assert "the night 2026-01-16 on" in event["message"]
-    assert "nightshift settings adopt --night 2026-01-15 --reason" in event["message"]
+    assert "nightshift settings adopt --site demo --night 2026-01-15 --reason" in event["message"]
     change(opened / "policy.toml", "match_radius_arcsec = 2.5", "match_radius_arcsec = 3.5")
     notice_changes(context.ledger, "demo", now)
     assert len(events(context, "settings_changed")) == 2  # another change
@@ -235,7 +235,9 @@ def test_adopting_for_a_night_that_is_not_open_is_refused(night, told, context, 
 
 def test_settings_that_this_code_does_not_read_are_refused_with_what_to_do(context, opened):
     spoil_pin(context)
-    with pytest.raises(NeedsOperator, match=r"alerts\.old_key.*go back to the former code.*settings adopt --night"):
+    with pytest.raises(
+        NeedsOperator, match=r"alerts\.old_key.*go back to the former code.*settings adopt --site demo --night"
+    ):
         radius()
     adopt(context.ledger, [load_survey("demo")], NIGHT, operator="m", reason="upgraded", now=context.clock.now())
     assert radius() == 1.5
