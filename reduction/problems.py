@@ -63,5 +63,5 @@ class Unusable(Exception):
         super().__init__(message)
         self.cause = cause
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type["Unusable"], tuple[Problem, str]]:
         return type(self), (self.cause, str(self))

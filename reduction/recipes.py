@@ -395,7 +395,8 @@ def is_star(measured: Measured) -> np.ndarray:
     spoiled = (sources.flags & ~SourceFlag.BLENDED) != 0
     error = np.where(np.isfinite(photometry.growth_err), photometry.growth_err, 0.0)
     like_psf = np.abs(photometry.growth) < GROWTH_AT_MOST + 3 * error
-    return like_psf & ~spoiled & photometry.settled & (photometry.flux > 3 * photometry.flux_err)
+    chosen: np.ndarray = like_psf & ~spoiled & photometry.settled & (photometry.flux > 3 * photometry.flux_err)
+    return chosen
 
 
 def source_table(measured: Measured) -> Table:

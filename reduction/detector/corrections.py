@@ -79,7 +79,8 @@ def _row_medians(values: np.ndarray) -> np.ndarray:
     """Return the median of each row, NaN where a row has no value at all."""
     finite = np.isfinite(values)
     if finite.all():
-        return np.median(values, axis=1)
+        medians: np.ndarray = np.median(values, axis=1)
+        return medians
     medians, some = np.full(len(values), np.nan), finite.any(axis=1)
     medians[some] = np.nanmedian(values[some], axis=1)
     return medians

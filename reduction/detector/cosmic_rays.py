@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numba import njit
 
+from reduction.array_types import BoolArray, Float32Array, Int32Array, Uint8Array
 from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit, grown
@@ -73,13 +74,15 @@ def find_cosmic_rays(
         untouchable = bad | grown(full, 2)
     typical = np.sort(variance[::17, ::13], axis=None)
     floor = float(typical[len(typical) // 5])
-    hits = _search(image, variance, bad, untouchable, np.float32(sigma), np.float32(read_noise**2), np.float32(floor))
-    hits = hits.astype(bool)
+    found = _search(
+        image, variance, bad, untouchable, np.float32(sigma), np.float32(read_noise**2), np.float32(floor)
+    )
+    hits = found.astype(bool)
     return _replaced(image, hits, bad), hits
 
 
 @njit(cache=True)
-def _box_median(image, row, column, half, scratch):
+def _box_median(image: Float32Array, row: int, column: int, half: int, scratch: Float32Array) -> np.float32:
     """Return the median of the box around a pixel, cut at the image's edge."""
     count = 0
     for i in range(max(row - half, 0), min(row + half + 1, image.shape[0])):
@@ -90,7 +93,10 @@ def _box_median(image, row, column, half, scratch):
 
 
 @njit(cache=True)
-def _good_median(image, row, column, half, hit, bad, scratch):
+def _good_median(
+    image: Float32Array, row: int, column: int, half: int, hit: Uint8Array | BoolArray, bad: BoolArray,
+    scratch: Float32Array,
+) -> np.float32:  # fmt: skip
     """Return the median of a box's good pixels, or NaN where it has none."""
     count = 0
     for i in range(max(row - half, 0), min(row + half + 1, image.shape[0])):
@@ -102,33 +108,40 @@ def _good_median(image, row, column, half, hit, bad, scratch):
 
 
 @njit(cache=True)
-def _laplacian(work, row, column):
+def _laplacian(work: Float32Array, row: int, column: int) -> np.float32:
     """Return half the Laplacian of the pixel's four quarters, negative ones cut off, averaged."""
     twice = np.float32(2) * work[row, column]
     left, right = work[row, column - 1], work[row, column + 1]
     down, up = work[row - 1, column], work[row + 1, column]
     zero = np.float32(0)
-    total = max(twice - left - down, zero) + max(twice - left - up, zero)
+    total: np.float32 = max(twice - left - down, zero) + max(twice - left - up, zero)
     total += max(twice - right - down, zero) + max(twice - right - up, zero)
     return np.float32(0.125) * total
 
 
 @njit(cache=True)
-def _all_laplacians(work, out):
+def _all_laplacians(work: Float32Array, out: Float32Array) -> None:
     for i in range(1, work.shape[0] - 1):
         for j in range(1, work.shape[1] - 1):
             out[i, j] = _laplacian(work, i, j)
 
 
 @njit(cache=True)
-def _noise2(work, variance, row, column, read_noise2, scratch):
+def _noise2(
+    work: Float32Array, variance: Float32Array, row: int, column: int, read_noise2: np.float32, scratch: Float32Array
+) -> np.float32:
     """Return the variance that the pixel would have at the level of its surroundings."""
     level = max(_box_median(work, row, column, 2, scratch), np.float32(0))
-    return variance[row, column] * (level + read_noise2) / (max(work[row, column], np.float32(0)) + read_noise2)
+    own = max(work[row, column], np.float32(0))
+    noise2: np.float32 = variance[row, column] * (level + read_noise2) / (own + read_noise2)
+    return noise2
 
 
 @njit(cache=True)
-def _significance(work, laplacian, variance, row, column, read_noise2, scratch):
+def _significance(
+    work: Float32Array, laplacian: Float32Array, variance: Float32Array, row: int, column: int,
+    read_noise2: np.float32, scratch: Float32Array,
+) -> tuple[np.float32, np.float32]:  # fmt: skip
     """Return the Laplacian against noise, less its surroundings' median, and the noise."""
     noise = np.sqrt(_noise2(work, variance, row, column, read_noise2, scratch))
     smooth = _box_median(laplacian, row, column, 2, scratch)
@@ -136,7 +149,10 @@ def _significance(work, laplacian, variance, row, column, read_noise2, scratch):
 
 
 @njit(cache=True)
-def _is_lost_in_noise(work, laplacian, variance, row, column, read_noise2, sigma):
+def _is_lost_in_noise(
+    work: Float32Array, laplacian: Float32Array, variance: Float32Array, row: int, column: int,
+    read_noise2: np.float32, sigma: np.float32,
+) -> bool:  # fmt: skip
     """Tell without a median whether a pixel's significance cannot exceed `sigma`, as for most it cannot.
 
     The surroundings would have to be fainter than a level at which the Laplacian stands out; their median is not
@@ -156,7 +172,9 @@ def _is_lost_in_noise(work, laplacian, variance, row, column, read_noise2, sigma
 
 
 @njit(cache=True)
-def _fine_structure(work, row, column, scratch, medians):
+def _fine_structure(
+    work: Float32Array, row: int, column: int, scratch: Float32Array, medians: Float32Array
+) -> np.float32:
     """Return the median of 3x3 less the median of 7x7 of such medians: what a star's core leaves."""
     count = 0
     own = np.float32(0)
@@ -170,7 +188,7 @@ def _fine_structure(work, row, column, scratch, medians):
 
 
 @njit(cache=True)
-def _is_core(work, row, column, noise, scratch):
+def _is_core(work: Float32Array, row: int, column: int, noise: np.float32, scratch: Float32Array) -> bool:
     """Return whether light lies all around the pixel, as it does around a star's centre and not around a hit."""
     level = _box_median(work, row, column, 3, scratch)
     count = 0
@@ -182,11 +200,11 @@ def _is_core(work, row, column, noise, scratch):
     median_of(scratch, count)  # sorts
     faint = scratch[0] + scratch[1] + scratch[2] + scratch[3] + scratch[4]
     peak = work[row, column] - level
-    return faint > max(np.float32(SURROUNDINGS) * peak, np.float32(2.0) * noise)
+    return bool(faint > max(np.float32(SURROUNDINGS) * peak, np.float32(2.0) * noise))
 
 
 @njit(cache=True)
-def _sharp(work, untouchable, queue, least):
+def _sharp(work: Float32Array, untouchable: BoolArray, queue: Int32Array, least: float) -> bool:
     """Return whether bright peaks have little beside them: the stars are too sharp for their corners to be judged."""
     ratios = np.empty(len(queue), np.float32)
     count = 0
@@ -200,11 +218,14 @@ def _sharp(work, untouchable, queue, least):
             continue
         ratios[count] = (np.float32(0.25) * beside - corners) / (peak - corners)
         count += 1
-    return count >= SHARP_FROM and np.median(ratios[:count]) < SHARP
+    return count >= SHARP_FROM and bool(np.median(ratios[:count]) < SHARP)
 
 
 @njit(cache=True)
-def _is_beside_core(work, laplacian, variance, row, column, read_noise2, scratch, medians):
+def _is_beside_core(
+    work: Float32Array, laplacian: Float32Array, variance: Float32Array, row: int, column: int,
+    read_noise2: np.float32, scratch: Float32Array, medians: Float32Array,
+) -> bool:  # fmt: skip
     """Return whether the brightest pixel beside is a star's core: the corners of a sharp star look like hits."""
     i, j = row, column
     for k in range(max(row - 1, 1), min(row + 2, work.shape[0] - 1)):
@@ -215,11 +236,14 @@ def _is_beside_core(work, laplacian, variance, row, column, read_noise2, scratch
         return False
     significance, noise = _significance(work, laplacian, variance, i, j, read_noise2, scratch)
     fine = max(_fine_structure(work, i, j, scratch, medians), np.float32(0.01) * noise)
-    return significance * noise / fine < SHARPEST and _is_core(work, i, j, noise, scratch)
+    return bool(significance * noise / fine < SHARPEST) and _is_core(work, i, j, noise, scratch)
 
 
 @njit(cache=True)
-def _search(image, variance, bad, untouchable, sigma, read_noise2, floor):
+def _search(
+    image: Float32Array, variance: Float32Array, bad: BoolArray, untouchable: BoolArray, sigma: np.float32,
+    read_noise2: np.float32, floor: np.float32,
+) -> Uint8Array:  # fmt: skip
     rows, columns = image.shape
     scratch, medians = np.empty(64, np.float32), np.empty(64, np.float32)
     hit = np.zeros((rows, columns), np.uint8)
@@ -254,7 +278,7 @@ def _search(image, variance, bad, untouchable, sigma, read_noise2, floor):
 
 
 @njit(cache=True)
-def _candidates(laplacian, untouchable, least):
+def _candidates(laplacian: Float32Array, untouchable: BoolArray, least: np.float32) -> Int32Array:
     count = 0
     for i in range(1, laplacian.shape[0] - 1):
         for j in range(1, laplacian.shape[1] - 1):
@@ -271,7 +295,11 @@ def _candidates(laplacian, untouchable, least):
 
 
 @njit(cache=True)
-def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise2, sharp, scratch, medians):
+def _judge(
+    work: Float32Array, laplacian: Float32Array, variance: Float32Array, untouchable: BoolArray, hit: Uint8Array,
+    queue: Int32Array, sigma: np.float32, read_noise2: np.float32, sharp: bool, scratch: Float32Array,
+    medians: Float32Array,
+) -> Int32Array:  # fmt: skip
     """Flag the hits among the queued pixels, then the pixels beside them that are high too; return all new ones."""
     rows, columns = work.shape
     fresh = np.empty((len(queue) * 9 + 9, 2), np.int32)
@@ -306,7 +334,10 @@ def _judge(work, laplacian, variance, untouchable, hit, queue, sigma, read_noise
 
 
 @njit(cache=True)
-def _refresh(work, laplacian, untouchable, hit, fresh, queued, least):
+def _refresh(
+    work: Float32Array, laplacian: Float32Array, untouchable: BoolArray, hit: Uint8Array, fresh: Int32Array,
+    queued: Uint8Array, least: np.float32,
+) -> Int32Array:  # fmt: skip
     """Work out the Laplacian around the new hits again and return the pixels there that deserve a look."""
     rows, columns = work.shape
     queue = np.empty((len(fresh) * 25, 2), np.int32)
@@ -329,7 +360,7 @@ def _refresh(work, laplacian, untouchable, hit, fresh, queued, least):
 
 
 @njit(cache=True)
-def _replaced(image, hit, bad):
+def _replaced(image: Float32Array, hit: BoolArray, bad: BoolArray) -> Float32Array:
     """Return the image with the median of good neighbours in the place of each hit."""
     out = image.copy()
     scratch = np.empty(128, np.float32)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float32Array
 from reduction.detector.calibrations import Aggressor, Calibrations, DetectorSettings
 from reduction.detector.corrections import mask_invalid, subtract_overscan, trim
 from reduction.detector.layout import Layout
@@ -83,7 +84,7 @@ def subtract_crosstalk(frame: Frame, calibrations: Calibrations, settings: Detec
 
 
 @njit(cache=True)
-def _subtract(image, other, coefficient):
+def _subtract(image: Float32Array, other: Float32Array, coefficient: np.float32) -> None:
     for i in range(image.shape[0]):
         for j in range(image.shape[1]):
             image[i, j] -= coefficient * other[i, j]

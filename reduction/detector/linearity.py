@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float32Array
+
 __all__ = ["Linearity"]
 
 
@@ -36,7 +38,7 @@ class Linearity:
 
 
 @njit(cache=True)
-def _linear(counts, most, correction):
+def _linear(counts: Float32Array, most: np.float32, correction: Float32Array) -> Float32Array:
     out = np.empty_like(counts)
     last = len(correction) - 1
     per_adu = np.float32(last) / most

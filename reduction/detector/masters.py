@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float32Array, Int16Array, Int64Array, Uint16Array
 from reduction.detector.twilight import off_the_ramp
 from reduction.image.frame import Frame, read_frame
 from reduction.image.mask import MaskBit
@@ -171,7 +172,9 @@ def _scaled(image: np.ndarray, level: float, kind: str) -> np.ndarray:
     return image / np.float32(level) if kind == "flat" else image
 
 
-def _most_unlike(frames, verdicts, accepted: list[int], settings: MasterSettings) -> int | None:
+def _most_unlike(
+    frames: Sequence[Frame], verdicts: Sequence[FrameVerdict], accepted: list[int], settings: MasterSettings
+) -> int | None:
     """Return the accepted frame that differs most from the median of its fellows, None where none does."""
     pile = np.stack([_scaled(_sample(frames[i].image), verdicts[i].level, settings.kind) for i in accepted])
     middle = median_pile(pile)
@@ -202,16 +205,19 @@ def _expected_noise(middle: np.ndarray, level: float, settings: MasterSettings) 
     """Return the noise that a frame of this level should have about the median of its fellows."""
     read = settings.read_noise / settings.gain
     if settings.kind != "flat":
-        return np.sqrt(np.maximum(middle, 0) / settings.gain + read**2)
-    photons = np.maximum(middle, 0) / (level * settings.gain) + (read / level) ** 2
-    return np.sqrt(photons + (FLOOR["flat"] * np.maximum(middle, 0.2)) ** 2)
+        noise2 = np.maximum(middle, 0) / settings.gain + read**2
+    else:
+        photons = np.maximum(middle, 0) / (level * settings.gain) + (read / level) ** 2
+        noise2 = photons + (FLOOR["flat"] * np.maximum(middle, 0.2)) ** 2
+    noise: np.ndarray = np.sqrt(noise2)
+    return noise
 
 
 # --- the clipped mean --------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def median_pile(pile):
+def median_pile(pile: Float32Array) -> Float32Array:
     """Return the median along the first axis of a float32 pile (frames, rows, columns)."""
     frames, rows, columns = pile.shape
     out = np.empty((rows, columns), np.float32)
@@ -225,7 +231,10 @@ def median_pile(pile):
 
 
 @njit(cache=True)
-def _clipped_mean(pile, bad, noise, clip, mean, variance, used):
+def _clipped_mean(
+    pile: Float32Array, bad: Uint16Array, noise: np.float32, clip: np.float32, mean: Float32Array,
+    variance: Float32Array, used: Int16Array,
+) -> None:  # fmt: skip
     """Fill mean, variance of the mean and number of values used.
 
     Where no value lies farther from the mean than `clip` times the noise, nothing is rejected; elsewhere what lies
@@ -265,7 +274,10 @@ def _clipped_mean(pile, bad, noise, clip, mean, variance, used):
 
 
 @njit(cache=True)
-def _clipped_pixel(pile, bad, i, j, least, clip, values, apart, mean, variance, used):
+def _clipped_pixel(
+    pile: Float32Array, bad: Uint16Array, i: int, j: int, least: np.float32, clip: np.float32, values: Float32Array,
+    apart: Float32Array, mean: Float32Array, variance: Float32Array, used: Int16Array,
+) -> None:  # fmt: skip
     count = 0
     for k in range(pile.shape[0]):
         if bad[k, i, j] == 0:
@@ -290,7 +302,9 @@ def _clipped_pixel(pile, bad, i, j, least, clip, values, apart, mean, variance, 
     mean[i, j], variance[i, j], used[i, j] = centre, squares / max(kept - 1, 1) / kept, kept
 
 
-def _combined(frames: Sequence[Frame], scales: np.ndarray, noise: float):
+def _combined(
+    frames: Sequence[Frame], scales: np.ndarray, noise: float
+) -> tuple[Float32Array, Float32Array, Int16Array]:
     """Return the clipped mean of scaled frames, the variance of that mean and how many values it has, by bands."""
     rows, columns = frames[0].shape
     mean, variance = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
@@ -388,7 +402,7 @@ def _coarse(image: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _block_medians(image, edges_y, edges_x):
+def _block_medians(image: Float32Array, edges_y: Int64Array, edges_x: Int64Array) -> Float32Array:
     """Return the median of every second row and column of each block between the edges."""
     medians = np.empty((len(edges_y) - 1, len(edges_x) - 1), np.float32)
     for i in range(medians.shape[0]):
@@ -398,7 +412,7 @@ def _block_medians(image, edges_y, edges_x):
 
 
 @njit(cache=True)
-def _medians_along(image, rows, columns, down):
+def _medians_along(image: Float32Array, rows: Int64Array, columns: Int64Array, down: bool) -> Float32Array:
     """Return for each listed pixel the median of fifteen along its row, or along its column where `down`."""
     out, values = np.empty(len(rows), np.float32), np.empty(2 * ALONG + 1, np.float32)
     for k in range(len(rows)):

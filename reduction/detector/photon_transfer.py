@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float32Array, Float64Array, Uint16Array
 from reduction.image.frame import Frame
 
 __all__ = ["Estimate", "measure_gain", "measure_read_noise"]
@@ -100,7 +101,9 @@ def _blocks_of_pairs(frames: Sequence[Frame], *, scaled: bool) -> np.ndarray:
 
 
 @njit(cache=True)
-def _blocks(first, second, bad_first, bad_second, scaled):
+def _blocks(
+    first: Float32Array, second: Float32Array, bad_first: Uint16Array, bad_second: Uint16Array, scaled: bool
+) -> Float64Array:
     rows, columns = first.shape
     high, wide = max(rows // BLOCK, 1), max(columns // BLOCK, 1)
     out = np.full((high * wide, 3), np.nan)
@@ -124,7 +127,7 @@ def _blocks(first, second, bad_first, bad_second, scaled):
 
 
 @njit(cache=True)
-def _clipped_variance(values, count, ratio):
+def _clipped_variance(values: Float64Array, count: int, ratio: float) -> float:
     """Return the variance of ``first - ratio second``, what lies far from the mean left out, three times."""
     middle, limit, variance = 0.0, np.inf, np.nan
     for _ in range(4):

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from astropy.io import fits
@@ -20,6 +20,8 @@ WCS_KEYWORD = re.compile(
     r"|(A|B|AP|BP)_ORDER|CTYPE[12]|CUNIT[12]|EQUINOX|RADESYS|LONPOLE|LATPOLE"
 )
 TEXT_KEYWORD = re.compile(r"CTYPE|CUNIT|RADESYS")
+
+ImageUnit: TypeAlias = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
 
 
 def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
@@ -66,7 +68,7 @@ def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
     return Frame(image, mask, wcs=_wcs(header), overscan=overscan), layout
 
 
-def _values(unit) -> np.ndarray:
+def _values(unit: ImageUnit) -> np.ndarray:
     """Return the image's values as float32, scaled as its header says; in one pass, where astropy takes three."""
     stored, header = unit.data, unit.header
     values = np.array(stored, dtype=np.float32)
@@ -80,12 +82,12 @@ def _values(unit) -> np.ndarray:
     return values
 
 
-def _image_unit(units: fits.HDUList, extension: int | str):
+def _image_unit(units: fits.HDUList, extension: int | str) -> ImageUnit:
     """Return the extension, or the only image there is where a compressed file has moved it."""
     images = [u for u in units if getattr(u, "shape", None) and len(u.shape) == 2 and u.is_image]
-    if isinstance(extension, int) and len(images) == 1:
-        return images[0]
-    return units[extension]
+    only_one = isinstance(extension, int) and len(images) == 1
+    unit: ImageUnit = images[0] if only_one else units[extension]
+    return unit
 
 
 def _merged(primary: fits.Header, own: fits.Header) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from reduction.array_types import BoolArray, Float32Array
 from reduction.difference.difference import Difference
 from reduction.image.mask import FATAL
 from reduction.measure.zero_point import ZeroPoint
@@ -106,7 +107,7 @@ class Candidate:
 
 
 @numba.njit(cache=True, nogil=True)
-def _peaks(score, bad, threshold, reach):
+def _peaks(score: Float32Array, bad: BoolArray, threshold: float, reach: int) -> list[tuple[int, int, int]]:
     """Return rows, columns and signs of the extrema of |score| above a threshold, none closer than `reach`."""
     found = []
     rows, columns = score.shape
@@ -311,7 +312,9 @@ class _Stage:
         rows, columns = self.difference.image.shape
         return float(min(x, y, columns - 1 - x, rows - 1 - y))
 
-    def _record(self, fit, shape, signal, row, column, sign, n_bad) -> dict[str, Any]:
+    def _record(
+        self, fit: "_Fit", shape: "_Shape", signal: float, row: int, column: int, sign: int, n_bad: int
+    ) -> dict[str, Any]:
         """Return the fields of the candidate record that pixels give."""
         difference, photometry, settings = self.difference, self.photometry, self.settings
         image = difference.image
@@ -366,7 +369,7 @@ class _Stage:
         }
         return record | self._nearest(fit.x, fit.y)
 
-    def _aperture(self, sign, x, y, radius) -> tuple[float | None, float | None]:
+    def _aperture(self, sign: int, x: float, y: float, radius: float) -> tuple[float | None, float | None]:
         """Return magnitude and error within a circle, good pixels only; None where its flux is not positive."""
         image = self.difference.image
         reach = math.ceil(radius) + 1
@@ -378,7 +381,7 @@ class _Stage:
             return None, None
         return self.photometry.zero_point.magnitude(flux), 1.0857 * noise / flux
 
-    def _sky(self, sign, x, y) -> float:
+    def _sky(self, sign: int, x: float, y: float) -> float:
         """Return the median of the difference in a ring around a place, in electrons."""
         image = self.difference.image
         inner, outer = max(6.0, 2.5 * self.fwhm), max(12.0, 5 * self.fwhm)
@@ -388,7 +391,7 @@ class _Stage:
         chosen = (distance > inner) & (distance < outer) & ~self.difference.bad[window]
         return sign * float(np.median(image[window][chosen])) if chosen.any() else 0.0
 
-    def _nearest(self, x, y) -> dict[str, Any]:
+    def _nearest(self, x: float, y: float) -> dict[str, Any]:
         """Return what is known of the nearest source of the reference."""
         names = ("distnr", "magnr", "sigmagnr", "chinr", "sharpnr", "ranr", "decnr")
         if not len(self.sources.x):
@@ -430,10 +433,13 @@ def _window(shape: tuple[int, int], x: float, y: float, reach: int) -> tuple[sli
 def _circle_share(window: tuple[slice, slice], x: float, y: float, radius: float) -> np.ndarray:
     """Return how much of each pixel of a window lies within a circle, to about a hundredth."""
     rows, columns = np.mgrid[window]
-    return np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)
+    share: np.ndarray = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)
+    return share
 
 
-def _fit_psf(sign: int, difference: Difference, column, row, fwhm, model_error) -> _Fit | None:
+def _fit_psf(
+    sign: int, difference: Difference, column: int, row: int, fwhm: float, model_error: float
+) -> _Fit | None:
     """Fit flux and place of the PSF about a peak of the difference or of its negative; None where the fit leaves it.
 
     All pixels count alike, as they do in the score: a weight that follows the noisy data would bias the flux.
@@ -503,7 +509,7 @@ def _own_size(difference: Difference, fwhm: float) -> float:
     return _moments(1, profile, np.zeros(profile.shape, bool), middle, middle, fwhm).fwhm
 
 
-def _moments(sign, filtered, bad, x, y, fwhm) -> _Shape:
+def _moments(sign: int, filtered: np.ndarray, bad: np.ndarray, x: float, y: float, fwhm: float) -> _Shape:
     """Return the axes of a source in the filtered difference, scaled so that a point source has the PSF's size.
 
     The filtered image is the difference smoothed by its own PSF, which doubles a point source's second moments. They

@@ -293,7 +293,8 @@ def _filter(subtracted: Subtracted, psf: DifferencePsf) -> MatchedFilter:
 def _of_sum_one(kernel: VaryingKernel) -> Callable[[float, float], np.ndarray]:
     def at(x: float, y: float) -> np.ndarray:
         local = kernel.at(x, y)
-        return local / local.sum()
+        normalised: np.ndarray = local / local.sum()
+        return normalised
 
     return at
 

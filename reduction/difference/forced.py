@@ -50,7 +50,8 @@ class PsfGrid:
         (j, v), (i, u) = places
         near = self.stamps[j : j + 2, i : i + 2].astype(float)
         stamp = np.einsum("j,i,jiab->ab", [1 - v, v], [1 - u, u], near)
-        return ndimage.shift(stamp, (y - round(y), x - round(x)), order=3, mode="constant")
+        shifted: np.ndarray = ndimage.shift(stamp, (y - round(y), x - round(x)), order=3, mode="constant")
+        return shifted
 
     def to_hdu(self) -> fits.ImageHDU:
         """Return the grid as a FITS extension called ``PSFGRID``."""

@@ -86,7 +86,7 @@ def _usable(difference: Difference, x: np.ndarray, y: np.ndarray, taken: np.ndar
         np.rint(np.where(inside, x, _MARGIN_PX)).astype(int),
     )
     tagged = difference.bad | ((difference.mask & np.uint16(FATAL)) != 0)
-    usable = inside & np.array(
+    usable: np.ndarray = inside & np.array(
         [not tagged[j - 2 : j + 3, i - 2 : i + 3].any() for j, i in zip(row, column, strict=True)], bool
     )
     if len(taken):

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from scipy import linalg
 
+from reduction.array_types import Float32Array, Float64Array
 from reduction.image.convolve import block_centres, convolve_blocks
 
 __all__ = ["MatchingKernel", "fit_kernel", "polynomial_terms"]
@@ -84,7 +85,8 @@ class MatchingKernel:
     @property
     def radius(self) -> int:
         """Half size in pixels."""
-        return self.components.shape[1] // 2
+        half: int = self.components.shape[1] // 2
+        return half
 
     @property
     def star_chi_square(self) -> float:
@@ -148,7 +150,8 @@ def _evaluate(coefficients: np.ndarray, shape: tuple[int, int], order: int) -> n
     table = np.zeros((order + 1, order + 1), np.float32)
     for (i, j), coefficient in zip(_degrees(order), coefficients, strict=True):
         table[j, i] = coefficient
-    return rows.T @ (table @ columns)
+    values: np.ndarray = rows.T @ (table @ columns)
+    return values
 
 
 def kernel_basis(radius: int, core: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -225,7 +228,9 @@ class _Stamps:
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill_design(source, half, element, root, design):
+def _fill_design(
+    source: Float32Array, half: int, element: np.ndarray, root: np.ndarray, design: Float32Array
+) -> None:
     """Fill the weighted design matrix of a stamp, transposed: (elements, pixels).
 
     `source` is the stamp with a margin of the kernel's radius.
@@ -246,7 +251,9 @@ def _fill_design(source, half, element, root, design):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _add_noise(variance, half, element, weight, noise):
+def _add_noise(
+    variance: Float32Array, half: int, element: np.ndarray, weight: np.ndarray, noise: Float64Array
+) -> None:
     """Add to each element the variance of its row of the design matrix, weighted and summed over the stamp.
 
     `variance` is the stamp with a margin of the kernel's radius.
@@ -290,8 +297,9 @@ def _light(stamp: np.ndarray, usable: np.ndarray) -> float:
 
 
 def _stamp_equations(
-    target, source, variance, source_variance, bad, x, y, element, half, background_order
-) -> _Stamps:
+    target: np.ndarray, source: np.ndarray, variance: np.ndarray, source_variance: np.ndarray, bad: np.ndarray,
+    x: np.ndarray, y: np.ndarray, element: np.ndarray, half: int, background_order: int,
+) -> _Stamps:  # fmt: skip
     """Cut the stamps and form their normal equations. Stars that cannot be used have 0 pixels."""
     radius = element.shape[0] // 2
     elements = int(element.max()) + 1
@@ -416,7 +424,8 @@ def _without_attenuation(constant: np.ndarray, factor: np.ndarray, noise: np.nda
     share, details = linalg.eigh(np.diag(noise), factor @ factor.T, check_finite=False)
     share = np.minimum(share, 0.9)
     put_back = share / (1 - share) * np.exp(-((share / _ATTENUATED) ** 4))
-    return constant + details @ (put_back * (factor.T @ constant @ (factor.T @ details)))
+    restored: np.ndarray = constant + details @ (put_back * (factor.T @ constant @ (factor.T @ details)))
+    return restored
 
 
 def _chi_square(stamps: _Stamps, terms: np.ndarray, coefficients: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -448,7 +457,7 @@ def _stars_of_common_flux_ratio(
         power = np.einsum("se,sef,sf->s", local, stamps.matrix, local, optimize=True)
         power -= (stamps.noise * local**2).sum(axis=1)
         light = (local * (stamps.vector - stamps.cross @ background)).sum(axis=1)
-        seen = (stamps.pixels > 0) & (power > 0)
+        seen: np.ndarray = (stamps.pixels > 0) & (power > 0)
         if seen.sum() < at_least_stars:  # no light of these stars in the target, or a variance that is too large
             return seen
         power = np.where(seen, power, 1.0)

@@ -111,7 +111,8 @@ def make_filter(
 def _linear(x: np.ndarray, nodes: np.ndarray) -> np.ndarray:
     """Return the weights (places, nodes) of linear interpolation between nodes of equal distance."""
     step = max(float(nodes[1] - nodes[0]), 1e-9)
-    return np.maximum(0, 1 - np.abs(x[:, None] - nodes[None, :]) / step)
+    weights: np.ndarray = np.maximum(0, 1 - np.abs(x[:, None] - nodes[None, :]) / step)
+    return weights
 
 
 def _at_node(

@@ -12,6 +12,8 @@ from typing import Protocol
 import numba
 import numpy as np
 
+from reduction.array_types import Float32Array, Int64Array
+
 __all__ = [
     "THIN",
     "MatchedStars",
@@ -194,7 +196,10 @@ def add_scatter_noise(noise2: np.ndarray, model: np.ndarray, scatter: StarScatte
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _add_scatter(noise2, model, flux2, shift_x2, shift_y2, width2):
+def _add_scatter(
+    noise2: Float32Array, model: Float32Array, flux2: np.float32, shift_x2: np.float32, shift_y2: np.float32,
+    width2: np.float32,
+) -> None:  # fmt: skip
     rows, columns = model.shape
     for row in range(1, rows - 1):
         above, line, below, out = model[row - 1], model[row], model[row + 1], noise2[row]
@@ -243,7 +248,8 @@ def ring_residuals(
             break
     if len(found) < 5:
         return np.zeros(_RINGS)
-    return np.maximum(np.nan_to_num(np.nanmedian(found, axis=0)), 0)
+    rings: np.ndarray = np.maximum(np.nan_to_num(np.nanmedian(found, axis=0)), 0)
+    return rings
 
 
 def _ring_excess(size: np.ndarray, noise2: np.ndarray) -> float:
@@ -267,7 +273,9 @@ def add_rings(noise2: np.ndarray, rings: np.ndarray, stars: MatchedStars) -> Non
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_profiles(image, profile, rows, columns, factors):
+def _add_profiles(
+    image: Float32Array, profile: Float32Array, rows: Int64Array, columns: Int64Array, factors: Float32Array
+) -> None:
     """Add a profile times a factor about each place, cut at the image's edge."""
     reach = profile.shape[0] // 2
     for k in range(len(rows)):

@@ -45,7 +45,8 @@ class TileKernel:
             min(max(int(place // _TILE_PX), 0), tiles - 1)
             for place, tiles in zip((y, x), self.stamps.shape[:2], strict=True)
         )
-        return self.stamps[row, column]
+        stamp: np.ndarray = self.stamps[row, column]
+        return stamp
 
 
 @dataclass(frozen=True)
@@ -122,4 +123,5 @@ def _stamp(kernel: np.ndarray) -> np.ndarray:
     """Return the middle of the kernel of a transform, of sum 1."""
     whole = fft.irfft2(kernel, s=(_SIDE, _SIDE))
     middle = np.roll(whole, (_REACH, _REACH), (0, 1))[: 2 * _REACH + 1, : 2 * _REACH + 1].astype(np.float64)
-    return middle / middle.sum()
+    normalised: np.ndarray = middle / middle.sum()
+    return normalised

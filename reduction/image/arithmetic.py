@@ -6,6 +6,8 @@ All arrays are of one shape; values and variances float32, masks uint16.
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float32Array, Uint16Array
+
 __all__ = ["divided", "less_scaled", "scaled"]
 
 ONE = np.float32(1)
@@ -13,7 +15,9 @@ NOTHING = np.float32(0)
 
 
 @njit(cache=True)
-def scaled(image, factor, noise2, own, own_factor):
+def scaled(
+    image: Float32Array, factor: np.float32, noise2: np.float32, own: Float32Array, own_factor: np.float32
+) -> tuple[Float32Array, Float32Array]:
     """Return an image times a factor, and the variance of its photons and `noise2`, plus `own` times a factor."""
     out, variance = np.empty_like(image), np.empty_like(image)
     for i in range(image.shape[0]):
@@ -25,7 +29,9 @@ def scaled(image, factor, noise2, own, own_factor):
 
 
 @njit(cache=True)
-def less_scaled(image, variance, other, other_variance, factor):
+def less_scaled(
+    image: Float32Array, variance: Float32Array, other: Float32Array, other_variance: Float32Array, factor: np.float32
+) -> tuple[Float32Array, Float32Array]:
     """Return an image less another times a factor, with its variance."""
     out, noise = np.empty_like(image), np.empty_like(image)
     for i in range(image.shape[0]):
@@ -36,7 +42,10 @@ def less_scaled(image, variance, other, other_variance, factor):
 
 
 @njit(cache=True)
-def divided(image, variance, mask, response, response_variance, response_mask, least, dead):
+def divided(
+    image: Float32Array, variance: Float32Array, mask: Uint16Array, response: Float32Array,
+    response_variance: Float32Array, response_mask: Uint16Array, least: np.float32, dead: np.uint16,
+) -> tuple[Float32Array, Float32Array, Uint16Array]:  # fmt: skip
     """Return an image divided by a response, with its variance and mask.
 
     Where the response is not above `least`, the value is 0, the variance stays, and the bit `dead` is set.

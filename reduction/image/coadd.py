@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from astropy.wcs import WCS
 
+from reduction.array_types import Float32Array, Float64Array, Uint8Array, Uint16Array
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit
 from reduction.image.median import sort_first
@@ -60,7 +61,11 @@ def flux_scale(flux: np.ndarray, other: np.ndarray) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _combine(images, variances, masks, weights, sigma, slack, fatal, out, out_variance, out_mask, coverage):
+def _combine(
+    images: Float32Array, variances: Float32Array, masks: Uint16Array, weights: Float64Array, sigma: float,
+    slack: float, fatal: int, out: Float32Array, out_variance: Float32Array, out_mask: Uint16Array,
+    coverage: Uint8Array,
+) -> int:  # fmt: skip
     """Combine a band of stacks; return how many values were clipped. See `combine`."""
     members, rows, columns = images.shape
     values = np.empty(members)

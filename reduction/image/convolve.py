@@ -8,6 +8,8 @@ import numba
 import numpy as np
 from scipy import fft
 
+from reduction.array_types import BoolArray, Float32Array
+
 __all__ = [
     "BLOCK_PX",
     "bad_share",
@@ -72,7 +74,7 @@ def convolve_stamp(stamp: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """
     whole = [size + other - 1 for size, other in zip(stamp.shape, kernel.shape, strict=True)]
     fast = [fft.next_fast_len(size, real=True) for size in whole]
-    product = fft.irfft2(fft.rfft2(stamp, fast) * fft.rfft2(kernel, fast), fast)
+    product: np.ndarray = fft.irfft2(fft.rfft2(stamp, fast) * fft.rfft2(kernel, fast), fast)
     top, left = ((size - own) // 2 for size, own in zip(whole, stamp.shape, strict=True))
     return product[top : top + stamp.shape[0], left : left + stamp.shape[1]]
 
@@ -104,7 +106,7 @@ def _check(shape: tuple[int, ...], kernels: np.ndarray) -> None:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _convolve(padded, kernels, block, out):
+def _convolve(padded: Float32Array, kernels: Float32Array, block: int, out: Float32Array) -> None:
     """Sum five columns of the kernel in one pass over a row of a block, which compiles to vector instructions."""
     height, width = kernels.shape[2], kernels.shape[3]
     rows, columns = out.shape
@@ -141,7 +143,7 @@ def _convolve(padded, kernels, block, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_zero(part):
+def _is_zero(part: Float32Array) -> bool:
     for row in range(part.shape[0]):
         for column in range(part.shape[1]):
             if part[row, column] != 0:
@@ -150,7 +152,7 @@ def _is_zero(part):
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread_bad(bad, kernels, block, out):
+def _spread_bad(bad: BoolArray, kernels: Float32Array, block: int, out: Float32Array) -> None:
     """Spread out each bad pixel by the kernel; where the good ones are fewer, take them off a share of 1 instead."""
     up, aside = kernels.shape[2] // 2, kernels.shape[3] // 2
     rows, columns = bad.shape
@@ -177,7 +179,7 @@ def _spread_bad(bad, kernels, block, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _spread(part, row, column, kernel, sign):
+def _spread(part: Float32Array, row: int, column: int, kernel: Float32Array, sign: np.float32) -> None:
     """Add a kernel about a place, which may lie outside, to a part of an image."""
     up, aside = kernel.shape[0] // 2, kernel.shape[1] // 2
     for j in range(max(row - up, 0), min(row + up + 1, part.shape[0])):
@@ -201,7 +203,7 @@ def fill_bad(image: np.ndarray, bad: np.ndarray, *, size: int = 5) -> np.ndarray
 
 
 @numba.njit(cache=True, nogil=True)
-def _fill(filled, image, bad, reach):
+def _fill(filled: Float32Array, image: Float32Array, bad: BoolArray, reach: int) -> None:
     rows, columns = image.shape
     for row in range(rows):
         for column in range(columns):

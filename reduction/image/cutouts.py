@@ -50,7 +50,7 @@ def cut_out(image: np.ndarray, bad: np.ndarray | None, x: float, y: float, size:
 
 def _header(size: int) -> bytes:
     """Return the FITS header that all cutouts of one size share."""
-    text = fits.PrimaryHDU(np.zeros((size, size), np.float32)).header.tostring(endcard=True, padding=True)
+    text: str = fits.PrimaryHDU(np.zeros((size, size), np.float32)).header.tostring(endcard=True, padding=True)
     return text.encode("ascii")
 
 

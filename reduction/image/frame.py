@@ -167,4 +167,5 @@ def read_mask(path: Path) -> np.ndarray:
         raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: a mask of bad pixels is an image of whole numbers")
     if found.min() < 0 or found.max() >= 1 << BITS:
         raise Unusable(Problem.UNREADABLE_FILE, f"{path.name}: a mask's values lie from 0 to {(1 << BITS) - 1}")
-    return found.astype(np.uint16)
+    mask: np.ndarray = found.astype(np.uint16)
+    return mask

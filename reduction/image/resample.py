@@ -10,6 +10,7 @@ import numba
 import numpy as np
 from astropy.wcs import WCS
 
+from reduction.array_types import Float32Array, Float64Array, Int32Array, Uint16Array
 from reduction.image.frame import Frame
 from reduction.image.mask import FATAL, MaskBit
 
@@ -27,7 +28,8 @@ def _lanczos_table(phases: int = _PHASES) -> np.ndarray:
     phase = np.linspace(0.0, 1.0, phases + 1)[:, None]
     distance = phase - np.arange(-2, 4)[None, :]
     weights = np.sinc(distance) * np.sinc(distance / 3.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    normalised: np.ndarray = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normalised
 
 
 _TABLE = _lanczos_table()
@@ -58,7 +60,7 @@ def node_coordinates(to: WCS, source: WCS, shape: tuple[int, int], step: int = N
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_bad(image, mask, fatal):
+def _count_bad(image: Float32Array, mask: Uint16Array, fatal: int) -> Int32Array:
     """Return how many bad pixels lie above and left of each pixel corner (a summed-area table)."""
     rows, columns = image.shape
     table = np.zeros((rows + 1, columns + 1), np.int32)
@@ -72,7 +74,10 @@ def _count_bad(image, mask, fatal):
 
 
 @numba.njit(cache=True, nogil=True)
-def _careful_pixel(image, variance, mask, x0, y0, wx, wy, fatal, share):
+def _careful_pixel(
+    image: Float32Array, variance: Float32Array, mask: Uint16Array, x0: int, y0: int, wx: Float32Array,
+    wy: Float32Array, fatal: int, share: float,
+) -> tuple[float, float, int]:  # fmt: skip
     """Return value, variance and bits of an output pixel whose footprint holds bad pixels or the image's edge."""
     rows, columns = image.shape
     good, total, bad_share, all_share = 0.0, 0.0, 0.0, 0.0
@@ -119,7 +124,10 @@ def _careful_pixel(image, variance, mask, x0, y0, wx, wy, fatal, share):
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _clean_run(image, variance, mask, x, y, dx, dy, table, fatal, out, out_variance, out_mask):
+def _clean_run(
+    image: Float32Array, variance: Float32Array, mask: Uint16Array, x: float, y: float, dx: float, dy: float,
+    table: Float32Array, fatal: int, out: Float32Array, out_variance: Float32Array, out_mask: Uint16Array,
+) -> None:  # fmt: skip
     """Fill a run of output pixels whose footprints lie inside the image and hold no bad pixel.
 
     Indices are unsigned: a signed one is asked each time whether it counts from the end, which takes a third longer.
@@ -147,7 +155,7 @@ def _clean_run(image, variance, mask, x, y, dx, dy, table, fatal, out, out_varia
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_clean(counts, x, y, last_x, last_y):
+def _is_clean(counts: Int32Array, x: float, y: float, last_x: float, last_y: float) -> bool:
     """Tell whether all footprints on the way between two places lie inside the image and hold no bad pixel."""
     rows, columns = counts.shape[0] - 1, counts.shape[1] - 1
     for at_x, at_y in ((x, y), (last_x, last_y)):
@@ -161,11 +169,16 @@ def _is_clean(counts, x, y, last_x, last_y):
             return False
     left, top = int(min(x, last_x)) - 2, int(min(y, last_y)) - 2
     right, bottom = int(max(x, last_x)) + 4, int(max(y, last_y)) + 4
-    return counts[bottom, right] - counts[top, right] - counts[bottom, left] + counts[top, left] == 0
+    bad: np.int32 = counts[bottom, right] - counts[top, right] - counts[bottom, left] + counts[top, left]
+    return bool(bad == 0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _careful_run(image, variance, mask, counts, x, y, dx, dy, table, fatal, share, out, out_variance, out_mask):
+def _careful_run(
+    image: Float32Array, variance: Float32Array, mask: Uint16Array, counts: Int32Array, x: float, y: float, dx: float,
+    dy: float, table: Float32Array, fatal: int, share: float, out: Float32Array, out_variance: Float32Array,
+    out_mask: Uint16Array,
+) -> None:  # fmt: skip
     """Fill a run of output pixels that may see bad pixels or the image's edge."""
     rows, columns = image.shape
     phases = table.shape[0] - 1
@@ -189,7 +202,11 @@ def _careful_run(image, variance, mask, counts, x, y, dx, dy, table, fatal, shar
 
 
 @numba.njit(cache=True, nogil=True)
-def _resample(image, variance, mask, nodes, step, table, fatal, share, out, out_variance, out_mask):
+def _resample(
+    image: Float32Array, variance: Float32Array, mask: Uint16Array, nodes: Float64Array, step: int,
+    table: Float32Array, fatal: int, share: float, out: Float32Array, out_variance: Float32Array,
+    out_mask: Uint16Array,
+) -> None:  # fmt: skip
     """Fill the output arrays, by runs of pixels between two nodes; see `resample`."""
     rows, columns = out.shape
     counts = _count_bad(image, mask, fatal)

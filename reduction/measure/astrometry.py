@@ -28,6 +28,8 @@ TRIED = 1e6  # turns, scales and shifts that chance had to make matches by
 FIRST_STARS, MORE_STARS = 60, 2.5  # that are matched at first, and by how many times more in each turn
 LINEAR_FROM, QUADRATIC_FROM, CUBIC_FROM = 6, 25, 150  # matches that a correction of this order needs
 
+Coefficients = dict[tuple[int, int], np.ndarray]  # of a polynomial in u and v, (i, j) -> (A, B)
+
 
 @dataclass(frozen=True)
 class Astrometry:
@@ -153,7 +155,9 @@ def refine_wcs(
     return Astrometry(wcs, stars, found, rms, float(offset), order)
 
 
-def _in_view(guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray, margin: float):
+def _in_view(
+    guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray, margin: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the entries whose predicted pixels lie within the margin of the image, and those pixels."""
     rows, columns = shape
     ra0, dec0 = (float(v) for v in guess.all_pix2world((columns - 1) / 2, (rows - 1) / 2, 0))
@@ -170,7 +174,9 @@ def _in_view(guess: WCS, shape: tuple[int, int], ra: np.ndarray, dec: np.ndarray
     return near[inside], x[inside], y[inside]
 
 
-def _vote(x, y, cat_x, cat_y, reach: float, shape: tuple[int, int]) -> np.ndarray:
+def _vote(
+    x: np.ndarray, y: np.ndarray, cat_x: np.ndarray, cat_y: np.ndarray, reach: float, shape: tuple[int, int]
+) -> np.ndarray:
     """Return the turn, scale and shift that bring most bright stars onto bright entries, as a linear correction.
 
     Turns and scales are tried from none on outwards, until one gets votes that leave no doubt.
@@ -216,7 +222,9 @@ def _symmetric(step: float, most: float) -> np.ndarray:
     return np.arange(-count, count + 1) * step
 
 
-def _shift(shift_x, shift_y, reach: float, size: float) -> tuple[int, float, tuple[float, float]]:
+def _shift(
+    shift_x: np.ndarray, shift_y: np.ndarray, reach: float, size: float
+) -> tuple[int, float, tuple[float, float]]:
     """Return the votes of the most wanted shift, how many shifts chance would give as many, and the shift."""
     near = (np.abs(shift_x) <= reach) & (np.abs(shift_y) <= reach)
     shift_x, shift_y = shift_x[near], shift_y[near]
@@ -238,7 +246,10 @@ def _shift(shift_x, shift_y, reach: float, size: float) -> tuple[int, float, tup
     return int(box[best]), chance if box[best] >= 3 else np.inf, shift
 
 
-def _matched(x, y, cat_x, cat_y, correction: np.ndarray, shape: tuple[int, int], final: float):
+def _matched(
+    x: np.ndarray, y: np.ndarray, cat_x: np.ndarray, cat_y: np.ndarray, correction: np.ndarray,
+    shape: tuple[int, int], final: float,
+) -> tuple[np.ndarray, int, np.ndarray, np.ndarray, float]:  # fmt: skip
     """Match ever more stars within an ever smaller radius; return correction, order, pairs and the last radius."""
     density = len(cat_x) / ((np.ptp(cat_x) + 1) * (np.ptp(cat_y) + 1))
     share = min(len(cat_x) / max(len(x), 1), 1e3)  # entries a star
@@ -266,7 +277,9 @@ def _matched(x, y, cat_x, cat_y, correction: np.ndarray, shape: tuple[int, int],
         count = int(count * MORE_STARS)
 
 
-def _pairs(x, y, cat_x, cat_y, radius: float) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(
+    x: np.ndarray, y: np.ndarray, cat_x: np.ndarray, cat_y: np.ndarray, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return pairs that are each other's nearest within the radius."""
     nearest = nearest_within(cat_x, cat_y, x, y, radius)
     back = nearest_within(x, y, cat_x, cat_y, radius)
@@ -275,7 +288,7 @@ def _pairs(x, y, cat_x, cat_y, radius: float) -> tuple[np.ndarray, np.ndarray]:
     return mine, nearest[mine]
 
 
-def _basis(x, y, shape: tuple[int, int], number: int) -> np.ndarray:
+def _basis(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], number: int) -> np.ndarray:
     """Return the first terms of a polynomial in the scaled position, shape (number, n)."""
     u = 2 * np.asarray(x, dtype=float) / max(shape[1] - 1, 1) - 1
     v = 2 * np.asarray(y, dtype=float) / max(shape[0] - 1, 1) - 1
@@ -283,13 +296,17 @@ def _basis(x, y, shape: tuple[int, int], number: int) -> np.ndarray:
     return np.stack(terms[:number])
 
 
-def _moved(x, y, correction: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _moved(
+    x: np.ndarray, y: np.ndarray, correction: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where the first guess expects what was detected at (x, y)."""
     step = correction @ _basis(x, y, shape, correction.shape[1])
     return x + step[0], y + step[1]
 
 
-def _correct(x, y, cat_x, cat_y, shape: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray, float]:
+def _correct(
+    x: np.ndarray, y: np.ndarray, cat_x: np.ndarray, cat_y: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, int, np.ndarray, float]:
     """Fit the correction to matched pairs, clipped; return it, its order, which were kept, and their scatter."""
     wanted = np.stack([cat_x - x, cat_y - y])
     kept = np.ones(len(x), dtype=bool)
@@ -386,7 +403,7 @@ def fit_tan_sip(
     return _written(centre, ra0, dec0, cd, forward, _backward(plane, u, v, size, order), order)
 
 
-def _backward(plane: np.ndarray, u: np.ndarray, v: np.ndarray, size: float, order: int) -> dict:
+def _backward(plane: np.ndarray, u: np.ndarray, v: np.ndarray, size: float, order: int) -> Coefficients:
     """Return the coefficients that lead from undistorted to real pixels, (i, j) -> (AP, BP)."""
     powers = [(i, j) for i in range(order + 1) for j in range(order + 1 - i)]
     design = np.stack([(plane[0] / size) ** i * (plane[1] / size) ** j for i, j in powers], axis=1)
@@ -394,7 +411,10 @@ def _backward(plane: np.ndarray, u: np.ndarray, v: np.ndarray, size: float, orde
     return {power: fit[k] / size ** sum(power) for k, power in enumerate(powers)}
 
 
-def _written(centre, ra0, dec0, cd, forward: dict, backward: dict, order: int) -> WCS:
+def _written(
+    centre: np.ndarray, ra0: float, dec0: float, cd: np.ndarray, forward: Coefficients, backward: Coefficients,
+    order: int,
+) -> WCS:  # fmt: skip
     header = fits.Header()
     header["CTYPE1"], header["CTYPE2"] = "RA---TAN-SIP", "DEC--TAN-SIP"
     header["CUNIT1"] = header["CUNIT2"] = "deg"
@@ -413,12 +433,12 @@ def _written(centre, ra0, dec0, cd, forward: dict, backward: dict, order: int) -
     return WCS(header)
 
 
-def _centre(x, y, ra, dec, centre) -> tuple[float, float]:
+def _centre(x: np.ndarray, y: np.ndarray, ra: np.ndarray, dec: np.ndarray, centre: np.ndarray) -> tuple[float, float]:
     nearest = int(np.argmin(np.hypot(x - centre[0], y - centre[1])))
     return float(ra[nearest]), float(dec[nearest])
 
 
-def _project(ra, dec, ra0: float, dec0: float) -> tuple[np.ndarray, np.ndarray]:
+def _project(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> tuple[np.ndarray, np.ndarray]:
     """Return tangent-plane coordinates in degrees; infinite beyond 90 degrees of the tangent point."""
     a, d = np.radians(np.asarray(ra, dtype=float) - ra0), np.radians(np.asarray(dec, dtype=float))
     d0 = np.radians(dec0)
@@ -437,7 +457,7 @@ def _deproject(xi: float, eta: float, ra0: float, dec0: float) -> tuple[float, f
     return float(ra % 360), float(np.degrees(dec))
 
 
-def _rms(ra, dec, cat_ra, cat_dec) -> float:
+def _rms(ra: np.ndarray, dec: np.ndarray, cat_ra: np.ndarray, cat_dec: np.ndarray) -> float:
     """Return the rms of one axis in arcseconds over the brighter half of the matches, outliers damped."""
     half = slice(0, max(3, len(ra) // 2))
     step_ra = (np.asarray(ra - cat_ra)[half] + 180) % 360 - 180

@@ -65,4 +65,5 @@ def _sums_about(counts: np.ndarray, half: int) -> np.ndarray:
     """Return the sums of squares of 2 x `half` bins about each edge of up to `FARTHEST_PX` in x and y."""
     sums = sliding_window_view(counts, (2 * half, 2 * half)).sum(axis=(2, 3))
     more = OUTER_PX - half
-    return sums[more : len(sums) - more, more : len(sums) - more]
+    within: np.ndarray = sums[more : len(sums) - more, more : len(sums) - more]
+    return within

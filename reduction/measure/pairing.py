@@ -7,6 +7,8 @@ around it. SciPy's trees answer the same; a job's process would pay half a secon
 import numpy as np
 from numba import njit
 
+from reduction.array_types import BoolArray, Float64Array, Int64Array
+
 __all__ = ["have_neighbour", "nearest_within"]
 
 CELLS_AT_MOST = 4  # times the number of points: smaller cells would be empty
@@ -69,7 +71,10 @@ def _grid(x: np.ndarray, y: np.ndarray, radius: float) -> tuple[float, float, fl
 
 
 @njit(cache=True)
-def _nearest(x, y, at_x, at_y, radius, left, low, size, columns, starts, order):
+def _nearest(
+    x: Float64Array, y: Float64Array, at_x: Float64Array, at_y: Float64Array, radius: float, left: float, low: float,
+    size: float, columns: int, starts: np.ndarray, order: np.ndarray,
+) -> Int64Array:  # fmt: skip
     rows = (len(starts) - 1) // columns
     found = np.full(len(at_x), -1, dtype=np.int64)
     for k in range(len(at_x)):
@@ -89,7 +94,10 @@ def _nearest(x, y, at_x, at_y, radius, left, low, size, columns, starts, order):
 
 
 @njit(cache=True)
-def _accompanied(x, y, radius, left, low, size, columns, starts, order):
+def _accompanied(
+    x: Float64Array, y: Float64Array, radius: float, left: float, low: float, size: float, columns: int,
+    starts: np.ndarray, order: np.ndarray,
+) -> BoolArray:  # fmt: skip
     rows = (len(starts) - 1) // columns
     near = np.zeros(len(x), dtype=np.bool_)
     for k in range(len(x)):

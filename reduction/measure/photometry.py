@@ -7,6 +7,7 @@ import numpy as np
 import sep
 from numba import njit
 
+from reduction.array_types import BoolArray, Float32Array, Float64Array
 from reduction.image.mask import FATAL
 from reduction.measure.pairing import have_neighbour
 from reduction.measure.psf import PsfModel, fill_stamp, solve_into
@@ -104,7 +105,7 @@ def limiting_flux(sky_variance: np.ndarray, mask: np.ndarray, psf: PsfModel, *, 
 
 
 @njit(cache=True)
-def _ellipse(shape):
+def _ellipse(shape: Float64Array) -> tuple[float, float, float]:
     """Return a, b and c of the profile's argument ``1 + a u^2 + 2 c u v + b v^2``."""
     width2 = math.exp(2 * shape[0])
     q = math.sqrt(1 + shape[1] * shape[1] + shape[2] * shape[2])
@@ -112,7 +113,7 @@ def _ellipse(shape):
 
 
 @njit(cache=True)
-def _add(image, stamp, row, column, flux):
+def _add(image: Float32Array, stamp: Float64Array, row: int, column: int, flux: float) -> None:
     """Add a stamp times a flux to an image, cut at its edge."""
     radius = stamp.shape[0] // 2
     for i in range(max(row - radius, 0), min(row + radius + 1, image.shape[0])):
@@ -121,13 +122,19 @@ def _add(image, stamp, row, column, flux):
 
 
 @njit(cache=True)
-def _normalised(stamp, dx, dy, shape, beta, correction, norm):
+def _normalised(
+    stamp: Float64Array, dx: float, dy: float, shape: Float64Array, beta: float, correction: Float64Array, norm: float
+) -> None:
     fill_stamp(stamp, dx, dy, shape[0], shape[1], shape[2], beta, correction)
     stamp /= norm
 
 
 @njit(cache=True)
-def _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, beta, flux, radius, free, result):
+def _solve_place(
+    residual: Float32Array, variance: Float32Array, bad: BoolArray, stamp: Float64Array, row: int, column: int,
+    dx: float, dy: float, shape: Float64Array, beta: float, flux: float, radius: float, free: int,
+    result: Float64Array,
+) -> None:  # fmt: skip
     """Fit flux (and place, where `free` is 3) once about the present values.
 
     Fills `result` with flux, steps of x and y, the flux's variance, chi square and its degrees of freedom.
@@ -180,7 +187,10 @@ def _solve_place(residual, variance, bad, stamp, row, column, dx, dy, shape, bet
 
 
 @njit(cache=True)
-def _growth(residual, variance, bad, stamp, wide, row, column, dx, dy, flux, radius):
+def _growth(
+    residual: Float32Array, variance: Float32Array, bad: BoolArray, stamp: Float64Array, wide: Float64Array, row: int,
+    column: int, dx: float, dy: float, flux: float, radius: float,
+) -> tuple[float, float]:  # fmt: skip
     """Return how much wider than the PSF the source is, and the error: flux and width fitted together."""
     middle = stamp.shape[0] // 2
     reach = math.ceil(radius)
@@ -209,7 +219,11 @@ def _growth(residual, variance, bad, stamp, wide, row, column, dx, dy, flux, rad
 
 
 @njit(cache=True)
-def _fit_all(residual, variance, bad, x, y, crowded, shapes, beta, correction, stamp_radius, radius, reach, out):
+def _fit_all(
+    residual: Float32Array, variance: Float32Array, bad: BoolArray, x: Float64Array, y: Float64Array,
+    crowded: BoolArray, shapes: Float64Array, beta: float, correction: Float64Array, stamp_radius: int, radius: float,
+    reach: float, out: Float64Array,
+) -> None:  # fmt: skip
     """Fit all sources in turn; `out` (sources, 8) takes x, y, flux, its error, chi2, growth, its error, settled.
 
     Only the core, which the fit of the place looks at, is evaluated at each step; the whole stamp for the flux.

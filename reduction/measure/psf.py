@@ -13,6 +13,8 @@ import numpy as np
 from astropy.io import fits
 from numba import njit
 
+from reduction.array_types import Float64Array
+
 __all__ = ["PsfModel", "build_psf"]
 
 OVERSAMPLING = 2
@@ -69,7 +71,7 @@ class PsfModel:
         log_width, e1, e2 = self.shape_at(float(x), float(y))
         stamp = np.empty((2 * self.radius + 1, 2 * self.radius + 1))
         fill_stamp(stamp, 0.0, 0.0, log_width, e1, e2, self.beta, self.correction)
-        total = stamp.sum()
+        total: np.float64 = stamp.sum()
         if dx or dy:
             fill_stamp(stamp, dx, dy, log_width, e1, e2, self.beta, self.correction)
         return stamp / total
@@ -133,7 +135,7 @@ def _terms(x: float | np.ndarray, y: float | np.ndarray, shape: tuple[int, int],
 
 
 @njit(cache=True)
-def _cubic(t):
+def _cubic(t: float) -> tuple[float, float, float, float]:
     """Return the four weights of Catmull-Rom interpolation at fraction `t`."""
     t2, t3 = t * t, t * t * t
     return (
@@ -145,7 +147,10 @@ def _cubic(t):
 
 
 @njit(cache=True)
-def fill_stamp(stamp, dx, dy, log_width, e1, e2, beta, correction):
+def fill_stamp(
+    stamp: Float64Array, dx: float, dy: float, log_width: float, e1: float, e2: float, beta: float,
+    correction: Float64Array,
+) -> None:  # fmt: skip
     """Fill a stamp with the profile of unit flux, its centre (dx, dy) from the middle pixel's.
 
     The correction's fraction of a node is the same for all pixels of a stamp (nodes are a fraction of a pixel
@@ -184,7 +189,7 @@ FLUX, X, Y, LOG_WIDTH, E1, E2, SKY, BETA = range(8)
 
 
 @njit(cache=True)
-def _profile(parameters, u, v, gradient):
+def _profile(parameters: Float64Array, u: float, v: float, gradient: Float64Array) -> float:
     """Return one star's model at (u, v) from the stamp's middle and fill its derivatives by the parameters."""
     flux, beta = parameters[FLUX], parameters[BETA]
     e1, e2 = parameters[E1], parameters[E2]
@@ -204,11 +209,15 @@ def _profile(parameters, u, v, gradient):
     gradient[E2] = -slope * (e2 / q * (u * u + v * v) + 2 * u * v) / width2
     gradient[SKY] = 1.0
     gradient[BETA] = flux * unit * (1 / (beta - 1) - log_m)
-    return flux * unit + parameters[SKY]
+    model: float = flux * unit + parameters[SKY]
+    return model
 
 
 @njit(cache=True)
-def _sum_squares(parameters, data, weight, free, normal, right):
+def _sum_squares(
+    parameters: Float64Array, data: Float64Array, weight: Float64Array, free: int, normal: Float64Array,
+    right: Float64Array,
+) -> float:  # fmt: skip
     """Return chi square of a star's stamp and fill the normal equations of its free parameters."""
     middle = data.shape[0] // 2
     gradient = np.empty(8)
@@ -233,7 +242,7 @@ def _sum_squares(parameters, data, weight, free, normal, right):
 
 
 @njit(cache=True)
-def solve_into(system, right, result):
+def solve_into(system: Float64Array, right: Float64Array, result: Float64Array) -> None:
     """Add the solution of a small symmetric positive system to the front of `result`, by Cholesky in place."""
     n = len(right)
     for j in range(n):
@@ -256,7 +265,7 @@ def solve_into(system, right, result):
 
 
 @njit(cache=True)
-def _fit_star(data, weight, parameters, free):
+def _fit_star(data: Float64Array, weight: Float64Array, parameters: Float64Array, free: int) -> float:
     """Fit the first `free` parameters to one stamp by Levenberg-Marquardt, in place; return chi square."""
     normal, right = np.zeros((free, free)), np.zeros(free)
     new_normal, new_right = np.zeros((free, free)), np.zeros(free)
@@ -286,7 +295,7 @@ def _fit_star(data, weight, parameters, free):
 
 
 @njit(cache=True)
-def _fit_stars(stamps, weights, starts, free):
+def _fit_stars(stamps: Float64Array, weights: Float64Array, starts: Float64Array, free: int) -> Float64Array:
     """Fit every star; return chi square by degree of freedom. `starts` (stars, 8) takes the fits."""
     quality = np.empty(len(stamps))
     for k in range(len(stamps)):
@@ -345,7 +354,9 @@ def build_psf(
     return PsfModel(beta, coefficients, correction, image.shape, radius, len(chosen))
 
 
-def _cut(image, variance, bad, x, y, radius):
+def _cut(
+    image: np.ndarray, variance: np.ndarray, bad: np.ndarray, x: np.ndarray, y: np.ndarray, radius: int
+) -> tuple[Float64Array, Float64Array, np.ndarray]:
     """Return stamps, weights (stars, side, side) and the indices of those stars that lie inside."""
     side = 2 * radius + 1
     inside = (x > radius) & (y > radius) & (x < image.shape[1] - radius - 1) & (y < image.shape[0] - radius - 1)
@@ -363,7 +374,9 @@ def _cut(image, variance, bad, x, y, radius):
     return stamps, weights, kept
 
 
-def _profiles(stamps, weights, x, y, fwhm):
+def _profiles(
+    stamps: Float64Array, weights: Float64Array, x: np.ndarray, y: np.ndarray, fwhm: float
+) -> tuple[Float64Array, np.ndarray]:
     """Fit Moffat profiles: with a free exponent first, then with the median one for all."""
     starts = np.zeros((len(stamps), 8))
     middle = stamps.shape[1] // 2
@@ -385,7 +398,9 @@ def _profiles(stamps, weights, x, y, fwhm):
     return starts, good
 
 
-def _vary(fits_, good, x, y, shape):
+def _vary(
+    fits_: np.ndarray, good: np.ndarray, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit the polynomials of width and ellipticity over the field, clipping the stars that differ."""
     values = fits_[:, [LOG_WIDTH, E1, E2]]
     for _ in range(5):
@@ -405,7 +420,10 @@ def _vary(fits_, good, x, y, shape):
 
 
 @njit(cache=True)
-def _mean_residual(stamps, weights, fits_, shapes, beta, correction):
+def _mean_residual(
+    stamps: Float64Array, weights: Float64Array, fits_: Float64Array, shapes: np.ndarray, beta: float,
+    correction: Float64Array,
+) -> Float64Array:  # fmt: skip
     """Return the weighted mean of what the stars show beyond the model, on the correction's nodes.
 
     A star's residual in a pixel is shared between the four nodes around it. The star's flux and place are
@@ -455,4 +473,5 @@ def _tame(update: np.ndarray) -> np.ndarray:
     half = update.shape[0] // 2
     axis = np.abs(np.arange(-half, half + 1)) / half
     radius = np.hypot(axis[:, None], axis[None, :])
-    return smooth * np.clip((1 - radius) / 0.3, 0, 1)
+    faded: np.ndarray = smooth * np.clip((1 - radius) / 0.3, 0, 1)
+    return faded

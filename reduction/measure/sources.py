@@ -158,7 +158,7 @@ def _extract(
         margin, cut = MARGIN, np.array(True)
         while cut.any():
             low, high = max(top - margin, 0), min(bottom + margin, rows)
-            part = sep.extract(
+            part: np.ndarray = sep.extract(
                 image[low:high], sigma, err=noise[low:high], mask=hidden[low:high], minarea=4, deblend_cont=0.005,
                 deblend_nthresh=16,
             )  # fmt: skip

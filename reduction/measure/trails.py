@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float64Array, Int32Array
+
 __all__ = ["Trail", "find_trails", "mark_trails"]
 
 CELLS = 384  # along the longer side of the binned image in which trails are looked for
@@ -81,19 +83,22 @@ def _standing_out(image: np.ndarray, bad: np.ndarray, size: int) -> np.ndarray:
     mean = np.where(usable, light / np.maximum(weight, 1), 0)
     middle = np.median(mean[usable])
     scatter = 1.4826 * np.median(np.abs(mean[usable] - middle))
-    return usable & (mean - middle > ABOVE * max(float(scatter), 1e-9))
+    above: np.ndarray = usable & (mean - middle > ABOVE * max(float(scatter), 1e-9))
+    return above
 
 
 def _binned(values: np.ndarray, size: int) -> np.ndarray:
     """Return the sums of whole blocks of size x size: over rows first, which lie one after the other in memory."""
     rows, columns = (n // size for n in values.shape)
     bands = values[: rows * size, : columns * size].reshape(rows, size, columns * size).sum(axis=1, dtype=np.float32)
-    return bands.reshape(rows, columns, size).sum(axis=2)
+    sums: np.ndarray = bands.reshape(rows, columns, size).sum(axis=2)
+    return sums
 
 
 def _near(shape: tuple[int, int], angle: float, distance: float, width: float) -> np.ndarray:
     y, x = np.arange(shape[0])[:, None], np.arange(shape[1])[None, :]
-    return np.abs(x * np.cos(angle) + y * np.sin(angle) - distance) <= width
+    near: np.ndarray = np.abs(x * np.cos(angle) + y * np.sin(angle) - distance) <= width
+    return near
 
 
 def _best_line(above: np.ndarray) -> tuple[float, float] | None:
@@ -116,7 +121,9 @@ def _best_line(above: np.ndarray) -> tuple[float, float] | None:
 
 
 @njit(cache=True)
-def _vote(x, y, cosines, sines, diagonal, strip):
+def _vote(
+    x: Float64Array, y: Float64Array, cosines: Float64Array, sines: Float64Array, diagonal: float, strip: float
+) -> Int32Array:
     votes = np.zeros((cosines.size, int(2 * diagonal / strip) + 1), np.int32)
     for a in range(cosines.size):
         for k in range(x.size):
@@ -132,7 +139,8 @@ def _chord(angle: np.ndarray, distance: np.ndarray, shape: tuple[int, int]) -> n
         step = np.where(np.abs(step) < 1e-9, 1e-9, step)
         ends = (-0.5 - start) / step, (size - 0.5 - start) / step
         least, most = np.maximum(least, np.minimum(*ends)), np.minimum(most, np.maximum(*ends))
-    return np.maximum(most - least, 0.0)
+    length: np.ndarray = np.maximum(most - least, 0.0)
+    return length
 
 
 def _refined(above: np.ndarray, angle: float, distance: float, step: float) -> tuple[float, float]:

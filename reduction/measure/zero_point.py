@@ -12,6 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from reduction.array_types import Float32Array, Float64Array
 from reduction.image.frame import Frame
 from reduction.problems import Problem, Unusable
 
@@ -51,7 +52,8 @@ class ZeroPoint:
     @property
     def uncertainty(self) -> float:
         """Of the value, from the scatter."""
-        return self.rms / max(self.stars, 1) ** 0.5
+        uncertainty: float = self.rms / max(self.stars, 1) ** 0.5
+        return uncertainty
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> "ZeroPoint":
@@ -81,7 +83,8 @@ class ZeroPoint:
 
     def flux_correction(self, x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         """Return what fluxes at 0-based pixel positions are to be multiplied by, so that the value holds for all."""
-        return 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
+        factors: np.ndarray = 10 ** (-0.4 * (self.spatial @ _places(x, y, shape)[: len(self.spatial)]))
+        return factors
 
 
 def level(frame: Frame) -> Frame:
@@ -103,7 +106,9 @@ def level(frame: Frame) -> Frame:
 
 
 @numba.njit(cache=True, nogil=True)
-def _level(image, variance, terms, out, out_variance):
+def _level(
+    image: Float32Array, variance: Float32Array, terms: Float64Array, out: Float32Array, out_variance: Float32Array
+) -> None:
     """Multiply by the exponential of the polynomial whose coefficients are given, the variance by its square.
 
     Along a row the exponent is quadratic, so that each pixel's factor is the last one's times a ratio that grows by
@@ -124,7 +129,7 @@ def _level(image, variance, terms, out, out_variance):
             ratio *= growth
 
 
-def _places(x, y, shape: tuple[int, int]) -> np.ndarray:
+def _places(x: np.ndarray, y: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     u = 2 * np.asarray(x, dtype=float) / max(shape[1] - 1, 1) - 1
     v = 2 * np.asarray(y, dtype=float) / max(shape[0] - 1, 1) - 1
     return np.stack([u, v, u * u - 1 / 3, u * v, v * v - 1 / 3])
@@ -201,7 +206,8 @@ def fit_zero_point(
 
 
 def _weighted(basis: np.ndarray, value: np.ndarray, error: np.ndarray) -> np.ndarray:
-    return np.linalg.lstsq((basis / error).T, value / error, rcond=None)[0]
+    coefficients: np.ndarray = np.linalg.lstsq((basis / error).T, value / error, rcond=None)[0]
+    return coefficients
 
 
 def magnitudes(

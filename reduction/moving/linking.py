@@ -13,6 +13,8 @@ import numpy as np
 from scipy import stats
 from scipy.spatial import cKDTree
 
+from reduction.array_types import Float64Array, Int64Array
+
 __all__ = ["Detections", "LinkSettings", "Tracklet", "link"]
 
 _SEED_HOURS = 3.0  # between the two detections of a hypothesis, at most
@@ -203,7 +205,10 @@ def _tangent_plane(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> 
 
 
 @numba.njit(cache=True, nogil=True)
-def _lines(xi, eta, after, exposure, least, most, limit, span, wanted):
+def _lines(
+    xi: Float64Array, eta: Float64Array, after: Float64Array, exposure: np.ndarray, least: float, most: float,
+    limit: float, span: float, wanted: int,
+) -> list[Int64Array]:  # fmt: skip
     """Return the members of each line from the origin through one detection; rows of indices, -1 behind the last.
 
     Of each exposure the nearest detection joins. The line's own uncertainty grows beyond the seed.

@@ -9,10 +9,12 @@ import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
 
+from reduction.array_types import Float32Array, Float64Array
 from reduction.realbogus.features import FEATURES
 
 __all__ = ["RealBogusModel", "read_model"]
@@ -47,15 +49,16 @@ class RealBogusModel:
     feature: np.ndarray
     value: np.ndarray
     right: np.ndarray
-    record: dict
+    record: dict[str, Any]
 
     def score(self, table: np.ndarray) -> np.ndarray:
         """Return 0 (bogus) to 1 (real) for each row of features."""
         rows = np.ascontiguousarray(table, np.float32)
         logit = self.offset + _sum_trees(rows, self.roots, self.feature, self.value, self.right)
-        return 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        scores: np.ndarray = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+        return scores
 
-    def to_json(self) -> dict:
+    def to_json(self) -> dict[str, Any]:
         """Return the model as JSON can hold it; `read_model` reads it. The same model gives the same text."""
         arrays = {name: _packed(getattr(self, name), kind) for name, kind in _ARRAYS.items()}
         named = {"version": self.version, "features": list(FEATURES), "offset": self.offset, "record": self.record}
@@ -72,7 +75,9 @@ def _unpacked(text: str, kind: str) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sum_trees(rows, roots, feature, value, right):
+def _sum_trees(
+    rows: Float32Array, roots: np.ndarray, feature: np.ndarray, value: Float32Array, right: np.ndarray
+) -> Float64Array:
     total = np.zeros(len(rows))
     for k in range(len(rows)):
         for root in roots:

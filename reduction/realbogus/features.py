@@ -319,7 +319,8 @@ class _Explanation:
 
     def _solved(self, data: np.ndarray) -> np.ndarray:
         """Return the inverse covariance times data."""
-        return self._weight * data - (data @ self._weighted.T @ self._inverse) @ self._weighted
+        solved: np.ndarray = self._weight * data - (data @ self._weighted.T @ self._inverse) @ self._weighted
+        return solved
 
     def chi_square(self, data: np.ndarray) -> float:
         """Return by how much data are more than such noise."""

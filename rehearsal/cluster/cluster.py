@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -88,10 +89,11 @@ class Cluster:
     # --- what it consists of ----------------------------------------------------------------------------------
 
     @cached_property
-    def _made(self) -> dict:
+    def _made(self) -> dict[str, Any]:
         """The ports and the plan with which it was made."""
         try:
-            return json.loads((self.folder / "cluster.json").read_text())
+            made: dict[str, Any] = json.loads((self.folder / "cluster.json").read_text())
+            return made
         except FileNotFoundError:
             raise NeedsOperator(
                 Reason.INTERNAL_ERROR, f"there is no cluster in {self.folder}: `nightshift cluster up` makes one"

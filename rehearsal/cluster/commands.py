@@ -2,11 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rehearsal.cluster import Cluster
 
 __all__ = ["register"]
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the cluster's commands to the parser."""
     cluster = subparsers.add_parser(
         "cluster",
@@ -33,7 +37,7 @@ def register(subparsers) -> None:
         action.set_defaults(run={"up": _up, "down": _down, "status": _status, "run": _run}[name])
 
 
-def _cluster(options: argparse.Namespace):
+def _cluster(options: argparse.Namespace) -> "Cluster":
     from rehearsal.cluster import Cluster, ClusterPlan
 
     return Cluster(options.folder, ClusterPlan((options.slots,) * options.nodes, options.memory_mb))

@@ -7,7 +7,7 @@ from pathlib import Path
 __all__ = ["register"]
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command that plays a night to the parser."""
     night = subparsers.add_parser(
         "night-run",

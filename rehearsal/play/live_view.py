@@ -57,7 +57,7 @@ class Glance:
     waits: list[str] = field(default_factory=list)
 
     @property
-    def progress(self) -> tuple:
+    def progress(self) -> tuple[object, ...]:
         """What changes while the night goes on; equal twice means that nothing happened between."""
         return (tuple(sorted(self.counts.items(), key=str)), tuple(self.units.items()), self.latest_event,
                 tuple(self.exposures.items()))  # fmt: skip

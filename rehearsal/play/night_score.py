@@ -3,6 +3,7 @@
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -29,7 +30,7 @@ def score_of_night(ledger: Ledger, site: str, night: date, *, truth: Path, recei
     lines = received / "alerts.jsonl"
     alerts = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
     units = [row["unit_key"] for row in ledger.rows("stack", "differenced_units", site=site, night=night)]
-    tracklets: dict[str, list[dict]] = {}
+    tracklets: dict[str, list[dict[str, Any]]] = {}
     for row in ledger.rows("stack", "tracklet_members", site=site, night=night):
         tracklets.setdefault(row["tracklet_key"], []).append({"candid": row["candid"]})
     return score_night(truth, alerts, units, tracklets=[{"members": members} for members in tracklets.values()])

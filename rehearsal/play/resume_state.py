@@ -101,7 +101,8 @@ class NightRecord:
     def is_played(self) -> bool:
         """Whether the process that plays it lives."""
         try:
-            return abs(psutil.Process(self.pid).create_time() - self.born) < 0.01
+            created: float = psutil.Process(self.pid).create_time()
+            return abs(created - self.born) < 0.01
         except psutil.Error:
             return False
 
@@ -146,7 +147,8 @@ def _without_none(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _as_json(value: dict[str, Any]) -> dict[str, Any]:
     """Return it as it will be read: paths and dates as text, tuples as lists."""
-    return loads(dumps(value, default=str))
+    read: dict[str, Any] = loads(dumps(value, default=str))
+    return read
 
 
 def _path(home: Home) -> Path:

@@ -5,13 +5,14 @@ import json
 import os
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 __all__ = ["register"]
 
 COMPLETENESS = 0.9
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this package's commands."""
     simulate = subparsers.add_parser("simulate", help="draw a night's raw files, catalogues, truth and manifest")
     _add_survey(simulate)
@@ -109,7 +110,7 @@ def _score(arguments: argparse.Namespace) -> int:
     from nightshift.settings import SettingsError
     from rehearsal.simulator import score_night
 
-    def read(path: Path | None):
+    def read(path: Path | None) -> Any:
         try:
             return None if path is None else json.loads(path.read_text())
         except ValueError as error:

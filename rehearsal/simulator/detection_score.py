@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rehearsal.simulator.ephemeris import julian_date
 from rehearsal.simulator.geometry import deproject
@@ -169,10 +170,11 @@ def _eligible(rows: Iterable[dict[str, Any]], differenced: Differenced | None) -
     ]
 
 
-def _separation_arcsec(ra1, dec1, ra2, dec2) -> np.ndarray:
-    ra1, dec1, ra2, dec2 = (np.radians(np.asarray(v, dtype=float)) for v in (ra1, dec1, ra2, dec2))
-    half = np.sin((dec2 - dec1) / 2) ** 2 + np.cos(dec1) * np.cos(dec2) * np.sin((ra2 - ra1) / 2) ** 2
-    return np.degrees(2 * np.arcsin(np.sqrt(half))) * 3600
+def _separation_arcsec(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> np.ndarray:
+    a1, d1, a2, d2 = (np.radians(np.asarray(v, dtype=float)) for v in (ra1, dec1, ra2, dec2))
+    half = np.sin((d2 - d1) / 2) ** 2 + np.cos(d1) * np.cos(d2) * np.sin((a2 - a1) / 2) ** 2
+    separation: np.ndarray = np.degrees(2 * np.arcsin(np.sqrt(half))) * 3600
+    return separation
 
 
 def _near(row: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> np.ndarray:

@@ -26,12 +26,15 @@ def sidereal_deg(jd: np.ndarray | float, longitude_deg: float) -> np.ndarray:
     return (280.46061837 + 360.98564736629 * days + longitude_deg) % 360.0
 
 
-def altitude_deg(site: Site, jd: np.ndarray | float, ra_deg, dec_deg) -> np.ndarray:
+def altitude_deg(
+    site: Site, jd: np.ndarray | float, ra_deg: np.ndarray | float, dec_deg: np.ndarray | float
+) -> np.ndarray:
     """Return the geometric altitude of a place of the sky, in degrees."""
     hour_angle = np.radians(sidereal_deg(jd, site.longitude_deg) - ra_deg)
     latitude, dec = np.radians(site.latitude_deg), np.radians(dec_deg)
     sine = np.sin(latitude) * np.sin(dec) + np.cos(latitude) * np.cos(dec) * np.cos(hour_angle)
-    return np.degrees(np.arcsin(sine))
+    altitude: np.ndarray = np.degrees(np.arcsin(sine))
+    return altitude
 
 
 def sun_altitude_deg(site: Site, jd: np.ndarray | float) -> np.ndarray:
@@ -48,4 +51,5 @@ def sun_altitude_deg(site: Site, jd: np.ndarray | float) -> np.ndarray:
 def airmass(altitude: np.ndarray | float) -> np.ndarray:
     """Return the airmass at an altitude in degrees; below 3 degrees the value at 3."""
     height = np.maximum(np.asarray(altitude, dtype=float), 3.0)
-    return 1.0 / (np.sin(np.radians(height)) + 0.50572 * (height + 6.07995) ** -1.6364)
+    mass: np.ndarray = 1.0 / (np.sin(np.radians(height)) + 0.50572 * (height + 6.07995) ** -1.6364)
+    return mass

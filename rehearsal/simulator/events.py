@@ -1,5 +1,6 @@
 """What changes in the sky: transients, variable stars, moving objects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -174,8 +175,9 @@ def _place(
 
 
 def _one_of(
-    random: np.random.Generator, objects: Stars, limits: tuple[float, float], unit: UnitGeometry, centre
-) -> int | None:
+    random: np.random.Generator, objects: Stars, limits: tuple[float, float], unit: UnitGeometry,
+    centre: tuple[float, float],
+) -> int | None:  # fmt: skip
     """Return one object within limits of r and well inside of a unit, if there is one."""
     x, y = unit.pixels(objects.ra_deg, objects.dec_deg, Pointing(*centre))
     rows, columns = unit.shape
@@ -203,7 +205,10 @@ def movers_of_field(survey: Survey, field: Field, exposures: tuple[Exposure, ...
     )
 
 
-def _mover(survey, field, groups, times, middle, unit: UnitGeometry, number: int, seed: int) -> Mover:
+def _mover(
+    survey: Survey, field: Field, groups: dict[str, list[Exposure]], times: Sequence[datetime], middle: datetime,
+    unit: UnitGeometry, number: int, seed: int,
+) -> Mover:  # fmt: skip
     random = generator(seed, "movers", field.id, number)
     wanted = float(np.exp(random.uniform(*np.log(MOVER_SN))))
     reference = next(iter(groups))

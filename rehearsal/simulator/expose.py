@@ -186,7 +186,7 @@ def _arriving(random: np.random.Generator, expected: np.ndarray) -> np.ndarray:
     Above 40 electrons the first terms of Cornish and Fisher's expansion do, at a quarter of the time.
     """
     z = random.standard_normal(expected.shape, dtype=np.float32)
-    charge = np.rint(expected + np.sqrt(expected) * z + (z * z - 1.0) / 6.0)
+    charge: np.ndarray = np.rint(expected + np.sqrt(expected) * z + (z * z - 1.0) / 6.0)
     few = expected < 40.0
     charge[few] = random.poisson(expected[few])
     return charge
@@ -209,7 +209,8 @@ def expected_electrons(sky: NightSky, exposure: Exposure, unit: Unit) -> np.ndar
     pixels = response(
         sky.seed, unit.quadrant, unit.detector, exposure.filter, unit.geometry, round(unit.radius_arcsec, 3)
     )
-    return image * pixels + dark
+    electrons: np.ndarray = image * pixels + dark
+    return electrons
 
 
 def _background(exposure: Exposure, unit: Unit) -> np.ndarray:
@@ -309,7 +310,10 @@ def _hit_pixels(rays: CosmicRays, expected: np.ndarray, quadrant: Quadrant) -> n
     return np.argwhere(charge > 3.0 * np.sqrt(expected + quadrant.read_noise**2)).astype(np.int32)
 
 
-def _digitised(random, bias, overscan, signal, exposure: Exposure, quadrant: Quadrant) -> RawImage:
+def _digitised(
+    random: np.random.Generator, bias: np.ndarray, overscan: np.ndarray | None, signal: np.ndarray,
+    exposure: Exposure, quadrant: Quadrant,
+) -> RawImage:  # fmt: skip
     x0, x1, y0, y1 = data_bounds(quadrant)
     noise = quadrant.read_noise / quadrant.gain
     counts = bias + exposure.bias_drift + noise * random.standard_normal(bias.shape, dtype=np.float32)
@@ -321,7 +325,9 @@ def _digitised(random, bias, overscan, signal, exposure: Exposure, quadrant: Qua
     return np.clip(np.rint(counts), 0, 65535).astype(np.uint16), strip
 
 
-def _tell(sky: NightSky, exposure: Exposure, unit: Unit, variance, bad, made: ExposedFile) -> None:
+def _tell(
+    sky: NightSky, exposure: Exposure, unit: Unit, variance: np.ndarray, bad: np.ndarray, made: ExposedFile
+) -> None:
     """Write down where the risers and movers are in this unit, how bright, and whether on good pixels."""
     if exposure.image_type != ImageType.SCIENCE:
         return
@@ -336,8 +342,9 @@ def _tell(sky: NightSky, exposure: Exposure, unit: Unit, variance, bad, made: Ex
 
 
 def _appearance(
-    name: str, place: tuple[float, float], electrons: float, exposure: Exposure, unit: Unit, variance, bad
-) -> dict[str, Any] | None:
+    name: str, place: tuple[float, float], electrons: float, exposure: Exposure, unit: Unit, variance: np.ndarray,
+    bad: np.ndarray,
+) -> dict[str, Any] | None:  # fmt: skip
     assert exposure.pointing is not None
     x, y = (float(v) for v in unit.geometry.pixels(*place, exposure.pointing))
     rows, columns = unit.geometry.shape

@@ -14,7 +14,9 @@ ARCSEC = 206264.80624709636
 DISTORTION = 2.5e-10  # per square arcsecond: 0.13" at 800" from the axis
 
 
-def project(ra_deg, dec_deg, ra0_deg: float, dec0_deg: float) -> tuple[np.ndarray, np.ndarray]:
+def project(
+    ra_deg: np.ndarray | float, dec_deg: np.ndarray | float, ra0_deg: float, dec0_deg: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the gnomonic standard coordinates (east, north) in arcseconds about a centre."""
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     ra0, dec0 = np.radians(ra0_deg), np.radians(dec0_deg)
@@ -24,7 +26,9 @@ def project(ra_deg, dec_deg, ra0_deg: float, dec0_deg: float) -> tuple[np.ndarra
     return east * ARCSEC, north * ARCSEC
 
 
-def deproject(east_arcsec, north_arcsec, ra0_deg: float, dec0_deg: float) -> tuple[np.ndarray, np.ndarray]:
+def deproject(
+    east_arcsec: np.ndarray | float, north_arcsec: np.ndarray | float, ra0_deg: float, dec0_deg: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return right ascension and declination in degrees of standard coordinates in arcseconds."""
     east, north = np.asarray(east_arcsec) / ARCSEC, np.asarray(north_arcsec) / ARCSEC
     dec0 = np.radians(dec0_deg)
@@ -64,7 +68,7 @@ class UnitGeometry:
     scale: float
     parity: int
 
-    def focal(self, x, y) -> tuple[np.ndarray, np.ndarray]:
+    def focal(self, x: np.ndarray | float, y: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Return focal-plane coordinates in arcseconds of 0-based pixel positions, before distortion."""
         rows, columns = self.shape
         return (
@@ -72,7 +76,9 @@ class UnitGeometry:
             (np.asarray(y) - (rows - 1) / 2) * self.scale + self.centre_arcsec[1],
         )
 
-    def pixels(self, ra_deg, dec_deg, pointing: Pointing) -> tuple[np.ndarray, np.ndarray]:
+    def pixels(
+        self, ra_deg: np.ndarray | float, dec_deg: np.ndarray | float, pointing: Pointing
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the true 0-based pixel positions (x, y) in the data of places of the sky."""
         east, north = project(ra_deg, dec_deg, pointing.ra_deg, pointing.dec_deg)
         angle = np.radians(pointing.rotation_deg)
@@ -86,7 +92,7 @@ class UnitGeometry:
             (y * stretch - self.centre_arcsec[1]) / self.scale + (rows - 1) / 2,
         )
 
-    def nominal_standard(self, x, y) -> tuple[np.ndarray, np.ndarray]:
+    def nominal_standard(self, x: np.ndarray | float, y: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
         """Return (east, north) in arcseconds of pixels, for a perfect pointing without distortion."""
         u, v = self.focal(x, y)
         return self.parity * u, v

@@ -5,9 +5,13 @@ rings of equal weight; `mixture` follows the Moffat profile to 1% out to 2 FWHM,
 de Vaucouleurs' profile to 9% between 0.1 and 7 half-light radii.
 """
 
+from typing import TypeVar
+
 import numpy as np
 
 __all__ = ["MOFFAT_BETA", "PROFILES", "mixture", "moffat_alpha", "noise_area_px", "profile"]
+
+Width = TypeVar("Width", float, np.ndarray)
 
 MOFFAT_BETA = 3  # the renderer relies on this whole number
 
@@ -26,9 +30,10 @@ PROFILES = {
 }
 
 
-def moffat_alpha(fwhm):
+def moffat_alpha(fwhm: Width) -> Width:
     """Return the core width of a Moffat profile with exponent 3 from its full width at half maximum."""
-    return fwhm / (2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0))
+    fwhm_of_unit_core: float = 2.0 * np.sqrt(2.0 ** (1.0 / MOFFAT_BETA) - 1.0)
+    return fwhm / fwhm_of_unit_core
 
 
 def noise_area_px(fwhm: float) -> float:

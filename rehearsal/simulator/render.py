@@ -9,6 +9,8 @@ import math
 import numpy as np
 from numba import njit
 
+from reduction.array_types import Float64Array
+
 __all__ = ["add_galaxies", "add_points", "bleed", "point_source_noise"]
 
 _NODES = np.array([-0.3872983346207417, 0.0, 0.3872983346207417])  # Gauss-Legendre, three points on [-1/2, 1/2]
@@ -17,7 +19,7 @@ _WEIGHTS = np.array([5.0 / 18.0, 8.0 / 18.0, 5.0 / 18.0])
 
 
 @njit(cache=True)
-def _moffat(dx, dy, alpha2, e1, e2):
+def _moffat(dx: float, dy: float, alpha2: float, e1: float, e2: float) -> float:
     u = (1.0 - e1) * dx - e2 * dy
     v = -e2 * dx + (1.0 + e1) * dy
     s = 1.0 / (1.0 + (u * u + v * v) / alpha2)
@@ -25,7 +27,7 @@ def _moffat(dx, dy, alpha2, e1, e2):
 
 
 @njit(cache=True)
-def _moffat_pixel(dx, dy, alpha2, e1, e2):
+def _moffat_pixel(dx: float, dy: float, alpha2: float, e1: float, e2: float) -> float:
     if abs(dx) > 4.5 or abs(dy) > 4.5:
         return _moffat(dx, dy, alpha2, e1, e2)
     total = 0.0
@@ -37,7 +39,10 @@ def _moffat_pixel(dx, dy, alpha2, e1, e2):
 
 
 @njit(cache=True)
-def add_points(image, x, y, flux, alpha, e1, e2, faintest):
+def add_points(
+    image: Float64Array, x: Float64Array, y: Float64Array, flux: Float64Array, alpha: Float64Array, e1: Float64Array,
+    e2: Float64Array, faintest: float,
+) -> None:  # fmt: skip
     """Add point sources with a Moffat profile of exponent 3, integrated over the pixels.
 
     Parameters
@@ -66,7 +71,10 @@ def add_points(image, x, y, flux, alpha, e1, e2, faintest):
 
 
 @njit(cache=True)
-def add_galaxies(image, x, y, flux, weights, xx, xy, yy, reach):
+def add_galaxies(
+    image: Float64Array, x: Float64Array, y: Float64Array, flux: Float64Array, weights: Float64Array,
+    xx: Float64Array, xy: Float64Array, yy: Float64Array, reach: Float64Array,
+) -> None:  # fmt: skip
     """Add galaxies given as sums of elliptical Gaussians.
 
     Parameters
@@ -103,7 +111,7 @@ def add_galaxies(image, x, y, flux, weights, xx, xy, yy, reach):
 
 
 @njit(cache=True)
-def bleed(image, full_well):
+def bleed(image: np.ndarray, full_well: float) -> None:
     """Let charge beyond the full well run up and down its column until it finds room; in place."""
     rows, columns = image.shape
     for j in range(columns):
@@ -125,7 +133,7 @@ def bleed(image, full_well):
 
 
 @njit(cache=True)
-def point_source_noise(variance, x, y, alpha, e1, e2):
+def point_source_noise(variance: np.ndarray, x: float, y: float, alpha: float, e1: float, e2: float) -> float:
     """Return the noise of the flux of a PSF fit at one place: 1 / sqrt(sum(p^2 / v)).
 
     `variance` is in electrons squared, with the source's own noise; nan where the PSF's core lies outside.

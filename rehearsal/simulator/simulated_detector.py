@@ -123,7 +123,9 @@ def response(
 
 
 @lru_cache(maxsize=16)
-def _response(seed: int, quadrant_json: str, detector: int, name: str, geometry: UnitGeometry, radius: float):
+def _response(
+    seed: int, quadrant_json: str, detector: int, name: str, geometry: UnitGeometry, radius: float
+) -> np.ndarray:
     quadrant = Quadrant.model_validate_json(quadrant_json)
     random = generator(seed, "dust", detector, quadrant.id, name)
     rows, columns = geometry.shape
@@ -140,7 +142,8 @@ def _response(seed: int, quadrant_json: str, detector: int, name: str, geometry:
         distance = np.hypot(x[0, box[1]] - cx, y[box[0]] - cy) / size
         ring = np.clip(1.0 - np.abs(distance - 0.65) / 0.35, 0.0, 1.0)  # a doughnut: the pupil, out of focus
         light[box] *= 1.0 - random.uniform(0.02, 0.06) * ring
-    return (light / np.median(light)).astype(np.float32)
+    relative: np.ndarray = (light / np.median(light)).astype(np.float32)
+    return relative
 
 
 def _around(centre: float, size: float, length: int) -> slice:
@@ -189,4 +192,5 @@ def bent(counts: np.ndarray, quadrant: Quadrant) -> np.ndarray:
     most = linearity.most(quadrant.saturation)
     nodes = np.array(linearity.nodes(quadrant.saturation, LINEARITY_NODES))
     inside = np.interp(counts, nodes, np.linspace(0.0, most, LINEARITY_NODES))
-    return np.where(counts > nodes[-1], counts * (most / nodes[-1]), inside).astype(np.float32)
+    read: np.ndarray = np.where(counts > nodes[-1], counts * (most / nodes[-1]), inside).astype(np.float32)
+    return read

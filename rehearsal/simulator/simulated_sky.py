@@ -79,7 +79,9 @@ def _number(random: np.random.Generator, density: float, slope: float, at: float
     return int(random.poisson(density * 10 ** (slope * (faintest - at)) * (CELL_ARCSEC / 3600) ** 2))
 
 
-def _places(random: np.random.Generator, n: int, cell: Cell, centre: tuple[float, float]):
+def _places(
+    random: np.random.Generator, n: int, cell: Cell, centre: tuple[float, float]
+) -> tuple[np.ndarray, np.ndarray]:
     east = (cell[0] + random.random(n)) * CELL_ARCSEC
     north = (cell[1] + random.random(n)) * CELL_ARCSEC
     return deproject(east, north, *centre)

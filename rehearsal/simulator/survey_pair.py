@@ -287,7 +287,8 @@ def _signals(random: np.random.Generator, plan: PairPlan, number: int) -> np.nda
     edges = np.clip([5.0, 6.0, 8.0, 40.0], least, most)
     part = random.choice(3, number, p=[0.2, 0.3, 0.5])
     low, high = edges[part], edges[part + 1]
-    return low * (high / low) ** random.uniform(0, 1, number)
+    signals: np.ndarray = low * (high / low) ** random.uniform(0, 1, number)
+    return signals
 
 
 def _exposed(

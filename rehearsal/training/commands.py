@@ -17,7 +17,7 @@ from nightshift.vocabulary import Reason
 __all__ = ["register"]
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add this package's commands."""
     train = subparsers.add_parser(
         "train-realbogus", help="train the real-bogus model on simulated pairs and write it with its record"

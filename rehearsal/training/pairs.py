@@ -38,7 +38,7 @@ class Prepared:
     reference_sources: Table
     stars: MatchedStars
 
-    def difference(self, settings: DifferenceSettings | None = None, **more) -> Difference:
+    def difference(self, settings: DifferenceSettings | None = None, **more: np.ndarray | None) -> Difference:
         """Return the pair's difference."""
         pair = self.pair
         return make_difference(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def examples_of(seeds: Iterable[int], *, size: int = 1024, odd: bool = False, ke
     return Examples.joined([NONE, *(kept_examples(keep, seed, size=size, odd=odd) for seed in seeds)])
 
 
-def train(examples: Examples, version: str, record: dict | None = None) -> RealBogusModel:
+def train(examples: Examples, version: str, record: dict[str, Any] | None = None) -> RealBogusModel:
     """Fit a model.
 
     Parameters
