@@ -67,7 +67,7 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _register(package: str, subparsers) -> None:
+def _register(package: str, subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add a package's commands without importing the package itself, which may be heavy."""
     path = Path(__file__).parent / package / "commands.py"
     spec = importlib.util.spec_from_file_location(f"nightshift.{package}.commands", path)

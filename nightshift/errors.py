@@ -1,5 +1,7 @@
 """Errors are named by who must act."""
 
+from typing import Self
+
 from nightshift.vocabulary import ErrorClass, Reason
 
 __all__ = ["BadInput", "NeedsOperator", "NightshiftError", "OutOfResources", "Retry"]
@@ -22,7 +24,7 @@ class NightshiftError(Exception):
         super().__init__(message)
         self.reason = reason
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         return type(self), (self.reason, str(self))
 
 

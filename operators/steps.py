@@ -10,7 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightshift.ingest.inbox import Seen
 
 __all__ = [
     "InboxWatch",
@@ -84,7 +87,7 @@ class InboxWatch:
         self._until = time.monotonic() + at_most_s
         self._ask_ledger_at = 0.0
         self._waits = False  # for storage
-        self._memory: dict = {}
+        self._memory: dict[str, Seen] = {}
         self._deployment: Any = None  # with the settings of the nights that are under way
 
     def hear(self) -> None:
@@ -104,7 +107,7 @@ class InboxWatch:
             return f"{len(files)} files"
         return "time to sweep" if now > self._until else None
 
-    def _complete_files(self) -> list:
+    def _complete_files(self) -> list[Path]:
         from nightshift.context import deployment_from_environment
         from nightshift.ingest.inbox import complete_files
         from nightshift.kinds.ingest.inbox_files import named_for_watch
@@ -149,7 +152,7 @@ def ingest_and_request() -> str:
     began = busy_at = time.monotonic()
     ask_at = sweep_at = began
     files = runs = 0
-    memory: dict = {}
+    memory: dict[str, Seen] = {}
     with open_context() as context:
         notice_changes(context.ledger, context.deployment.name, context.clock.now())
         while True:

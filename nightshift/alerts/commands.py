@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["register", "stamps_figure"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``alerts`` and its own commands to the command line's subparsers."""
     alerts = subparsers.add_parser("alerts", help="send, receive and look at alerts")
     commands = alerts.add_subparsers(dest="alerts_command", required=True)

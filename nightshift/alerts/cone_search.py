@@ -86,7 +86,8 @@ def footprints_cover(corners_deg: np.ndarray, places_deg: np.ndarray) -> np.ndar
     sides = np.cross(corners, np.roll(corners, -1, axis=1))
     which_side = np.einsum("fsk,pk->fsp", sides, places)
     same_hemisphere = corners.sum(axis=1) @ places.T > 0
-    return same_hemisphere & ((which_side >= 0).all(axis=1) | (which_side <= 0).all(axis=1))
+    inside: np.ndarray = same_hemisphere & ((which_side >= 0).all(axis=1) | (which_side <= 0).all(axis=1))
+    return inside
 
 
 def _unit_vectors(places_deg: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ alert's own and was released before it (`nightshift.alerts.release_order`), so t
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def histories(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows:
     return result
 
 
-def _past_searches(ledger: Ledger, one: Search, since) -> list[Search]:
+def _past_searches(ledger: Ledger, one: Search, since: datetime) -> list[Search]:
     """Return the earlier searches of the same field in any filter; without a field none is known."""
     if one.field is None:
         return []
@@ -93,7 +93,9 @@ def _past_searches(ledger: Ledger, one: Search, since) -> list[Search]:
     return [Search(**row) for row in rows]
 
 
-def _earlier_detections(ledger: Ledger, survey: Survey, one: Search, since, rows: Sequence[Row]) -> dict[int, list]:
+def _earlier_detections(
+    ledger: Ledger, survey: Survey, one: Search, since: datetime, rows: Sequence[Row]
+) -> dict[int, list[Row]]:
     """Return for each detection, by its index, the earlier ones within the match radius."""
     radius = survey.alerts.match_radius_arcsec
     near = ledger.rows(

@@ -5,12 +5,12 @@ same key, and consumers drop repeats by ``candid``.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from nightshift.alerts.address import broker_life, brokers_from_environment
 from nightshift.alerts.back_pressure import BackPressure, stop_waiting
@@ -189,10 +189,10 @@ def _send(context: Context, producer: Producer, rows: Sequence[Row], delivery_s:
     return batch
 
 
-def _reporter(batch: _Batch, row: Row):
+def _reporter(batch: _Batch, row: Row) -> Callable[[KafkaError | None, Message], None]:
     """Return the function that takes in the broker's word on one message."""
 
-    def report(error: Any, message: Message) -> None:
+    def report(error: KafkaError | None, message: Message) -> None:
         partition, offset = message.partition(), message.offset()
         if error is not None or partition is None or offset is None or offset < 0:
             batch.refused.append((row, str(error or "acknowledged without an offset")))

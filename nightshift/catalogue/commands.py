@@ -3,7 +3,7 @@
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nightshift.catalogue.prepare import Prepared
@@ -14,7 +14,7 @@ __all__ = ["register"]
 SHOWN = 3  # stars
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``catalogue`` to the command line's subparsers."""
     parser = subparsers.add_parser("catalogue", help="make a field's catalogue of calibrators from a table of stars")
     actions = parser.add_subparsers(title="actions", metavar="<action>", required=True)
@@ -121,10 +121,11 @@ def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Pa
     from nightshift.catalogue.folder import catalogue_folder
     from nightshift.catalogue.star_table import CatalogueError
 
-    if options.output is not None:
-        if options.output.suffix not in (".fits", ".parquet"):
-            raise CatalogueError(f"{options.output}: a catalogue's name ends with .fits or .parquet")
-        return options.output
+    output: Path | None = options.output
+    if output is not None:
+        if output.suffix not in (".fits", ".parquet"):
+            raise CatalogueError(f"{output}: a catalogue's name ends with .fits or .parquet")
+        return output
     return catalogue_folder(survey) / (field.catalogue or f"field{field.id:06}.fits")
 
 

@@ -247,4 +247,5 @@ def _reach_deg(survey: Survey, chosen: Field) -> float:
 def _separation_deg(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> np.ndarray:
     half_dec, half_ra = np.radians(dec - dec0) / 2, np.radians(ra - ra0) / 2
     square = np.sin(half_dec) ** 2 + np.cos(np.radians(dec)) * np.cos(np.radians(dec0)) * np.sin(half_ra) ** 2
-    return np.degrees(2 * np.arcsin(np.sqrt(np.minimum(square, 1.0))))
+    separation: np.ndarray = np.degrees(2 * np.arcsin(np.sqrt(np.minimum(square, 1.0))))
+    return separation

@@ -64,10 +64,11 @@ class UserTable:
         for sentinel in self.missing:
             values[values == sentinel] = np.nan
         try:
-            return values * self.unit(column, assumed).to(wanted)
+            factor: float = self.unit(column, assumed).to(wanted)
         except units.UnitConversionError:
             told = self.table[column].unit
             raise CatalogueError(f"{self.path}: column {column!r} is in {told}, which is no {wanted}") from None
+        return values * factor
 
     def unit(self, column: str, assumed: str) -> units.UnitBase:
         """Return the unit that a column says that it has, or the assumed one."""

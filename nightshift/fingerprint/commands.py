@@ -8,7 +8,7 @@ __all__ = ["register"]
 SHOWN = 40  # differences that are listed
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the fingerprint's command to the parser."""
     fingerprint = subparsers.add_parser(
         "fingerprint",

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from astropy.io import fits
 
@@ -56,7 +57,7 @@ def _short(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:SHORT]
 
 
-def packet_members(depot: Path, places: Iterable[dict]) -> Members:
+def packet_members(depot: Path, places: Iterable[dict[str, Any]]) -> Members:
     """Return the alert packets by candid, whatever tar they lie in.
 
     Parameters

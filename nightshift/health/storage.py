@@ -112,7 +112,9 @@ def _mark(folder: Path) -> str | None:
         return None
 
 
-def wait_for_storage(context: Context, *, at_most_s: float = 3600.0, sleep: Callable = time.sleep) -> None:
+def wait_for_storage(
+    context: Context, *, at_most_s: float = 3600.0, sleep: Callable[[float], None] = time.sleep
+) -> None:
     """Return when nothing is wrong with the storage.
 
     Raises

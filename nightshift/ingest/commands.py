@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``ingest`` to the command line's subparsers."""
     parser = subparsers.add_parser("ingest", help="take files in: register them, or set them aside with their reason")
     parser.add_argument("files", nargs="*", type=Path, help="files to take in; they leave their place")

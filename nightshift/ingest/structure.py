@@ -196,7 +196,8 @@ def _data_bytes(header: dict[str, Any], number: int) -> int:
     extra, groups = header.get("PCOUNT", 0), header.get("GCOUNT", 1)
     if not all(isinstance(n, int) and n >= 0 for n in (extra, groups)):
         raise BadInput(Reason.UNREADABLE_FILE, f"extension {number}: PCOUNT = {extra!r}, GCOUNT = {groups!r}")
-    return abs(bits) // 8 * groups * (extra + _product(axes))
+    size: int = abs(bits) // 8 * groups * (extra + _product(axes))
+    return size
 
 
 def _axis_lengths(header: dict[str, Any], prefix: str) -> tuple[int, ...]:

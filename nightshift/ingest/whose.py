@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from nightshift.context import Context
@@ -63,7 +64,7 @@ def _told_apart(file: PhysicalFile, fitting: list[Survey]) -> list[Survey]:
     return named
 
 
-def _is_named(header: dict, survey: Survey) -> bool:
+def _is_named(header: dict[str, Any], survey: Survey) -> bool:
     """Whether a header has the camera keyword, and it names this camera."""
     if not any(header.get(keyword) is not None for keyword in survey.camera.header.camera):
         return False

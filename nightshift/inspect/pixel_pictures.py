@@ -139,7 +139,8 @@ def binned(image: np.ndarray) -> np.ndarray:
     """Return the image averaged in blocks so that it is no larger than it is drawn."""
     size = max(1, -(-max(image.shape) // SIDE))
     rows, columns = (n // size * size for n in image.shape)
-    return image[:rows, :columns].reshape(rows // size, size, columns // size, size).mean(axis=(1, 3))
+    means: np.ndarray = image[:rows, :columns].reshape(rows // size, size, columns // size, size).mean(axis=(1, 3))
+    return means
 
 
 def extent(shape: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -209,7 +209,7 @@ def _measured(quality: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unit_key(context: Context, text: str) -> str:
     """Return the key of the one unit that a text names."""
-    keys = [row["unit_key"] for row in context.ledger.rows("inspect", "units_like", text=text.strip("/"))]
+    keys: list[str] = [row["unit_key"] for row in context.ledger.rows("inspect", "units_like", text=text.strip("/"))]
     if text in keys:
         return text
     if not keys:

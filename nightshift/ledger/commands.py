@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["add_month_actions", "register"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the ledger's command to the command line's subparsers."""
     parser = subparsers.add_parser(
         "migrate",
@@ -19,7 +19,7 @@ def register(subparsers: Any) -> None:
     parser.set_defaults(run=_migrate)
 
 
-def add_month_actions(actions: Any) -> None:
+def add_month_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``detach`` and ``attach`` to the actions of the command ``ledger``."""
     for name, run, says in (
         ("detach", _detach, "write an old month's candidates, alerts and messages to files and take them out"),

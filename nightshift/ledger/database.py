@@ -4,6 +4,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -67,7 +68,7 @@ class Ledger:
         self._depth = 0
         self.connection = self._connect()
 
-    def _connect(self):
+    def _connect(self) -> psycopg2.extensions.connection:
         try:
             with _answering():
                 connection = psycopg2.connect(
@@ -153,10 +154,18 @@ class Ledger:
         query = getattr(named_queries(topic), name).sql
         with _answering(), self._cursor() as cursor:
             cursor.execute(query, _adapt(parameters))
-            return cursor.rowcount
+            touched: int = cursor.rowcount
+            return touched
 
     def event(
-        self, level: EventLevel, kind: str, message: str, *, subject: object = "", night_time=None, **detail: Any
+        self,
+        level: EventLevel,
+        kind: str,
+        message: str,
+        *,
+        subject: object = "",
+        night_time: datetime | None = None,
+        **detail: Any,
     ) -> None:
         """Add a line to the story of the night."""
         self.run(

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,8 @@ def memory_of_machine() -> int:
         If the variable is no whole number from 128 to 1048576.
     """
     if not (text := os.environ.get(MEMORY)):
-        return min(max(psutil.virtual_memory().total // 4_194_304, SMALL_MB), LARGE_MB)
+        quarter_mb: int = psutil.virtual_memory().total // 4_194_304
+        return min(max(quarter_mb, SMALL_MB), LARGE_MB)
     if not text.isdecimal() or not 128 <= int(text) <= 1_048_576:
         raise SettingsError(f"{MEMORY} is {text!r}: write the MB that PostgreSQL may use, from 128 to 1048576")
     return int(text)
@@ -162,7 +164,7 @@ class EmbeddedPostgres:
                 cursor.execute(f'create database "{name}"' if name.isidentifier() else "")
 
     @contextmanager
-    def _superuser(self):
+    def _superuser(self) -> Iterator[psycopg2.extensions.cursor]:
         connection = psycopg2.connect(self.url("postgres"))
         try:
             connection.autocommit = True

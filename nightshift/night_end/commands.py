@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nightshift.context import Context
@@ -14,7 +14,7 @@ from nightshift.ledger.commands import add_month_actions
 __all__ = ["register"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the end of night's commands to the command line's subparsers."""
     _add(subparsers, "account", _account, "account for a night and print its sums; exit code 1 if one does not close")
     _add(subparsers, "archive", _archive, "put a night's files into the archive with their checksums")
@@ -42,7 +42,12 @@ def register(subparsers: Any) -> None:
     add_month_actions(actions)
 
 
-def _add(subparsers: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+def _add(
+    subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    text: str,
+) -> argparse.ArgumentParser:
     parser = subparsers.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     parser.add_argument("night", type=night_of_text, help="the date of its evening, as 20260131 or 2026-01-31")
     parser.add_argument("--site", help="whose night, where the survey has several sites")

@@ -106,9 +106,11 @@ def _timeline(facts: NightFacts) -> Picture:
         _tidy(axes)
     _legend(all_axes[0], facts, names)
     if facts.timeline:
-        locator = matplotlib.dates.AutoDateLocator(minticks=4, maxticks=9)
+        # matplotlib gives no types for what follows
+        locator = matplotlib.dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         all_axes[-1].xaxis.set_major_locator(locator)
-        all_axes[-1].xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%H:%M"))
+        formatter = matplotlib.dates.DateFormatter("%H:%M")  # type: ignore[no-untyped-call]
+        all_axes[-1].xaxis.set_major_formatter(formatter)
     else:
         _nothing(all_axes, "no science exposure tonight")
     all_axes[-1].set_xlabel("UTC, opening of the shutter", **STYLE)

@@ -1,12 +1,11 @@
 """The command ``nightshift settings``: what a night was opened with, and how a change is made to hold now."""
 
 import argparse
-from typing import Any
 
 __all__ = ["register"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line's subparsers."""
     from nightshift.night_end.commands import night_of_text
 

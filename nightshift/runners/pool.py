@@ -168,11 +168,21 @@ class Pool:
     def _enqueue(self, array: Array, index: int) -> None:
         heapq.heappush(self._waiting, (-array.request.priority, array.submitted, array.folder, index))
 
-    def _set(self, array: Array, index: int, state: JobState, detail: str = "", **changes) -> None:
+    def _set(
+        self,
+        array: Array,
+        index: int,
+        state: JobState,
+        detail: str = "",
+        *,
+        pid: int | None = None,
+        born: float | None = None,
+        **changes: float,
+    ) -> None:
         record = array.records[index]
         record.state, record.detail = state, detail
         record.ended = time.time() if state.ended else None
-        record.pid, record.born = changes.pop("pid", None), changes.pop("born", None)
+        record.pid, record.born = pid, born
         for name, value in changes.items():
             setattr(record, name, value)
         if detail:
@@ -370,7 +380,8 @@ class Pool:
 
 def _resident_mb(process: psutil.Process) -> float:
     try:
-        return process.memory_info().rss / MB
+        resident: int = process.memory_info().rss
+        return resident / MB
     except psutil.Error:
         return 0.0
 

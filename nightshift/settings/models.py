@@ -223,7 +223,7 @@ class Camera(Table):
 
     @field_validator("bad_pixels")
     @classmethod
-    def _a_mask_for_each_quadrant(cls, bad_pixels: str | None, info: ValidationInfo):
+    def _a_mask_for_each_quadrant(cls, bad_pixels: str | None, info: ValidationInfo) -> str | None:
         if bad_pixels is None or not {"detectors", "quadrants"} <= set(info.data):  # wrong themselves
             return bad_pixels
         first: dict[str, tuple[int, int]] = {}
@@ -241,7 +241,9 @@ class Camera(Table):
 
     @field_validator("amplifiers")
     @classmethod
-    def _amplifiers_of_the_camera(cls, amplifiers: tuple[Amplifier, ...], info: ValidationInfo):
+    def _amplifiers_of_the_camera(
+        cls, amplifiers: tuple[Amplifier, ...], info: ValidationInfo
+    ) -> tuple[Amplifier, ...]:
         if not {"detectors", "quadrants"} <= set(info.data):  # wrong themselves
             return amplifiers
         detectors, quadrants = {d.id for d in info.data["detectors"]}, {q.id: q for q in info.data["quadrants"]}
@@ -261,7 +263,9 @@ class Camera(Table):
 
     @field_validator("crosstalk")
     @classmethod
-    def _crosstalk_within_a_file(cls, crosstalk: tuple[Crosstalk, ...], info: ValidationInfo):
+    def _crosstalk_within_a_file(
+        cls, crosstalk: tuple[Crosstalk, ...], info: ValidationInfo
+    ) -> tuple[Crosstalk, ...]:
         if not {"detectors", "quadrants"} <= set(info.data):
             return crosstalk
         detectors, quadrants = {d.id for d in info.data["detectors"]}, {q.id: q for q in info.data["quadrants"]}

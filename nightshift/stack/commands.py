@@ -7,7 +7,7 @@ from nightshift.settings import SettingsError
 __all__ = ["register"]
 
 
-def register(subparsers) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the stack's commands to the parser."""
     up = subparsers.add_parser(
         "up",

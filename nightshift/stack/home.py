@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from nightshift.files import write_json
 from nightshift.settings import SettingsError
@@ -191,9 +192,10 @@ class Home:
         write_json(self.run / "stack.json", {**self.recall(), **facts})
         (self.run / "stack.json").chmod(0o600)
 
-    def recall(self) -> dict:
+    def recall(self) -> dict[str, Any]:
         """Return what was remembered; empty where there is nothing."""
         try:
-            return json.loads((self.run / "stack.json").read_text())
+            facts: dict[str, Any] = json.loads((self.run / "stack.json").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
+        return facts

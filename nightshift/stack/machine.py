@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -279,7 +280,7 @@ class Machine:
         if compiling is not None:
             compiling.wait(UP_WITHIN_S)
 
-    def _compile_kernels(self) -> subprocess.Popen:
+    def _compile_kernels(self) -> subprocess.Popen[bytes]:
         """Fill the cache of compiled kernels: each job is a process of its own, and the first would compile alone."""
         with (self.home.logs / "kernels.log").open("wb") as output:
             return subprocess.Popen(
@@ -359,7 +360,7 @@ class Machine:
                 raise NeedsOperator(Reason.INTERNAL_ERROR, f"{', '.join(failed)} did not come up:\n{logs}")
             time.sleep(LOOK_EVERY_S)
 
-    def _is_up(self, name: str, state: str, health: dict) -> bool:
+    def _is_up(self, name: str, state: str, health: dict[str, Any]) -> bool:
         if state != "RUNNING":
             return False
         if name == "postgres":
@@ -383,13 +384,14 @@ class Machine:
         except (OSError, IndexError, ValueError):
             return False
 
-    def _airflow_health(self) -> dict:
+    def _airflow_health(self) -> dict[str, Any]:
         """Return what Airflow says of its components; nothing while it does not answer."""
         try:
             with DIRECT.open(f"{self.address}/api/v2/monitor/health", timeout=10) as answer:
-                return json.load(answer)
+                health: dict[str, Any] = json.load(answer)
         except (OSError, ValueError):
             return {}
+        return health
 
     def airflow_complaints(self) -> list[str]:
         """Return what Airflow says of DAG files that it could not read."""

@@ -22,7 +22,8 @@ def command_of(name: str, *arguments: str) -> tuple[str, ...]:
 
 def missing_for(name: str) -> str:
     """Return what this machine lacks to run a stand-in and how to get it; empty where it lacks nothing."""
-    return import_module(_module_of(name)).missing()
+    lack: str = import_module(_module_of(name)).missing()
+    return lack
 
 
 def _module_of(name: str) -> str:

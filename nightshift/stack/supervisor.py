@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
@@ -150,9 +151,10 @@ class Supervisor:
 
     def __init__(self, home: Home):
         self.home = home
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
-    def _ask(self):
+    def _ask(self) -> Any:
+        """Return the supervisor's own interface; what comes over XML-RPC has no types."""
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self.home.supervisor_socket}")
         return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 

@@ -106,7 +106,8 @@ def submit(
     for submission in waiting:
         if submission["runner_job_id"] is None:
             _hand_over(context, runner, subject, submission)
-    return waiting[-1]["name"]
+    name: str = waiting[-1]["name"]
+    return name
 
 
 def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str, airflow_try: int) -> None:
@@ -256,7 +257,8 @@ def array_to_wait_for(
     subject = subject_of(kind, conf)
     waiting = context.ledger.rows("jobs", "open_submissions", job_key=subject.job_key)
     if waiting:
-        return waiting[-1]["name"]
+        name: str = waiting[-1]["name"]
+        return name
     if wait_try > 1 and was_taken_back(context, subject):
         return submit(context, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
     return None

@@ -1,12 +1,11 @@
 """The commands ``nightshift due``, ``explain``, ``accept`` and ``reject``."""
 
 import argparse
-from typing import Any
 
 __all__ = ["register"]
 
 
-def register(subparsers: Any) -> None:
+def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands to the command line's subparsers."""
     due = subparsers.add_parser("due", help="list the workflow runs that are due now; changes nothing")
     due.set_defaults(run=_due)

@@ -117,7 +117,8 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
         ledger.rows("overrides", "lock_disposal", subject=request.thing)
         known = ledger.row("overrides", "request_known", action=action, request_id=request_id) if request_id else None
         if known is not None:
-            return known["text"]
+            told: str = known["text"]
+            return told
         subject, text = _apply(context, request, operator)
         ledger.run(
             "overrides", "put_override",

@@ -40,5 +40,6 @@ def requested(context: Context, conf: Mapping[str, str], run_id: str) -> None:
 
 def next_version(row: Mapping[str, Any], quadrants: int) -> int:
     """Return the version that a set's masters get: the newest while some quadrant lacks it, else the one after."""
-    begun = row["version"] > 0 and row["masters"] < row["detectors"] * quadrants
-    return row["version"] if begun else row["version"] + 1
+    version: int = row["version"]
+    begun = version > 0 and row["masters"] < row["detectors"] * quadrants
+    return version if begun else version + 1

@@ -11,6 +11,7 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
 from nightshift.keys import LIVE, serving
+from nightshift.settings.models import CalibrationPolicy
 from nightshift.vocabulary import CalibrationKind, Reason
 
 __all__ = ["MasterChoice", "MasterSets", "Masters", "read_masters", "read_sets"]
@@ -112,7 +113,7 @@ class MasterSets:
         return False
 
     @property
-    def _policy(self):
+    def _policy(self) -> CalibrationPolicy:
         return self._context.survey.calibration
 
     def _unended(self, row: Mapping[str, Any], kind: CalibrationKind, filter_name: str) -> bool:

@@ -1,6 +1,6 @@
 """The night's detections, as one unit of work."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from nightshift.clock import MJD_EPOCH
@@ -44,5 +44,5 @@ def plan(context: Context, subject: Subject) -> Plan:
 
 
 def _mid_exposure_mjd(row: dict[str, Any]) -> float:
-    middle = row["shutter_open"] + timedelta(seconds=row["exposure_s"] / 2)
+    middle: datetime = row["shutter_open"] + timedelta(seconds=row["exposure_s"] / 2)
     return (middle - MJD_EPOCH) / timedelta(days=1)

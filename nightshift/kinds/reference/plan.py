@@ -8,6 +8,7 @@ from nightshift.context import Context
 from nightshift.keys import ReferenceKey
 from nightshift.kinds.plans import Plan, PlannedUnit, input_of_product
 from nightshift.nights import night_of
+from nightshift.settings.models import ReferencePolicy
 from nightshift.vocabulary import Tier
 from nightshift.workflow.subjects import Subject
 
@@ -48,7 +49,7 @@ def plan(context: Context, subject: Subject) -> Plan:
     return Plan(context.site.name, night, tuple(units))
 
 
-def choose_members(rows: list[dict[str, Any]], policy) -> list[dict[str, Any]]:
+def choose_members(rows: list[dict[str, Any]], policy: ReferencePolicy) -> list[dict[str, Any]]:
     """Choose a reference's members by the survey's policy; they are returned in shutter order.
 
     Parameters

@@ -8,7 +8,7 @@ the flux scale of the first member, and ``reference_sources``. Metrics: ``frames
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import sep
@@ -52,7 +52,15 @@ class _FramesOnDisk(Sequence[Frame]):
     def __len__(self) -> int:
         return len(self._paths)
 
-    def __getitem__(self, k):
+    @overload
+    def __getitem__(self, k: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, k: slice) -> Sequence[Frame]: ...
+
+    def __getitem__(self, k: int | slice) -> Frame | Sequence[Frame]:
+        if isinstance(k, slice):
+            return _FramesOnDisk(self._paths[k])
         return level(read_frame(self._paths[k]))
 
 

@@ -48,8 +48,8 @@ class _OwnCatalogueOrder:
         self.fields = {
             row["field"] for row in rows if row["field"] is not None and catalogue_path(context, row["field"]) is None
         }
-        self.seeded: set[tuple] = set()
-        self.first: dict[tuple, str] = {}
+        self.seeded: set[tuple[int, str, int, int]] = set()
+        self.first: dict[tuple[int, str], str] = {}
         if not self.fields:
             return
         waiting = sorted({(row["field"], row["filter"]) for row in rows if row["field"] in self.fields})
@@ -65,4 +65,5 @@ class _OwnCatalogueOrder:
         quadrants = ((d, q) for d in row["detectors"] or () for q in self.camera.quadrant_ids)
         if all((*group, *place) in self.seeded for place in quadrants):
             return True
-        return self.first.get(group) == row["exposure_id"]
+        exposure_id: str = row["exposure_id"]
+        return self.first.get(group) == exposure_id

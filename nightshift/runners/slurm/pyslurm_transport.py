@@ -121,7 +121,8 @@ class PyslurmTransport:
         if not line.endswith(b"\n"):
             self.close()
             raise Retry(Reason.WORKER_LOST, f"the process of pyslurm gave no answer within {self._timeout_s:g} s")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
     def close(self) -> None:
         """End the process; the next question starts another."""

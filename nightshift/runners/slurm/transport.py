@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from nightshift.errors import Retry
 from nightshift.runners.slurm.job_states import SlurmState
@@ -18,7 +18,7 @@ class Ambiguous(Retry):
     def __init__(self, message: str, reason: Reason = Reason.WORKER_LOST):
         super().__init__(reason, message)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Reason]]:
         return type(self), (str(self), self.reason)
 
 
