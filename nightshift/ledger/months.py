@@ -110,7 +110,7 @@ def detach(
         write_json(folder / f"month_{name}.json", described)
         ledger.rows("months", "detach_month", month=name)
         detail = {"folder": str(folder), "rows": {file.table: file.rows for file in files}}
-        ledger.run("months", "put_audit", operator=operator, action="detach_month", subject=name, detail=detail)
+        ledger.run("ledger", "put_audit", operator=operator, action="detach_month", subject=name, detail=detail)
     return files
 
 
@@ -207,7 +207,7 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
             _compare(ledger, file, table, folder)
         ledger.rows("months", "attach_month", month=name)
         ledger.run(
-            "months",
+            "ledger",
             "put_audit",
             operator=operator,
             action="attach_month",

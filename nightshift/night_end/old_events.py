@@ -119,9 +119,7 @@ def _move(context: Context, night: date, days: int, operator: str, account: str)
             ledger.run("night_end", "delete_events", event_ids=ids)
             detail = {"events": len(ids), "sha256": sha256, "older_than_days": days}
             detail |= {"account": account} if account else {}
-            ledger.run(
-                "overrides", "put_audit", operator=operator, action="prune_events", subject=path, detail=detail
-            )
+            ledger.run("ledger", "put_audit", operator=operator, action="prune_events", subject=path, detail=detail)
         yield path
 
 

@@ -180,7 +180,7 @@ def _write_down(
 ) -> None:  # fmt: skip
     subject = f"{key['site']}/{key['night']:%Y%m%d}"
     ledger.run(
-        "overrides", "put_audit",
+        "ledger", "put_audit",
         operator=operator, action="adopt_settings", subject=subject,
         detail={"reason": reason, "text": text, **detail},
     )  # fmt: skip

@@ -126,7 +126,7 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
         )  # fmt: skip
         detail = {"explanation": request.explanation, "asked": request.thing, "text": text, "request_id": request_id}
         detail |= {"account": account} if account else {}
-        ledger.run("overrides", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
+        ledger.run("ledger", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
         ledger.event(
             EventLevel.INFO, f"operator_{request.verdict}s", f"{operator} {request.verdict}s it: "
             f"{request.explanation}. {text}"[:1000], subject=subject, night_time=context.clock.now(),

@@ -21,6 +21,9 @@ select name, position from measurements order by position;
 insert into events (level, kind, message, subject, night_time, detail)
 values (:level::event_level, :kind, :message, :subject, :night_time, :detail);
 
+-- name: put_audit!
+insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);
+
 -- name: events_since
 select event_id, at, night_time, level, kind, subject, message, detail
 from events where event_id > :event_id order by event_id limit :most;

@@ -26,6 +26,3 @@ select prepare_month(:month);
 
 -- name: attach_month
 select attach_month(:month);
-
--- name: put_audit!
-insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);

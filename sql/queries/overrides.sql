@@ -48,9 +48,6 @@ order by night;
 insert into overrides (subject, verdict, explanation, operator)
 values (:subject, :verdict, :explanation, :operator);
 
--- name: put_audit!
-insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);
-
 -- name: dispose!
 update quarantine set disposed_at = now(), disposed_by = :operator, disposed_as = :disposed_as
 where arrival_key = :arrival_key;

@@ -75,6 +75,3 @@ select 1 + greatest(
     (select coalesce(max((detail ->> 'version')::integer), 0) from audit
      where action = 'regenerate_reference' and detail ->> 'instrument' = :instrument
         and detail ->> 'field' = (:field)::text and detail ->> 'filter' = :filter)) as version;
-
--- name: put_audit!
-insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);

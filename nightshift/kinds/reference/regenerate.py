@@ -133,7 +133,7 @@ def regenerate(
         if not known:
             detail = {**conf, "request_id": request_id, "version": version}
             ledger.run(
-                "reference", "put_audit",
+                "ledger", "put_audit",
                 operator=operator, action="regenerate_reference", subject=subject, detail=detail,
             )  # fmt: skip
             ledger.event(
