@@ -99,6 +99,7 @@ def waiting(monkeypatch):
         monkeypatch.setattr(
             "operators.array_steps.array_of", lambda kind, conf, **_: left.pop(0) if len(left) > 1 else left[0]
         )
+        monkeypatch.setattr("operators.array_steps.soft_deadline_s_of", lambda kind, conf: 60.0)
         trigger = ArrayTrigger("science", "{}")
         trigger.task_instance = Task()
         return trigger, poller

@@ -9,7 +9,7 @@ from declared_settings import only_declared
 from nightshift.jobs.contract import UnitWork
 from nightshift.kinds import kinds
 from nightshift.kinds.kind import Kind
-from nightshift.settings import load_survey, survey_names
+from nightshift.settings import load_deployment, load_survey, survey_names
 from nightshift.settings.stages import OPERATOR_STAGES, hash_of_kind, hashes_by_stage
 
 
@@ -49,8 +49,8 @@ def test_a_change_changes_the_hash_of_the_stages_that_use_it(table, values, stag
 
 
 def test_every_stage_names_settings_that_are_there():
-    for name in survey_names():
-        assert set(hashes_by_stage(load_survey(name))) == {*OPERATOR_STAGES, *(kind.name for kind in kinds())}
+    for survey in (survey for name in survey_names() for survey in load_deployment(name).surveys):
+        assert set(hashes_by_stage(survey)) == {*OPERATOR_STAGES, *(kind.name for kind in kinds())}
 
 
 def test_a_kind_that_declares_nothing_uses_everything(survey):
