@@ -161,7 +161,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     quarantine = ask("quarantined")
     units = ask("units_of_night")
     return NightFacts(
-        survey_title=context.deployment.title,
+        survey_title=_title(context),
         site=site,
         night=night,
         row=night_row(context, night),
@@ -227,6 +227,12 @@ def _open_time(timeline: list[Row]) -> OpenTime:
     gaps = tuple((end, begin) for end, begin in pauses if begin - end > max(PAUSE, 5 * usual))
     span = (max(ends) - timeline[0]["shutter_open"]).total_seconds()
     return OpenTime(span, sum(row["exposure_s"] for row in timeline), gaps)
+
+
+def _title(context: Context) -> str:
+    """Return the survey's title, with the site where the survey has several."""
+    title = context.deployment.title
+    return f"{title}, {context.site.name}" if context.deployment.has_several_sites else title
 
 
 def _kept_out(frames: list[Row], uses: list[Row]) -> list[Row]:
