@@ -207,6 +207,7 @@ class Night:
             "differences", unit_key=unit, reference_key=reference, state="processed", candidates=len(positions),
             noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
         )  # fmt: skip
+        layout = self.query("select layout from pack_record('{}')")[0]["layout"]
         for i, (candid, (ra, dec)) in enumerate(zip(candids, positions, strict=True), start=1):
             name = (objects or {}).get(i, f"NS26{number:03d}{i:02d}")
             self.insert(
@@ -218,7 +219,8 @@ class Night:
                 reference_key=reference, number=i, processing_id=1, object_id=name, site=self.site, night=NIGHT,
                 field=exposure["field"], filter=exposure["filter"], ra_deg=ra, dec_deg=dec, x=1.0, y=1.0,
                 positive=True,
-                signal_to_noise=5 + 40 / i, magnitude=18 + i / 3, magnitude_error=0.1, record={},
+                signal_to_noise=5 + 40 / i, magnitude=18 + i / 3, magnitude_error=0.1, layout=layout,
+                numbers=[], texts=[],
             )  # fmt: skip
             place, released = members[candid], state != "withheld"
             self.insert(
@@ -229,7 +231,7 @@ class Night:
             )  # fmt: skip
             sent = state == "sent"
             self.insert(
-                "outbox", candid=candid, topic="demo_20260115_programid1",
+                "outbox", candid=candid, shutter_open=exposure["shutter_open"], topic="demo_20260115_programid1",
                 state={"sent": "acknowledged", "released": "queued", "withheld": "withheld"}[state],
                 acknowledged_at=exposure["last_arrival_at"] + timedelta(seconds=seconds + i / 5) if sent else None,
                 broker_partition=0 if sent else None, broker_offset=candid if sent else None, tries=1,
