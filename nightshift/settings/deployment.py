@@ -148,11 +148,11 @@ class Deployment(Table):
 
     def of_instrument(self, instrument: str) -> "Deployment":
         """Return the deployment as one instrument sees it."""
-        return self._narrowed((self.survey_of(instrument),))
+        return self.with_surveys((self.survey_of(instrument),))
 
     def of_site(self, site: str) -> "Deployment":
         """Return the deployment as one site sees it."""
-        return self._narrowed(self.surveys_of_site(site))
+        return self.with_surveys(self.surveys_of_site(site))
 
     def of_work(self, keys: Mapping[str, str]) -> "Deployment":
         """Return the deployment as the instrument or the site that the natural keys of some work name sees it.
@@ -162,11 +162,8 @@ class Deployment(Table):
         """
         if "instrument" in keys:
             return self.of_instrument(keys["instrument"])
-        return self._narrowed(self.surveys_of_site(keys["site"])[:1]) if "site" in keys else self
+        return self.with_surveys(self.surveys_of_site(keys["site"])[:1]) if "site" in keys else self
 
     def with_surveys(self, surveys: Iterable[Survey]) -> "Deployment":
-        """Return it with other settings of the instruments in scope."""
-        return self._narrowed(surveys)
-
-    def _narrowed(self, surveys: Iterable[Survey]) -> "Deployment":
+        """Return it with these settings in scope: of fewer instruments, or other ones of the same."""
         return self.model_copy(update={"surveys": tuple(surveys)})

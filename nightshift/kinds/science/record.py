@@ -1,13 +1,10 @@
 """What a reduced quadrant leaves in the ledger: its state, its measurements, and its difference."""
 
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 from nightshift.context import Context
-from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
-from nightshift.kinds.difference.record import put_difference
+from nightshift.kinds.difference.record import home, put_difference
 from nightshift.vocabulary import AttemptState, Reason, UnitState, all_measurements
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
@@ -20,12 +17,6 @@ CORNERS = "corners_deg"  # measured too, and no number: a column of its own
 def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:
     """Note that quadrants are being worked on."""
     context.ledger.run("exposures", "set_unit_running", unit_keys=unit_keys)
-
-
-def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
-    """Return the folder of a quadrant's products, and the night of its exposure."""
-    night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
-    return context.depot.processed(night, UnitKey.parse(work.unit_key)), night
 
 
 def record(context: Context, ending: Ending) -> None:
