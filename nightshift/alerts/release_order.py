@@ -93,7 +93,7 @@ def _next_in_order(context: Context, instrument: str, field: int, campaign: str)
 def _say_not_released(context: Context, field_of: str, error: NightshiftError) -> None:
     now = context.clock.now()
     kind, subject = "alerts_not_released", f"{field_of}/{night_of(context.site, now):%Y%m%d}"
-    if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
+    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
         level = EventLevel.WARNING if isinstance(error, Retry) else EventLevel.PAGE
         text = f"The field's alerts cannot be made: {error}"[:1000]
         context.ledger.event(level, kind, text, subject=subject, night_time=now)

@@ -67,7 +67,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
         if arrival is not None:
             arrivals.append(arrival)
     if trouble is not None:
-        if context.ledger.row("ingest", "storage_said_lately") is None:  # it is tried again every few seconds
+        if not context.ledger.value("ingest", "storage_said_lately"):  # it is tried again every few seconds
             context.ledger.event(
                 EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=context.clock.now()
             )
@@ -78,7 +78,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
 def _say_stuck(context: Context, path: Path, error: OSError) -> None:
     """Say once that a file stays in the inbox, for a cause of its own."""
     name = shown(path.name)
-    if context.ledger.row("ledger", "event_said", kind="file_stuck", subject=name) is None:
+    if not context.ledger.value("ledger", "event_said", kind="file_stuck", subject=name):
         context.ledger.event(
             EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
             subject=name, night_time=context.clock.now(),

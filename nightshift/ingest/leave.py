@@ -45,7 +45,7 @@ def _say_repeats(context: Context, known: Known, detail: str) -> None:
     """Page once a night: no later frame of a camera whose ids repeat is taken in before its settings are changed."""
     subject = f"{known.instrument}/{known.night:%Y%m%d}"
     text = f"{detail} Nothing is lost: such files are in quarantine, and `nightshift accept` takes them in then."
-    if context.ledger.row("ledger", "event_said", kind="exposure_id_repeats", subject=subject) is None:
+    if not context.ledger.value("ledger", "event_said", kind="exposure_id_repeats", subject=subject):
         context.ledger.event(
             EventLevel.PAGE, "exposure_id_repeats", text[:1000],
             subject=subject, night_time=context.clock.now(), reason=Reason.EXPOSURE_ID_REPEATS,

@@ -32,15 +32,15 @@ from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL
 from nightshift.vocabulary import Reason
 
-__all__ = ["TOPICS", "Topic", "source_of", "topics"]
+__all__ = ["Topic", "source_of", "topics"]
 
 QUERIES = Path(__file__).parent / "queries"
-# Topics that are typed so far: every topic is to be, but those whose queries are about no table of the ledger.
-TOPICS = ("watch",)
+# Not typed: Airflow's own database, and the fingerprint, which counts whatever rows a table has.
+UNTYPED = ("airflow", "fingerprint")
 PYTHON = {
     "bool": "bool", "bytea": "bytes", "date": "date", "float4": "float", "float8": "float", "int2": "int",
     "int4": "int", "int8": "int", "interval": "timedelta", "jsonb": "dict[str, Any]", "numeric": "Decimal",
-    "text": "str", "timestamptz": "datetime", "void": "None",
+    "text": "str", "timestamptz": "datetime", "varchar": "str", "void": "None",
 }  # fmt: skip
 IMPORTS = {
     "date": "datetime", "datetime": "datetime", "timedelta": "datetime", "Decimal": "decimal", "Any": "typing",
@@ -86,14 +86,13 @@ class Query:
 
 
 def topics() -> list[Topic]:
-    """Return the topics that are typed."""
-    own = {kind.name: kind.queries for kind in kinds()}
-    return [
-        Topic(name, own[name], own[name].with_suffix(".py"))
-        if name in own
-        else Topic(name, SQL / "queries" / f"{name}.sql", QUERIES / f"{name}.py")
-        for name in TOPICS
+    """Return the topics that are typed: of each file in ``sql/queries`` and of each kind of work."""
+    files = sorted((SQL / "queries").glob("*.sql"))
+    shared = [Topic(file.stem, file, QUERIES / f"{file.stem}.py") for file in files if file.stem not in UNTYPED]
+    own = [
+        Topic(kind.name, kind.queries, kind.queries.with_suffix(".py")) for kind in kinds() if kind.queries.exists()
     ]
+    return [*shared, *own]
 
 
 def source_of(topic: Topic, url: str) -> str:

@@ -221,7 +221,7 @@ def not_archived(context: Context, night: date) -> list[Fault]:
 def _call(context: Context, night: date, message: str) -> None:
     """Call a human, once for each message."""
     subject = night_text(context.site, night)
-    if not context.ledger.row("night_end", "message_said", kind="archive_fault", subject=subject, message=message):
+    if not context.ledger.value("ledger", "event_said_so", kind="archive_fault", subject=subject, message=message):
         context.ledger.event(
             EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=context.clock.now()
         )

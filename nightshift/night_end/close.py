@@ -201,7 +201,7 @@ def overdue(context: Context) -> list[date]:
     )  # fmt: skip
     for row in rows:
         subject = night_text(context.site, row["night"])
-        if not context.ledger.row("night_end", "event_said", kind="night_overdue", subject=subject):
+        if not context.ledger.value("ledger", "event_said", kind="night_overdue", subject=subject):
             began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
             context.ledger.event(
                 EventLevel.PAGE, "night_overdue",

@@ -153,7 +153,7 @@ def _no_server(page: Path) -> str:
 
 def _say(context: Context, night: date, level: EventLevel, kind: str, message: str) -> None:
     where = {"subject": night_text(context.site, night), "kind": kind}
-    if not context.ledger.row("night_end", "message_said", **where, message=message):
+    if not context.ledger.value("ledger", "event_said_so", **where, message=message):
         context.ledger.event(level, kind, message, subject=where["subject"], night_time=context.clock.now())
 
 

@@ -20,7 +20,7 @@ MOST_KEYS = 6  # named in one sentence
 def notice_changes(ledger: Ledger, name: str, now: datetime) -> None:
     """Say once, as a warning of the night, each thing that differs from what it was opened with."""
     for kind, subject, text in _changes(ledger, name, now):
-        if ledger.row("ledger", "event_said_so", kind=kind, subject=subject, message=text) is None:
+        if not ledger.value("ledger", "event_said_so", kind=kind, subject=subject, message=text):
             ledger.event(EventLevel.WARNING, kind, text, subject=subject, night_time=now)
 
 

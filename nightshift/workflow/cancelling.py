@@ -118,7 +118,8 @@ def cancel_and_verify(context: Context, runner: Runner, array: str, *, within_s:
 
 def was_taken_back(context: Context, subject: Subject) -> bool:
     """Whether the last word on some unit of a subject is that it was stopped or superseded."""
-    return context.ledger.row("jobs", "was_taken_back", job_key=subject.job_key) is not None
+    taken_back: bool = context.ledger.value("jobs", "was_taken_back", job_key=subject.job_key)
+    return taken_back
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:

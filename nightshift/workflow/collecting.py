@@ -144,7 +144,7 @@ def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:
 
 def call_once(context: Context, kind: str, subject: str, text: str) -> None:
     """Call somebody, where nobody was called about it before."""
-    if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
+    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
         context.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=context.clock.now())
 
 

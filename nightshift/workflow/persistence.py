@@ -171,7 +171,7 @@ def _say_other_code(context: Context, job: JobFile, outcome: Outcome) -> None:
     if not node or not job.code_version or node == job.code_version:
         return
     kind, subject = "node_code_differs", f"{job.code_version} {node}"
-    if context.ledger.row("ledger", "event_said", kind=kind, subject=subject) is None:
+    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
         context.ledger.event(
             EventLevel.WARNING, kind,
             f"Jobs written by code {job.code_version} are worked on by code {node} (first seen on "

@@ -67,7 +67,7 @@ def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
     """Cancel a live array that no open submission wants."""
     row = context.ledger.row("jobs", "submission_by_name", array_name=name)
     if row is None:
-        if context.ledger.row("ledger", "event_said", kind="array_unknown", subject=name) is None:
+        if not context.ledger.value("ledger", "event_said", kind="array_unknown", subject=name):
             _say(context, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
         return []
     if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
@@ -114,8 +114,8 @@ def _end_unwanted(context: Context, runner: Runner, row: dict[str, Any], how: Ru
 
 def _was_refused(context: Context, row: dict[str, Any]) -> bool:
     """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
-    said = context.ledger.row("ledger", "event_said", kind="array_refused", subject=row["name"])
-    return row["runner_job_id"] is None and said is not None
+    said = context.ledger.value("ledger", "event_said", kind="array_refused", subject=row["name"])
+    return row["runner_job_id"] is None and bool(said)
 
 
 def _say(context: Context, kind: str, name: str, text: str) -> str:

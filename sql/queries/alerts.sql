@@ -1,6 +1,6 @@
 -- Objects, packets and the outbox.
 
--- name: lock_association
+-- name: lock_association!
 select pg_advisory_xact_lock(hashtext('nightshift.association'));
 
 -- name: objects_of
@@ -221,7 +221,7 @@ left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
 where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0)
 group by o.topic, o.broker_partition;
 
--- name: sent_unread
+-- name: sent_unread$
 -- Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and not by
 -- times: a clock may have been set back since.
 select detail -> 'unread_to' as unread_to from events where kind = 'alerts_sent_unread' and subject = :life
@@ -243,9 +243,9 @@ with withheld as (
 update alerts set state = 'withheld', reason = :reason
 where state = 'released' and (candid, shutter_open) in (select candid, shutter_open from withheld);
 
--- name: queue_length
+-- name: queue_length$
 select count(*) from outbox where state = 'queued';
 
--- name: packet_place
+-- name: packet_place^
 select candid, state, object_id, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
 where candid = :candid;

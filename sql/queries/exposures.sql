@@ -1,8 +1,7 @@
 -- How exposures and their units stand, for every kind of work on them.
 
--- name: exposure
-select e.*, e.image_type::text as image_type, e.state::text as state
-from exposures e where e.instrument = :instrument and e.exposure_id = :exposure_id;
+-- name: exposure^
+select * from exposures where instrument = :instrument and exposure_id = :exposure_id;
 
 -- name: set_unit_running!
 update units set state = 'running' where unit_key = any (:unit_keys::text[]) and state = 'pending';

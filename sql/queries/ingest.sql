@@ -4,12 +4,13 @@
 -- One at a time for one name; released with the transaction.
 select pg_advisory_xact_lock(hashtextextended('inbox/' || :file_name, 0));
 
--- name: arrival
+-- name: arrival^
 select arrival_key, disposition::text as disposition, reason, detail, night, instrument, exposure_id, detector, kept_path
 from arrivals where arrival_key = :arrival_key;
 
--- name: storage_said_lately
-select 1 from events where kind = 'storage_unavailable' and at > clock_timestamp() - interval '1 minute' limit 1;
+-- name: storage_said_lately$
+select exists (select from events
+    where kind = 'storage_unavailable' and at > clock_timestamp() - interval '1 minute') as said;
 
 -- name: put_arrival!
 insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night,
@@ -22,18 +23,18 @@ on conflict (arrival_key) do nothing;
 insert into quarantine (arrival_key, path, reason, detail)
 values (:arrival_key, :path, :reason, :detail) on conflict (arrival_key) do nothing;
 
--- name: frame_like
+-- name: frame_like^
 -- The registered frame of that key, or of that name in that night: a camera may use its names again each night.
 select sha256, inbox_name = :file_name and night = :night as same_name from raw_frames
 where instrument = :instrument and ((exposure_id = :exposure_id and detector = :detector)
     or (night = :night and inbox_name = :file_name))
 order by same_name desc limit 1;
 
--- name: opening
+-- name: opening^
 -- When the shutter opened for the exposure that has this id.
 select night, shutter_open from exposures where instrument = :instrument and exposure_id = :exposure_id;
 
--- name: frame_named
+-- name: frame_named^
 -- Where the name was used in several nights: the frame that a checksum proves, or the newest.
 select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name
 order by sha256 = :sha256 desc, registered_at desc limit 1;
@@ -92,11 +93,11 @@ select arrival_key from arrivals where arrival_key = any (:arrival_keys::text[])
 
 -- Manifests --------------------------------------------------------------------------------------------------
 
--- name: manifest_entry
+-- name: manifest_entry^
 select bytes, sha256 from manifest_entries
 where site = :site and night = :night and file_name = :file_name;
 
--- name: manifest
+-- name: manifest^
 select sha256, path from manifests where site = :site and night = :night and part = :part;
 
 -- name: put_manifest!

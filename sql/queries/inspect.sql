@@ -22,20 +22,20 @@ from calibrations where calibration_key = :key;
 select state::text as state, reason, detail, frames, fwhm_px, zero_point, limiting_magnitude, valid_from, valid_to
 from reference_images where reference_key = :key;
 
--- name: unit
+-- name: unit^
 select unit_key, state::text as state, reason, detail, flags from units where unit_key = :unit_key;
 
 -- name: products
 select kind, path from products where unit_key = :unit_key and deleted_at is null;
 
--- name: quality
+-- name: quality^
 select * from image_quality where unit_key = :unit_key;
 
--- name: difference
+-- name: difference^
 select state::text as state, reason, detail, candidates, noise_ratio, limiting_magnitude, quality
 from differences where unit_key = :unit_key and campaign = :campaign;
 
--- name: reference
+-- name: reference^
 select p.path
 from differences d join reference_images r using (reference_key) join products p on p.product_key = r.product_key
 where d.unit_key = :unit_key and d.campaign = :campaign and p.deleted_at is null

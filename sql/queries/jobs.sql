@@ -15,7 +15,7 @@ select a.unit_key, a.attempt, a.state::text as state, a.reason, a.error_class::t
             and o.verdict = 'accept' and o.made_at > a.created_at) as overruled
 from attempts a where a.job_key = :job_key order by a.unit_key, a.attempt;
 
--- name: next_submission
+-- name: next_submission$
 select (coalesce(max(submission), 0) + 1)::integer as submission from submissions where job_key = :job_key;
 
 -- name: put_submission!
@@ -35,7 +35,7 @@ from submissions where job_key = :job_key and ended_at is null order by submissi
 update submissions set airflow_run = :airflow_run, airflow_try = :airflow_try
 where job_key = :job_key and submission = :submission;
 
--- name: submission_by_name
+-- name: submission_by_name^
 select s.job_key, s.submission, s.name, s.tasks, s.airflow_run, s.airflow_try, s.ended_at, s.runner,
     extract(epoch from now() - s.ended_at)::double precision as ended_s, j.kind, j.subject, j.campaign
 from submissions s join jobs j using (job_key)
@@ -46,7 +46,7 @@ select s.name, s.tasks, s.airflow_try, s.intended_at
 from submissions s join runs r on r.run_id = s.airflow_run
 where r.dag_id = :dag_id and r.run_id = :run_id order by s.submission;
 
--- name: array_of_dag
+-- name: array_of_dag^
 select s.name, s.tasks from submissions s join runs r on r.run_id = s.airflow_run
 where r.dag_id = :dag_id and s.name = :array_name;
 
@@ -70,15 +70,14 @@ update attempts set state = 'superseded', reason = 'cancelled', detail = :detail
 where job_key = :job_key and submission = :submission and state in ('intended', 'submitted')
 returning unit_key;
 
--- name: was_taken_back
+-- name: was_taken_back$
 -- Whether the last word on some unit of a job is that it was stopped or superseded.
-select 1 from attempts a
-where a.job_key = :job_key and a.reason = 'cancelled'
-    and not exists (select from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-        and b.attempt > a.attempt)
-limit 1;
+select exists (select from attempts a
+    where a.job_key = :job_key and a.reason = 'cancelled'
+        and not exists (select from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
+            and b.attempt > a.attempt)) as taken_back;
 
--- name: earlier_failures
+-- name: earlier_failures^
 -- How often the units of a submission ran out of memory or time before.
 select coalesce(max(f.memory), 0)::integer as memory, coalesce(max(f.time), 0)::integer as time
 from (
@@ -107,7 +106,7 @@ from attempts a join submissions s using (job_key, submission)
 where a.job_key = :job_key and a.state in ('intended', 'submitted')
 order by a.unit_key, a.attempt;
 
--- name: lock_attempt
+-- name: lock_attempt^
 select token from attempts
 where token = :token and state in ('intended', 'submitted') for update;
 
@@ -143,8 +142,8 @@ select distinct j.job_key, j.kind, j.subject, j.campaign
 from jobs j join submissions s using (job_key)
 where j.site = :site and j.night = :night and s.ended_at is null order by j.job_key;
 
--- name: night_of_job
+-- name: night_of_job$
 select night from jobs where job_key = :job_key;
 
--- name: campaign_number
+-- name: campaign_number$
 select number from campaigns where campaign = :campaign;

@@ -28,26 +28,26 @@ insert into audit (operator, action, subject, detail) values (:operator, :action
 select event_id, at, night_time, level, kind, subject, message, detail
 from events where event_id > :event_id order by event_id limit :most;
 
--- name: try_lock
+-- name: try_lock$
 -- Held by the connection, beyond any transaction.
 select pg_try_advisory_lock(hashtext('nightshift.' || :work), hashtext(:of)) as taken;
 
--- name: unlock
+-- name: unlock^
 select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));
 
--- name: event_said
-select 1 from events where kind = :kind and subject = :subject limit 1;
+-- name: event_said$
+select exists (select from events where kind = :kind and subject = :subject) as said;
 
--- name: event_said_so
-select 1 from events where subject = :subject and kind = :kind and message = :message limit 1;
+-- name: event_said_so$
+select exists (select from events where subject = :subject and kind = :kind and message = :message) as said;
 
--- name: has_revision
+-- name: has_revision$
 select to_regclass('alembic_version')::text as found;
 
--- name: revision
+-- name: revision$
 select version_num from alembic_version order by version_num desc limit 1;
 
--- name: survey_stamp
+-- name: survey_stamp$
 -- Whose ledger it is.
 select survey from survey_stamp;
 

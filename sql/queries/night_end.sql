@@ -1,10 +1,10 @@
 -- What the end of a night asks of the ledger: accounts, archive, report, closing.
 
--- name: night
+-- name: night^
 select site, night, begins, ends, state, closing_since, closed_at, signal, summary
 from nights where site = :site and night = :night;
 
--- name: lock_night
+-- name: lock_night^
 -- One at a time for one night; released with the transaction.
 select pg_advisory_xact_lock(hashtextextended(:subject, 0));
 
@@ -187,7 +187,7 @@ update archive_files set verified_at = now() where site = :site and night = :nig
 -- name: set_unverified!
 update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
 
--- name: last_closed_night
+-- name: last_closed_night$
 select max(night) as night from nights where site = :site and state = 'closed';
 
 -- name: old_events
@@ -199,13 +199,13 @@ where at < least(statement_timestamp() - make_interval(days => :days),
     and kind not in ('night_closed', 'unbalanced')
 order by event_id limit :most;
 
--- name: old_events_in_sum
+-- name: old_events_in_sum^
 select count(*) as events, min(at) as first, max(at) as last from events
 where at < least(statement_timestamp() - make_interval(days => :days),
         (select min(n.begins) from nights n where n.state <> 'closed'))
     and kind not in ('night_closed', 'unbalanced');
 
--- name: night_that_keeps_events
+-- name: night_that_keeps_events^
 -- The first night that is not closed, and how many old events stay for its sake.
 select n.night, n.state, (
     select count(*) from events e
@@ -433,10 +433,10 @@ order by e.level desc, min(e.event_id);
 -- name: reasons
 select reason, error_class, sentence from reasons;
 
--- name: report
+-- name: report^
 select path, sent_at, message_id from reports where site = :site and night = :night and kind = :kind;
 
--- name: changed_since_mail
+-- name: changed_since_mail$
 -- Whether something of the night came or was reduced after its report was sent.
 select exists (
     select from reports r where r.site = :site and r.night = :night and r.kind = :kind and (
@@ -468,7 +468,7 @@ update nights set changed = false where site = :site and night = :night and chan
 update nights set state = :state::night_state, closed_at = now()
 where site = :site and night = :night and state is distinct from :state::night_state;
 
--- name: seconds_closing
+-- name: seconds_closing$
 select steady_age_s(closing_since) from nights where site = :site and night = :night;
 
 -- name: units_in_flight
@@ -537,9 +537,3 @@ where n.site = :site and n.state in ('open', 'closing') and n.ends <= :now
         and steady_age_s(a.arrived_at) < :quiet_s)
     and (n.closing_since is null or steady_age_s(n.closing_since) > :quiet_s)
 order by n.night;
-
--- name: event_said
-select 1 from events where kind = :kind and subject = :subject limit 1;
-
--- name: message_said
-select 1 from events where kind = :kind and subject = :subject and message = :message limit 1;

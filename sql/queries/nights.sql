@@ -25,7 +25,7 @@ where site = :site and night = :night and state = 'open';
 
 -- What a night was opened with --------------------------------------------------------------------------------
 
--- name: is_pinned
+-- name: is_pinned$
 select settings -> 'instruments' ? :instrument as pinned from nights where site = :site and night = :night;
 
 -- name: pin_night!
@@ -42,11 +42,11 @@ on conflict (site, night) do update set
     settings_hashes = excluded.settings_hashes || coalesce(nights.settings_hashes, '{}')
 where nights.state = 'open';
 
--- name: pin
+-- name: pin^
 select site, night, ends, state::text as state, code_version, settings from nights
 where site = :site and night = :night;
 
--- name: lock_pin
+-- name: lock_pin^
 select site, night, state::text as state, code_version, settings from nights
 where site = :site and night = :night for update;
 
@@ -62,5 +62,5 @@ update nights set code_version = :code_version,
     settings_hashes = :settings_hashes
 where site = :site and night = :night;
 
--- name: night_of_exposure
+-- name: night_of_exposure$
 select night from exposures where instrument = :instrument and exposure_id = :exposure_id;

@@ -17,7 +17,7 @@ on conflict (run_id) do nothing;
 -- name: end_runs!
 update runs set ended_at = now() where subject = :subject and ended_at is null;
 
--- name: conf_of_subject
+-- name: conf_of_subject^
 -- What the newest run of a subject was asked with.
 select conf from runs where subject = :subject order by requested_at desc limit 1;
 

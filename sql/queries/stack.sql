@@ -67,8 +67,8 @@ from exposures e
 join units u using (instrument, exposure_id)
 join differences d using (unit_key)
 join reference_images r using (reference_key)
-join alerts a using (unit_key)
-join outbox o using (candid, shutter_open)
+join alerts a on a.unit_key = u.unit_key
+join outbox o on o.candid = a.candid and o.shutter_open = a.shutter_open
 where e.site = :site and o.state = 'acknowledged' and r.built_at < e.last_arrival_at
 group by e.exposure_id, e.last_arrival_at order by e.exposure_id;
 

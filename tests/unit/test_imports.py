@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("nightshift", "reduction", "operators", "rehearsal")
 # What Python and the command line look for by name; the parts of a kind of work stand once a kind.
 CONVENTIONAL = {"__init__", "__main__", "commands"}
-PARTS_OF_A_KIND = {"due", "plan", "record", "work"}
+PARTS_OF_A_KIND = {"due", "plan", "queries", "record", "work"}
 NAMED_FOR_TOPICS = ROOT / "nightshift" / "ledger" / "queries"  # of the queries in sql/queries
 
 

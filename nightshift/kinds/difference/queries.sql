@@ -25,10 +25,11 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign
     and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
 order by u.detector, u.quadrant;
 
--- name: is_member
-select 1 from reference_members where reference_key = :reference_key and unit_key = :unit_key;
+-- name: is_member$
+select exists (select from reference_members
+    where reference_key = :reference_key and unit_key = :unit_key) as member;
 
--- name: put_difference
+-- name: put_difference^
 -- One without candidates has nothing that awaits its turn.
 insert into differences (unit_key, reference_key, campaign, state, reason, detail, product_key, candidates,
     noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)

@@ -63,11 +63,11 @@ delete from reference_images where state = 'rejected' and reason = 'cancelled'
 -- One request at a time for one field and filter; released with the transaction.
 select pg_advisory_xact_lock(hashtextextended('regenerate/' || :subject, 0));
 
--- name: request
+-- name: request^
 select (detail ->> 'version')::integer as version
 from audit where action = :action and detail ->> 'request_id' = :request_id order by audit_id limit 1;
 
--- name: next_version
+-- name: next_version$
 -- After every version that was made, or asked for and is still to come.
 select 1 + greatest(
     (select coalesce(max(version), 0) from reference_images

@@ -1,0 +1,162 @@
+"""The named queries of ``nightshift/kinds/difference/queries.sql``, typed.
+
+Written by ``make queries``: change the SQL and run it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nightshift.ledger.database import Ledger
+
+__all__ = [
+    "DifferencesDue",
+    "PutDifference",
+    "UnitsToDifference",
+    "differences_due",
+    "forget_cancelled_differences",
+    "is_member",
+    "make_month",
+    "put_candidates",
+    "put_difference",
+    "units_to_difference",
+]
+
+TOPIC = "difference"
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencesDue:
+    """A row of `differences_due`."""
+
+    instrument: str
+    exposure_id: str
+    shutter_open: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsToDifference:
+    """A row of `units_to_difference`."""
+
+    unit_key: str
+    detector: int
+    quadrant: int
+    calibrated_key: str
+    calibrated_path: str
+    calibrated_sha256: str
+    sources_key: str
+    sources_path: str
+    sources_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutDifference:
+    """A row of `put_difference`."""
+
+    unit_key: str
+
+
+def differences_due(
+    ledger: Ledger, *, instrument: str, campaign: str, campaigns: Sequence[str]
+) -> list[DifferencesDue]:
+    """Exposures that were reduced before their reference came into service, in shutter order."""
+    return ledger.select(
+        TOPIC, "differences_due", DifferencesDue, instrument=instrument, campaign=campaign, campaigns=campaigns
+    )
+
+
+def units_to_difference(
+    ledger: Ledger, *, instrument: str, exposure_id: str, campaign: str
+) -> list[UnitsToDifference]:
+    """Run `units_to_difference`."""
+    return ledger.select(
+        TOPIC,
+        "units_to_difference",
+        UnitsToDifference,
+        instrument=instrument,
+        exposure_id=exposure_id,
+        campaign=campaign,
+    )
+
+
+def is_member(ledger: Ledger, *, reference_key: str, unit_key: str) -> bool:
+    """Run `is_member`."""
+    found: bool = ledger.value(TOPIC, "is_member", reference_key=reference_key, unit_key=unit_key)
+    return found
+
+
+def put_difference(
+    ledger: Ledger,
+    *,
+    unit_key: str,
+    reference_key: str,
+    campaign: str,
+    state: str,
+    reason: str,
+    detail: str,
+    product_key: str,
+    candidates: int,
+    noise_ratio: float,
+    limiting_magnitude: float,
+    quality: dict[str, Any],
+) -> PutDifference | None:
+    """One without candidates has nothing that awaits its turn."""
+    return ledger.first(
+        TOPIC,
+        "put_difference",
+        PutDifference,
+        unit_key=unit_key,
+        reference_key=reference_key,
+        campaign=campaign,
+        state=state,
+        reason=reason,
+        detail=detail,
+        product_key=product_key,
+        candidates=candidates,
+        noise_ratio=noise_ratio,
+        limiting_magnitude=limiting_magnitude,
+        quality=quality,
+    )
+
+
+def make_month(ledger: Ledger, *, shutter_open: datetime) -> None:
+    """Run `make_month`."""
+    ledger.run(TOPIC, "make_month", shutter_open=shutter_open)
+
+
+def put_candidates(
+    ledger: Ledger,
+    *,
+    shutter_open: datetime | None,
+    unit_key: str | None,
+    campaign: str | None,
+    reference_key: str | None,
+    processing_id: int | None,
+    site: str | None,
+    night: date | None,
+    field: int | None,
+    filter: str | None,
+    candidates: dict[str, Any] | None,
+) -> int:
+    """Run `put_candidates`."""
+    return ledger.run(
+        TOPIC,
+        "put_candidates",
+        shutter_open=shutter_open,
+        unit_key=unit_key,
+        campaign=campaign,
+        reference_key=reference_key,
+        processing_id=processing_id,
+        site=site,
+        night=night,
+        field=field,
+        filter=filter,
+        candidates=candidates,
+    )
+
+
+def forget_cancelled_differences(ledger: Ledger, *, job_key: str | None) -> int:
+    """Run `forget_cancelled_differences`."""
+    return ledger.run(TOPIC, "forget_cancelled_differences", job_key=job_key)

@@ -1,0 +1,659 @@
+"""The named queries of ``sql/queries/alerts.sql``, typed.
+
+Written by ``make queries``: change the SQL and run it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import AlertState
+
+__all__ = [
+    "AddObjects",
+    "CandidatesOfUnits",
+    "CutoutsOfUnits",
+    "DetectionTimesInWindows",
+    "DetectionsInWindows",
+    "FieldsAwaitingTurns",
+    "LockUnitsThatStand",
+    "NextTurn",
+    "ObjectsInWindows",
+    "ObjectsOf",
+    "PacketPlace",
+    "Queued",
+    "ReferenceSpans",
+    "SearchesOfField",
+    "SearchesOfUnits",
+    "SearchesSoFar",
+    "UnreadPartitions",
+    "acknowledge",
+    "add_objects",
+    "candidates_of_units",
+    "count_detections",
+    "cutouts_of_units",
+    "detection_times_in_windows",
+    "detections_in_windows",
+    "fields_awaiting_turns",
+    "lock_association",
+    "lock_units_that_stand",
+    "next_turn",
+    "note_failures",
+    "objects_in_windows",
+    "objects_of",
+    "packet_place",
+    "put_alerts",
+    "queue_again",
+    "queue_length",
+    "queue_messages",
+    "queued",
+    "reference_spans",
+    "searches_of_field",
+    "searches_of_units",
+    "searches_so_far",
+    "sent_unread",
+    "set_objects",
+    "set_released",
+    "unread_partitions",
+    "withhold_alerts",
+    "withhold_damaged",
+    "withhold_messages",
+]
+
+TOPIC = "alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsOf:
+    """A row of `objects_of`."""
+
+    candid: int
+    object_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectsInWindows:
+    """A row of `objects_in_windows`."""
+
+    object_id: str
+    ra_deg: float
+    dec_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class AddObjects:
+    """A row of `add_objects`."""
+
+    object_id: str
+    first_candid: int
+
+
+@dataclass(frozen=True, slots=True)
+class FieldsAwaitingTurns:
+    """A row of `fields_awaiting_turns`."""
+
+    instrument: str
+    field: int | None
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextTurn:
+    """A row of `next_turn`."""
+
+    unit_key: str
+    exposure_id: str
+    waited_s: float
+    waits_for: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockUnitsThatStand:
+    """A row of `lock_units_that_stand`."""
+
+    unit_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchesOfUnits:
+    """A row of `searches_of_units`."""
+
+    unit_key: str | None
+    campaign: str | None
+    campaign_number: int | None
+    reference_key: str | None
+    limiting_magnitude: float | None
+    instrument: str | None
+    exposure_id: str | None
+    detector: int | None
+    quadrant: int | None
+    site: str | None
+    night: date | None
+    ut_day: date | None
+    field: int | None
+    filter: str | None
+    exposure_s: float | None
+    shutter_open: datetime | None
+    program_id: int | None
+    zero_point: float | None
+    zero_point_rms: float | None
+    stars_matched: float | None
+    corners_deg: list[float] | None
+    reference_version: int | None
+    reference_frames: int | None
+    difference_path: str | None
+    turn: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchesOfField:
+    """A row of `searches_of_field`."""
+
+    unit_key: str | None
+    campaign: str | None
+    campaign_number: int | None
+    reference_key: str | None
+    limiting_magnitude: float | None
+    instrument: str | None
+    exposure_id: str | None
+    detector: int | None
+    quadrant: int | None
+    site: str | None
+    night: date | None
+    ut_day: date | None
+    field: int | None
+    filter: str | None
+    exposure_s: float | None
+    shutter_open: datetime | None
+    program_id: int | None
+    zero_point: float | None
+    zero_point_rms: float | None
+    stars_matched: float | None
+    corners_deg: list[float] | None
+    reference_version: int | None
+    reference_frames: int | None
+    difference_path: str | None
+    turn: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchesSoFar:
+    """A row of `searches_so_far`."""
+
+    detector: int | None
+    quadrant: int | None
+    searches: int
+
+
+@dataclass(frozen=True, slots=True)
+class CandidatesOfUnits:
+    """A row of `candidates_of_units`."""
+
+    candid: int
+    shutter_open: datetime
+    unit_key: str
+    number: int
+    processing_id: int
+    site: str
+    ra_deg: float
+    dec_deg: float
+    x: float
+    y: float
+    positive: bool
+    signal_to_noise: float
+    magnitude: float | None
+    magnitude_error: float | None
+    record: dict[str, Any]
+    alert_state: AlertState
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionsInWindows:
+    """A row of `detections_in_windows`."""
+
+    item: int
+    candid: int
+    shutter_open: datetime
+    unit_key: str
+    number: int
+    processing_id: int
+    site: str
+    ra_deg: float
+    dec_deg: float
+    x: float
+    y: float
+    positive: bool
+    signal_to_noise: float
+    magnitude: float | None
+    magnitude_error: float | None
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionTimesInWindows:
+    """A row of `detection_times_in_windows`."""
+
+    item: int
+    candid: int
+    shutter_open: datetime
+    unit_key: str
+    field: int | None
+    ra_deg: float
+    dec_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSpans:
+    """A row of `reference_spans`."""
+
+    reference_key: str
+    begins: datetime
+    ends: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CutoutsOfUnits:
+    """A row of `cutouts_of_units`."""
+
+    unit_key: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A row of `queued`."""
+
+    candid: int
+    shutter_open: datetime
+    topic: str
+    queued_at: datetime | None
+    object_id: str | None
+    packet_path: str | None
+    packet_offset: int | None
+    packet_bytes: int | None
+    packet_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPartitions:
+    """A row of `unread_partitions`."""
+
+    topic: str
+    broker_partition: int | None
+    bytes: int
+    first_offset: int
+    last_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketPlace:
+    """A row of `packet_place`."""
+
+    candid: int
+    state: AlertState
+    object_id: str | None
+    packet_path: str | None
+    packet_offset: int | None
+    packet_bytes: int | None
+    packet_sha256: str | None
+
+
+def lock_association(ledger: Ledger) -> int:
+    """Run `lock_association`."""
+    return ledger.run(TOPIC, "lock_association")
+
+
+def objects_of(ledger: Ledger, *, candids: Sequence[int]) -> list[ObjectsOf]:
+    """Run `objects_of`."""
+    return ledger.select(TOPIC, "objects_of", ObjectsOf, candids=candids)
+
+
+def objects_in_windows(
+    ledger: Ledger, *, items: Sequence[int], zones: Sequence[int], lows: Sequence[float], highs: Sequence[float]
+) -> list[ObjectsInWindows]:
+    """Run `objects_in_windows`."""
+    return ledger.select(
+        TOPIC, "objects_in_windows", ObjectsInWindows, items=items, zones=zones, lows=lows, highs=highs
+    )
+
+
+def add_objects(
+    ledger: Ledger,
+    *,
+    names: Sequence[str],
+    sites: Sequence[str],
+    ras: Sequence[float],
+    decs: Sequence[float],
+    candids: Sequence[int],
+    times: Sequence[datetime],
+) -> list[AddObjects]:
+    """Run `add_objects`."""
+    return ledger.select(
+        TOPIC, "add_objects", AddObjects, names=names, sites=sites, ras=ras, decs=decs, candids=candids, times=times
+    )
+
+
+def count_detections(ledger: Ledger, *, names: Sequence[str] | None, times: Sequence[datetime] | None) -> int:
+    """Run `count_detections`."""
+    return ledger.run(TOPIC, "count_detections", names=names, times=times)
+
+
+def set_objects(
+    ledger: Ledger, *, candids: Sequence[int] | None, times: Sequence[datetime] | None, names: Sequence[str] | None
+) -> int:
+    """Run `set_objects`."""
+    return ledger.run(TOPIC, "set_objects", candids=candids, times=times, names=names)
+
+
+def fields_awaiting_turns(ledger: Ledger, *, instrument: str) -> list[FieldsAwaitingTurns]:
+    """Where something waits for its turn."""
+    return ledger.select(TOPIC, "fields_awaiting_turns", FieldsAwaitingTurns, instrument=instrument)
+
+
+def next_turn(
+    ledger: Ledger,
+    *,
+    instrument: str,
+    field: int,
+    campaign: str,
+    tier: str,
+    campaigns: Sequence[str],
+    at_least: int,
+    serves_now: bool,
+) -> list[NextTurn]:
+    """The differences of the exposure whose turn in its field is next, and whether something that comes before it in the order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is there or for which enough good frames are there."""
+    return ledger.select(
+        TOPIC,
+        "next_turn",
+        NextTurn,
+        instrument=instrument,
+        field=field,
+        campaign=campaign,
+        tier=tier,
+        campaigns=campaigns,
+        at_least=at_least,
+        serves_now=serves_now,
+    )
+
+
+def lock_units_that_stand(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[LockUnitsThatStand]:
+    """Which of some units are processed; nobody rejects one of them before the transaction has ended."""
+    return ledger.select(TOPIC, "lock_units_that_stand", LockUnitsThatStand, unit_keys=unit_keys)
+
+
+def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: str | None) -> int:
+    """Its alerts were decided on, those of a difference without any too."""
+    return ledger.run(TOPIC, "set_released", unit_keys=unit_keys, campaign=campaign)
+
+
+def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[SearchesOfUnits]:
+    """Run `searches_of_units`."""
+    return ledger.select(TOPIC, "searches_of_units", SearchesOfUnits, unit_keys=unit_keys)
+
+
+def searches_of_field(
+    ledger: Ledger, *, instrument: str, field: int, campaign: str, since: datetime, before: datetime, turn: datetime
+) -> list[SearchesOfField]:
+    """Run `searches_of_field`."""
+    return ledger.select(
+        TOPIC,
+        "searches_of_field",
+        SearchesOfField,
+        instrument=instrument,
+        field=field,
+        campaign=campaign,
+        since=since,
+        before=before,
+        turn=turn,
+    )
+
+
+def searches_so_far(
+    ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, turn: datetime
+) -> list[SearchesSoFar]:
+    """Run `searches_so_far`."""
+    return ledger.select(
+        TOPIC,
+        "searches_so_far",
+        SearchesSoFar,
+        instrument=instrument,
+        field=field,
+        campaign=campaign,
+        until=until,
+        turn=turn,
+    )
+
+
+def candidates_of_units(
+    ledger: Ledger, *, unit_keys: Sequence[str], shutter_open: datetime, campaign: str
+) -> list[CandidatesOfUnits]:
+    """Run `candidates_of_units`."""
+    return ledger.select(
+        TOPIC,
+        "candidates_of_units",
+        CandidatesOfUnits,
+        unit_keys=unit_keys,
+        shutter_open=shutter_open,
+        campaign=campaign,
+    )
+
+
+def detections_in_windows(
+    ledger: Ledger,
+    *,
+    items: Sequence[int],
+    zones: Sequence[int],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    campaign: str,
+    since: datetime,
+    before: datetime,
+    turn: datetime,
+) -> list[DetectionsInWindows]:
+    """Run `detections_in_windows`."""
+    return ledger.select(
+        TOPIC,
+        "detections_in_windows",
+        DetectionsInWindows,
+        items=items,
+        zones=zones,
+        lows=lows,
+        highs=highs,
+        campaign=campaign,
+        since=since,
+        before=before,
+        turn=turn,
+    )
+
+
+def detection_times_in_windows(
+    ledger: Ledger,
+    *,
+    items: Sequence[int],
+    zones: Sequence[int],
+    lows: Sequence[float],
+    highs: Sequence[float],
+    campaign: str,
+    until: datetime,
+    turn: datetime,
+) -> list[DetectionTimesInWindows]:
+    """Run `detection_times_in_windows`."""
+    return ledger.select(
+        TOPIC,
+        "detection_times_in_windows",
+        DetectionTimesInWindows,
+        items=items,
+        zones=zones,
+        lows=lows,
+        highs=highs,
+        campaign=campaign,
+        until=until,
+        turn=turn,
+    )
+
+
+def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[ReferenceSpans]:
+    """Run `reference_spans`."""
+    return ledger.select(TOPIC, "reference_spans", ReferenceSpans, reference_keys=reference_keys)
+
+
+def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsOfUnits]:
+    """Run `cutouts_of_units`."""
+    return ledger.select(TOPIC, "cutouts_of_units", CutoutsOfUnits, unit_keys=unit_keys)
+
+
+def put_alerts(
+    ledger: Ledger,
+    *,
+    shutter_open: datetime | None,
+    campaign: str | None,
+    site: str | None,
+    night: date | None,
+    schema_version: str | None,
+    packet_path: str | None,
+    candids: Sequence[int] | None,
+    names: Sequence[str] | None,
+    unit_keys: Sequence[str] | None,
+    offsets: Sequence[int] | None,
+    sizes: Sequence[int] | None,
+    digests: Sequence[str] | None,
+) -> int:
+    """Run `put_alerts`."""
+    return ledger.run(
+        TOPIC,
+        "put_alerts",
+        shutter_open=shutter_open,
+        campaign=campaign,
+        site=site,
+        night=night,
+        schema_version=schema_version,
+        packet_path=packet_path,
+        candids=candids,
+        names=names,
+        unit_keys=unit_keys,
+        offsets=offsets,
+        sizes=sizes,
+        digests=digests,
+    )
+
+
+def queue_messages(
+    ledger: Ledger, *, shutter_open: datetime | None, kafka_topic: str | None, candids: Sequence[int] | None
+) -> int:
+    """Run `queue_messages`."""
+    return ledger.run(TOPIC, "queue_messages", shutter_open=shutter_open, kafka_topic=kafka_topic, candids=candids)
+
+
+def withhold_alerts(
+    ledger: Ledger,
+    *,
+    shutter_open: datetime | None,
+    unit_key: str | None,
+    campaign: str | None,
+    site: str | None,
+    night: date | None,
+    reason: str | None,
+    candids: Sequence[int] | None,
+) -> int:
+    """Run `withhold_alerts`."""
+    return ledger.run(
+        TOPIC,
+        "withhold_alerts",
+        shutter_open=shutter_open,
+        unit_key=unit_key,
+        campaign=campaign,
+        site=site,
+        night=night,
+        reason=reason,
+        candids=candids,
+    )
+
+
+def withhold_messages(
+    ledger: Ledger, *, shutter_open: datetime | None, kafka_topic: str | None, candids: Sequence[int] | None
+) -> int:
+    """Run `withhold_messages`."""
+    return ledger.run(TOPIC, "withhold_messages", shutter_open=shutter_open, kafka_topic=kafka_topic, candids=candids)
+
+
+def queued(ledger: Ledger, *, after_time: datetime, after_candid: int, after_topic: str, most: int) -> list[Queued]:
+    """Run `queued`."""
+    return ledger.select(
+        TOPIC, "queued", Queued, after_time=after_time, after_candid=after_candid, after_topic=after_topic, most=most
+    )
+
+
+def acknowledge(
+    ledger: Ledger,
+    *,
+    life: str | None,
+    candids: Sequence[int] | None,
+    times: Sequence[datetime] | None,
+    topics: Sequence[str] | None,
+    partitions: Sequence[int] | None,
+    offsets: Sequence[int] | None,
+) -> int:
+    """Run `acknowledge`."""
+    return ledger.run(
+        TOPIC,
+        "acknowledge",
+        life=life,
+        candids=candids,
+        times=times,
+        topics=topics,
+        partitions=partitions,
+        offsets=offsets,
+    )
+
+
+def queue_again(ledger: Ledger, *, life: str | None) -> int:
+    """What another life of an embedded broker acknowledged within a night's time."""
+    return ledger.run(TOPIC, "queue_again", life=life)
+
+
+def unread_partitions(
+    ledger: Ledger, *, topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int], life: str
+) -> list[UnreadPartitions]:
+    """What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and the offsets of its first and last message."""
+    return ledger.select(
+        TOPIC, "unread_partitions", UnreadPartitions, topics=topics, partitions=partitions, offsets=offsets, life=life
+    )
+
+
+def sent_unread(ledger: Ledger, *, life: str) -> dict[str, Any]:
+    """Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and not by times: a clock may have been set back since."""
+    found: dict[str, Any] = ledger.value(TOPIC, "sent_unread", life=life)
+    return found
+
+
+def note_failures(
+    ledger: Ledger,
+    *,
+    candids: Sequence[int] | None,
+    times: Sequence[datetime] | None,
+    topics: Sequence[str] | None,
+    errors: Sequence[str] | None,
+) -> int:
+    """Run `note_failures`."""
+    return ledger.run(TOPIC, "note_failures", candids=candids, times=times, topics=topics, errors=errors)
+
+
+def withhold_damaged(
+    ledger: Ledger, *, error: str | None, candid: int | None, shutter_open: datetime | None, reason: str | None
+) -> int:
+    """Run `withhold_damaged`."""
+    return ledger.run(TOPIC, "withhold_damaged", error=error, candid=candid, shutter_open=shutter_open, reason=reason)
+
+
+def queue_length(ledger: Ledger) -> int:
+    """Run `queue_length`."""
+    found: int = ledger.value(TOPIC, "queue_length")
+    return found
+
+
+def packet_place(ledger: Ledger, *, candid: int) -> PacketPlace | None:
+    """Run `packet_place`."""
+    return ledger.first(TOPIC, "packet_place", PacketPlace, candid=candid)

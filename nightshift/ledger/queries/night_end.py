@@ -1,0 +1,1086 @@
+"""The named queries of ``sql/queries/night_end.sql``, typed.
+
+Written by ``make queries``: change the SQL and run it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import (
+    AlertState,
+    CalibrationKind,
+    Disposition,
+    ErrorClass,
+    EventLevel,
+    ImageType,
+    NightState,
+    UnitState,
+)
+
+__all__ = [
+    "AlertsByState",
+    "ArchiveTotals",
+    "Archived",
+    "ArrivalsOfNight",
+    "ArrivalsOnManifest",
+    "AttemptsInFlight",
+    "BestCandidates",
+    "CalibrationUses",
+    "DifferencesByState",
+    "ExposureTypes",
+    "ExposuresInFlight",
+    "FilesToArchive",
+    "Footprints",
+    "FramesOfNight",
+    "ImageQualityByFilter",
+    "LateFrames",
+    "Latency",
+    "LoudEvents",
+    "ManifestEntries",
+    "Manifests",
+    "Masters",
+    "MeasurementsByFilter",
+    "NamesAwaited",
+    "Night",
+    "NightThatKeepsEvents",
+    "OldEvents",
+    "OldEventsInSum",
+    "OutboxByTopic",
+    "OutboxInFlight",
+    "PacketTars",
+    "Packets",
+    "QualityWarnings",
+    "Quarantined",
+    "Reasons",
+    "ReferencesBuilt",
+    "Report",
+    "RunsInFlight",
+    "ScienceByField",
+    "SkyOfAlerts",
+    "Timeline",
+    "TrackletPositions",
+    "Tracklets",
+    "TurnsInFlight",
+    "UnclosedNights",
+    "UnitsInFlight",
+    "UnitsOfNight",
+    "alerts_by_state",
+    "archive_totals",
+    "archived",
+    "arrivals_of_night",
+    "arrivals_on_manifest",
+    "attempts_in_flight",
+    "begin_closing",
+    "best_candidates",
+    "calibration_uses",
+    "changed_since_mail",
+    "count_from_now",
+    "delete_events",
+    "differences_by_state",
+    "exposure_types",
+    "exposures_in_flight",
+    "fail_stragglers",
+    "files_to_archive",
+    "footprints",
+    "frames_of_night",
+    "image_quality_by_filter",
+    "last_closed_night",
+    "late_frames",
+    "latency",
+    "lock_night",
+    "loud_events",
+    "manifest_entries",
+    "manifests",
+    "mark_mismatches",
+    "masters",
+    "measurements_by_filter",
+    "names_awaited",
+    "night",
+    "night_that_keeps_events",
+    "old_events",
+    "old_events_in_sum",
+    "outbox_by_topic",
+    "outbox_in_flight",
+    "packet_tars",
+    "packets",
+    "put_archived",
+    "put_ended_unit",
+    "put_event_archive",
+    "put_report",
+    "put_summary",
+    "quality_warnings",
+    "quarantined",
+    "reasons",
+    "references_built",
+    "reject_units_of_mismatches",
+    "reopen_exposures",
+    "report",
+    "restore_units_of_mismatches",
+    "revive_units",
+    "runs_in_flight",
+    "science_by_field",
+    "seconds_closing",
+    "set_closed",
+    "set_report_sent",
+    "set_unverified",
+    "set_verified",
+    "sky_of_alerts",
+    "timeline",
+    "tracklet_positions",
+    "tracklets",
+    "turns_in_flight",
+    "unclosed_nights",
+    "units_in_flight",
+    "units_of_night",
+    "unmark_mismatches",
+]
+
+TOPIC = "night_end"
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A row of `night`."""
+
+    site: str
+    night: date
+    begins: datetime
+    ends: datetime
+    state: NightState
+    closing_since: datetime | None
+    closed_at: datetime | None
+    signal: str | None
+    summary: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """A row of `manifests`."""
+
+    part: int
+    parts: int
+    sha256: str
+    path: str
+    synthetic: bool
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestEntries:
+    """A row of `manifest_entries`."""
+
+    file_name: str
+    bytes: int
+    sha256: str
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalsOfNight:
+    """A row of `arrivals_of_night`."""
+
+    arrival_key: str
+    inbox_name: str
+    bytes: int
+    sha256: str | None
+    disposition: Disposition
+    reason: str | None
+    detail: str
+    arrived_at: datetime
+    exposure_id: str | None
+    has_frame: bool
+    has_quarantine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalsOnManifest:
+    """A row of `arrivals_on_manifest`."""
+
+    inbox_name: str
+    sha256: str | None
+    disposition: Disposition
+    reason: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class FramesOfNight:
+    """A row of `frames_of_night`."""
+
+    instrument: str
+    exposure_id: str
+    detector: int
+    inbox_name: str
+    path: str
+    sha256: str
+    bytes: int
+    invalid_reason: str | None
+    image_type: ImageType
+    filter: str
+    field: int | None
+    shutter_open: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LateFrames:
+    """A row of `late_frames`."""
+
+    inbox_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureTypes:
+    """A row of `exposure_types`."""
+
+    instrument: str
+    exposure_id: str
+    image_type: ImageType
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsOfNight:
+    """A row of `units_of_night`."""
+
+    unit_key: str
+    instrument: str
+    exposure_id: str
+    detector: int
+    quadrant: int
+    state: UnitState
+    reason: str | None
+    detail: str
+    flags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationUses:
+    """A row of `calibration_uses`."""
+
+    instrument: str
+    exposure_id: str
+    detector: int
+    accepted: bool
+    reason: str
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class FilesToArchive:
+    """A row of `files_to_archive`."""
+
+    kind: str
+    source: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PacketTars:
+    """A row of `packet_tars`."""
+
+    packet_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Packets:
+    """A row of `packets`."""
+
+    candid: int
+    packet_path: str | None
+    packet_offset: int | None
+    packet_bytes: int | None
+    packet_sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A row of `archived`."""
+
+    path: str
+    kind: str
+    source: str
+    sha256: str
+    bytes: int
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OldEvents:
+    """A row of `old_events`."""
+
+    event_id: int
+    at: datetime
+    night_time: datetime | None
+    level: EventLevel
+    kind: str
+    subject: str
+    message: str
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OldEventsInSum:
+    """A row of `old_events_in_sum`."""
+
+    events: int
+    first: datetime
+    last: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NightThatKeepsEvents:
+    """A row of `night_that_keeps_events`."""
+
+    night: date
+    state: NightState
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveTotals:
+    """A row of `archive_totals`."""
+
+    files: int
+    bytes: int
+    verified: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScienceByField:
+    """A row of `science_by_field`."""
+
+    field: int | None
+    filter: str
+    exposures: int
+    first_open: datetime
+    last_open: datetime
+    processed: int
+    rejected: int
+    failed: int
+    missing: int
+    held: int
+    unfinished: int
+    differenced: int
+    candidates: int
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Masters:
+    """A row of `masters`."""
+
+    kind: CalibrationKind
+    filter: str
+    masters: int
+    in_service: int
+    frames: int
+    level: float
+    noise: float
+    read_noise: float
+    gain: float
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQualityByFilter:
+    """A row of `image_quality_by_filter`."""
+
+    filter: str
+    units: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementsByFilter:
+    """A row of `measurements_by_filter`."""
+
+    filter: str
+    name: str
+    quantiles: list[float]
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class QualityWarnings:
+    """A row of `quality_warnings`."""
+
+    measurement: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A row of `timeline`."""
+
+    exposure_id: str
+    shutter_open: datetime
+    exposure_s: float
+    filter: str
+    field: int | None
+    fwhm_px: float
+    background: float
+    zero_point: float
+    limiting_magnitude: float
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A row of `quarantined`."""
+
+    inbox_name: str
+    bytes: int
+    arrived_at: datetime
+    disposition: Disposition
+    reason: str
+    detail: str
+    disposed_as: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencesByState:
+    """A row of `differences_by_state`."""
+
+    state: UnitState
+    reason: str | None
+    units: int
+    candidates: int
+    noise_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReferencesBuilt:
+    """A row of `references_built`."""
+
+    field: int
+    filter: str
+    version: int
+    quadrants: int
+    in_service: int
+    frames: int
+    fwhm_px: float
+    limiting_magnitude: float
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsByState:
+    """A row of `alerts_by_state`."""
+
+    state: AlertState
+    alerts: int
+    objects: int
+    reasons: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxByTopic:
+    """A row of `outbox_by_topic`."""
+
+    topic: str
+    messages: int
+    acknowledged: int
+    queued: int
+    most_tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A row of `latency`."""
+
+    waited: bool
+    alerts: int
+    p50_s: float
+    p95_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tracklets:
+    """A row of `tracklets`."""
+
+    number: int
+    tracklet_key: str
+    detections: int
+    begins: datetime
+    ends: datetime
+    ra_deg: float
+    dec_deg: float
+    rate_deg_per_day: float
+    position_angle_deg: float
+    residual_arcsec: float
+    magnitude: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackletPositions:
+    """A row of `tracklet_positions`."""
+
+    number: int
+    shutter_open: datetime
+    ra_deg: float
+    dec_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class SkyOfAlerts:
+    """A row of `sky_of_alerts`."""
+
+    field: int | None
+    filter: str
+    ra_deg: float
+    dec_deg: float
+    signal_to_noise: float
+    state: AlertState
+
+
+@dataclass(frozen=True, slots=True)
+class Footprints:
+    """A row of `footprints`."""
+
+    field: int | None
+    corners_deg: list[float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BestCandidates:
+    """A row of `best_candidates`."""
+
+    object_id: str | None
+    candid: int
+    number: int
+    unit_key: str
+    signal_to_noise: float
+    magnitude: float | None
+    filter: str
+    shutter_open: datetime
+    positive: bool
+    cutouts: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoudEvents:
+    """A row of `loud_events`."""
+
+    level: EventLevel
+    kind: str
+    message: str
+    subject: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """A row of `reasons`."""
+
+    reason: str
+    error_class: ErrorClass
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row of `report`."""
+
+    path: str
+    sent_at: datetime | None
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsInFlight:
+    """A row of `units_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExposuresInFlight:
+    """A row of `exposures_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsInFlight:
+    """A row of `attempts_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunsInFlight:
+    """A row of `runs_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsInFlight:
+    """A row of `turns_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxInFlight:
+    """A row of `outbox_in_flight`."""
+
+    subject: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamesAwaited:
+    """A row of `names_awaited`."""
+
+    file_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnclosedNights:
+    """A row of `unclosed_nights`."""
+
+    site: str
+    night: date
+    state: NightState
+    ends: datetime
+    closing_since: datetime | None
+
+
+def night(ledger: Ledger, *, site: str, night: date) -> Night | None:
+    """Run `night`."""
+    return ledger.first(TOPIC, "night", Night, site=site, night=night)
+
+
+def lock_night(ledger: Ledger, *, subject: str) -> None:
+    """One at a time for one night; released with the transaction."""
+    ledger.run(TOPIC, "lock_night", subject=subject)
+
+
+def manifests(ledger: Ledger, *, site: str, night: date) -> list[Manifests]:
+    """Run `manifests`."""
+    return ledger.select(TOPIC, "manifests", Manifests, site=site, night=night)
+
+
+def manifest_entries(ledger: Ledger, *, site: str, night: date) -> list[ManifestEntries]:
+    """Run `manifest_entries`."""
+    return ledger.select(TOPIC, "manifest_entries", ManifestEntries, site=site, night=night)
+
+
+def arrivals_of_night(ledger: Ledger, *, site: str, night: date) -> list[ArrivalsOfNight]:
+    """What a registered frame belongs to is said by its exposure, of anything else by the arrival itself."""
+    return ledger.select(TOPIC, "arrivals_of_night", ArrivalsOfNight, site=site, night=night)
+
+
+def arrivals_on_manifest(ledger: Ledger, *, site: str, night: date) -> list[ArrivalsOnManifest]:
+    """Every arrival of a file that the night's manifest lists, whenever it came."""
+    return ledger.select(TOPIC, "arrivals_on_manifest", ArrivalsOnManifest, site=site, night=night)
+
+
+def frames_of_night(ledger: Ledger, *, site: str, night: date) -> list[FramesOfNight]:
+    """Run `frames_of_night`."""
+    return ledger.select(TOPIC, "frames_of_night", FramesOfNight, site=site, night=night)
+
+
+def late_frames(ledger: Ledger, *, site: str, night: date, subject: str) -> list[LateFrames]:
+    """Registered frames that came after the night was closed for the first time."""
+    return ledger.select(TOPIC, "late_frames", LateFrames, site=site, night=night, subject=subject)
+
+
+def exposure_types(ledger: Ledger, *, site: str, night: date) -> list[ExposureTypes]:
+    """Run `exposure_types`."""
+    return ledger.select(TOPIC, "exposure_types", ExposureTypes, site=site, night=night)
+
+
+def units_of_night(ledger: Ledger, *, site: str, night: date, tier: str, campaign: str) -> list[UnitsOfNight]:
+    """Run `units_of_night`."""
+    return ledger.select(TOPIC, "units_of_night", UnitsOfNight, site=site, night=night, tier=tier, campaign=campaign)
+
+
+def calibration_uses(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[CalibrationUses]:
+    """What each master of the night's frames made of each of them."""
+    return ledger.select(TOPIC, "calibration_uses", CalibrationUses, site=site, night=night, campaign=campaign)
+
+
+def mark_mismatches(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """The registered content is not what the mountain sent, and no person has accepted it all the same."""
+    return ledger.run(TOPIC, "mark_mismatches", site=site, night=night)
+
+
+def unmark_mismatches(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """A corrected manifest agrees with what is here."""
+    return ledger.run(TOPIC, "unmark_mismatches", site=site, night=night)
+
+
+def reject_units_of_mismatches(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """Run `reject_units_of_mismatches`."""
+    return ledger.run(TOPIC, "reject_units_of_mismatches", site=site, night=night)
+
+
+def restore_units_of_mismatches(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """Run `restore_units_of_mismatches`."""
+    return ledger.run(TOPIC, "restore_units_of_mismatches", site=site, night=night)
+
+
+def put_ended_unit(
+    ledger: Ledger,
+    *,
+    instrument: str | None,
+    exposure_id: str | None,
+    detector: int | None,
+    quadrant: int | None,
+    tier: str | None,
+    campaign: str | None,
+    unit_key: str | None,
+    state: str | None,
+    reason: str | None,
+    detail: str | None,
+    file_reasons: Sequence[str] | None,
+) -> int:
+    """A unit whose file never came, or came unusable. What has begun otherwise stays as it is."""
+    return ledger.run(
+        TOPIC,
+        "put_ended_unit",
+        instrument=instrument,
+        exposure_id=exposure_id,
+        detector=detector,
+        quadrant=quadrant,
+        tier=tier,
+        campaign=campaign,
+        unit_key=unit_key,
+        state=state,
+        reason=reason,
+        detail=detail,
+        file_reasons=file_reasons,
+    )
+
+
+def revive_units(ledger: Ledger, *, site: str | None, night: date | None, file_reasons: Sequence[str] | None) -> int:
+    """Their file came after all, so their work is due."""
+    return ledger.run(TOPIC, "revive_units", site=site, night=night, file_reasons=file_reasons)
+
+
+def reopen_exposures(ledger: Ledger, *, site: str | None, night: date | None, campaign: str | None) -> int:
+    """Run `reopen_exposures`."""
+    return ledger.run(TOPIC, "reopen_exposures", site=site, night=night, campaign=campaign)
+
+
+def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | None, night: date | None) -> int:
+    """Run `put_summary`."""
+    return ledger.run(TOPIC, "put_summary", summary=summary, site=site, night=night)
+
+
+def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FilesToArchive]:
+    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too large to be read, only the ledger's row is kept."""
+    return ledger.select(TOPIC, "files_to_archive", FilesToArchive, site=site, night=night)
+
+
+def packet_tars(ledger: Ledger, *, site: str, night: date) -> list[PacketTars]:
+    """Run `packet_tars`."""
+    return ledger.select(TOPIC, "packet_tars", PacketTars, site=site, night=night)
+
+
+def packets(ledger: Ledger, *, site: str, night: date) -> list[Packets]:
+    """Run `packets`."""
+    return ledger.select(TOPIC, "packets", Packets, site=site, night=night)
+
+
+def archived(ledger: Ledger, *, site: str, night: date) -> list[Archived]:
+    """Run `archived`."""
+    return ledger.select(TOPIC, "archived", Archived, site=site, night=night)
+
+
+def put_archived(
+    ledger: Ledger,
+    *,
+    site: str | None,
+    night: date | None,
+    path: str | None,
+    kind: str | None,
+    source: str | None,
+    sha256: str | None,
+    bytes: int | None,
+) -> int:
+    """Run `put_archived`."""
+    return ledger.run(
+        TOPIC, "put_archived", site=site, night=night, path=path, kind=kind, source=source, sha256=sha256, bytes=bytes
+    )
+
+
+def set_verified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
+    """Run `set_verified`."""
+    return ledger.run(TOPIC, "set_verified", site=site, night=night, paths=paths)
+
+
+def set_unverified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
+    """Run `set_unverified`."""
+    return ledger.run(TOPIC, "set_unverified", site=site, night=night, paths=paths)
+
+
+def last_closed_night(ledger: Ledger, *, site: str) -> date:
+    """Run `last_closed_night`."""
+    found: date = ledger.value(TOPIC, "last_closed_night", site=site)
+    return found
+
+
+def old_events(ledger: Ledger, *, days: int, most: int) -> list[OldEvents]:
+    """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a night that is not closed."""
+    return ledger.select(TOPIC, "old_events", OldEvents, days=days, most=most)
+
+
+def old_events_in_sum(ledger: Ledger, *, days: int) -> OldEventsInSum | None:
+    """Run `old_events_in_sum`."""
+    return ledger.first(TOPIC, "old_events_in_sum", OldEventsInSum, days=days)
+
+
+def night_that_keeps_events(ledger: Ledger, *, days: int) -> NightThatKeepsEvents | None:
+    """The first night that is not closed, and how many old events stay for its sake."""
+    return ledger.first(TOPIC, "night_that_keeps_events", NightThatKeepsEvents, days=days)
+
+
+def put_event_archive(
+    ledger: Ledger, *, path: str | None, first: int | None, last: int | None, last_at: datetime | None
+) -> int:
+    """Run `put_event_archive`."""
+    return ledger.run(TOPIC, "put_event_archive", path=path, first=first, last=last, last_at=last_at)
+
+
+def delete_events(ledger: Ledger, *, event_ids: Sequence[int] | None) -> int:
+    """Run `delete_events`."""
+    return ledger.run(TOPIC, "delete_events", event_ids=event_ids)
+
+
+def archive_totals(ledger: Ledger, *, site: str, night: date) -> list[ArchiveTotals]:
+    """Run `archive_totals`."""
+    return ledger.select(TOPIC, "archive_totals", ArchiveTotals, site=site, night=night)
+
+
+def science_by_field(ledger: Ledger, *, tier: str, campaign: str, site: str, night: date) -> list[ScienceByField]:
+    """Run `science_by_field`."""
+    return ledger.select(
+        TOPIC, "science_by_field", ScienceByField, tier=tier, campaign=campaign, site=site, night=night
+    )
+
+
+def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[Masters]:
+    """Run `masters`."""
+    return ledger.select(TOPIC, "masters", Masters, night=night, instrument=instrument, campaign=campaign)
+
+
+def image_quality_by_filter(
+    ledger: Ledger, *, site: str, night: date, tier: str, campaign: str
+) -> list[ImageQualityByFilter]:
+    """Run `image_quality_by_filter`."""
+    return ledger.select(
+        TOPIC, "image_quality_by_filter", ImageQualityByFilter, site=site, night=night, tier=tier, campaign=campaign
+    )
+
+
+def measurements_by_filter(
+    ledger: Ledger, *, site: str, night: date, tier: str, campaign: str, names: Sequence[str]
+) -> list[MeasurementsByFilter]:
+    """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how many quadrants it is above zero."""
+    return ledger.select(
+        TOPIC,
+        "measurements_by_filter",
+        MeasurementsByFilter,
+        site=site,
+        night=night,
+        tier=tier,
+        campaign=campaign,
+        names=names,
+    )
+
+
+def quality_warnings(ledger: Ledger, *, site: str, night: date, tier: str, campaign: str) -> list[QualityWarnings]:
+    """How many quadrants are outside of the `warn` bounds of each measurement, the commonest first."""
+    return ledger.select(
+        TOPIC, "quality_warnings", QualityWarnings, site=site, night=night, tier=tier, campaign=campaign
+    )
+
+
+def timeline(ledger: Ledger, *, tier: str, campaign: str, site: str, night: date) -> list[Timeline]:
+    """One row a science exposure, in shutter order; the measurements are medians over its units."""
+    return ledger.select(TOPIC, "timeline", Timeline, tier=tier, campaign=campaign, site=site, night=night)
+
+
+def quarantined(ledger: Ledger, *, site: str, night: date) -> list[Quarantined]:
+    """Run `quarantined`."""
+    return ledger.select(TOPIC, "quarantined", Quarantined, site=site, night=night)
+
+
+def differences_by_state(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[DifferencesByState]:
+    """Run `differences_by_state`."""
+    return ledger.select(TOPIC, "differences_by_state", DifferencesByState, site=site, night=night, campaign=campaign)
+
+
+def references_built(
+    ledger: Ledger, *, instrument: str, campaign: str, site: str, night: date
+) -> list[ReferencesBuilt]:
+    """Run `references_built`."""
+    return ledger.select(
+        TOPIC, "references_built", ReferencesBuilt, instrument=instrument, campaign=campaign, site=site, night=night
+    )
+
+
+def alerts_by_state(ledger: Ledger, *, site: str, night: date) -> list[AlertsByState]:
+    """Run `alerts_by_state`."""
+    return ledger.select(TOPIC, "alerts_by_state", AlertsByState, site=site, night=night)
+
+
+def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[OutboxByTopic]:
+    """Run `outbox_by_topic`."""
+    return ledger.select(TOPIC, "outbox_by_topic", OutboxByTopic, site=site, night=night)
+
+
+def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
+    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are apart: they measure the wait."""
+    return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
+
+
+def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklets]:
+    """Run `tracklets`."""
+    return ledger.select(TOPIC, "tracklets", Tracklets, site=site, night=night, campaign=campaign)
+
+
+def tracklet_positions(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[TrackletPositions]:
+    """Run `tracklet_positions`."""
+    return ledger.select(TOPIC, "tracklet_positions", TrackletPositions, site=site, night=night, campaign=campaign)
+
+
+def sky_of_alerts(ledger: Ledger, *, site: str, night: date, most: int) -> list[SkyOfAlerts]:
+    """Run `sky_of_alerts`."""
+    return ledger.select(TOPIC, "sky_of_alerts", SkyOfAlerts, site=site, night=night, most=most)
+
+
+def footprints(ledger: Ledger, *, site: str, night: date, most: int) -> list[Footprints]:
+    """Run `footprints`."""
+    return ledger.select(TOPIC, "footprints", Footprints, site=site, night=night, most=most)
+
+
+def best_candidates(ledger: Ledger, *, site: str, night: date, most: int) -> list[BestCandidates]:
+    """The strongest detection of each object whose alert left, strongest first."""
+    return ledger.select(TOPIC, "best_candidates", BestCandidates, site=site, night=night, most=most)
+
+
+def loud_events(
+    ledger: Ledger, *, site: str, night: date, elsewhere: Sequence[str], subject: str
+) -> list[LoudEvents]:
+    """Each thing said aloud during the night, once, with how often; without what the books and the archive say by themselves as they stand now."""
+    return ledger.select(
+        TOPIC, "loud_events", LoudEvents, site=site, night=night, elsewhere=elsewhere, subject=subject
+    )
+
+
+def reasons(ledger: Ledger) -> list[Reasons]:
+    """Run `reasons`."""
+    return ledger.select(TOPIC, "reasons", Reasons)
+
+
+def report(ledger: Ledger, *, site: str, night: date, kind: str) -> Report | None:
+    """Run `report`."""
+    return ledger.first(TOPIC, "report", Report, site=site, night=night, kind=kind)
+
+
+def changed_since_mail(ledger: Ledger, *, site: str, night: date, kind: str) -> bool:
+    """Whether something of the night came or was reduced after its report was sent."""
+    found: bool = ledger.value(TOPIC, "changed_since_mail", site=site, night=night, kind=kind)
+    return found
+
+
+def put_report(ledger: Ledger, *, site: str | None, night: date | None, kind: str | None, path: str | None) -> int:
+    """Run `put_report`."""
+    return ledger.run(TOPIC, "put_report", site=site, night=night, kind=kind, path=path)
+
+
+def set_report_sent(
+    ledger: Ledger, *, message_id: str | None, site: str | None, night: date | None, kind: str | None
+) -> int:
+    """Run `set_report_sent`."""
+    return ledger.run(TOPIC, "set_report_sent", message_id=message_id, site=site, night=night, kind=kind)
+
+
+def begin_closing(ledger: Ledger, *, signal: str | None, site: str | None, night: date | None) -> int:
+    """A night that was closed opens its books again without losing its signal."""
+    return ledger.run(TOPIC, "begin_closing", signal=signal, site=site, night=night)
+
+
+def count_from_now(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """What comes from now on may not be counted any more when the night closes."""
+    return ledger.run(TOPIC, "count_from_now", site=site, night=night)
+
+
+def set_closed(ledger: Ledger, *, state: str | None, site: str | None, night: date | None) -> int:
+    """Run `set_closed`."""
+    return ledger.run(TOPIC, "set_closed", state=state, site=site, night=night)
+
+
+def seconds_closing(ledger: Ledger, *, site: str, night: date) -> float:
+    """Run `seconds_closing`."""
+    found: float = ledger.value(TOPIC, "seconds_closing", site=site, night=night)
+    return found
+
+
+def units_in_flight(ledger: Ledger, *, site: str, night: date) -> list[UnitsInFlight]:
+    """Run `units_in_flight`."""
+    return ledger.select(TOPIC, "units_in_flight", UnitsInFlight, site=site, night=night)
+
+
+def exposures_in_flight(ledger: Ledger, *, site: str, night: date, kinds: Sequence[str]) -> list[ExposuresInFlight]:
+    """Run `exposures_in_flight`."""
+    return ledger.select(TOPIC, "exposures_in_flight", ExposuresInFlight, site=site, night=night, kinds=kinds)
+
+
+def attempts_in_flight(ledger: Ledger, *, site: str, night: date) -> list[AttemptsInFlight]:
+    """Run `attempts_in_flight`."""
+    return ledger.select(TOPIC, "attempts_in_flight", AttemptsInFlight, site=site, night=night)
+
+
+def runs_in_flight(
+    ledger: Ledger, *, workflows: Sequence[str], stale_s: float, site: str, night: date, instruments: Sequence[str]
+) -> list[RunsInFlight]:
+    """Runs that were asked for and whose job is this night's, or whose job is not planned yet."""
+    return ledger.select(
+        TOPIC,
+        "runs_in_flight",
+        RunsInFlight,
+        workflows=workflows,
+        stale_s=stale_s,
+        site=site,
+        night=night,
+        instruments=instruments,
+    )
+
+
+def turns_in_flight(ledger: Ledger, *, site: str, night: date) -> list[TurnsInFlight]:
+    """Searched differences whose alerts await their turn."""
+    return ledger.select(TOPIC, "turns_in_flight", TurnsInFlight, site=site, night=night)
+
+
+def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[OutboxInFlight]:
+    """Run `outbox_in_flight`."""
+    return ledger.select(TOPIC, "outbox_in_flight", OutboxInFlight, site=site, night=night)
+
+
+def names_awaited(ledger: Ledger, *, site: str, night: date) -> list[NamesAwaited]:
+    """Run `names_awaited`."""
+    return ledger.select(TOPIC, "names_awaited", NamesAwaited, site=site, night=night)
+
+
+def fail_stragglers(ledger: Ledger, *, site: str | None, night: date | None, campaign: str | None) -> int:
+    """Run `fail_stragglers`."""
+    return ledger.run(TOPIC, "fail_stragglers", site=site, night=night, campaign=campaign)
+
+
+def unclosed_nights(ledger: Ledger, *, site: str, now: datetime, quiet_s: float) -> list[UnclosedNights]:
+    """Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while."""
+    return ledger.select(TOPIC, "unclosed_nights", UnclosedNights, site=site, now=now, quiet_s=quiet_s)

@@ -1,0 +1,162 @@
+"""The named queries of ``sql/queries/nights.sql``, typed.
+
+Written by ``make queries``: change the SQL and run it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from nightshift.ledger.database import Ledger
+
+__all__ = [
+    "LastPins",
+    "LockPin",
+    "NightsToClose",
+    "Pin",
+    "is_pinned",
+    "last_pins",
+    "lock_pin",
+    "mark_night_closing",
+    "night_of_exposure",
+    "nights_to_close",
+    "pin",
+    "pin_night",
+    "set_pin",
+]
+
+TOPIC = "nights"
+
+
+@dataclass(frozen=True, slots=True)
+class NightsToClose:
+    """A row of `nights_to_close`."""
+
+    site: str
+    night: date
+    signal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A row of `pin`."""
+
+    site: str
+    night: date
+    ends: datetime
+    state: str
+    code_version: str | None
+    settings: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockPin:
+    """A row of `lock_pin`."""
+
+    site: str
+    night: date
+    state: str
+    code_version: str | None
+    settings: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastPins:
+    """A row of `last_pins`."""
+
+    site: str
+    night: date
+    ends: datetime
+    state: str
+    code_version: str | None
+    settings: dict[str, Any] | None
+    settings_hashes: dict[str, Any] | None
+
+
+def nights_to_close(ledger: Ledger, *, quiet_s: float, site: str, now: datetime) -> list[NightsToClose]:
+    """Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed ones of which something came or was reduced since, once nothing has come for a while."""
+    return ledger.select(TOPIC, "nights_to_close", NightsToClose, quiet_s=quiet_s, site=site, now=now)
+
+
+def mark_night_closing(ledger: Ledger, *, signal: str | None, site: str | None, night: date | None) -> int:
+    """Run `mark_night_closing`."""
+    return ledger.run(TOPIC, "mark_night_closing", signal=signal, site=site, night=night)
+
+
+def is_pinned(ledger: Ledger, *, instrument: str, site: str, night: date) -> bool:
+    """Run `is_pinned`."""
+    found: bool = ledger.value(TOPIC, "is_pinned", instrument=instrument, site=site, night=night)
+    return found
+
+
+def pin_night(
+    ledger: Ledger,
+    *,
+    site: str | None,
+    night: date | None,
+    begins: datetime | None,
+    ends: datetime | None,
+    code_version: str | None,
+    survey: str | None,
+    instrument: str | None,
+    settings: dict[str, Any] | None,
+    hashes: dict[str, Any] | None,
+) -> int:
+    """Open a night with the settings of an instrument. One that has those of others, or was opened before they were recorded, gets them while it is open."""
+    return ledger.run(
+        TOPIC,
+        "pin_night",
+        site=site,
+        night=night,
+        begins=begins,
+        ends=ends,
+        code_version=code_version,
+        survey=survey,
+        instrument=instrument,
+        settings=settings,
+        hashes=hashes,
+    )
+
+
+def pin(ledger: Ledger, *, site: str, night: date) -> Pin | None:
+    """Run `pin`."""
+    return ledger.first(TOPIC, "pin", Pin, site=site, night=night)
+
+
+def lock_pin(ledger: Ledger, *, site: str, night: date) -> LockPin | None:
+    """Run `lock_pin`."""
+    return ledger.first(TOPIC, "lock_pin", LockPin, site=site, night=night)
+
+
+def last_pins(ledger: Ledger, *, now: datetime, survey: str) -> list[LastPins]:
+    """Of each site the newest night that has begun and has not both ended and closed."""
+    return ledger.select(TOPIC, "last_pins", LastPins, now=now, survey=survey)
+
+
+def set_pin(
+    ledger: Ledger,
+    *,
+    code_version: str | None,
+    survey: str | None,
+    settings: dict[str, Any] | None,
+    settings_hashes: dict[str, Any] | None,
+    site: str | None,
+    night: date | None,
+) -> int:
+    """Run `set_pin`."""
+    return ledger.run(
+        TOPIC,
+        "set_pin",
+        code_version=code_version,
+        survey=survey,
+        settings=settings,
+        settings_hashes=settings_hashes,
+        site=site,
+        night=night,
+    )
+
+
+def night_of_exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> date:
+    """Run `night_of_exposure`."""
+    found: date = ledger.value(TOPIC, "night_of_exposure", instrument=instrument, exposure_id=exposure_id)
+    return found
