@@ -19,6 +19,7 @@ It needs the packages of the extra ``test``.
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ __all__ = ["Topic", "source_of", "topics"]
 QUERIES = Path(__file__).parent / "queries"
 # Not typed: Airflow's own database, and the fingerprint, which counts whatever rows a table has.
 UNTYPED = ("airflow", "fingerprint")
+WIDTH = 118
 PYTHON = {
     "bool": "bool", "bytea": "bytes", "date": "date", "float4": "float", "float8": "float", "int2": "int",
     "int4": "int", "int8": "int", "interval": "timedelta", "jsonb": "dict[str, Any]", "numeric": "Decimal",
@@ -244,10 +246,16 @@ def _function(query: Query) -> str:
     told = "".join(f", {column.name}: {column.annotation}" for column in query.parameters)
     passed = "".join(f", {column.name}={column.name}" for column in query.parameters)
     returns, call = _call(query, passed)
+    star = ", *" if told else ""
+    return f"def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n{_docstring(query)}\n    {call}\n"
+
+
+def _docstring(query: Query) -> str:
     says = query.says or f"Run `{query.name}`."
     says = says if says.endswith(".") else f"{says}."
-    star = ", *" if told else ""
-    return f'def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n    """{says}"""\n    {call}\n'
+    if len(says) <= WIDTH - 11:
+        return f'    """{says}"""'
+    return textwrap.fill(f'"""{says}', WIDTH, initial_indent="    ", subsequent_indent="    ") + '\n    """'
 
 
 def _call(query: Query, passed: str) -> tuple[str, str]:

@@ -116,14 +116,20 @@ def mark_set_running(
 
 
 def calibration_sets(ledger: Ledger, *, instrument: str, campaign: str, quadrants: int) -> list[CalibrationSets]:
-    """The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a master has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset 0` keeps the few nights apart from what is looked up for each: what is read of the rest of history does not grow with it."""
+    """The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a
+    master has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset
+    0` keeps the few nights apart from what is looked up for each: what is read of the rest of history does not grow
+    with it.
+    """
     return ledger.select(
         TOPIC, "calibration_sets", CalibrationSets, instrument=instrument, campaign=campaign, quadrants=quadrants
     )
 
 
 def frames_of_set(ledger: Ledger, *, instrument: str, night: date, kind: str, filter: str) -> list[FramesOfSet]:
-    """With the filter that the frame's sequence was meant to be in: another than its own where it is one of few strays."""
+    """With the filter that the frame's sequence was meant to be in: another than its own where it is one of few
+    strays.
+    """
     return ledger.select(
         TOPIC, "frames_of_set", FramesOfSet, instrument=instrument, night=night, kind=kind, filter=filter
     )
@@ -155,7 +161,9 @@ def end_set(
 def masters_in_reach(
     ledger: Ledger, *, night: date, instrument: str, filter: str, oldest: date, campaigns: Sequence[str]
 ) -> list[MastersInReach]:
-    """The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it. Of one night that of the campaign named first."""
+    """The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it.
+    Of one night that of the campaign named first.
+    """
     return ledger.select(
         TOPIC,
         "masters_in_reach",

@@ -251,7 +251,10 @@ def put_frame(
     campaign: str | None,
     units: dict[str, Any] | None,
 ) -> int:
-    """A raw frame of a night that is open, with its exposure and units, in one statement. The first file of an exposure says what it is; one that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all. Only a file that a person takes out of quarantine has an arrival already."""
+    """A raw frame of a night that is open, with its exposure and units, in one statement. The first file of an
+    exposure says what it is; one that comes late opens an exposure that had ended, and a unit that was counted as
+    missing is due after all. Only a file that a person takes out of quarantine has an arrival already.
+    """
     return ledger.run(
         TOPIC,
         "put_frame",

@@ -780,7 +780,9 @@ def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | N
 
 
 def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FilesToArchive]:
-    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too large to be read, only the ledger's row is kept."""
+    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too
+    large to be read, only the ledger's row is kept.
+    """
     return ledger.select(TOPIC, "files_to_archive", FilesToArchive, site=site, night=night)
 
 
@@ -833,7 +835,9 @@ def last_closed_night(ledger: Ledger, *, site: str) -> date:
 
 
 def old_events(ledger: Ledger, *, days: int, most: int) -> list[OldEvents]:
-    """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a night that is not closed."""
+    """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a
+    night that is not closed.
+    """
     return ledger.select(TOPIC, "old_events", OldEvents, days=days, most=most)
 
 
@@ -888,7 +892,9 @@ def image_quality_by_filter(
 def measurements_by_filter(
     ledger: Ledger, *, site: str, night: date, tier: str, campaign: str, names: Sequence[str]
 ) -> list[MeasurementsByFilter]:
-    """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how many quadrants it is above zero."""
+    """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how
+    many quadrants it is above zero.
+    """
     return ledger.select(
         TOPIC,
         "measurements_by_filter",
@@ -943,7 +949,9 @@ def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[OutboxByT
 
 
 def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
-    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are apart: they measure the wait."""
+    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
+    that had to wait for their reference are apart: they measure the wait.
+    """
     return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
 
 
@@ -975,7 +983,9 @@ def best_candidates(ledger: Ledger, *, site: str, night: date, most: int) -> lis
 def loud_events(
     ledger: Ledger, *, site: str, night: date, elsewhere: Sequence[str], subject: str
 ) -> list[LoudEvents]:
-    """Each thing said aloud during the night, once, with how often; without what the books and the archive say by themselves as they stand now."""
+    """Each thing said aloud during the night, once, with how often; without what the books and the archive say by
+    themselves as they stand now.
+    """
     return ledger.select(
         TOPIC, "loud_events", LoudEvents, site=site, night=night, elsewhere=elsewhere, subject=subject
     )

@@ -207,7 +207,9 @@ def not_ended(ledger: Ledger, *, site: str, night: date, most: int) -> list[NotE
 
 
 def last_file_to_alert(ledger: Ledger, *, site: str) -> list[LastFileToAlert]:
-    """Seconds from an exposure's last file to the broker's acknowledgement of its last alert. An exposure that was taken before its reference was built is differenced later, and left out."""
+    """Seconds from an exposure's last file to the broker's acknowledgement of its last alert. An exposure that was
+    taken before its reference was built is differenced later, and left out.
+    """
     return ledger.select(TOPIC, "last_file_to_alert", LastFileToAlert, site=site)
 
 
