@@ -253,9 +253,9 @@ def _function(query: Query) -> str:
 def _docstring(query: Query) -> str:
     says = query.says or f"Run `{query.name}`."
     says = says if says.endswith(".") else f"{says}."
-    if len(says) <= WIDTH - 11:
+    if len(says) <= WIDTH - 10:
         return f'    """{says}"""'
-    return textwrap.fill(f'"""{says}', WIDTH, initial_indent="    ", subsequent_indent="    ") + '\n    """'
+    return textwrap.fill(f'"""{says}', WIDTH - 3, initial_indent="    ", subsequent_indent="    ") + '\n    """'
 
 
 def _call(query: Query, passed: str) -> tuple[str, str]:

@@ -117,9 +117,9 @@ def mark_set_running(
 
 def calibration_sets(ledger: Ledger, *, instrument: str, campaign: str, quadrants: int) -> list[CalibrationSets]:
     """The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a
-    master has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset
-    0` keeps the few nights apart from what is looked up for each: what is read of the rest of history does not grow
-    with it.
+    master has judged for every quadrant needs no other, though nobody may have come to end its exposure yet.
+    `offset 0` keeps the few nights apart from what is looked up for each: what is read of the rest of history does
+    not grow with it.
     """
     return ledger.select(
         TOPIC, "calibration_sets", CalibrationSets, instrument=instrument, campaign=campaign, quadrants=quadrants
@@ -161,8 +161,8 @@ def end_set(
 def masters_in_reach(
     ledger: Ledger, *, night: date, instrument: str, filter: str, oldest: date, campaigns: Sequence[str]
 ) -> list[MastersInReach]:
-    """The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it.
-    Of one night that of the campaign named first.
+    """The newest usable master of each kind and quadrant, of the night itself or of a night not too long before
+    it. Of one night that of the campaign named first.
     """
     return ledger.select(
         TOPIC,

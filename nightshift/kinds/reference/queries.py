@@ -146,7 +146,9 @@ def reference_versions(
 def references_serving(
     ledger: Ledger, *, instrument: str, field: int, filter: str, shutter_open: datetime, campaigns: Sequence[str]
 ) -> list[ReferencesServing]:
-    """For each quadrant the reference that serves a frame of that moment, of the campaign named first that has one."""
+    """For each quadrant the reference that serves a frame of that moment, of the campaign named first that has
+    one.
+    """
     return ledger.select(
         TOPIC,
         "references_serving",

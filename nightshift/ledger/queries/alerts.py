@@ -364,9 +364,9 @@ def next_turn(
     at_least: int,
     serves_now: bool,
 ) -> list[NextTurn]:
-    """The differences of the exposure whose turn in its field is next, and whether something that comes before it in
-    the order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is there
-    or for which enough good frames are there.
+    """The differences of the exposure whose turn in its field is next, and whether something that comes before it
+    in the order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is
+    there or for which enough good frames are there.
     """
     return ledger.select(
         TOPIC,
@@ -620,8 +620,8 @@ def queue_again(ledger: Ledger, *, life: str | None) -> int:
 def unread_partitions(
     ledger: Ledger, *, topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int], life: str
 ) -> list[UnreadPartitions]:
-    """What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and
-    the offsets of its first and last message.
+    """What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes,
+    and the offsets of its first and last message.
     """
     return ledger.select(
         TOPIC, "unread_partitions", UnreadPartitions, topics=topics, partitions=partitions, offsets=offsets, life=life
@@ -629,8 +629,8 @@ def unread_partitions(
 
 
 def sent_unread(ledger: Ledger, *, life: str) -> dict[str, Any]:
-    """Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and
-    not by times: a clock may have been set back since.
+    """Of each partition the last message that its consumer had not taken when it was last given up. By offsets,
+    and not by times: a clock may have been set back since.
     """
     found: dict[str, Any] = ledger.value(TOPIC, "sent_unread", life=life)
     return found

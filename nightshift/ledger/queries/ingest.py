@@ -193,7 +193,9 @@ def put_quarantine(
 def frame_like(
     ledger: Ledger, *, file_name: str, night: date, instrument: str, exposure_id: str, detector: int
 ) -> FrameLike | None:
-    """The registered frame of that key, or of that name in that night: a camera may use its names again each night."""
+    """The registered frame of that key, or of that name in that night: a camera may use its names again each
+    night.
+    """
     return ledger.first(
         TOPIC,
         "frame_like",

@@ -780,8 +780,8 @@ def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | N
 
 
 def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FilesToArchive]:
-    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too
-    large to be read, only the ledger's row is kept.
+    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or
+    too large to be read, only the ledger's row is kept.
     """
     return ledger.select(TOPIC, "files_to_archive", FilesToArchive, site=site, night=night)
 
@@ -835,8 +835,8 @@ def last_closed_night(ledger: Ledger, *, site: str) -> date:
 
 
 def old_events(ledger: Ledger, *, days: int, most: int) -> list[OldEvents]:
-    """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a
-    night that is not closed.
+    """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for
+    of a night that is not closed.
     """
     return ledger.select(TOPIC, "old_events", OldEvents, days=days, most=most)
 
@@ -892,8 +892,8 @@ def image_quality_by_filter(
 def measurements_by_filter(
     ledger: Ledger, *, site: str, night: date, tier: str, campaign: str, names: Sequence[str]
 ) -> list[MeasurementsByFilter]:
-    """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how
-    many quadrants it is above zero.
+    """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in
+    how many quadrants it is above zero.
     """
     return ledger.select(
         TOPIC,

@@ -74,8 +74,8 @@ class LastPins:
 
 
 def nights_to_close(ledger: Ledger, *, quiet_s: float, site: str, now: datetime) -> list[NightsToClose]:
-    """Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed ones
-    of which something came or was reduced since, once nothing has come for a while.
+    """Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed
+    ones of which something came or was reduced since, once nothing has come for a while.
     """
     return ledger.select(TOPIC, "nights_to_close", NightsToClose, quiet_s=quiet_s, site=site, now=now)
 
@@ -104,8 +104,8 @@ def pin_night(
     settings: dict[str, Any] | None,
     hashes: dict[str, Any] | None,
 ) -> int:
-    """Open a night with the settings of an instrument. One that has those of others, or was opened before they were
-    recorded, gets them while it is open.
+    """Open a night with the settings of an instrument. One that has those of others, or was opened before they
+    were recorded, gets them while it is open.
     """
     return ledger.run(
         TOPIC,
