@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nightshift.ingest.dry_run import Finding
+    from nightshift.settings import Deployment
 
 __all__ = ["register"]
 
@@ -21,13 +22,17 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     what.add_argument("--inbox", action="store_true", help="take in what is complete in the inbox")
     what.add_argument(
         "--dry-run", action="store_true",
-        help="say what each file is by the survey's settings, and change nothing: no ledger is needed, and folders "
-        "may be named; exit code 1 if one would be quarantined",
+        help="say what each file is by the survey's settings, hold the settings against the frames' pixels, and "
+        "change nothing: no ledger is needed, and folders may be named; exit code 1 if one would be quarantined or "
+        "the settings would spoil a night",
     )  # fmt: skip
     parser.add_argument(
         "--survey", default=os.environ.get("NIGHTSHIFT_SURVEY", "demo"),
         help="of the dry run; or NIGHTSHIFT_SURVEY (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--headers-only", action="store_true", help="of the dry run: read no pixels, which is quick for many files"
+    )
     parser.set_defaults(run=_ingest)
 
 
@@ -35,10 +40,12 @@ def _ingest(options: argparse.Namespace) -> int:
     if not options.files and not options.inbox:
         print("Nothing to do: name files, or say --inbox.")
         return 2
-    return _dry_run(options.files, options.survey) if options.dry_run else _take_in(options)
+    if options.dry_run:
+        return _dry_run(options.files, options.survey, pixels=not options.headers_only)
+    return _take_in(options)
 
 
-def _dry_run(paths: list[Path], name: str) -> int:
+def _dry_run(paths: list[Path], name: str, *, pixels: bool) -> int:
     from nightshift.ingest.dry_run import files_below, find_out
     from nightshift.ingest.naming import shown
     from nightshift.settings import load_deployment
@@ -46,11 +53,38 @@ def _dry_run(paths: list[Path], name: str) -> int:
     counts = Counter[str]()
     deployment = load_deployment(name)
     several = len(deployment.instruments) > 1
+    findings = []
     for finding in find_out(files_below(paths), deployment):
         print(shown(f"{finding.path}: {_said(finding, several=several)}"))
         counts[finding.frame.image_type if finding.frame else f"quarantined, {finding.reason}"] += 1
+        findings.append(finding)
     print("; ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no file there")
-    return 0 if counts and all("quarantined" not in what for what in counts) else 1
+    fits = _try_out(deployment, findings) if pixels else True
+    return 0 if fits and counts and all("quarantined" not in what for what in counts) else 1
+
+
+def _try_out(deployment: "Deployment", findings: list["Finding"]) -> bool:
+    """Try the settings of each instrument out on its frames, and say whether they would do."""
+    from nightshift.ingest.naming import shown
+    from nightshift.trial_reduction import Severity, try_out
+    from nightshift.trial_reduction.frames import TrialFrame
+
+    counts = Counter[str]()
+    for survey in deployment.surveys:
+        frames = [
+            TrialFrame.of(finding.path, finding.frame, survey)
+            for finding in findings
+            if finding.frame is not None and finding.frame.key.instrument == survey.camera.instrument
+        ]
+        if not frames:
+            continue
+        print(f"\nThe settings of {survey.camera.instrument} against its frames:", flush=True)
+        for remark in try_out(survey, frames):
+            print(shown(f"  {remark}"), flush=True)
+            counts[remark.severity] += 1
+    if errors := counts[Severity.ERROR]:
+        print(f"{errors} of these would spoil a night: change what stands in brackets, and try again")
+    return not errors
 
 
 def _said(finding: "Finding", *, several: bool) -> str:

@@ -27,6 +27,7 @@ __all__ = [
     "camera_file",
     "load_deployment",
     "load_survey",
+    "settings_file",
     "settings_hash",
     "survey_names",
 ]
@@ -291,11 +292,18 @@ def _checked(tables: dict[str, Any], origin: dict[str, Path], folder: Path) -> S
     return survey
 
 
-def camera_file(survey: Survey) -> Path:
-    """Return the file that holds the camera's settings, for messages that say where to change them."""
+def settings_file(survey: Survey, name: str) -> Path:
+    """Return the file of an instrument's settings, for messages that say where to change them."""
     folder = config_folder() / survey.name
     own = folder / "cameras" / survey.camera.instrument
-    return (own if own.is_dir() else folder) / "camera.toml"
+    if name == "site.toml" and own.is_dir():
+        return folder / "sites" / f"{survey.site.name}.toml"
+    return own / name if (own / name).exists() else folder / name
+
+
+def camera_file(survey: Survey) -> Path:
+    """Return the file that holds the camera's settings."""
+    return settings_file(survey, "camera.toml")
 
 
 def bad_pixels_file(survey: Survey, detector: int, quadrant: int) -> Path | None:

@@ -4,6 +4,7 @@ import re
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic import Field as Key
@@ -29,7 +30,34 @@ def _compiles(pattern: str) -> str:
 def _section(text: str) -> str:
     if not re.fullmatch(r"\[\d+:\d+,\d+:\d+\]", text):
         raise ValueError("a FITS section is written [x1:x2,y1:y2], counted from 1, ends included")
+    x1, x2, y1, y2 = _bounds(text)
+    if x1 == 0 or y1 == 0:
+        raise ValueError("a FITS section is counted from 1, and both ends are included: add 1 to where it begins")
+    if x1 > x2 or y1 > y2:
+        raise ValueError("a FITS section is written [x1:x2,y1:y2], the smaller number first")
     return text
+
+
+def _bounds(section: str) -> tuple[int, int, int, int]:
+    """Return x1, x2, y1 and y2 of a section."""
+    x1, x2, y1, y2 = (int(number) for number in re.findall(r"\d+", section))
+    return x1, x2, y1, y2
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two sections share a pixel."""
+    a, b = _bounds(one), _bounds(other)
+    return a[0] <= b[1] and b[0] <= a[1] and a[2] <= b[3] and b[2] <= a[3]
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            'no such time zone; names are those of the IANA database, such as "America/Phoenix" or "Asia/Tokyo"'
+        ) from None
+    return name
 
 
 def _mask_path(text: str) -> str:
@@ -51,6 +79,7 @@ def _below(path: PurePosixPath) -> PurePosixPath:
 Pattern = Annotated[str, AfterValidator(_compiles)]
 PathBelow = Annotated[PurePosixPath, AfterValidator(_below)]
 Section = Annotated[str, AfterValidator(_section)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
 Fraction = Annotated[float, Key(ge=0, le=1)]
 
@@ -68,7 +97,7 @@ class Site(Table):
     latitude_deg: Annotated[float, Key(ge=-90, le=90)]
     longitude_deg: Annotated[float, Key(ge=-180, le=180)]  # east positive
     elevation_m: float
-    time_zone: str  # IANA name; its local noon begins the night
+    time_zone: TimeZone  # IANA name; its local noon begins the night
     observatory_code: Annotated[str, Key(pattern=r"^[0-9A-Z]{3}$")]  # Minor Planet Center's
     telescope: str
 
@@ -145,8 +174,29 @@ class Quadrant(Table):
         """Rows and columns of the trimmed image, by the settings."""
         if self.data_section is None:
             return self.shape
-        x1, x2, y1, y2 = (int(number) for number in re.findall(r"\d+", self.data_section))
+        x1, x2, y1, y2 = _bounds(self.data_section)
         return y2 - y1 + 1, x2 - x1 + 1
+
+    @model_validator(mode="after")
+    def _sections_in_the_image(self) -> "Quadrant":
+        rows, columns = self.shape
+        for key in ("data_section", "overscan_section"):
+            section = getattr(self, key)
+            if section is None:
+                continue
+            _, x2, _, y2 = _bounds(section)
+            if x2 > columns or y2 > rows:
+                turned = " (shape is rows first, then columns)" if x2 <= rows and y2 <= columns else ""
+                raise ValueError(
+                    f"{key} = {section} reaches beyond the image of {columns} columns and {rows} rows, which is what "
+                    f"shape = [{rows}, {columns}] says{turned}"
+                )
+        if self.data_section and self.overscan_section and _overlap(self.data_section, self.overscan_section):
+            raise ValueError(
+                f"data_section = {self.data_section} and overscan_section = {self.overscan_section} overlap: light "
+                "of the data would be taken for the overscan's level"
+            )
+        return self
 
     @model_validator(mode="after")
     def _linearity_up_to_saturation(self) -> "Quadrant":

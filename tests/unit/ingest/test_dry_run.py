@@ -15,7 +15,7 @@ def dry_run(capsys):
     commands.register(parser.add_subparsers())
 
     def call(*paths: Path) -> tuple[int, list[str]]:
-        options = parser.parse_args(["ingest", "--dry-run", "--survey", "demo", *map(str, paths)])
+        options = parser.parse_args(["ingest", "--dry-run", "--headers-only", "--survey", "demo", *map(str, paths)])
         return options.run(options), capsys.readouterr().out.splitlines()
 
     return call
