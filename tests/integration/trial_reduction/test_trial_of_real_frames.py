@@ -72,7 +72,6 @@ def test_the_shipped_settings_have_no_error_and_the_frame_is_measured(settings):
              "sections_from_header": "false"},
             r"the overscan section \[1010:1054,1:1370\] is lit",
         ),
-        ({"shape": "[1380, 1432]"}, r"\(1370, 1432\) pixels \(rows, columns\) in place of \(1380, 1432\)"),
     ],
 )  # fmt: skip
 def test_what_the_pixels_contradict_is_an_error_with_the_key(settings, keys, expected):
