@@ -93,13 +93,13 @@ INSTRUMENTS = 32  # of a survey that Nightshift's own rule can number
 class Site(Table):
     """Where the telescope stands."""
 
-    name: str
-    latitude_deg: Annotated[float, Key(ge=-90, le=90)]
+    name: str  # in keys, manifests and folders; kept for ever
+    latitude_deg: Annotated[float, Key(ge=-90, le=90)]  # north positive
     longitude_deg: Annotated[float, Key(ge=-180, le=180)]  # east positive
-    elevation_m: float
+    elevation_m: float  # above the sea
     time_zone: TimeZone  # IANA name; its local noon begins the night
     observatory_code: Annotated[str, Key(pattern=r"^[0-9A-Z]{3}$")]  # Minor Planet Center's
-    telescope: str
+    telescope: str  # as reports and headers call it
 
 
 # --- camera.toml -------------------------------------------------------------------------------------------
@@ -127,39 +127,39 @@ class FileNames(Table):
 class HeaderKeys(Table):
     """Which keywords play which role, most wanted first. Values may be numbers or strings of numbers."""
 
-    exposure_time: tuple[str, ...] = ("EXPTIME",)
+    exposure_time: tuple[str, ...] = ("EXPTIME",)  # seconds that the shutter was open
     date: tuple[str, ...] = ("DATE-OBS",)  # date, or date and time
     time: tuple[str, ...] = ()  # time of day in UTC, where the date has none
-    filter: tuple[str, ...] = ("FILTER",)
-    object: tuple[str, ...] = ("OBJECT",)
-    field: tuple[str, ...] = ()
-    ra: tuple[str, ...] = ("RA",)
-    dec: tuple[str, ...] = ("DEC",)
-    airmass: tuple[str, ...] = ("AIRMASS",)
-    camera: tuple[str, ...] = ("INSTRUME",)
-    detector: tuple[str, ...] = ()
-    program_id: tuple[str, ...] = ()
+    filter: tuple[str, ...] = ("FILTER",)  # its spelling is one of `header_values` in fields.toml
+    object: tuple[str, ...] = ("OBJECT",)  # what was pointed at, as the observer wrote it
+    field: tuple[str, ...] = ()  # the survey's number of the field, where the camera writes it
+    ra: tuple[str, ...] = ("RA",)  # of the pointing, ICRS: degrees, or hours where it is written with colons
+    dec: tuple[str, ...] = ("DEC",)  # of the pointing, ICRS degrees
+    airmass: tuple[str, ...] = ("AIRMASS",)  # at mid-exposure or at the start
+    camera: tuple[str, ...] = ("INSTRUME",)  # the camera's name, which `header_name` must match
+    detector: tuple[str, ...] = ()  # number of the detector, where the file name does not say it
+    program_id: tuple[str, ...] = ()  # number of the observing programme
     sequence: tuple[str, ...] = ()  # name of the sequence that the frame belongs to
     sequence_index: tuple[str, ...] = ()  # which frame of it, from 1
     sequence_length: tuple[str, ...] = ()  # of how many
-    ambient_temperature: tuple[str, ...] = ()
-    detector_temperature: tuple[str, ...] = ()
+    ambient_temperature: tuple[str, ...] = ()  # shown on pages; no unit is assumed
+    detector_temperature: tuple[str, ...] = ()  # shown on pages; no unit is assumed
 
 
 class ImageTypeRule(Table):
     """The first rule whose every condition holds names the image's type."""
 
-    kind: ImageType
+    kind: ImageType  # what an image is for that every condition holds of
     when: dict[str, Pattern]  # keyword (or group of the file name, as `name:group`) -> regular expression
 
 
 class Quadrant(Table):
     """One amplifier's image: the unit of reduction."""
 
-    id: Annotated[int, Key(ge=0)]
+    id: Annotated[int, Key(ge=0)]  # number of the amplifier within its detector
     extension: int | str = 0  # of the detector's file
     data_section: Section | None = None  # None: the whole image, less the overscan
-    overscan_section: Section | None = None
+    overscan_section: Section | None = None  # columns that see no light; none: only the bias is taken out
     overscan_extension: int | str | None = None  # where the overscan is an image of its own
     sections_from_header: bool = False  # TRIMSEC and BIASSEC, where the header has them, win
     gain: Positive  # electrons per ADU
@@ -211,36 +211,36 @@ class Quadrant(Table):
 class Detector(Table):
     """One CCD."""
 
-    id: Annotated[int, Key(ge=0)]
-    name: str = ""
-    focal_plane_mm: tuple[float, float] = (0.0, 0.0)
+    id: Annotated[int, Key(ge=0)]  # its number in file names or headers; 1 where there is only one
+    name: str = ""  # as pages call it
+    focal_plane_mm: tuple[float, float] = (0.0, 0.0)  # centre in the focal plane, along (x, y); for drawing it
     sky_offset_arcsec: tuple[float, float] = (0.0, 0.0)  # centre from the boresight, along (x, y)
-    in_service: bool = True
+    in_service: bool = True  # false: nothing of it is expected or taken in
 
 
 class Amplifier(Table):
     """What one amplifier has otherwise than the others."""
 
-    detector: int
-    quadrant: int
-    gain: Positive | None = None
-    read_noise: Positive | None = None
-    saturation: Positive | None = None
+    detector: int  # id of its detector
+    quadrant: int  # id of its quadrant
+    gain: Positive | None = None  # electrons per ADU
+    read_noise: Positive | None = None  # electrons
+    saturation: Positive | None = None  # ADU, before overscan subtraction
     linearity: Linearity | None = None
 
 
 class Camera(Table):
     """One instrument."""
 
-    instrument: Annotated[str, Key(pattern=r"^[a-z0-9_]+$")]
+    instrument: Annotated[str, Key(pattern=r"^[a-z0-9_]+$")]  # in every key; kept for ever
     number: Annotated[int, Key(ge=0, lt=INSTRUMENTS)] = 0  # in the ids of alerts; each instrument has its own
     header_name: Pattern = ".*"  # what the camera's keyword must say, where there is one
-    pixel_scale_arcsec: Positive
+    pixel_scale_arcsec: Positive  # of a pixel as it is read out, binning included
     wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
     parity: Literal[-1, 1] = -1  # -1: east is left when north is up
-    mask_edge_px: Annotated[int, Key(ge=0)] = 0
+    mask_edge_px: Annotated[int, Key(ge=0)] = 0  # rows and columns at each edge that are not used
     leave_out: tuple[OptionalStep, ...] = ()  # steps of the reduction that this camera goes without
-    units_per_task: Literal["detector", "quadrant"] = "detector"
+    units_per_task: Literal["detector", "quadrant"] = "detector"  # what one job takes
     file_names: FileNames
     header: HeaderKeys
     image_types: tuple[ImageTypeRule, ...]
@@ -357,7 +357,7 @@ class Camera(Table):
 class Filter(Table):
     """One filter."""
 
-    name: str
+    name: str  # in keys and catalogue columns; kept for ever
     header_values: tuple[str, ...]  # how headers and file names spell it
     number: Annotated[int, Key(ge=0)]  # `fid` of an alert
     colour: tuple[str, str] | None = None  # catalogue filters whose difference the colour term is of
@@ -368,10 +368,10 @@ class Filter(Table):
 class Field(Table):
     """One pointing of the survey."""
 
-    id: Annotated[int, Key(ge=0)]
-    name: str
-    ra_deg: Annotated[float, Key(ge=0, lt=360)]
-    dec_deg: Annotated[float, Key(ge=-90, le=90)]
+    id: Annotated[int, Key(ge=0)]  # the survey's number; in keys, kept for ever
+    name: str  # as pages call it
+    ra_deg: Annotated[float, Key(ge=0, lt=360)]  # of its centre, ICRS
+    dec_deg: Annotated[float, Key(ge=-90, le=90)]  # of its centre, ICRS
     radius_deg: Positive = 0.5  # a pointing this close is this field
     object_pattern: Pattern | None = None  # what the header's object says, where that decides
     catalogue: PathBelow | None = None  # below the depot's `catalogues`; None: its own first good frame
@@ -391,15 +391,15 @@ class Sky(Table):
 class CalibrationPolicy(Table):
     """When a master is built, and what serves where one is missing."""
 
-    kinds: tuple[CalibrationKind, ...] = (CalibrationKind.BIAS, CalibrationKind.FLAT)
-    at_least_frames: Annotated[int, Key(ge=1)] = 5
+    kinds: tuple[CalibrationKind, ...] = (CalibrationKind.BIAS, CalibrationKind.FLAT)  # which masters are made
+    at_least_frames: Annotated[int, Key(ge=1)] = 5  # good ones that a master needs
     quiet_s: Positive = 20.0  # a sequence of unknown length has ended when none came for so long
     flat_level_adu: tuple[float, float] = (1000.0, 50000.0)  # useful median levels, overscan subtracted
     flat_ramp_tolerance: Annotated[float, Key(ge=0)] = 0.05  # by which twilight's light may go the wrong way
     dark_current: tuple[float, float] = (-0.5, 2.0)  # plausible median of a dark, electrons a second
-    saturated_fraction: Fraction = 0.05
+    saturated_fraction: Fraction = 0.05  # of a frame; more: it is left out of its master
     unlike_fraction: Fraction = 0.05  # of pixels that differ by `unlike_sigma`
-    unlike_sigma: Positive = 6.0
+    unlike_sigma: Positive = 6.0  # by how much a pixel differs from the other frames
     gain_apart: Fraction = 0.05  # a measured gain that differs by more serves in place of the settings'
     read_noise_apart: Fraction = 0.25  # the same for the read noise
     epochs: tuple[date, ...] = ()  # nights from which the hardware is other: no master of before serves from then on
@@ -426,8 +426,8 @@ class CalibrationPolicy(Table):
 class ReferencePolicy(Table):
     """What a field's reference is made of and when it serves."""
 
-    at_least_frames: Annotated[int, Key(ge=1)] = 6
-    at_most_frames: Annotated[int, Key(ge=1)] = 15
+    at_least_frames: Annotated[int, Key(ge=1)] = 6  # good ones of a field and filter that a reference needs
+    at_most_frames: Annotated[int, Key(ge=1)] = 15  # of more, those that `choose` puts first
     choose: Literal["first", "best_seeing"] = "first"  # in shutter order, or by FWHM
     first_serves: Literal["now", "next_night"] = "now"  # the first of a field and filter
 
@@ -439,7 +439,7 @@ class ExposurePolicy(Table):
     soft_deadline_s: Positive = 120.0  # of the gather: go on without the stragglers
     hard_deadline_s: Positive = 600.0  # of the gather: declare them failed
     stillness_s: Annotated[float, Key(ge=0)] = 1.0  # a file whose size holds so long is complete
-    attempts: Annotated[int, Key(ge=1)] = 3
+    attempts: Annotated[int, Key(ge=1)] = 3  # of a unit, before it is declared failed
 
 
 class IngestPolicy(Table):
@@ -452,32 +452,32 @@ class IngestPolicy(Table):
 class AlertPolicy(Table):
     """Which candidates become alerts, and where they go."""
 
-    publisher: str
+    publisher: str  # in each packet: who sends it
     ids: Literal["ztf", "nightshift"] = "ztf"  # rule of `candid` and `pid`; `nightshift`: large and several cameras
-    object_prefix: str = "NS"
-    match_radius_arcsec: Positive = 1.5
-    history_days: Positive = 30.0
-    signal_to_noise: Positive = 5.0
+    object_prefix: str = "NS"  # two letters or so before the name of an object
+    match_radius_arcsec: Positive = 1.5  # a detection this close is the same object
+    history_days: Positive = 30.0  # how far back the detections reach that a packet brings
+    signal_to_noise: Positive = 5.0  # of a candidate, at least
     at_most_per_unit: Annotated[int, Key(ge=1, le=999)] = 200  # more is a flood
     order_wait_s: Positive = 600.0  # for what comes before it in its field, in real seconds; then out of order
-    topic: str = "{survey}_{night}_programid{program_id}"
-    program_id: int = 1
-    missing: Literal["sentinels", "nulls"] = "sentinels"
+    topic: str = "{survey}_{night}_programid{program_id}"  # with {survey}, {night} and {program_id}
+    program_id: int = 1  # of frames whose header does not say one
+    missing: Literal["sentinels", "nulls"] = "sentinels"  # for what is not known
     # cuts of the packet maker, as (least, most)
-    fwhm_px: tuple[float, float] = (0.0, 7.0)
-    elongation: tuple[float, float] = (1.0, 1.6)
-    bad_pixels_at_most: int = 4
-    magnitude_difference: tuple[float, float] = (-0.4, 0.75)
+    fwhm_px: tuple[float, float] = (0.0, 7.0)  # (least, most) of a candidate
+    elongation: tuple[float, float] = (1.0, 1.6)  # (least, most) of a candidate
+    bad_pixels_at_most: int = 4  # in 5x5 pixels about a candidate
+    magnitude_difference: tuple[float, float] = (-0.4, 0.75)  # (least, most) of aperture less PSF magnitude
     real_bogus_at_least: Fraction = 0.0  # of `rb`; 0 lets everything pass
 
 
 class MovingObjectPolicy(Table):
     """How one night's detections are linked."""
 
-    at_least_detections: Annotated[int, Key(ge=3)] = 4
-    rate_deg_per_day: tuple[float, float] = (0.02, 5.0)
-    residual_arcsec: Positive = 1.0
-    signal_to_noise: Positive = 5.0
+    at_least_detections: Annotated[int, Key(ge=3)] = 4  # of a tracklet
+    rate_deg_per_day: tuple[float, float] = (0.02, 5.0)  # (slowest, fastest) that is looked for
+    residual_arcsec: Positive = 1.0  # by which a detection may lie off the line
+    signal_to_noise: Positive = 5.0  # of a detection, at least
 
 
 class StoragePolicy(Table):
@@ -491,11 +491,11 @@ class StoragePolicy(Table):
 class NightPolicy(Table):
     """How a night ends, in real seconds."""
 
-    manifest_pattern: Pattern = r"^manifest_(?P<night>\d{8})(?:_(?P<part>\d+))?\.json$"
+    manifest_pattern: Pattern = r"^manifest_(?P<night>\d{8})(?:_(?P<part>\d+))?\.json$"  # of the manifest's file name
     grace_s: Positive = 20.0  # late files are taken in for so long after the manifest
     hard_deadline_s: Positive = 900.0  # then whatever still runs is declared failed
-    mail_to: tuple[str, ...] = ("operator@localhost",)
-    mail_from: str = "nightshift@localhost"
+    mail_to: tuple[str, ...] = ("operator@localhost",)  # who gets the mail in the morning
+    mail_from: str = "nightshift@localhost"  # its sender
 
 
 def _bounded(name: str) -> str:
@@ -509,26 +509,26 @@ class Thresholds(Table):
     """Bounds on one measurement, dated: warn and fail on both sides; a missing side is unbounded."""
 
     name: Annotated[str, AfterValidator(_bounded)]  # of nightshift/vocabulary/measurements.py
-    valid_from: date = date(2000, 1, 1)
-    filter: str | None = None
-    warn: tuple[float | None, float | None] = (None, None)
-    fail: tuple[float | None, float | None] = (None, None)
+    valid_from: date = date(2000, 1, 1)  # the day from which it holds; a later entry of the same name takes over
+    filter: str | None = None  # of one filter alone; none: of all
+    warn: tuple[float | None, float | None] = (None, None)  # (least, most): beyond, it is said
+    fail: tuple[float | None, float | None] = (None, None)  # (least, most): beyond, the image is rejected
 
 
 class ReductionSettings(Table):
     """Numbers of the recipes that a survey may wish to change."""
 
-    background_mesh_px: Annotated[int, Key(ge=8)] = 64
-    detection_sigma: Positive = 5.0
-    cosmic_ray_sigma: Positive = 5.0
-    match_radius_arcsec: Positive = 3.0
-    pointing_error_arcsec: Positive = 60.0
-    aperture_radius_px: Positive = 4.0
+    background_mesh_px: Annotated[int, Key(ge=8)] = 64  # side of a cell of the sky's mesh
+    detection_sigma: Positive = 5.0  # of sources, above the sky's noise
+    cosmic_ray_sigma: Positive = 5.0  # of a hit, above the noise of its surroundings
+    match_radius_arcsec: Positive = 3.0  # between a star and its catalogue entry, once the WCS is fitted
+    pointing_error_arcsec: Positive = 60.0  # by which the first guess may be off; six times as far is tried too
+    aperture_radius_px: Positive = 4.0  # of the aperture that fluxes are compared in
     difference_method: Literal["delta_basis", "zogy"] = "delta_basis"  # the other is a second opinion
-    kernel_radius_px: Annotated[int, Key(ge=1)] = 7
+    kernel_radius_px: Annotated[int, Key(ge=1)] = 7  # half the side of the kernel that matches reference and image
     kernel_order: Annotated[int, Key(ge=0)] = 4  # at most; fewer stars give a lower one
-    difference_sigma: Positive = 5.0
-    cutout_px: Annotated[int, Key(ge=9)] = 63
+    difference_sigma: Positive = 5.0  # of a candidate, in the score image
+    cutout_px: Annotated[int, Key(ge=9)] = 63  # side of the stamps in a packet
     injection_fraction: Fraction = 0.02  # of quadrants, differenced again with new sources put in
     injection_sources: Annotated[int, Key(ge=1)] = 200  # at most, in each
     compression: Literal["none", "masks", "all"] = "all"  # of calibrated images and differences; masks lose nothing
@@ -541,16 +541,16 @@ class ReductionSettings(Table):
 class Profile(Table):
     """What a kind of job asks of the runner."""
 
-    memory_mb: Positive = 1500.0
-    time_s: Positive = 600.0
-    cores: Annotated[int, Key(ge=1)] = 1
+    memory_mb: Positive = 1500.0  # asked for; more is asked for after a job ran out of it
+    time_s: Positive = 600.0  # asked for, wall time
+    cores: Annotated[int, Key(ge=1)] = 1  # asked for
     priority: int = 0  # added to what the rules say (nightshift/workflow/priorities.py); higher goes first
-    partition: str | None = None
-    qos: str | None = None
-    account: str | None = None
+    partition: str | None = None  # of the cluster
+    qos: str | None = None  # of the cluster
+    account: str | None = None  # of the cluster
     backlog_partition: str | None = None  # where work goes that real-time work may displace; it is requeued then
-    backlog_qos: str | None = None
-    environment: dict[str, str] = Key(default_factory=dict)
+    backlog_qos: str | None = None  # the same as a quality of service
+    environment: dict[str, str] = Key(default_factory=dict)  # variables of the job
 
 
 class Survey(Table):
