@@ -39,7 +39,7 @@ NIGHTSHIFT := $(BIN)/nightshift
 KAFKA := .kafka/.checked
 
 .DEFAULT_GOAL := help
-.PHONY: help install kafka night up down status test lint unit test-faults queries bench lock clean
+.PHONY: help install kafka night up down status test lint unit test-faults queries bench docs lock clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -102,8 +102,12 @@ queries: $(STAMP) ## write the typed functions of the named queries anew, from t
 bench: $(STAMP) ## run the benchmarks, or NAME=one of them
 	@$(BIN)/python -m benchmarks $(NAME)
 
+docs: $(STAMP) ## build the pages as a site with search, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet -f deploy/mkdocs.yml
+	@echo "build/site/index.html"
+
 lock: $(STAMP) ## write requirements.lock anew: hashes, no host names
-	@$(BIN)/uv pip compile pyproject.toml --extra test --generate-hashes --no-annotate --no-header \
+	@$(BIN)/uv pip compile pyproject.toml --extra test --extra docs --generate-hashes --no-annotate --no-header \
 	    --no-emit-index-url --universal --python-version 3.11 --quiet -o requirements.lock
 	@echo "$$(grep -c '==' requirements.lock) packages in requirements.lock"
 

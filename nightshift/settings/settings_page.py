@@ -138,7 +138,8 @@ def _file_of(model: type[Table]) -> str:
     """Return the file whose section of the module the class stands in."""
     source = inspect.getsource(sys.modules[model.__module__])
     before = source[: source.index(f"class {model.__name__}(")]
-    return SECTION.findall(before)[-1]
+    file: str = SECTION.findall(before)[-1]
+    return file
 
 
 # --- what is said of a key ----------------------------------------------------------------------------------
