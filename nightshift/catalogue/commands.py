@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nightshift.catalogue.prepare import Prepared
+    from nightshift.catalogue.prepare import Prepared, Request
     from nightshift.settings import Field, Survey
 
 __all__ = ["register"]
 
 SHOWN = 3  # stars
+SHOWN_FIELDS = 20
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -28,7 +29,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     prepare.add_argument("table", type=Path, help="your table of stars")
     default = os.environ.get("NIGHTSHIFT_SURVEY", "demo")
     prepare.add_argument("--survey", default=default, help="or NIGHTSHIFT_SURVEY (default: %(default)s)")
-    prepare.add_argument("--field", type=int, required=True, help="its id in the survey's fields.toml")
+    which = prepare.add_mutually_exclusive_group(required=True)
+    which.add_argument("--field", type=int, help="its id in the survey's fields.toml")
+    which.add_argument(
+        "--all-fields", action="store_true", help="every field of the survey that the table has stars of"
+    )
     prepare.add_argument(
         "--column", action="append", default=[], metavar="ROLE=NAME", type=_assignment,
         help="such as ra=RAJ2000 or mag_r=rmag; a role's own name needs none; may be given again",
@@ -56,6 +61,53 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     place.add_argument("--survey", default=default, help="or NIGHTSHIFT_SURVEY (default: %(default)s)")
     place.set_defaults(run=_place)
+    _register_fields(subparsers)
+
+
+def _register_fields(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = subparsers.add_parser("fields", help="the fields of a survey: take a published list of them in")
+    actions = parser.add_subparsers(title="actions", metavar="<action>", required=True)
+    take = actions.add_parser(
+        "import", help="write the table of fields that the settings read",
+        description="Reads FITS, Parquet, CSV, ECSV, or text with columns set apart by blanks. Roles of columns: id, "
+        "ra_deg, dec_deg (ICRS degrees), name; a column is named, or numbered from 1.",
+    )  # fmt: skip
+    take.add_argument("list", type=Path, help="the list")
+    take.add_argument(
+        "--survey", default=os.environ.get("NIGHTSHIFT_SURVEY", "demo"), help="or NIGHTSHIFT_SURVEY (%(default)s)"
+    )
+    take.add_argument(
+        "--column", action="append", default=[], metavar="ROLE=NAME", type=_assignment,
+        help="such as id=FieldNum, or ra_deg=2; a role's own name needs none; may be given again",
+    )  # fmt: skip
+    take.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    take.set_defaults(run=_import_fields)
+
+
+def _import_fields(options: argparse.Namespace) -> int:
+    from nightshift.catalogue.field_list import read_list
+    from nightshift.settings import load_deployment
+    from nightshift.settings.loader import config_folder
+
+    deployment = load_deployment(options.survey)
+    found = read_list(options.list, dict(options.column))
+    table = next((s.sky.fields_table for s in deployment.surveys if s.sky.fields_table), None)
+    target = config_folder() / deployment.name / (table or "fields.csv")
+    print(
+        f"{len(found.ids)} fields, {found.ids.min()} to {found.ids.max()}, declinations {found.dec_deg.min():+.1f} "
+        f"to {found.dec_deg.max():+.1f} deg"
+    )
+    if target.suffix != ".csv":
+        print(f"fields_table = {table!r} is no CSV: name one in fields.toml, which is what is written")
+        return 2
+    if options.dry_run:
+        print(f"would write {target}")
+        return 0
+    found.write(target)
+    print(f"wrote {target}")
+    if table is None:
+        print(f'for nights to use it: write  fields_table = "{target.name}"  below [sky] in fields.toml')
+    return 0
 
 
 def _place(options: argparse.Namespace) -> int:
@@ -85,13 +137,16 @@ def _prepare(options: argparse.Namespace) -> int:
     from nightshift.settings import load_survey
 
     survey = load_survey(options.survey)
-    field = survey.field(options.field)
-    if field is None:
-        known = ", ".join(str(f.id) for f in survey.sky.fields) or "none"
-        raise CatalogueError(f"survey {survey.name} has no field {options.field} in fields.toml; there are: {known}")
     request = Request(
         options.table, dict(options.column), options.epoch, options.to_epoch, options.radius, tuple(options.missing)
     )
+    if options.all_fields:
+        return _prepare_all(survey, request, options)
+    field = survey.field(options.field)
+    if field is None:
+        known = ", ".join(str(f.id) for f in survey.sky.fields[:SHOWN_FIELDS]) or "none"
+        more = f" and {len(survey.sky.fields) - SHOWN_FIELDS} more" if len(survey.sky.fields) > SHOWN_FIELDS else ""
+        raise CatalogueError(f"survey {survey.name} has no field {options.field}; there are: {known}{more}")
     target = _target(options, survey, field)
     made = prepare(survey, field, request)
     for line in _said(made, options, survey):
@@ -101,18 +156,48 @@ def _prepare(options: argparse.Namespace) -> int:
     else:
         made.write(target)
         print(f"wrote {len(made.table)} stars to {target}")
-    advice = _advice(target.resolve(), catalogue_folder(survey).resolve(), field)
+    advice = _advice(target.resolve(), catalogue_folder(survey).resolve(), survey, field)
     if advice:
         print(advice)
     return 0
 
 
-def _advice(target: Path, folder: Path, field: "Field") -> str:
+def _prepare_all(survey: "Survey", request: "Request", options: argparse.Namespace) -> int:
+    """Make the catalogue of every field that the table has stars of; return 1 where it has of none."""
+    from nightshift.catalogue.prepare import NoStars, prepare
+    from nightshift.catalogue.star_table import CatalogueError, read_table
+
+    if options.output is not None:
+        raise CatalogueError("--output names one file: leave it out with --all-fields")
+    table = read_table(request.path, request.missing)
+    made, lacking, unnamed = 0, 0, 0
+    for number, field in enumerate(survey.sky.fields, start=1):
+        try:
+            catalogue = prepare(survey, field, request, table)
+        except NoStars:
+            lacking += 1
+            continue
+        target = _target(options, survey, field)
+        if not options.dry_run:
+            catalogue.write(target)
+        made += 1
+        unnamed += survey.catalogue_of(field.id) is None
+        print(f"[{number}/{len(survey.sky.fields)}] {len(catalogue.table)} stars: {target}", flush=True)
+    print(
+        f"{made} catalogues {'would be ' if options.dry_run else ''}made; {lacking} fields have no star in the table"
+    )
+    if unnamed:
+        print('for nights to use them: write  catalogue = "field{field:06d}.fits"  below [sky] in fields.toml')
+    return 0 if made else 1
+
+
+def _advice(target: Path, folder: Path, survey: "Survey", field: "Field") -> str:
     """Return what is left to do until nights use the catalogue; nothing where they do."""
     inside = target.relative_to(folder).as_posix() if target.is_relative_to(folder) else ""
-    name = inside or str(field.catalogue or target.name)
+    named = survey.catalogue_of(field.id)
+    name = inside or str(named or target.name)
     steps = [] if inside else [f"copy it to {folder / name}"]
-    if field.catalogue is None or str(field.catalogue) != name:
+    if str(named) != name:
         steps.append(f'give field {field.id} in fields.toml  catalogue = "{name}"')
     return f"for nights to use it: {'; '.join(steps)}" if steps else ""
 
@@ -126,7 +211,7 @@ def _target(options: argparse.Namespace, survey: "Survey", field: "Field") -> Pa
         if output.suffix not in (".fits", ".parquet"):
             raise CatalogueError(f"{output}: a catalogue's name ends with .fits or .parquet")
         return output
-    return catalogue_folder(survey) / (field.catalogue or f"field{field.id:06}.fits")
+    return catalogue_folder(survey) / (survey.catalogue_of(field.id) or f"field{field.id:06}.fits")
 
 
 def _said(made: "Prepared", options: argparse.Namespace, survey: "Survey") -> list[str]:

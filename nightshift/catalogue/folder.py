@@ -24,7 +24,8 @@ def place_catalogues(survey: Survey, depot: Depot) -> list[Path]:
         What was copied, in the depot.
     """
     placed = []
-    for name in sorted({str(field.catalogue) for field in survey.sky.fields if field.catalogue is not None}):
+    named = {survey.catalogue_of(field.id) for field in survey.sky.fields}
+    for name in sorted(str(name) for name in named if name is not None):
         source, target = catalogue_folder(survey) / name, depot.catalogue(name)
         if source.is_file() and not (target.is_file() and sha256_of(target) == sha256_of(source)):
             copy_whole(source.resolve(), target)  # it may be a link to where a site keeps its catalogues

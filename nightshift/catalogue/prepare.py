@@ -10,16 +10,20 @@ from astropy import units
 from astropy.table import Table
 
 from nightshift.catalogue.star_table import CatalogueError, UserTable, read_table
-from nightshift.files import sha256_of, write_whole
+from nightshift.files import write_whole
 from nightshift.settings import Field, Survey
 
-__all__ = ["Prepared", "Request", "prepare", "roles_of"]
+__all__ = ["NoStars", "Prepared", "Request", "prepare", "roles_of"]
 
 MAGNITUDES = (-5.0, 35.0)  # outside of these a number stands for no value
 FASTEST_MAS_A_YEAR = 20_000.0  # Barnard's star has 10,400
 MAS = float(units.mas.to("deg"))
 UNITS = {"ra": "deg", "dec": "deg", "pm_ra": "mas/yr", "pm_dec": "mas/yr", "epoch": "yr"}
 TOLERANCE_DEG = 0.02  # around what the camera can see
+
+
+class NoStars(CatalogueError):
+    """The table has no star of a field that could serve."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,16 @@ def roles_of(survey: Survey) -> tuple[str, ...]:
     return (*UNITS, *dict.fromkeys(f"mag_{name}" for name in named))
 
 
-def prepare(survey: Survey, chosen: Field, request: Request) -> Prepared:
+def prepare(survey: Survey, chosen: Field, request: Request, table: UserTable | None = None) -> Prepared:
     """Make a field's catalogue.
+
+    Parameters
+    ----------
+    survey : Survey
+    chosen : Field
+    request : Request
+    table : UserTable, optional
+        The request's table where it was read already, for another field.
 
     Raises
     ------
@@ -118,12 +130,12 @@ def prepare(survey: Survey, chosen: Field, request: Request) -> Prepared:
     radius = _reach_deg(survey, chosen) if request.radius_deg is None else request.radius_deg
     if not 0 < radius <= 180:
         raise CatalogueError(f"a radius of {radius:g} degrees takes in no star: it must be above 0 and at most 180")
-    table = read_table(request.path, request.missing)
+    table = table or read_table(request.path, request.missing)
     columns = _columns(survey, table, request)
     ra, dec = _places(table, columns)
     near = _separation_deg(ra, dec, chosen.ra_deg, chosen.dec_deg) <= radius
     if not near.any():
-        raise CatalogueError(
+        raise NoStars(
             f"{request.path}: none of {len(ra)} stars lies within {radius:.2f} degrees of field {chosen.id} at "
             f"({chosen.ra_deg}, {chosen.dec_deg}); the table spans {ra.min():.3f} to {ra.max():.3f} and "
             f"{dec.min():.3f} to {dec.max():.3f} degrees"
@@ -139,11 +151,11 @@ def prepare(survey: Survey, chosen: Field, request: Request) -> Prepared:
     for role, values in magnitudes.items():
         made[role] = values[kept].astype(np.float32)
         made[role].unit = "mag"
-    made.meta = {"FIELDID": chosen.id, "SRCFILE": request.path.name[:60], "SRCSHA": sha256_of(request.path)}
+    made.meta = {"FIELDID": chosen.id, "SRCFILE": request.path.name[:60], "SRCSHA": table.sha256}
     if request.to_epoch is not None:
         made.meta["EPOCH"] = request.to_epoch
     if not len(made):
-        raise CatalogueError(f"{request.path}: no star of field {chosen.id} has a magnitude")
+        raise NoStars(f"{request.path}: no star of field {chosen.id} has a magnitude")
     said = {role: (column, str(table.unit(column, _assumed(role)))) for role, column in columns.items()}
     return Prepared(
         made, said, len(ra), int((~near).sum()), int((near & ~has_any).sum()),

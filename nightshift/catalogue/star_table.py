@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from astropy import units
 from astropy.table import Table
 
+from nightshift.files import sha256_of
 from nightshift.settings import SettingsError
 from reduction.measure.catalogue import read_parquet
 
@@ -39,6 +41,11 @@ class UserTable:
     path: Path
     table: Table
     missing: tuple[float, ...] = ()
+
+    @cached_property
+    def sha256(self) -> str:
+        """The checksum of the file."""
+        return sha256_of(self.path)
 
     def numbers(self, column: str, wanted: str, assumed: str) -> np.ndarray:
         """Return a column as float64 in a unit, NaN where it has no value.

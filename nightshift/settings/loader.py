@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from nightshift.settings.deployment import Deployment
+from nightshift.settings.fields_table import FORMATS, with_fields_of_table
 from nightshift.settings.models import Survey
 from nightshift.settings.settings_error import SettingsError
 
@@ -88,7 +89,8 @@ def load_deployment(name: str) -> Deployment:
             f"no survey {survey!r} in {config_folder()}; there are: {', '.join(survey_names()) or 'none'}"
         )
     folder = config_folder() / survey
-    files = tuple((file, *_stamp(file)) for file in sorted(folder.rglob("*.toml")))
+    read = [*folder.rglob("*.toml"), *(path for kind in FORMATS for path in folder.glob(f"*{kind}"))]
+    files = tuple((file, *_stamp(file)) for file in sorted(read))
     deployment = _load(survey, config_folder(), files)
     return deployment.of_instrument(instrument) if instrument else deployment
 
@@ -284,8 +286,9 @@ def _read_tables(files: Iterable[Path], origin: dict[str, Path], *, optional: tu
 
 
 def _checked(tables: dict[str, Any], origin: dict[str, Path], folder: Path) -> Survey:
+    own = folder.parents[1] if folder.parent.name == "cameras" else folder
     try:
-        survey = Survey.model_validate(tables)
+        survey = Survey.model_validate(with_fields_of_table(tables, own))
     except ValidationError as error:
         raise SettingsError(_explain(error, origin, folder)) from error
     _check_masks(survey, folder)

@@ -1,6 +1,7 @@
 """What a survey's settings may say. Each class is one table of a TOML file."""
 
 import re
+from collections import Counter
 from datetime import date
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
+from nightshift.settings.fields_table import FORMATS
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
 
@@ -70,6 +72,22 @@ def _mask_path(text: str) -> str:
     return text
 
 
+def _table_name(name: str) -> str:
+    if PurePosixPath(name).name != name or not name.endswith(FORMATS):
+        raise ValueError(f"the name of a file in the survey's folder that ends with {', '.join(FORMATS)}")
+    return name
+
+
+def _catalogue_name(text: str) -> str:
+    try:
+        _below(PurePosixPath(text.format(field=1)))
+        if text.format(field=1) == text.format(field=2):
+            raise ValueError("all fields would share it: write {field} in it, such as field{field:06d}.parquet")
+    except (AttributeError, LookupError) as error:
+        raise ValueError(f"not a name with {{field}}: {error}") from error
+    return text
+
+
 def _below(path: PurePosixPath) -> PurePosixPath:
     if path.is_absolute() or ".." in path.parts or not path.name:
         raise ValueError("a path below the folder of catalogues is allowed, without `..`")
@@ -78,6 +96,8 @@ def _below(path: PurePosixPath) -> PurePosixPath:
 
 Pattern = Annotated[str, AfterValidator(_compiles)]
 PathBelow = Annotated[PurePosixPath, AfterValidator(_below)]
+TableName = Annotated[str, AfterValidator(_table_name)]
+CatalogueName = Annotated[str, AfterValidator(_catalogue_name)]
 Section = Annotated[str, AfterValidator(_section)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
@@ -382,6 +402,8 @@ class Sky(Table):
 
     filters: tuple[Filter, ...]
     fields: tuple[Field, ...] = ()
+    fields_table: TableName | None = None  # more of them: CSV, ECSV or Parquet in the survey's folder
+    catalogue: CatalogueName | None = None  # of every field that names none, such as "field{field:06d}.parquet"
     field_from: Literal["pointing", "object", "name"] = "pointing"  # `name`: the group `field` of the file name
 
 
@@ -585,6 +607,13 @@ class Survey(Table):
         """Return the field of that id, or None where the survey does not list it."""
         return next((f for f in self.sky.fields if f.id == field_id), None)
 
+    def catalogue_of(self, field_id: int) -> PurePosixPath | None:
+        """Return the path of a field's catalogue below the folder of catalogues; None where it has none."""
+        field = self.field(field_id)
+        if field is not None and field.catalogue is not None:
+            return field.catalogue
+        return PurePosixPath(self.sky.catalogue.format(field=field_id)) if self.sky.catalogue else None
+
     @model_validator(mode="after")
     def _references_between_tables(self) -> "Survey":
         for what, ids in (
@@ -593,8 +622,8 @@ class Survey(Table):
             ("sky.fields", [f.id for f in self.sky.fields]),
             ("sky.filters", [f.name for f in self.sky.filters]),
         ):
-            if len(set(ids)) != len(ids):
-                raise ValueError(f"{what}: two entries have the same id; ids are {ids}")
+            if twice := sorted({str(one) for one, count in Counter(ids).items() if count > 1}):
+                raise ValueError(f"{what}: two entries have the id {', '.join(twice[:5])}")
         if unknown := sorted(set(self.profiles) - {kind.name for kind in kinds()}):
             raise ValueError(
                 f"profiles: there is no kind of work {', '.join(unknown)}; there are "

@@ -11,7 +11,7 @@ from nightshift.kinds.kind import Kind
 from nightshift.settings.loader import settings_hash
 from nightshift.settings.models import Survey
 
-__all__ = ["OPERATOR_STAGES", "hash_of_kind", "hashes_by_stage"]
+__all__ = ["OPERATOR_STAGES", "hash_of_kind", "hashes_by_stage", "settings_of_job"]
 
 # What the operator itself does with a night, and the settings that it uses.
 OPERATOR_STAGES = {
@@ -24,6 +24,12 @@ OPERATOR_STAGES = {
 def hash_of_kind(survey: Survey, kind: Kind) -> str:
     """Return the hash of the settings that a kind of work uses."""
     return _hash_of(survey.model_dump(mode="json"), kind.settings)
+
+
+def settings_of_job(survey: Survey, kind: Kind) -> dict[str, Any]:
+    """Return a survey's settings as a job file holds them: its grid of fields only where the kind uses it."""
+    uses_fields = kind.settings is None or {"sky", "sky.fields"} & set(kind.settings)
+    return survey.model_dump(mode="json", exclude=None if uses_fields else {"sky": {"fields"}})
 
 
 def hashes_by_stage(survey: Survey) -> dict[str, str]:

@@ -165,10 +165,10 @@ def _science(
 
 
 def _catalogue(survey: Survey, number: int | None) -> list[Input]:
-    field = survey.field(number) if number is not None else None
-    if field is None or field.catalogue is None:
+    name = survey.catalogue_of(number) if number is not None else None
+    if name is None:
         return []
-    file = catalogue_folder(survey) / field.catalogue
+    file = catalogue_folder(survey) / name
     return (
         [Input("catalogue", str(file.resolve()), sha256_of(file), f"catalogue/{file.name}")] if file.is_file() else []
     )

@@ -36,21 +36,19 @@ def _no_field(survey: Survey, homeless: Sequence[TrialFrame], of: int) -> Remark
 
 
 def _catalogue_of(survey: Survey, number: int) -> Remark:
-    field = survey.field(number)
-    if field is None:
-        return good(f"field {number} is numbered by the name, and calibrated against its own first good frame")
-    if field.catalogue is None:
+    name = survey.catalogue_of(number)
+    if name is None:
         return warning(
             survey,
             f"field {number} has no catalogue: its frames are calibrated against its own first good frame, so that "
             "zero points and limits are relative. `nightshift catalogue prepare` makes one",
             "fields.toml", f"catalogue of field {number}",
         )  # fmt: skip
-    file = catalogue_folder(survey) / field.catalogue
+    file = catalogue_folder(survey) / name
     if not file.is_file():
         return error(
             survey,
             f"the catalogue of field {number} is not there: {file}. `nightshift catalogue prepare` makes it",
             "fields.toml", f"catalogue of field {number}",
         )  # fmt: skip
-    return good(f"field {number} is calibrated against {field.catalogue}")
+    return good(f"field {number} is calibrated against {name}")

@@ -18,7 +18,7 @@ from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_fil
 from nightshift.kinds.plans import Plan, PlannedUnit
 from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings.models import Profile
-from nightshift.settings.stages import hash_of_kind
+from nightshift.settings.stages import hash_of_kind, settings_of_job
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.cancelling import forget_cancelled, supersede, was_taken_back
 from nightshift.workflow.collecting import CollectSummary, call_once, subject_of_job, take_in
@@ -188,7 +188,7 @@ def _job_file(
         submission=submission,
         survey=context.survey.name,
         settings_hash=hash_of_kind(context.survey, subject.kind),
-        settings=context.survey.model_dump(mode="json"),
+        settings=settings_of_job(context.survey, subject.kind),
         tasks=tuple(tuple(indices) for _, indices in sorted(tasks.items())),
         units=units,
         campaign=subject.campaign,

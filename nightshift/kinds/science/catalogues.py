@@ -11,10 +11,10 @@ __all__ = ["catalogue_path", "own_catalogues"]
 
 def catalogue_path(context: Context, field_id: int | None) -> Path | None:
     """Return the place of a field's reference catalogue, or None where its own first good frame serves."""
-    field = context.survey.field(field_id) if field_id is not None else None
-    if field is None or field.catalogue is None:
+    name = context.survey.catalogue_of(field_id) if field_id is not None else None
+    if name is None:
         return None
-    path = context.depot.catalogue(str(field.catalogue))
+    path = context.depot.catalogue(str(name))
     return path if path.is_file() else None
 
 

@@ -1,5 +1,6 @@
 """A user's table becomes a field's catalogue, or the message says which file, column and row is wrong."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -235,3 +236,22 @@ def test_prepared_catalogues_are_taken_into_the_depot_of_a_stack(tmp_path, monke
     assert main(["catalogue", "place", "--survey", "demo"]) == 0
     assert "1 catalogues are new" in capsys.readouterr().out
     assert Depot(tmp_path / "another").catalogue("field000101.fits").is_file()
+
+
+def test_every_field_that_the_table_has_stars_of_gets_its_catalogue(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path))
+    shutil.copytree(config_folder_as_shipped(), tmp_path / "demo")
+    table = written(stars(), tmp_path / "stars.parquet")
+    words = ["catalogue", "prepare", str(table), "--survey", "demo", "--all-fields"]
+    fields = load_survey("demo").sky.fields
+    with_stars = [f.id for f in fields if abs(f.ra_deg - FIELD.ra_deg) < 0.3 and abs(f.dec_deg - FIELD.dec_deg) < 0.3]
+    assert main([*words, "--dry-run"]) == 0
+    assert not (tmp_path / "demo" / "catalogues").exists()
+    assert main(words) == 0
+    made = sorted((tmp_path / "demo" / "catalogues").glob("*"))
+    assert len(made) == len(with_stars)
+    assert f"of {len(fields) - len(with_stars)} fields the table has no star" in capsys.readouterr().out
+
+
+def config_folder_as_shipped() -> Path:
+    return Path(__file__).parents[3] / "config" / "demo"

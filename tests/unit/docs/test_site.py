@@ -1,4 +1,4 @@
-"""The pages build as a site without a warning, every page is in its contents, and nothing of it is fetched elsewhere."""
+"""The pages build as a site without a warning, with every page, and nothing of it is fetched elsewhere."""
 
 import os
 import re
