@@ -249,7 +249,7 @@ def test_every_field_that_the_table_has_stars_of_gets_its_catalogue(tmp_path, mo
     assert main(words) == 0
     made = sorted((tmp_path / "demo" / "catalogues").glob("*"))
     assert str(FIELD.catalogue) in [path.name for path in made]
-    said = f"{len(made)} catalogues made; of {len(fields) - len(made)} fields the table has no star"
+    said = f"{len(made)} catalogues made; {len(fields) - len(made)} fields have no star in the table"
     assert said in capsys.readouterr().out
 
 
