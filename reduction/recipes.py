@@ -84,6 +84,9 @@ class MeasureSettings:
         Where the pointing says the frame lies; it serves where the header has no WCS.
     colour_reference : float
         Colour for which the zero point holds.
+    blind : callable or None
+        Given x, y (pixels from 0), flux and shape of a frame of which nobody says where it lies, returns its WCS or
+        raises `Unusable`.
     """
 
     background_mesh_px: int = 64
@@ -94,6 +97,7 @@ class MeasureSettings:
     catalogue: Catalogue | None = None
     first_guess: WCS | None = None
     colour_reference: float = 0.0
+    blind: Callable[[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]], WCS] | None = None
 
 
 @dataclass(frozen=True)
@@ -240,10 +244,8 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
     """Refine the WCS against the catalogue; a frame that is its own catalogue keeps the header's."""
     frame = measured.frame
     assert measured.photometry is not None
-    guesses = _guesses(frame, settings)
-    if not guesses:
-        raise Unusable(Problem.ASTROMETRY_FAILED, "neither the header nor the pointing says where the frame lies")
     usable = _matchable(measured)
+    guesses = _guesses(frame, settings) or [_blind_solution(measured, usable, settings)]
     if settings.catalogue is None:
         if len(usable) < STARS_AT_LEAST:
             told = f"{len(usable)} stars; a frame that is to be its field's catalogue needs {STARS_AT_LEAST}"
@@ -257,6 +259,18 @@ def solve_astrometry(measured: Measured, settings: MeasureSettings) -> Measured:
         astrometry_rms_arcsec=astrometry.rms_arcsec,
         pointing_offset_arcsec=astrometry.offset_arcsec,
     )
+
+
+def _blind_solution(measured: Measured, usable: np.ndarray, settings: MeasureSettings) -> WCS:
+    """Return the WCS of a frame of which neither the header nor the pointing says where it lies."""
+    photometry = measured.photometry
+    assert photometry is not None
+    if settings.blind is None:
+        raise Unusable(
+            Problem.ASTROMETRY_FAILED,
+            "neither the header nor the pointing says where the frame lies, and no blind solution is set up",
+        )
+    return settings.blind(photometry.x[usable], photometry.y[usable], photometry.flux[usable], measured.frame.shape)
 
 
 def _guesses(frame: Frame, settings: MeasureSettings) -> list[WCS]:

@@ -46,6 +46,12 @@ def _bounds(section: str) -> tuple[int, int, int, int]:
     return x1, x2, y1, y2
 
 
+def _absolute(text: str) -> str:
+    if not PurePosixPath(text).is_absolute() or not text.isprintable():
+        raise ValueError("a folder on every machine that reduces, written from the root: /data/astrometry")
+    return text
+
+
 def _overlap(one: str, other: str) -> bool:
     """Whether two sections share a pixel."""
     a, b = _bounds(one), _bounds(other)
@@ -99,6 +105,7 @@ PathBelow = Annotated[PurePosixPath, AfterValidator(_below)]
 TableName = Annotated[str, AfterValidator(_table_name)]
 CatalogueName = Annotated[str, AfterValidator(_catalogue_name)]
 Section = Annotated[str, AfterValidator(_section)]
+Folder = Annotated[str, AfterValidator(_absolute)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 MaskPath = Annotated[str, AfterValidator(_mask_path)]
 Fraction = Annotated[float, Key(ge=0, le=1)]
@@ -256,7 +263,8 @@ class Camera(Table):
     number: Annotated[int, Key(ge=0, lt=INSTRUMENTS)] = 0  # in the ids of alerts; each instrument has its own
     header_name: Pattern = ".*"  # what the camera's keyword must say, where there is one
     pixel_scale_arcsec: Positive  # of a pixel as it is read out, binning included
-    wcs: Literal["header", "pointing"] = "header"  # where the first guess comes from
+    wcs: Literal["header", "pointing", "blind"] = "header"  # where the first guess comes from
+    astrometry_indexes: Folder | None = None  # of astrometry.net's index files, for frames without a first guess
     parity: Literal[-1, 1] = -1  # -1: east is left when north is up
     mask_edge_px: Annotated[int, Key(ge=0)] = 0  # rows and columns at each edge that are not used
     leave_out: tuple[OptionalStep, ...] = ()  # steps of the reduction that this camera goes without
@@ -269,6 +277,14 @@ class Camera(Table):
     amplifiers: tuple[Amplifier, ...] = ()
     crosstalk: tuple[Crosstalk, ...] = ()
     bad_pixels: MaskPath | None = None  # FITS masks in the survey's folder, one a quadrant
+
+    @model_validator(mode="after")
+    def _blind_with_indexes(self) -> "Camera":
+        if self.wcs == "blind" and self.astrometry_indexes is None:
+            raise ValueError(
+                'wcs = "blind" needs index files: name their folder, astrometry_indexes = "/data/astrometry"'
+            )
+        return self
 
     def quadrant(self, detector: int, quadrant: int) -> Quadrant:
         """Return the description of one amplifier's image."""

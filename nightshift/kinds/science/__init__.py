@@ -20,6 +20,7 @@ KIND = Kind(
         "camera.pixel_scale_arcsec",
         "camera.parity",
         "camera.wcs",
+        "camera.astrometry_indexes",
         "sky.filters",
         "calibration.gain_apart",
         "calibration.read_noise_apart",

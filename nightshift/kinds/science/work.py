@@ -35,6 +35,7 @@ from nightshift.jobs.translate import (
     pointing_wcs,
     recipe_of,
 )
+from nightshift.kinds.science.blind_solution import BlindSolver
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, bounded_measurements, reason_of
 from reduction.detector.calibrations import Calibrations, DetectorSettings
@@ -130,7 +131,7 @@ def _calibrated(work: UnitWork, survey: Survey, watch: Stopwatch) -> tuple[Frame
         )
     read_noise_by_settings = layout.read_noise / layout.gain  # ADU, which no wrong gain changes
     layout, found = layout_as_measured(layout, survey, masters["bias"], masters["flat"])
-    if survey.camera.wcs == "pointing":
+    if survey.camera.wcs != "header":
         frame = replace(frame, wcs=None)
     seconds = float(told.get("exposure_s") or 0.0)
     settings = DetectorSettings(
@@ -205,7 +206,8 @@ def _measured(work: UnitWork, survey: Survey, frame: Frame, watch: Stopwatch) ->
             pointing_error_arcsec=numbers.pointing_error_arcsec,
             catalogue=_catalogue(work, survey),
             colour_reference=_colour(work, survey)[1],
-            first_guess=pointing_wcs(
+            blind=_blind_solver(work, survey),
+            first_guess=None if survey.camera.wcs == "blind" else pointing_wcs(
                 survey, int(told["detector"]), int(told["quadrant"]), frame.shape,
                 told.get("ra_deg"), told.get("dec_deg"),
             ),
@@ -228,6 +230,14 @@ def _above_the_air(work: UnitWork, survey: Survey, measured: Measured) -> Measur
         return measured
     zenith = measured.zero_point.value - 2.5 * math.log10(seconds) + known.extinction * float(airmass)
     return measured.noting(zero_point_zenith=zenith)
+
+
+def _blind_solver(work: UnitWork, survey: Survey) -> BlindSolver | None:
+    """Return what finds a frame's place from its sources alone, where the camera has index files for it."""
+    indexes = survey.camera.astrometry_indexes
+    if indexes is None:
+        return None
+    return BlindSolver(Path(indexes), Path(work.folder) / "blind", survey.camera.pixel_scale_arcsec)
 
 
 def _catalogue(work: UnitWork, survey: Survey) -> Catalogue | None:
