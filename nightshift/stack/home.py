@@ -142,15 +142,34 @@ class Home:
         self.root.mkdir(parents=True, exist_ok=True)
         if self.kind is None:
             write_json(self.root / MARKER, {"kind": kind, "at": datetime.now(UTC).isoformat()})
-        for folder in (self.inbox, self.night, self.depot, self.mail, self.spool, self.airflow, self.logs):
-            folder.mkdir(exist_ok=True)
-        self.run.mkdir(mode=0o700, exist_ok=True)
+        for folder in (
+            self.inbox,
+            self.night,
+            self.depot,
+            self.mail,
+            self.received,
+            self.spool,
+            self.airflow,
+            self.logs,
+            self.run,
+        ):
+            folder.mkdir(mode=0o700, exist_ok=True)  # one that is there stays as open as its owner made it
         self.run.chmod(0o700)
+        self._check_spool()
         socket_folder = self.supervisor_socket.parent
         if socket_folder != self.run:
             socket_folder.mkdir(mode=0o700, exist_ok=True)
             if socket_folder.stat().st_uid != os.getuid() or socket_folder.stat().st_mode & 0o077:
                 raise SettingsError(f"{socket_folder} belongs to somebody else or is open to others: remove it")
+
+    def _check_spool(self) -> None:
+        """Refuse a spool into which somebody else could put jobs: the pool runs what it finds there."""
+        status = self.spool.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o022:
+            raise SettingsError(
+                f"{self.spool} belongs to somebody else or others may write there, and what lies there is run: "
+                f"make it yours alone (chmod go-w {self.spool})"
+            )
 
     def clear(self, *, live_too: bool = False) -> None:
         """Remove an earlier replay of this home, and nothing else.
@@ -177,6 +196,11 @@ class Home:
         aside = self.root.with_name(f".{self.root.name}.old-{secrets.token_hex(4)}")
         self.root.rename(aside)
         shutil.rmtree(aside)
+
+    def secret_file(self, name: str) -> Path:
+        """Return the file of a secret, which is made where it is missing."""
+        self.secret(name)
+        return self.run / f"{name}.secret"
 
     def secret(self, name: str, *, make: bool = True) -> str:
         """Return a secret of this home, made once and readable by its owner alone."""

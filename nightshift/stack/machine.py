@@ -37,6 +37,7 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # loopbac
 LOOK_EVERY_S = 0.4
 UP_WITHIN_S = 300.0  # 20 s on a free machine of two cores
 RUNNERS = ("local", "slurm")
+MAIL = "mail"  # name of the secret by which the mail sink knows the night's own mails
 KAFKA = "kafka"  # in place of the address of a broker: one that is run here
 CLUSTER_NODES = 2
 MEMORY_A_SLOT_MB = 4000  # by declaration: what a job may ask for, its retries with more included
@@ -127,7 +128,7 @@ class Machine:
     @property
     def ledger_url(self) -> str:
         """The ledger's address."""
-        return self.outside.ledger or self.postgres.url("nightshift")
+        return self.outside.ledger or self.postgres.owner_url("nightshift")
 
     @property
     def slurm_conf(self) -> str:
@@ -166,7 +167,10 @@ class Machine:
             own.append(
                 Part(
                     "mail",
-                    command_of("mail", "--port", str(self.ports.smtp), "--folder", str(self.home.mail)),
+                    command_of(
+                        "mail", "--port", str(self.ports.smtp), "--folder", str(self.home.mail),
+                        "--password-file", str(self.home.secret_file(MAIL)),
+                    ),
                     priority=30,
                 )
             )  # fmt: skip
@@ -223,7 +227,7 @@ class Machine:
                 f"file:{self.home.broker_address}" if self._broker_is_here else str(self.outside.brokers)
             ),
             "NIGHTSHIFT_CLOCK": self.clock,
-            "NIGHTSHIFT_AIRFLOW_METADATA": self.postgres.url("airflow"),
+            "NIGHTSHIFT_AIRFLOW_METADATA": self.postgres.owner_url("airflow"),
             "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(
                 {
                     "conn_type": "http",
@@ -233,6 +237,7 @@ class Machine:
                     "password": self.home.secret(SERVICE),
                 }
             ),
+            **({} if self.outside.smtp else dict(zip(MAIL_LOGIN, (SERVICE, self.home.secret(MAIL)), strict=True))),
             **({"SLURM_CONF": self.slurm_conf} if self.outside.runner == "slurm" else {}),
             "PYTHONUNBUFFERED": "1",
             # who renames its process writes the name over its environment, and with it over what tells its stack
@@ -246,7 +251,7 @@ class Machine:
         }
         airflow = airflow_environment(
             self.home.airflow,
-            database=self.postgres.url("airflow"),
+            database=self.postgres.owner_url("airflow"),
             port=self.ports.airflow,
             secret=self.home.secret("airflow"),
             passwords=self.passwords,
@@ -322,7 +327,7 @@ class Machine:
         began = time.monotonic()
         for name in ("airflow", "nightshift"):
             self.postgres.create_database(name)
-        with Ledger(self.postgres.url("airflow")) as metadata:
+        with Ledger(self.postgres.owner_url("airflow")) as metadata:
             metadata.run("airflow", "limit_idle_transactions")
         log = self.home.logs / "airflow-migration.log"
         with log.open("wb") as output:
@@ -337,7 +342,7 @@ class Machine:
                 airflow.kill()
         if code:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
-        with Ledger(self.postgres.url("airflow")) as metadata:
+        with Ledger(self.postgres.owner_url("airflow")) as metadata:
             metadata.run("airflow", "end_dead_components")
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")
 

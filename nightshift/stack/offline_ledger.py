@@ -39,7 +39,8 @@ def ledger_of(home: Home) -> Iterator[str]:
         yield machine.ledger_url
     else:
         with _started(home) as server:
-            yield server.url("nightshift")
+            server.create_database("nightshift")  # it may be from before databases had owners
+            yield server.owner_url("nightshift")
 
 
 @contextmanager

@@ -1,18 +1,20 @@
 """A mail server for one machine: it takes every mail and leaves each as a whole ``.eml`` file.
 
 ``python -m rehearsal.stand_ins.mail_sink --port 2525 --folder mail`` runs until it is ended. It delivers nothing.
+With ``--password-file`` it takes mails from those alone who know the password: anybody on the machine can reach it.
 """
 
 import argparse
 import asyncio
 import hashlib
+import hmac
 import os
 import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from nightshift.files import write_whole
 
@@ -45,8 +47,25 @@ class Sink:
         return "250 kept"
 
 
-async def serve(folder: Path, port: int, *, host: str = "127.0.0.1", ready: asyncio.Event | None = None) -> None:
+async def serve(
+    folder: Path,
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    password: str | None = None,
+    ready: asyncio.Event | None = None,
+) -> None:
     """Take mails until the task is cancelled.
+
+    Parameters
+    ----------
+    folder : Path
+    port : int
+    host : str, optional
+    password : str, optional
+        Whom mails are taken from must know it, under whatever name; None takes them from everybody.
+    ready : asyncio.Event, optional
+        Set once it listens.
 
     Raises
     ------
@@ -56,18 +75,27 @@ async def serve(folder: Path, port: int, *, host: str = "127.0.0.1", ready: asyn
     folder.mkdir(parents=True, exist_ok=True)
     loop = asyncio.get_running_loop()
     sink = Sink(folder)
+
+    def knows(server: object, session: object, envelope: object, mechanism: str, login: object) -> AuthResult:
+        given = login.password if isinstance(login, LoginPassword) else b""
+        return AuthResult(success=hmac.compare_digest(given, (password or "").encode()), handled=False)
+
     server = await loop.create_server(
-        lambda: SMTP(sink, data_size_limit=LARGEST_MAIL, hostname="localhost", enable_SMTPUTF8=True), host, port
-    )
+        lambda: SMTP(
+            sink, data_size_limit=LARGEST_MAIL, hostname="localhost", enable_SMTPUTF8=True,
+            auth_required=password is not None, auth_require_tls=False, authenticator=knows,
+        ),
+        host, port,
+    )  # fmt: skip
     if ready is not None:
         ready.set()
     async with server:
         await server.serve_forever()
 
 
-async def _until_told(folder: Path, port: int, host: str) -> None:
+async def _until_told(folder: Path, port: int, host: str, password: str | None) -> None:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(serve(folder, port, host=host))
+    task = asyncio.ensure_future(serve(folder, port, host=host, password=password))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
     try:
@@ -82,10 +110,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="TCP port to listen on")
     parser.add_argument("--folder", type=Path, required=True, help="where each mail is left as a file")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--password-file", type=Path, help="of the password that senders must know; or everybody may")
     options = parser.parse_args(arguments)
+    password = options.password_file.read_text().strip() if options.password_file else None
     print(f"mail sink: {options.host}:{options.port}, mails in {options.folder}, process {os.getpid()}", flush=True)
     try:
-        asyncio.run(_until_told(options.folder, options.port, options.host))
+        asyncio.run(_until_told(options.folder, options.port, options.host, password))
     except OSError as error:
         print(f"mail sink: cannot listen on {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
         return 1

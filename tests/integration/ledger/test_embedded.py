@@ -7,10 +7,13 @@ import socket
 import subprocess
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 
+from nightshift.ledger import migrate
 from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
 from nightshift.settings import SettingsError
 
@@ -65,3 +68,39 @@ def test_its_memory_follows_the_machine_and_can_be_set(tmp_path, monkeypatch):
     monkeypatch.setenv("NIGHTSHIFT_LEDGER_MEMORY_MB", "4GB")
     with pytest.raises(SettingsError, match="MB that PostgreSQL may use"):
         memory_of_machine()
+
+
+def test_a_databases_owner_can_do_nothing_beyond_it(server):
+    process = started(server)
+    server.create_database("ledger")
+    server.create_database("other")
+    with closing(psycopg2.connect(server.owner_url("ledger"))) as connection, connection.cursor() as cursor:
+        cursor.execute("create table mine (x integer)")
+        cursor.execute("select rolsuper, rolcreaterole, rolcreatedb from pg_roles where rolname = current_user")
+        assert cursor.fetchone() == (False, False, False)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            cursor.execute("copy mine from program 'true'")
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(server.owner_url("ledger").removesuffix("ledger") + "other")
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+
+
+def test_what_the_superuser_made_before_belongs_to_the_owner_afterwards(server):
+    process = started(server)
+    with closing(psycopg2.connect(server.url("postgres"))) as connection:
+        connection.autocommit = True
+        connection.cursor().execute("create database nightshift")
+    migrate(server.url("nightshift"))
+    server.create_database("nightshift")
+    server.create_database("nightshift")  # again changes nothing
+    with closing(psycopg2.connect(server.owner_url("nightshift"))) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from pg_class where relnamespace = 'public'::regnamespace"
+            " and relkind in ('r', 'p', 'v', 'S') and relowner <> 'nightshift_owner'::regrole"
+        )
+        assert cursor.fetchone() == (0,)
+        cursor.execute("alter table nights add column other integer")
+        cursor.execute("select make_month(now())")
+    process.send_signal(signal.SIGINT)
+    process.wait(30)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from night_rows import Night
@@ -17,15 +18,15 @@ def night(context):
     return Night(context)
 
 
-@pytest.fixture
-def sink(tmp_path):
-    """A real sink in a process of its own; gives its server and the folder of its mails."""
+@contextmanager
+def running_sink(folder, *options):
+    """Run a real sink in a process of its own, and yield its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = tmp_path / "mail"
+    command = [sys.executable, "-m", "rehearsal.stand_ins.mail_sink", "--port", str(port), "--folder", str(folder)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "rehearsal.stand_ins.mail_sink", "--port", str(port), "--folder", str(folder)],
+        [*command, *options],
         env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 30
@@ -35,6 +36,23 @@ def sink(tmp_path):
                 break
         assert process.poll() is None and time.monotonic() < deadline, "the mail sink did not start"
         time.sleep(0.05)
-    yield MailServer("127.0.0.1", port), folder
+    yield port
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.fixture
+def sink(tmp_path):
+    """A sink that takes mails from everybody; gives its server and the folder of its mails."""
+    folder = tmp_path / "mail"
+    with running_sink(folder) as port:
+        yield MailServer("127.0.0.1", port), folder
+
+
+@pytest.fixture
+def guarded_sink(tmp_path):
+    """A sink that wants a password; gives its server, with the password, and the folder of its mails."""
+    folder, password = tmp_path / "guarded", tmp_path / "password"
+    password.write_text("open sesame\n")
+    with running_sink(folder, "--password-file", str(password)) as port:
+        yield MailServer("127.0.0.1", port, "nightshift", "open sesame"), folder

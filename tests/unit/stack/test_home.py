@@ -1,5 +1,6 @@
 """A night's folder is cleared only where Nightshift made it for a replay."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -98,3 +99,27 @@ def test_what_is_remembered_is_recalled_and_added_to(home):
     home.remember(supervisor_pid=1)
     home.remember(ports={"airflow": 2})
     assert home.recall() == {"supervisor_pid": 1, "ports": {"airflow": 2}}
+
+
+def test_what_a_night_keeps_is_open_to_nobody_else(home):
+    before = os.umask(0o022)
+    try:
+        home.make(Kind.LIVE)
+    finally:
+        os.umask(before)
+    for folder in (home.depot, home.mail, home.logs, home.spool, home.received, home.run, home.inbox):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
+def test_a_folder_that_a_site_opened_stays_open(home):
+    home.make(Kind.LIVE)
+    home.depot.chmod(0o750)
+    home.make(Kind.LIVE)
+    assert home.depot.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_spool_into_which_others_can_put_jobs_is_refused(home):
+    home.make(Kind.LIVE)
+    home.spool.chmod(0o777)
+    with pytest.raises(SettingsError, match="chmod go-w"):
+        home.make(Kind.LIVE)
