@@ -18,6 +18,7 @@ from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
 from nightshift.keys import LIVE, ExposureKey, UnitKey
+from nightshift.ledger.months import check_is_here
 from nightshift.nights import night_of
 from nightshift.pins import pin_night
 from nightshift.settings import Survey, camera_file
@@ -55,7 +56,7 @@ def register(
     ------
     BadInput
         MANIFEST_MISMATCH, where the mountain has already said that it sent something else; EXPOSURE_ID_REPEATS,
-        where the id is another exposure's.
+        where the id is another exposure's; MONTH_DETACHED, where the month of its night has left the ledger.
     """
     ledger, survey = context.ledger, context.survey
     night = night_of(survey.site, frame.header.shutter_open)
@@ -64,6 +65,7 @@ def register(
     before = ledger.row("ingest", "frame_like", file_name=file.name, night=night, **frame.key._asdict())
     if before is not None and before["sha256"] == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, frame=frame.key)
+    check_is_here(ledger, night)
     if before is None or not before["same_name"]:
         _check_against_the_ledger(context, frame)
     if before is not None:

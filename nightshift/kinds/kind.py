@@ -83,6 +83,9 @@ class Kind:
         Whether the end of the night asks for it, and so does not wait for its runs before.
     holds_night : bool
         Whether no night closes while a subject is due, though nothing in the ledger is open because of it.
+    lasting : bool
+        Whether later nights use what it makes, as masters and references: then its products and what they were made of
+        stay in the ledger when the month of their night is taken out.
     """
 
     name: str
@@ -97,6 +100,7 @@ class Kind:
     real_time: bool = False
     asked_at_closing: bool = False
     holds_night: bool = False
+    lasting: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -22,7 +22,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def add_month_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``detach`` and ``attach`` to the actions of the command ``ledger``."""
     for name, run, says in (
-        ("detach", _detach, "write an old month's candidates, alerts and messages to files and take them out"),
+        ("detach", _detach, "write what the ledger holds of an old month to files and take it out"),
         ("attach", _attach, "bring a month back from its files"),
     ):
         action = actions.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.")

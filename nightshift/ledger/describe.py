@@ -5,7 +5,7 @@
 
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nightshift.ledger.database import SQL
 
@@ -60,14 +60,13 @@ def read_tables(sql: str) -> list[Table]:
     """Return the tables that the migrations create and keep, in their order, with the columns that later ones add."""
     tables: list[Table] = []
     comment: list[str] = []
-    section, inside = "Basics", False
+    section, inside, current = "Basics", False, Table("", "", "")
     for line in sql.splitlines():
         if match := SECTION.match(line):
             section, comment = match[1], []
         elif match := TABLE.match(line):
             said = match[2].partition("--")[2].strip()
-            tables = [table for table in tables if table.name != match[1]]  # made anew by a later migration
-            tables.append(Table(match[1], section, _sentence([*comment, said] if said else comment)))
+            current = _made(tables, Table(match[1], section, _sentence([*comment, said] if said else comment)))
             comment, inside = [], True
         elif match := ADDED.match(line):
             table = next(table for table in tables if table.name == match[1])
@@ -77,12 +76,22 @@ def read_tables(sql: str) -> list[Table]:
         elif inside and line.startswith(")"):
             inside = False
         elif inside:
-            _add_column(tables[-1], line)
+            _add_column(current, line)
         elif line.startswith("-- "):
             comment.append(line[3:])
         else:
             comment = []
     return tables
+
+
+def _made(tables: list[Table], table: Table) -> Table:
+    """Add a table; one that a later migration makes anew takes the place of the old one."""
+    for place, old in enumerate(tables):
+        if old.name == table.name:
+            tables[place] = replace(table, section=old.section, says=table.says or old.says)
+            return tables[place]
+    tables.append(table)
+    return table
 
 
 def _add_column(table: Table, line: str) -> None:

@@ -42,7 +42,7 @@ def migrate(url: str | None = None, *, survey: str = "", sites: tuple[str, ...] 
                 reason=entry.code, error_class=entry.error_class, sentence=entry.sentence,
             )  # fmt: skip
         for kind in kinds():
-            ledger.run("ledger", "put_kind", kind=kind.name, says=kind.says)
+            ledger.run("ledger", "put_kind", kind=kind.name, says=kind.says, lasting=kind.lasting)
         for measurement in all_measurements():
             ledger.run(
                 "ledger", "put_measurement",
@@ -67,8 +67,8 @@ def _show_measurements(ledger: Ledger) -> None:
     ]
     statement = sql.SQL(
         "create or replace view image_quality as "
-        "select i.unit_key, i.instrument, i.exposure_id, i.detector, i.quadrant, i.good, i.warnings, i.corners_deg, "
-        "i.measured_at, {} from image_measurements i"
+        "select i.unit_key, i.night, i.instrument, i.exposure_id, i.detector, i.quadrant, i.good, i.warnings, "
+        "i.corners_deg, i.measured_at, {} from image_measurements i"
     ).format(sql.SQL(", ").join(columns))
     with ledger.connection.cursor() as cursor:
         cursor.execute(statement)

@@ -1,14 +1,16 @@
-"""An old month of candidates, alerts and messages leaves the ledger as files, and comes back from them.
+"""An old month leaves the ledger as files, and comes back from them.
 
 What a month's partitions hold is copied to a file a table, read back into the server and compared with what is there;
-only then the partitions go. While a month is away, alerts of today count no detection of it (``ndethist``), and its
-nights' reports cannot be made again; what was sent stays where it was sent.
+only then the partitions go. Arrivals, raw frames, exposures, nights, masters and references stay, and so do the
+products of masters and references with what they were made of. While a month is away, alerts of today count no
+detection of it (``ndethist``), its nights' reports cannot be made again, its exposures' stories lack their units, and
+a file of its nights that comes late goes to quarantine; what was sent stays where it was sent.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,8 @@ from nightshift.files import new_file, sha256_of, write_json
 from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import Reason
 
-__all__ = ["MonthFile", "attach", "detach", "month_span"]
+__all__ = ["MonthFile", "attach", "check_is_here", "detach", "month_span"]
 
-TABLES = ("candidates", "alerts", "outbox")
 SCHEMA = "nightshift.ledger_month/1"
 
 
@@ -97,21 +98,44 @@ def detach(
     """
     begins, ends = month_span(month)
     name = f"{begins:%Y%m}"
-    _check_may_leave(ledger, name, begins, ends, now - timedelta(days=history_days))
+    # the last night's shutters open in the next month too, whose candidates stay
+    _check_may_leave(ledger, name, begins, ends, now - timedelta(days=history_days + 1))
+    tables = _tables(ledger)
     if dry_run:
-        return tuple(_counted(ledger, table, name) for table in TABLES)
+        return tuple(_counted(ledger, table, name) for table in tables)
     folder.mkdir(parents=True, exist_ok=True)
     with ledger.transaction():
-        ledger.run("months", "lock_months")
-        files = tuple(_write(ledger, table, name, folder) for table in TABLES)
+        ledger.rows("months", "lock_month", month=name)
+        files = tuple(_write(ledger, table, name, folder) for table in tables)
         for file in files:
             _read_back(ledger, file, name, folder)
         described = {"schema": SCHEMA, "month": name, "tables": [vars(file) for file in files]}
         write_json(folder / f"month_{name}.json", described)
         ledger.rows("months", "detach_month", month=name)
+        ledger.run("months", "put_detached", month=name, folder=str(folder), operator=operator)
         detail = {"folder": str(folder), "rows": {file.table: file.rows for file in files}}
         ledger.run("ledger", "put_audit", operator=operator, action="detach_month", subject=name, detail=detail)
     return files
+
+
+def check_is_here(ledger: Ledger, night: date) -> None:
+    """Check that the month of a night has not left the ledger.
+
+    Raises
+    ------
+    BadInput
+        If it has: with the command that brings it back.
+    """
+    if folder := ledger.value("months", "detached_folder", night=night):
+        raise BadInput(
+            Reason.MONTH_DETACHED,
+            f"the month of the night {night} has left the ledger: `nightshift ledger attach {night:%Y-%m} --folder "
+            f"{folder} --operator <you>` brings it back",
+        )
+
+
+def _tables(ledger: Ledger) -> tuple[str, ...]:
+    return tuple(row["table_name"] for row in ledger.rows("months", "tables"))
 
 
 def _check_may_leave(ledger: Ledger, name: str, begins: datetime, ends: datetime, oldest: datetime) -> None:
@@ -188,7 +212,7 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
         If a file is not what was written: nothing was changed.
     """
     name = f"{month_span(month)[0]:%Y%m}"
-    files = tuple(_described(folder, name))
+    files = tuple(_described(ledger, folder, name))
     if ledger.value("months", "is_here", month=name):
         raise BadInput(Reason.INTERNAL_ERROR, f"the ledger holds the month {name} already")
     for file in files:
@@ -199,13 +223,9 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
     if dry_run:
         return files
     with ledger.transaction():
-        ledger.rows("months", "prepare_month", month=name)
         for file in files:
-            table = f"{file.table}_{name}"
-            with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
-                cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
-            _compare(ledger, file, table, folder)
-        ledger.rows("months", "attach_month", month=name)
+            _read(ledger, file, name, folder)
+        ledger.run("months", "delete_detached", month=name)
         ledger.run(
             "ledger",
             "put_audit",
@@ -217,7 +237,17 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
     return files
 
 
-def _described(folder: Path, name: str) -> Iterator[MonthFile]:
+def _read(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
+    """Read a file into the partition that it was, and give that back to its table."""
+    ledger.rows("months", "prepare_month", table_name=file.table, month=name)
+    table = f"{file.table}_{name}"
+    with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
+        cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
+    _compare(ledger, file, table, folder)
+    ledger.rows("months", "attach_month", table_name=file.table, month=name)
+
+
+def _described(ledger: Ledger, folder: Path, name: str) -> Iterator[MonthFile]:
     path = folder / f"month_{name}.json"
     try:
         described: dict[str, Any] = json.loads(path.read_text())
@@ -226,6 +256,7 @@ def _described(folder: Path, name: str) -> Iterator[MonthFile]:
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{path} does not describe a month that was detached: {error}"
         ) from None
-    if described.get("schema") != SCHEMA or tuple(file.table for file in files) != TABLES:
+    # a month that left before all its tables did has fewer files
+    if described.get("schema") != SCHEMA or not files or not {file.table for file in files} <= {*_tables(ledger)}:
         raise BadInput(Reason.INTERNAL_ERROR, f"{path} is not of the form {SCHEMA}")
     yield from files

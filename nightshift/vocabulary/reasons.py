@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NEVER_ARRIVED = "never_arrived"
     NOT_ON_MANIFEST = "not_on_manifest"
     CAME_LATE = "came_late"
+    MONTH_DETACHED = "month_detached"
     # of calibration frames and masters
     FILTER_MISMATCH = "filter_mismatch"
     SATURATED = "saturated"
@@ -115,6 +116,7 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.NEVER_ARRIVED: (_HUMAN, "The mountain's manifest names it, and it never arrived."),
     Reason.NOT_ON_MANIFEST: (_HUMAN, "It came, and no manifest of the mountain names it."),
     Reason.CAME_LATE: (_BAD, "It came after its night had been closed."),
+    Reason.MONTH_DETACHED: (_BAD, "The month of its night has left the ledger: attach it first."),
     Reason.FILTER_MISMATCH: (_BAD, "The frame is in another filter than its set."),
     Reason.SATURATED: (_BAD, "Too many pixels are saturated."),
     Reason.LEVEL_OUT_OF_RANGE: (_BAD, "The level lies outside the range that is useful."),

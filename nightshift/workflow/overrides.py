@@ -217,7 +217,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
     if request.verdict is Verdict.REJECT:
         context.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
         return f"arrival/{file['arrival_key']}", "It stays in quarantine, and nobody needs to look at it again."
-    if file["reason"] == Reason.EXPOSURE_ID_REPEATS:
+    if file["reason"] in (Reason.EXPOSURE_ID_REPEATS, Reason.MONTH_DETACHED):
         return _take_in_again(context, operator, file)
     if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
         raise BadInput(Reason(file["reason"]), _why_not(file))
@@ -233,7 +233,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: M
 
 
 def _take_in_again(context: Context, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
-    """Register a good frame whose id repeated by the settings of then. No check of it is overruled."""
+    """Register a good frame that could not be when it came, for its id or its month. No check of it is overruled."""
     kept = _kept_file(context, file)
     context = context_of_frame(context, kept)
     frame = examine(kept, context.survey, Known())

@@ -109,7 +109,7 @@ def record(
     """
     work = next(unit for unit in job.units if unit.token == attempt["token"])
     with context.ledger.transaction():
-        if context.ledger.row("jobs", "lock_attempt", token=attempt["token"]) is None:
+        if context.ledger.row("jobs", "lock_attempt", job_key=job.job_key, token=attempt["token"]) is None:
             return "known", outcome
         try:
             products = _keep_products(context, subject, attempt, job, work, outcome)
@@ -141,7 +141,7 @@ def _end_attempt(context: Context, attempt: Mapping[str, Any], outcome: Outcome)
     result = outcome.result
     context.ledger.run(
         "jobs", "end_attempt",
-        token=attempt["token"], state=outcome.state, reason=outcome.reason, error_class=outcome.error_class,
+        job_key=attempt["job_key"], token=attempt["token"], state=outcome.state, reason=outcome.reason, error_class=outcome.error_class,
         detail=outcome.detail[:2000], restart_count=outcome.restarts, host=(result.host if result else outcome.host),
         peak_memory_mb=(result.peak_memory_mb if result else None),
         seconds=(dict(result.seconds) if result else None),
@@ -224,11 +224,12 @@ def _keep_products(
             sha256=product.sha256, bytes=product.bytes, code_version=outcome.result.code_version or code_version(),
             settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt["attempt"],
         )  # fmt: skip
-        context.ledger.run("products", "delete_product_inputs", product_key=keys[product.kind])
+        month = {"job_key": job.job_key, "night": night}
+        context.ledger.run("products", "delete_product_inputs", product_key=keys[product.kind], **month)
         inputs = product.inputs or work.inputs
         context.ledger.run(
             "products", "put_product_inputs",
-            product_key=keys[product.kind],
+            product_key=keys[product.kind], **month,
             inputs={"rows": [{"role": i.role, "input_key": i.key, "sha256": i.sha256} for i in inputs]},
         )  # fmt: skip
     return keys

@@ -41,7 +41,7 @@ where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is
 -- name: fields_awaiting_turns
 -- Where something waits for its turn.
 select distinct e.instrument, e.field, d.campaign
-from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
 where e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
 order by e.instrument, e.field, d.campaign;
 
@@ -51,7 +51,7 @@ order by e.instrument, e.field, d.campaign;
 -- for which enough good frames are there.
 with visits as (
     select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
-    from exposures e join nights n using (site, night) join units u using (instrument, exposure_id)
+    from exposures e join nights n using (site, night) join units u using (instrument, exposure_id, night)
     where e.instrument = :instrument and e.field = :field and e.image_type = 'science' and u.campaign = :campaign
         and n.state in ('open', 'closing')
 ), coming as (
@@ -76,7 +76,7 @@ with visits as (
 ), waiting as (
     select d.unit_key, coalesce(d.turn, e.shutter_open) as turn, e.shutter_open, e.exposure_id,
         steady_age_s(d.ended_at) as waited_s
-    from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
+    from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
     where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
         and u.state = 'processed' and d.released_at is null
 ), first as (
@@ -90,28 +90,38 @@ from waiting w join first f using (turn, shutter_open, exposure_id) order by w.u
 
 -- name: lock_units_that_stand
 -- Which of some units are processed; nobody rejects one of them before the transaction has ended.
-select unit_key from units where unit_key = any(:unit_keys::text[]) and state = 'processed'
+select unit_key from units
+where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::text[])) and state = 'processed'
 order by unit_key for share;
 
 -- name: set_released!
 -- Its alerts were decided on, those of a difference without any too.
 update differences set released_at = clock_timestamp()
-where unit_key = any(:unit_keys::text[]) and campaign = :campaign and released_at is null;
+where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::text[])) and campaign = :campaign
+  and released_at is null;
 
 -- name: searches_of_units
-select * from searches where unit_key = any(:unit_keys::text[]) order by unit_key;
+-- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
+-- Of one exposure.
+select * from searches(night_of((:unit_keys::text[])[1]), night_of((:unit_keys::text[])[1]))
+where unit_key = any(:unit_keys::text[]) order by unit_key;
 
 -- name: searches_of_field
-select * from searches
+-- nullable: limiting_magnitude, zero_point, zero_point_rms, stars_matched, difference_path
+-- A shutter opens on the date of its night, or the day before or after it.
+select * from searches(
+    (:since::timestamptz at time zone 'UTC')::date - 1, (:before::timestamptz at time zone 'UTC')::date + 1)
 where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
   and shutter_open >= :since and shutter_open < :before and turn <= :turn
 order by shutter_open, unit_key;
 
 -- name: searches_so_far
-select detector, quadrant, count(*) as searches from searches
-where instrument = :instrument and field = :field and campaign = :campaign and shutter_open <= :until
-  and turn <= :turn
-group by detector, quadrant;
+-- Since the survey began, as far as the ledger holds it.
+select u.detector, u.quadrant, count(*) as searches
+from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
+where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
+  and e.shutter_open <= :until and coalesce(d.turn, e.shutter_open) <= :turn
+group by u.detector, u.quadrant;
 
 -- name: candidates_of_units
 select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
@@ -128,30 +138,33 @@ select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, 
        unpack_record(c.layout, c.numbers, c.texts) as record
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
-join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign
+join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night
 where c.campaign = :campaign and c.shutter_open >= :since and c.shutter_open < :before
+  and d.night between (:since::timestamptz at time zone 'UTC')::date - 1
+    and (:before::timestamptz at time zone 'UTC')::date + 1
   and coalesce(d.turn, c.shutter_open) <= :turn
 order by w.item, c.shutter_open, c.candid;
 
 -- name: detection_times_in_windows
+-- Since the survey began, as far as the ledger holds it: every month is looked into, by an index.
 select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
-join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign
+join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night
 where c.campaign = :campaign and c.shutter_open <= :until and coalesce(d.turn, c.shutter_open) <= :turn
 order by w.item, c.shutter_open, c.candid;
 
 -- name: reference_spans
 select m.reference_key, min(e.shutter_open) as begins, max(e.shutter_open) as ends
 from reference_members m
-join units u using (unit_key)
-join exposures e using (instrument, exposure_id)
+join exposures e on e.instrument = split_part(m.unit_key, '/', 1) and e.exposure_id = split_part(m.unit_key, '/', 2)
 where m.reference_key = any(:reference_keys::text[])
 group by m.reference_key;
 
 -- name: cutouts_of_units
 select unit_key, path, sha256 from products
-where unit_key = any(:unit_keys::text[]) and kind = 'cutouts' and deleted_at is null;
+where unit_key = any(:unit_keys::text[]) and leaves_with = any(nights_of(:unit_keys::text[])) and kind = 'cutouts'
+  and deleted_at is null;
 
 -- name: put_alerts!
 insert into alerts (candid, shutter_open, object_id, unit_key, campaign, site, night, state, schema_version,

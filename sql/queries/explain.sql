@@ -40,7 +40,7 @@ with called as (
     union
     select instrument, exposure_id from raw_frames where inbox_name = :thing
     union
-    select instrument, exposure_id from units where unit_key = :thing
+    select instrument, exposure_id from units where unit_key = :thing and night = night_of(:thing)
 )
 select e.instrument, e.exposure_id, e.site, e.night, e.image_type::text as image_type, e.field, e.filter,
     e.exposure_s, e.shutter_open, e.state::text as state, e.run_id, e.ended_at
@@ -59,6 +59,7 @@ select u.unit_key, u.state::text as state, u.reason, u.detail, u.flags, u.ended_
 from units u
 left join raw_frames r using (instrument, exposure_id, detector)
 where u.instrument = :instrument and u.exposure_id = :exposure_id
+    and u.night = night_of(:instrument || '/' || :exposure_id)
     and (:thing in ('', u.unit_key) or r.inbox_name = :thing)
 order by u.unit_key;
 
@@ -75,11 +76,13 @@ from attempts where unit_key = :unit_key order by created_at, job_key, attempt;
 -- name: products_of_unit
 select p.product_key, p.kind, p.path, p.sha256, p.code_version, p.settings_hash, p.made_at,
     array_agg(i.role || ' ' || i.input_key order by i.role, i.input_key) as inputs
-from products p left join product_inputs i using (product_key)
-where p.unit_key = :unit_key group by p.product_key order by p.product_key;
+from products p left join product_inputs i using (product_key, leaves_with)
+where p.unit_key = :unit_key and p.leaves_with in (night_of(:unit_key), 'infinity')
+group by p.product_key, p.leaves_with order by p.product_key;
 
 -- name: difference_of_unit
-select reference_key, state::text as state, reason, detail, candidates from differences where unit_key = :unit_key;
+select reference_key, state::text as state, reason, detail, candidates
+from differences where unit_key = :unit_key and night = night_of(:unit_key);
 
 -- name: alerts_of_unit
 select state::text as state, reason, count(*) as alerts from alerts where unit_key = :unit_key

@@ -4,37 +4,40 @@
 select * from exposures where instrument = :instrument and exposure_id = :exposure_id;
 
 -- name: set_unit_running!
-update units set state = 'running' where unit_key = any (:unit_keys::text[]) and state = 'pending';
+update units set state = 'running'
+where unit_key = any (:unit_keys::text[]) and night = any (nights_of(:unit_keys::text[])) and state = 'pending';
 
 -- name: end_unit!
 update units set state = :state::unit_state, reason = :reason, detail = :detail, flags = :flags::text[],
     ended_at = now()
-where unit_key = :unit_key and state in ('pending', 'running');
+where unit_key = :unit_key and night = night_of(:unit_key) and state in ('pending', 'running');
 
 -- name: return_unit!
-update units set state = 'pending' where unit_key = :unit_key and state = 'running';
+update units set state = 'pending' where unit_key = :unit_key and night = night_of(:unit_key) and state = 'running';
 
 -- name: end_exposure!
 -- An exposure has ended when every unit of it has.
 update exposures e set state = 'ended', ended_at = now()
 where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state <> 'ended'
     and not exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state in ('pending', 'running'));
+        and u.night = night_of(:instrument || '/' || :exposure_id) and u.state in ('pending', 'running'));
 
 -- name: reopen_exposures!
 update exposures e set state = 'arriving', ended_at = null
 where e.instrument = :instrument and e.night = :night and e.state = 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending');
+        and u.night = :night and u.state = 'pending');
 
 -- name: reopen_exposures_of_job!
 -- Exposures of which a unit, or a frame of a calibration set, is to be worked on again.
 update exposures e set state = 'running', ended_at = null
 where e.state = 'ended' and (e.instrument, e.exposure_id) in (
-    select u.instrument, u.exposure_id from units u join attempts a using (unit_key)
-    where a.job_key = :job_key and u.state = 'pending'
+    select u.instrument, u.exposure_id from units u join attempts a using (unit_key, night)
+    where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and u.night = any (nights_of_job(:job_key))
+        and u.state = 'pending'
     union
     select f.instrument, f.exposure_id
     from attempts a join calibrations c on c.calibration_key = a.unit_key
     join calibration_frames f using (calibration_key)
-    where a.job_key = :job_key and c.state = 'rejected' and c.reason = 'cancelled');
+    where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and c.state = 'rejected'
+        and c.reason = 'cancelled');

@@ -1,6 +1,7 @@
 -- What a night left, without what differs between two runs of the same night: times of the machine, hosts, attempts,
 -- tokens, the broker's offsets, the code and the settings' hashes (what they change shows in what was made), and paths
 -- that hold them. Of a time that is left out it is kept whether it is set.
+-- Nor the night by which rows lie in their month: it is the exposure's.
 -- One query a table, of the table's name; `key` says which row it is, `content` what is compared.
 
 -- name: nights
@@ -33,20 +34,20 @@ from quarantine t join arrivals a using (arrival_key) order by 1, t.reason, t.de
 
 -- name: units
 select unit_key || ' ' || campaign as key,
-    to_jsonb(t) - '{ended_at}'::text[] || jsonb_build_object('ended_at', ended_at is not null) as content
+    to_jsonb(t) - '{ended_at,night}'::text[] || jsonb_build_object('ended_at', ended_at is not null) as content
 from units t order by 1;
 
 -- name: products
 -- Which job made a product, the frame's own or a later one, depends on when its reference came. What the bytes are
 -- is compared file by file.
 select product_key as key,
-    to_jsonb(t) - '{sha256,bytes,code_version,settings_hash,job_key,attempt,made_at,deleted_at}'::text[]
+    to_jsonb(t) - '{sha256,bytes,code_version,settings_hash,job_key,attempt,made_at,deleted_at,leaves_with}'::text[]
         || jsonb_build_object('deleted_at', deleted_at is not null) as content
 from products t order by 1;
 
 -- name: product_inputs
 select product_key || ' ' || role || ' ' || input_key as key,
-    to_jsonb(t) - '{sha256}'::text[] as content
+    to_jsonb(t) - '{sha256,leaves_with}'::text[] as content
 from product_inputs t order by 1;
 
 -- name: calibrations
@@ -57,7 +58,7 @@ select calibration_key || ' ' || exposure_id || '/' || detector as key, to_jsonb
 from calibration_frames t order by 1;
 
 -- name: image_quality
-select unit_key as key, to_jsonb(t) - '{measured_at}'::text[] as content from image_quality t order by 1;
+select unit_key as key, to_jsonb(t) - '{measured_at,night}'::text[] as content from image_quality t order by 1;
 
 -- name: reference_images
 select reference_key as key, to_jsonb(t) - '{built_at}'::text[] as content from reference_images t order by 1;
@@ -67,7 +68,7 @@ select reference_key || ' ' || unit_key as key, to_jsonb(t) as content from refe
 
 -- name: differences
 select unit_key || ' ' || campaign as key,
-    to_jsonb(t) - '{ended_at,released_at}'::text[]
+    to_jsonb(t) - '{ended_at,released_at,night}'::text[]
         || jsonb_build_object('released_at', released_at is not null) as content
 from differences t order by 1;
 

@@ -10,7 +10,7 @@ from arrivals where arrival_key = :arrival_key;
 
 -- name: storage_said_lately$
 select exists (select from events
-    where kind = 'storage_unavailable' and at > clock_timestamp() - interval '1 minute') as said;
+    where kind = 'storage_unavailable' and at > statement_timestamp() - interval '1 minute') as said;
 
 -- name: put_arrival!
 insert into arrivals (arrival_key, inbox_name, bytes, sha256, disposition, reason, detail, site, night,
@@ -70,10 +70,10 @@ with new_exposure as (
     values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
         :second_copy, :header)
 )
-insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, unit_key)
-select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, u.unit_key
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key)
+select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, :night, u.unit_key
 from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)
-on conflict (unit_key) do update set state = 'pending', reason = null, detail = '', ended_at = null
+on conflict (unit_key, night) do update set state = 'pending', reason = null, detail = '', ended_at = null
     where units.state = 'missing';
 
 -- name: set_invalid!
@@ -85,7 +85,9 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- name: attempts_at_files
 -- How the attempts at the files of some exposures ended, the first of each file first.
 select unit_key, state::text as state, reason, error_class::text as error_class
-from attempts where job_key = any (:job_keys::text[]) order by unit_key, attempt;
+from attempts where job_key = any (:job_keys::text[])
+    and night in (select night from submissions where job_key = any (:job_keys::text[]))
+order by unit_key, attempt;
 
 -- name: arrived
 -- Which of these files have an arrival.

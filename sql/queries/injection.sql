@@ -8,5 +8,5 @@ select count(*) as quadrants,
     coalesce(sum((d.quality ->> 'recovered_snr6_8')::int), 0) as recovered_snr6_8,
     coalesce(sum((d.quality ->> 'injected_snr8_up')::int), 0) as injected_snr8_up,
     coalesce(sum((d.quality ->> 'recovered_snr8_up')::int), 0) as recovered_snr8_up
-from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and d.campaign = :campaign and d.quality ? 'injected_snr5_6';
+from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and d.campaign = :campaign and d.quality ? 'injected_snr5_6';

@@ -7,7 +7,8 @@ with called as (
     select instrument, exposure_id from exposures
     where instrument = split_part(:text, '/', 1) and exposure_id = split_part(:text, '/', 2)
 )
-select unit_key from called join units u using (instrument, exposure_id)
+select unit_key from called join exposures e using (instrument, exposure_id)
+join units u using (instrument, exposure_id, night)
 where unit_key = :text or exposure_id = :text or starts_with(unit_key, :text || '/')
     or starts_with(unit_key, instrument || '/' || :text || '/')
 union
@@ -23,22 +24,25 @@ select state::text as state, reason, detail, frames, fwhm_px, zero_point, limiti
 from reference_images where reference_key = :key;
 
 -- name: unit^
-select unit_key, state::text as state, reason, detail, flags from units where unit_key = :unit_key;
+select unit_key, state::text as state, reason, detail, flags from units
+where unit_key = :unit_key and night = night_of(:unit_key);
 
 -- name: products
-select kind, path from products where unit_key = :unit_key and deleted_at is null;
+select kind, path from products
+where unit_key = :unit_key and leaves_with in (night_of(:unit_key), 'infinity') and deleted_at is null;
 
 -- name: quality^
-select * from image_quality where unit_key = :unit_key;
+select * from image_quality where unit_key = :unit_key and night = night_of(:unit_key);
 
 -- name: difference^
 select state::text as state, reason, detail, candidates, noise_ratio, limiting_magnitude, quality
-from differences where unit_key = :unit_key and campaign = :campaign;
+from differences where unit_key = :unit_key and night = night_of(:unit_key) and campaign = :campaign;
 
 -- name: reference^
 select p.path
-from differences d join reference_images r using (reference_key) join products p on p.product_key = r.product_key
-where d.unit_key = :unit_key and d.campaign = :campaign and p.deleted_at is null
+from differences d join reference_images r using (reference_key)
+join products p on p.product_key = r.product_key and p.leaves_with = 'infinity'
+where d.unit_key = :unit_key and d.night = night_of(:unit_key) and d.campaign = :campaign and p.deleted_at is null
 order by d.reference_key desc limit 1;
 
 -- name: candidates

@@ -13,18 +13,21 @@ select a.unit_key, a.attempt, a.state::text as state, a.reason, a.error_class::t
     exists (select from overrides o
         where o.subject in (a.unit_key, substring(a.unit_key from '^[^/]+/[^/]+/[^/]+'))
             and o.verdict = 'accept' and o.made_at > a.created_at) as overruled
-from attempts a where a.job_key = :job_key order by a.unit_key, a.attempt;
+from attempts a where a.job_key = :job_key and a.night = any (nights_of_job(:job_key))
+order by a.unit_key, a.attempt;
 
 -- name: next_submission$
 select (coalesce(max(submission), 0) + 1)::integer as submission from submissions where job_key = :job_key;
 
 -- name: put_submission!
-insert into submissions (job_key, submission, name, runner, airflow_run, airflow_try, job_file, tasks)
-values (:job_key, :submission, :array_name, :runner, :airflow_run, :airflow_try, :job_file, :tasks);
+insert into submissions (job_key, submission, night, name, runner, airflow_run, airflow_try, job_file, tasks)
+select job_key, :submission, night, :array_name, :runner, :airflow_run, :airflow_try, :job_file, :tasks
+from jobs where job_key = :job_key;
 
 -- name: put_attempt!
-insert into attempts (job_key, unit_key, attempt, submission, task_index, token, folder)
-values (:job_key, :unit_key, :attempt, :submission, :task_index, :token, :folder);
+insert into attempts (job_key, unit_key, attempt, submission, night, task_index, token, folder)
+select job_key, :unit_key, :attempt, submission, night, :task_index, :token, :folder
+from submissions where job_key = :job_key and submission = :submission;
 
 -- name: open_submissions
 select job_key, submission, name, runner, job_file, tasks, runner_job_id, airflow_run, airflow_try
@@ -67,15 +70,16 @@ order by s.name;
 -- name: supersede_attempts
 -- Take back what is open of an array; a late result of it is not believed.
 update attempts set state = 'superseded', reason = 'cancelled', detail = :detail, ended_at = now()
-where job_key = :job_key and submission = :submission and state in ('intended', 'submitted')
+where job_key = :job_key and submission = :submission and night = any (nights_of_job(:job_key))
+    and state in ('intended', 'submitted')
 returning unit_key;
 
 -- name: was_taken_back$
 -- Whether the last word on some unit of a job is that it was stopped or superseded.
 select exists (select from attempts a
-    where a.job_key = :job_key and a.reason = 'cancelled'
+    where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and a.reason = 'cancelled'
         and not exists (select from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-            and b.attempt > a.attempt)) as taken_back;
+            and b.night = any (nights_of_job(:job_key)) and b.attempt > a.attempt)) as taken_back;
 
 -- name: earlier_failures^
 -- How often the units of a submission ran out of memory or time before.
@@ -85,6 +89,7 @@ from (
         count(*) filter (where b.reason = 'timeout') as time
     from attempts a join attempts b using (job_key, unit_key)
     where a.job_key = :job_key and a.submission = :submission and b.attempt < a.attempt
+        and a.night = any (nights_of_job(:job_key)) and b.night = any (nights_of_job(:job_key))
     group by a.unit_key) f;
 
 -- name: set_submitted!
@@ -93,7 +98,8 @@ where job_key = :job_key and submission = :submission;
 
 -- name: set_attempts_submitted!
 update attempts set state = 'submitted'
-where job_key = :job_key and submission = :submission and state = 'intended';
+where job_key = :job_key and submission = :submission and night = any (nights_of_job(:job_key))
+    and state = 'intended';
 
 -- name: open_attempts
 -- What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed.
@@ -101,26 +107,26 @@ select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.
     s.name, s.runner, s.job_file,
     steady_age_s(coalesce(s.submitted_at, s.intended_at)) as age_s,
     array(select b.reason from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-        and b.attempt < a.attempt) as earlier_reasons
+        and b.night = any (nights_of_job(:job_key)) and b.attempt < a.attempt) as earlier_reasons
 from attempts a join submissions s using (job_key, submission)
-where a.job_key = :job_key and a.state in ('intended', 'submitted')
+where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and a.state in ('intended', 'submitted')
 order by a.unit_key, a.attempt;
 
 -- name: lock_attempt^
 select token from attempts
-where token = :token and state in ('intended', 'submitted') for update;
+where token = :token and night = any (nights_of_job(:job_key)) and state in ('intended', 'submitted') for update;
 
 -- name: end_attempt!
 update attempts set state = :state::attempt_state, reason = :reason, error_class = :error_class::error_class,
     detail = :detail, restart_count = :restart_count, host = :host, peak_memory_mb = :peak_memory_mb,
     seconds = :seconds, ended_at = now()
-where token = :token;
+where token = :token and night = any (nights_of_job(:job_key));
 
 -- name: end_submissions!
 update submissions s set ended_at = now()
 where s.job_key = :job_key and s.ended_at is null
     and not exists (select from attempts a where a.job_key = s.job_key and a.submission = s.submission
-        and a.state in ('intended', 'submitted'));
+        and a.night = any (nights_of_job(:job_key)) and a.state in ('intended', 'submitted'));
 
 -- name: end_job!
 update jobs set ended_at = now() where job_key = :job_key and ended_at is null

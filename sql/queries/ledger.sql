@@ -6,7 +6,8 @@ values (:reason, :error_class::error_class, :sentence)
 on conflict (reason) do update set error_class = excluded.error_class, sentence = excluded.sentence;
 
 -- name: put_kind!
-insert into kinds (kind, says) values (:kind, :says) on conflict (kind) do update set says = excluded.says;
+insert into kinds (kind, says, lasting) values (:kind, :says, :lasting)
+on conflict (kind) do update set says = excluded.says, lasting = excluded.lasting;
 
 -- name: put_measurement!
 -- A new one gets the next position; a known one keeps its own.

@@ -1,4 +1,8 @@
--- Months of candidates, alerts and messages that leave the ledger and come back. A month is written YYYYMM.
+-- Months that leave the ledger and come back. A month is written YYYYMM.
+
+-- name: tables
+-- The tables that are partitioned by month.
+select parent as table_name from tables_by_month();
 
 -- name: is_here$
 select to_regclass('outbox_' || :month) is not null as here;
@@ -14,15 +18,25 @@ where shutter_open >= :begins and shutter_open < :ends and state in ('queued', '
 -- name: content^
 select held, content from content_of(:table_name);
 
--- name: lock_months!
--- Nobody writes a candidate, an alert or a message until the transaction has ended.
-lock table candidates, alerts, outbox in exclusive mode;
+-- name: lock_month
+-- Nobody writes a row of it until the transaction has ended.
+select lock_month(:month);
 
 -- name: detach_month
 select detach_month(:month);
 
 -- name: prepare_month
-select prepare_month(:month);
+select prepare_month(:table_name, :month);
 
 -- name: attach_month
-select attach_month(:month);
+select attach_month(:table_name, :month);
+
+-- name: put_detached!
+insert into detached_months (month, folder, operator) values (:month, :folder, :operator);
+
+-- name: delete_detached!
+delete from detached_months where month = :month;
+
+-- name: detached_folder$
+-- Where the files of a night's month are, if it has left the ledger.
+select folder from detached_months where month = to_char(:night::date, 'YYYYMM');

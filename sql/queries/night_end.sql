@@ -62,8 +62,8 @@ select instrument, exposure_id, image_type from exposures where site = :site and
 
 -- name: units_of_night
 select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason, u.detail, u.flags
-from units u join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
+from units u join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and u.tier = :tier::tier and u.campaign = :campaign
 order by u.unit_key;
 
 -- name: calibration_uses
@@ -102,25 +102,27 @@ update units u set state = 'rejected', reason = 'manifest_mismatch', ended_at = 
 from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night and f.invalid_reason = 'manifest_mismatch'
     and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
-    and u.state = 'processed';
+    and u.night = :night and u.state = 'processed';
 
 -- name: restore_units_of_mismatches!
 update units u set state = 'processed', reason = null
 from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night and f.invalid_reason is null
     and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
-    and u.state = 'rejected' and u.reason = 'manifest_mismatch';
+    and u.night = :night and u.state = 'rejected' and u.reason = 'manifest_mismatch';
 
 -- name: put_ended_unit!
 -- A unit whose file never came, or came unusable. What has begun otherwise stays as it is.
-insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, unit_key, state, reason, detail,
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key, state, reason, detail,
     ended_at)
-values (:instrument, :exposure_id, :detector, :quadrant, :tier::tier, :campaign, :unit_key, :state::unit_state, :reason, :detail, now())
-on conflict (unit_key) do update
+values (:instrument, :exposure_id, :detector, :quadrant, :tier::tier, :campaign, night_of(:unit_key), :unit_key,
+    :state::unit_state, :reason, :detail, now())
+on conflict (unit_key, night) do update
     set state = excluded.state, reason = excluded.reason, detail = excluded.detail, ended_at = now()
     where (units.state, units.reason) is distinct from (excluded.state, excluded.reason)
     and (units.state = 'pending' or units.reason = any (:file_reasons::text[]))
-    and not exists (select from attempts a where a.unit_key = units.unit_key);
+    and not exists (select from attempts a where a.unit_key = units.unit_key
+        and a.night = night_of(:unit_key));
 
 -- name: revive_units!
 -- Their file came after all, so their work is due.
@@ -128,14 +130,14 @@ update units u set state = 'pending', reason = null, detail = '', ended_at = nul
 from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night and f.invalid_reason is null
     and u.instrument = f.instrument and u.exposure_id = f.exposure_id and u.detector = f.detector
-    and u.state in ('missing', 'failed') and u.reason = any (:file_reasons::text[])
-    and not exists (select from attempts a where a.unit_key = u.unit_key);
+    and u.night = :night and u.state in ('missing', 'failed') and u.reason = any (:file_reasons::text[])
+    and not exists (select from attempts a where a.unit_key = u.unit_key and a.night = :night);
 
 -- name: reopen_exposures!
 update exposures e set state = 'arriving', ended_at = null
 where e.site = :site and e.night = :night and e.state = 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending' and u.campaign = :campaign);
+        and u.night = :night and u.state = 'pending' and u.campaign = :campaign);
 
 -- name: put_summary!
 update nights set summary = :summary where site = :site and night = :night and summary is distinct from :summary;
@@ -150,7 +152,8 @@ from raw_frames f join exposures e using (instrument, exposure_id)
 where e.site = :site and e.night = :night
 union all
 select 'product/' || p.kind, p.path, p.sha256, p.bytes
-from products p where p.site = :site and p.night = :night and p.deleted_at is null
+from products p
+where p.site = :site and p.night = :night and p.leaves_with in (:night, 'infinity') and p.deleted_at is null
 union all
 select 'manifest', m.path, m.sha256, null
 from manifests m where m.site = :site and m.night = :night
@@ -239,9 +242,9 @@ select e.field, e.filter, count(distinct e.exposure_id) as exposures,
     coalesce(sum(d.candidates), 0)::bigint as candidates,
     coalesce(sum(a.alerts), 0)::bigint as alerts
 from exposures e
-left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
+left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = :night
     and u.tier = :tier::tier and u.campaign = :campaign
-left join differences d on d.unit_key = u.unit_key and d.campaign = :campaign
+left join differences d on d.unit_key = u.unit_key and d.night = :night and d.campaign = :campaign
 left join (select unit_key, count(*) as alerts from alerts
            where site = :site and night = :night and state in ('sent', 'retracted') group by unit_key) a
     on a.unit_key = u.unit_key
@@ -263,8 +266,8 @@ group by c.kind, c.filter order by c.kind, c.filter;
 -- name: image_quality_by_filter
 select e.filter, count(*) as units, count(*) filter (where not q.good) as bad
 from image_quality q
-join units u using (unit_key)
-join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
 group by e.filter order by e.filter;
 
@@ -275,8 +278,8 @@ select e.filter, m.name,
     percentile_cont(array[0.1, 0.5, 0.9, 1.0]) within group (order by i.values[m.position]) as quantiles,
     count(*) filter (where i.values[m.position] > 0) as present
 from image_measurements i
-join units u using (unit_key)
-join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 cross join measurements m
 where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
     and m.name = any(:names::text[])
@@ -286,8 +289,8 @@ group by e.filter, m.name order by e.filter, m.name;
 -- How many quadrants are outside of the `warn` bounds of each measurement, the commonest first.
 select split_part(w.warning, ' ', 1) as measurement, count(distinct q.unit_key) as units
 from image_quality q
-join units u using (unit_key)
-join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 cross join unnest(q.warnings) as w (warning)
 where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
 group by 1 order by 2 desc, 1;
@@ -301,9 +304,9 @@ select e.exposure_id, e.shutter_open, e.exposure_s, e.filter, e.field,
     percentile_cont(0.5) within group (order by q.limiting_magnitude) as limiting_magnitude,
     coalesce(bool_and(q.good), false) as good
 from exposures e
-left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id
+left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = :night
     and u.tier = :tier::tier and u.campaign = :campaign
-left join image_quality q on q.unit_key = u.unit_key
+left join image_quality q on q.unit_key = u.unit_key and q.night = :night
 where e.site = :site and e.night = :night and e.image_type = 'science'
 group by e.instrument, e.exposure_id order by e.shutter_open, e.exposure_id;
 
@@ -318,8 +321,8 @@ order by a.inbox_name, a.arrived_at, a.arrival_key;
 select d.state, d.reason, count(*) as units, coalesce(sum(d.candidates), 0)::bigint as candidates,
     percentile_cont(0.5) within group (order by d.noise_ratio) as noise_ratio
 from differences d
-join units u using (unit_key)
-join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 where e.site = :site and e.night = :night and d.campaign = :campaign
 group by d.state, d.reason order by d.state, d.reason nulls first;
 
@@ -331,11 +334,12 @@ select r.field, r.filter, r.version, count(*) as quadrants,
     array_remove(array_agg(distinct r.reason), null) as reasons
 from reference_images r
 where r.instrument = :instrument and r.campaign = :campaign and r.reference_key in (
-    select p.unit_key from products p where p.site = :site and p.night = :night and p.kind = 'reference'
+    select p.unit_key from products p
+    where p.site = :site and p.night = :night and p.leaves_with = 'infinity' and p.kind = 'reference'
     union
     select m.reference_key
-    from exposures e join units u using (instrument, exposure_id) join reference_members m using (unit_key)
-    where e.site = :site and e.night = :night)
+    from exposures e join units u using (instrument, exposure_id, night) join reference_members m using (unit_key)
+    where e.site = :site and night = :night)
 group by r.field, r.filter, r.version order by r.field, r.filter, r.version;
 
 -- name: alerts_by_state
@@ -358,7 +362,7 @@ with each as (
     from outbox o
     join alerts a using (candid, shutter_open)
     join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
-    join units u on u.unit_key = a.unit_key
+    join units u on u.unit_key = a.unit_key and u.night = a.night
     join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
     left join reference_images r on r.reference_key = c.reference_key
     where a.site = :site and a.night = :night and o.state = 'acknowledged'
@@ -391,8 +395,8 @@ order by c.signal_to_noise desc, c.candid limit :most;
 -- name: footprints
 select e.field, q.corners_deg
 from image_quality q
-join units u using (unit_key)
-join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 where e.site = :site and e.night = :night and q.corners_deg is not null
 order by e.shutter_open, u.unit_key limit :most;
 
@@ -403,7 +407,8 @@ select * from (
         c.filter, c.shutter_open, c.positive, p.path as cutouts
     from alerts a
     join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
-    join products p on p.unit_key = c.unit_key and p.kind = 'cutouts' and p.deleted_at is null
+    join products p on p.unit_key = c.unit_key and p.leaves_with = a.night and p.kind = 'cutouts'
+        and p.deleted_at is null
     where a.site = :site and a.night = :night and a.state in ('released', 'sent', 'retracted')
         and p.campaign = c.campaign
     order by a.object_id, c.signal_to_noise desc, c.candid
@@ -441,8 +446,8 @@ select path, sent_at, message_id from reports where site = :site and night = :ni
 select exists (
     select from reports r where r.site = :site and r.night = :night and r.kind = :kind and (
         exists (select from arrivals a where a.site = r.site and a.night = r.night and a.arrived_at > r.sent_at)
-        or exists (select from units u join exposures e using (instrument, exposure_id)
-            where e.site = r.site and e.night = r.night and u.ended_at > r.sent_at))
+        or exists (select from units u join exposures e using (instrument, exposure_id, night)
+            where e.site = r.site and night = :night and u.ended_at > r.sent_at))
 ) as changed;
 
 -- name: put_report!
@@ -473,8 +478,8 @@ select steady_age_s(closing_since) from nights where site = :site and night = :n
 
 -- name: units_in_flight
 select u.unit_key as subject, u.state::text as state
-from units u join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and u.state in ('pending', 'running') order by u.unit_key;
+from units u join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and u.state in ('pending', 'running') order by u.unit_key;
 
 -- name: exposures_in_flight
 select instrument || '/' || exposure_id as subject, state::text as state
@@ -485,7 +490,7 @@ order by exposure_id;
 -- name: attempts_in_flight
 select a.job_key || ' ' || a.unit_key || ' ' || a.attempt as subject, a.state::text as state
 from attempts a join jobs j using (job_key)
-where j.site = :site and j.night = :night and a.state in ('intended', 'submitted')
+where j.site = :site and j.night = :night and a.night = :night and a.state in ('intended', 'submitted')
 order by subject;
 
 -- name: runs_in_flight
@@ -503,8 +508,8 @@ order by r.run_id;
 -- name: turns_in_flight
 -- Searched differences whose alerts await their turn.
 select d.unit_key as subject, 'awaiting its turn' as state
-from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and d.state = 'processed' and u.state = 'processed'
+from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and d.state = 'processed' and u.state = 'processed'
     and d.released_at is null
 order by d.unit_key;
 
@@ -525,7 +530,7 @@ order by m.file_name;
 update units u set state = 'failed', reason = 'night_ended', detail = 'was still ' || u.state, ended_at = now()
 from exposures e
 where e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.site = :site and e.night = :night
-    and u.state in ('pending', 'running') and u.campaign = :campaign;
+    and u.night = :night and u.state in ('pending', 'running') and u.campaign = :campaign;
 
 -- name: unclosed_nights
 -- Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while.

@@ -26,7 +26,8 @@ join exposures e using (instrument, exposure_id);
 -- nullable: inbox_name, invalid_reason
 select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason,
     r.inbox_name, r.invalid_reason
-from units u left join raw_frames r using (instrument, exposure_id, detector) where u.unit_key = :thing;
+from units u left join raw_frames r using (instrument, exposure_id, detector)
+where u.unit_key = :thing and u.night = night_of(:thing);
 
 -- name: quarantined_called^
 -- The newest file in quarantine of that name or arrival key of which nobody has disposed.
@@ -65,6 +66,7 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
+    and night = night_of(:instrument || '/' || :exposure_id)
     and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and (state, reason) is distinct from ('rejected'::unit_state, 'operator_rejected')
 returning unit_key;
@@ -93,10 +95,11 @@ where state = 'withheld' and (candid, shutter_open) in (select candid, shutter_o
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
+    and u.night = night_of(:instrument || '/' || :exposure_id)
     and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = :campaign
     and u.state = 'rejected' and u.reason = 'operator_rejected'
     and (select a.state from attempts a join jobs j using (job_key)
-         where a.unit_key = u.unit_key and j.kind = any (:reducing::text[]) order by a.created_at desc, a.attempt desc limit 1)
+         where a.unit_key = u.unit_key and a.night = u.night and j.kind = any (:reducing::text[]) order by a.created_at desc, a.attempt desc limit 1)
         = 'succeeded'
 returning unit_key;
 
@@ -105,6 +108,7 @@ returning unit_key;
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector
+    and night = night_of(:instrument || '/' || :exposure_id)
     and (:quadrant::smallint is null or quadrant = :quadrant::smallint) and campaign = :campaign
     and state in ('rejected', 'failed', 'missing')
 returning unit_key;
@@ -113,16 +117,16 @@ returning unit_key;
 update exposures e set state = 'arriving', ended_at = null
 where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state = 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending');
+        and u.night = night_of(:instrument || '/' || :exposure_id) and u.state = 'pending');
 
 -- name: made_with
 -- Masters and references that were made with a frame or with its units before.
 select distinct p.unit_key
-from product_inputs i join products p using (product_key)
-where p.kind in ('bias', 'dark', 'flat', 'reference')
+from product_inputs i join products p using (product_key, leaves_with)
+where leaves_with = 'infinity' and p.kind in ('bias', 'dark', 'flat', 'reference')
     and (i.input_key = :frame_key or i.input_key in (
         select o.product_key from units u join products o using (unit_key)
-        where u.instrument = split_part(:frame_key, '/', 1) and u.exposure_id = split_part(:frame_key, '/', 2)
+        where u.night = night_of(:frame_key) and o.leaves_with = night_of(:frame_key) and u.instrument = split_part(:frame_key, '/', 1) and u.exposure_id = split_part(:frame_key, '/', 2)
             and starts_with(u.unit_key, :frame_key || '/')))
 order by p.unit_key;
 

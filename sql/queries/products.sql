@@ -1,19 +1,20 @@
 -- What was made, and from what.
 
 -- name: put_product!
-insert into products (product_key, kind, unit_key, campaign, site, night, path, sha256, bytes, code_version,
+-- By its kind of work it leaves with the month of its night, or stays.
+insert into products (product_key, leaves_with, kind, unit_key, campaign, site, night, path, sha256, bytes, code_version,
     settings_hash, job_key, attempt)
-values (:product_key, :kind, :unit_key, :campaign, :site, :night, :path, :sha256, :bytes, :code_version,
+values (:product_key, leaves_with(:job_key, :night), :kind, :unit_key, :campaign, :site, :night, :path, :sha256, :bytes, :code_version,
     :settings_hash, :job_key, :attempt)
-on conflict (product_key) do update set
+on conflict (product_key, leaves_with) do update set
     path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, code_version = excluded.code_version,
     settings_hash = excluded.settings_hash, job_key = excluded.job_key, attempt = excluded.attempt, made_at = now();
 
 -- name: delete_product_inputs!
-delete from product_inputs where product_key = :product_key;
+delete from product_inputs where product_key = :product_key and leaves_with = leaves_with(:job_key, :night);
 
 -- name: put_product_inputs!
-insert into product_inputs (product_key, role, input_key, sha256)
-select :product_key, i.role, i.input_key, i.sha256
+insert into product_inputs (product_key, leaves_with, role, input_key, sha256)
+select :product_key, leaves_with(:job_key, :night), i.role, i.input_key, i.sha256
 from jsonb_to_recordset((:inputs)::jsonb -> 'rows') as i (role text, input_key text, sha256 text)
 on conflict do nothing;

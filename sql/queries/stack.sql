@@ -18,9 +18,9 @@ select
     (select count(*) from reference_images r where r.state = 'in_service'
         and r.instrument in (select e.instrument from exposures e where e.site = n.site and e.night = n.night)
     ) as reference_images,
-    (select count(*) from differences d join units u using (unit_key)
-        join exposures e using (instrument, exposure_id)
-        where e.site = n.site and e.night = n.night and d.state = 'processed') as differences,
+    (select count(*) from differences d join units u using (unit_key, night)
+        join exposures e using (instrument, exposure_id, night)
+        where e.site = n.site and night = :night and d.state = 'processed') as differences,
     (select count(*) from candidates c where c.site = n.site and c.night = n.night) as candidates,
     (select count(*) from alerts a where a.site = n.site and a.night = n.night and a.state <> 'held') as released,
     (select count(*) from alerts a join outbox o using (candid, shutter_open)
@@ -31,8 +31,8 @@ from nights n where n.site = :site and n.night = :night;
 
 -- name: units_by_state
 select u.state, count(*) as units
-from units u join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and e.image_type = 'science'
+from units u join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and e.image_type = 'science'
 group by u.state order by u.state;
 
 -- name: exposures_by_state
@@ -56,7 +56,7 @@ from exposures e where e.site = :site and e.night = :night and e.state <> 'ended
 union all
 select 'attempt', a.unit_key, a.state::text, a.created_at
 from attempts a join jobs j using (job_key)
-where j.site = :site and j.night = :night and a.state in ('intended', 'submitted')
+where j.site = :site and j.night = :night and a.night = :night and a.state in ('intended', 'submitted')
 order by since limit :most;
 
 -- name: last_file_to_alert
@@ -64,8 +64,8 @@ order by since limit :most;
 -- taken before its reference was built is differenced later, and left out.
 select e.exposure_id, extract(epoch from max(o.acknowledged_at) - e.last_arrival_at)::double precision as seconds
 from exposures e
-join units u using (instrument, exposure_id)
-join differences d using (unit_key)
+join units u using (instrument, exposure_id, night)
+join differences d using (unit_key, night)
 join reference_images r using (reference_key)
 join alerts a on a.unit_key = u.unit_key
 join outbox o on o.candid = a.candid and o.shutter_open = a.shutter_open
@@ -82,8 +82,8 @@ where site = :site and night = :night and image_type = 'science' and state <> 'e
 
 -- name: differenced_units
 select d.unit_key
-from differences d join units u using (unit_key) join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night and d.state = 'processed' order by d.unit_key;
+from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
+where e.site = :site and night = :night and d.state = 'processed' order by d.unit_key;
 
 -- name: tracklet_members
 select t.tracklet_key, m.candid
@@ -94,8 +94,8 @@ where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 -- Whether a field and filter of which enough frames came has a reference that is due or being built.
 with good as (
     select e.field, e.filter, u.detector, u.quadrant, count(*) as frames
-    from units u join exposures e using (instrument, exposure_id) join image_quality q using (unit_key)
-    where e.instrument = :instrument and e.site = :site and e.night = :night and e.field is not null
+    from units u join exposures e using (instrument, exposure_id, night) join image_quality q using (unit_key, night)
+    where e.instrument = :instrument and e.site = :site and night = :night and e.field is not null
         and u.state = 'processed' and q.good
     group by e.field, e.filter, u.detector, u.quadrant
 ), pointing as (
@@ -130,7 +130,7 @@ select disposition::text as disposition, reason from arrivals where inbox_name =
 
 -- name: units_of_file
 select u.unit_key, u.state::text as state, u.reason, u.flags
-from units u join raw_frames r using (instrument, exposure_id, detector)
+from units u join raw_frames r using (instrument, exposure_id, detector, night)
 where r.inbox_name = :file_name and u.campaign = :campaign order by u.unit_key;
 
 -- name: uses_of_file

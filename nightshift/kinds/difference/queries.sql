@@ -18,11 +18,12 @@ select u.unit_key, u.detector, u.quadrant,
     c.product_key as calibrated_key, c.path as calibrated_path, c.sha256 as calibrated_sha256,
     s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
 from units u
-join products c on c.unit_key = u.unit_key and c.kind = 'calibrated'
-join products s on s.unit_key = u.unit_key and s.kind = 'sources'
-where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
+join products c on c.unit_key = u.unit_key and c.leaves_with = u.night and c.kind = 'calibrated'
+join products s on s.unit_key = u.unit_key and s.leaves_with = u.night and s.kind = 'sources'
+where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
     and u.state = 'processed' and c.deleted_at is null and s.deleted_at is null
-    and not exists (select from differences d where d.unit_key = u.unit_key and d.campaign = u.campaign)
+    and not exists (select from differences d where d.unit_key = u.unit_key and d.night = u.night
+        and d.campaign = u.campaign)
 order by u.detector, u.quadrant;
 
 -- name: is_member$
@@ -31,9 +32,9 @@ select exists (select from reference_members
 
 -- name: put_difference^
 -- One without candidates has nothing that awaits its turn.
-insert into differences (unit_key, reference_key, campaign, state, reason, detail, product_key, candidates,
+insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,
     noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
-values (:unit_key, :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,
+values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,
     :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
     case when :candidates = 0 or :state <> 'processed' then now() end)
 on conflict do nothing
@@ -58,4 +59,5 @@ on conflict (candid, shutter_open) do nothing;
 
 -- name: forget_cancelled_differences!
 delete from differences where state = 'failed' and reason = 'cancelled'
-    and unit_key in (select unit_key from attempts where job_key = :job_key);
+    and night = any (nights_of_job(:job_key)) and unit_key in (
+        select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));

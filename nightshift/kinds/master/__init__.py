@@ -29,4 +29,5 @@ KIND = Kind(
     ),
     rank=Rank.CALIBRATION,
     urgency=10,
+    lasting=True,
 )

@@ -116,7 +116,7 @@ select distinct on (c.kind, c.detector, c.quadrant)
     c.kind::text as kind, c.detector, c.quadrant, c.calibration_key, c.night = :night as own,
     p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
-where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is null
+where c.instrument = :instrument and c.state = 'in_service' and p.leaves_with = 'infinity' and p.deleted_at is null
     and (c.kind <> 'flat' or c.filter = :filter)
     and c.night between :oldest and :night and c.campaign = any (:campaigns::text[])
 order by c.kind, c.detector, c.quadrant, c.night desc, array_position(:campaigns::text[], c.campaign), c.epoch desc,
@@ -126,7 +126,7 @@ order by c.kind, c.detector, c.quadrant, c.night desc, array_position(:campaigns
 -- The last good master before this night, however old within its epoch, to compare a new one with.
 select distinct on (c.detector, c.quadrant) c.detector, c.quadrant, p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
-where c.instrument = :instrument and c.state = 'in_service' and p.deleted_at is null
+where c.instrument = :instrument and c.state = 'in_service' and p.leaves_with = 'infinity' and p.deleted_at is null
     and c.kind = :kind::calibration_kind and c.filter = :filter and c.night < :night and c.night >= :oldest
     and c.campaign = any (:campaigns::text[])
 order by c.detector, c.quadrant, c.night desc, array_position(:campaigns::text[], c.campaign), c.epoch desc,
@@ -158,15 +158,17 @@ on conflict do nothing;
 update units u set state = 'pending', reason = null, detail = '', ended_at = null
 from exposures e
 where e.instrument = u.instrument and e.exposure_id = u.exposure_id
-    and e.instrument = :instrument and e.night = :night and (:filter = '' or e.filter = :filter)
+    and e.instrument = :instrument and e.night = :night and u.night = :night and (:filter = '' or e.filter = :filter)
     and u.detector = :detector and u.quadrant = :quadrant and u.campaign = :campaign
     and u.state = 'held' and u.reason = 'calibration_missing';
 
 -- name: forget_cancelled_calibration_frames!
 delete from calibration_frames where calibration_key in (
     select calibration_key from calibrations where state = 'rejected' and reason = 'cancelled'
-        and calibration_key in (select unit_key from attempts where job_key = :job_key));
+        and calibration_key in (
+            select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key))));
 
 -- name: forget_cancelled_calibrations!
 delete from calibrations where state = 'rejected' and reason = 'cancelled'
-    and calibration_key in (select unit_key from attempts where job_key = :job_key);
+    and calibration_key in (
+        select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));

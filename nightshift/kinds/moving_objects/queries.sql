@@ -3,7 +3,7 @@
 -- name: detections_of_night
 select c.candid, c.ra_deg, c.dec_deg, c.magnitude, c.signal_to_noise, c.unit_key, c.shutter_open, e.exposure_s
 from candidates c
-join units u using (unit_key)
+join units u using (unit_key, night)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id
 where c.site = :site and c.night = :night and c.campaign = :campaign and c.positive and u.state = 'processed'
     and c.signal_to_noise >= :signal_to_noise

@@ -13,4 +13,5 @@ KIND = Kind(
     settings=("reduction",),
     urgency=20,
     holds_night=True,
+    lasting=True,
 )

@@ -32,8 +32,8 @@ select distinct on (r.detector, r.quadrant)
     r.detector, r.quadrant, r.reference_key, r.version, p.product_key, p.path, p.sha256,
     s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
 from reference_images r
-join products p on p.product_key = r.product_key
-join products s on s.unit_key = r.reference_key and s.kind = 'reference_sources'
+join products p on p.product_key = r.product_key and p.leaves_with = 'infinity'
+join products s on s.unit_key = r.reference_key and s.leaves_with = 'infinity' and s.kind = 'reference_sources'
 where r.instrument = :instrument and r.field = :field and r.filter = :filter and r.state = 'in_service'
     and r.valid_from <= :shutter_open and (r.valid_to is null or r.valid_to > :shutter_open)
     and r.campaign = any (:campaigns::text[]) and p.deleted_at is null and s.deleted_at is null
@@ -56,7 +56,8 @@ on conflict do nothing;
 
 -- name: forget_cancelled_references!
 delete from reference_images where state = 'rejected' and reason = 'cancelled'
-    and reference_key in (select unit_key from attempts where job_key = :job_key);
+    and reference_key in (
+        select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));
 
 
 -- name: lock_field

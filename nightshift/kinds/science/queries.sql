@@ -14,7 +14,7 @@ select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutte
 from exposures e
 where e.instrument = :instrument and e.image_type = 'science' and e.state <> 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.state = 'pending' and u.campaign = :campaign)
+        and u.night = e.night and u.state = 'pending' and u.campaign = :campaign)
 order by e.shutter_open, e.exposure_id;
 
 -- name: unended_of_fields
@@ -30,9 +30,9 @@ select distinct on (w.field, w.filter, w.detector, w.quadrant)
     w.field, w.filter, w.instrument, w.detector, w.quadrant, p.product_key, p.path, p.sha256
 from unnest(:fields::integer[], :filters::text[]) as g (field, filter)
 join sources_without_catalogue w on w.field = g.field and w.filter = g.filter and w.instrument = :instrument
-join units u using (unit_key)
-join image_quality q using (unit_key)
-join products p using (product_key)
+join units u using (unit_key, night)
+join image_quality q using (unit_key, night)
+join products p on p.product_key = w.product_key and p.leaves_with = w.night
 where w.campaign = :campaign and u.state = 'processed' and q.good and p.deleted_at is null
 order by w.field, w.filter, w.detector, w.quadrant, w.shutter_open, w.exposure_id;
 
@@ -45,7 +45,7 @@ select u.unit_key, u.detector, u.quadrant, r.path, r.sha256,
 from units u
 join raw_frames r using (instrument, exposure_id, detector)
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
-    and u.state = 'pending' and r.invalid_reason is null
+    and u.night = night_of(:instrument || '/' || :exposure_id) and u.state = 'pending' and r.invalid_reason is null
 order by u.detector, u.quadrant;
 
 -- name: reject_invalid_units!
@@ -55,22 +55,23 @@ update units u set state = 'rejected', reason = r.invalid_reason, detail = 'foun
 from raw_frames r
 where r.instrument = u.instrument and r.exposure_id = u.exposure_id and r.detector = u.detector
     and u.instrument = :instrument and u.exposure_id = :exposure_id
-    and u.state = 'pending' and r.invalid_reason is not null;
+    and u.night = night_of(:instrument || '/' || :exposure_id) and u.state = 'pending'
+    and r.invalid_reason is not null;
 
 -- name: put_measurements!
 -- Each number goes to the position of its name; a number that was not measured is null there.
-insert into image_measurements (unit_key, instrument, exposure_id, detector, quadrant, good, warnings, corners_deg,
+insert into image_measurements (unit_key, night, instrument, exposure_id, detector, quadrant, good, warnings, corners_deg,
     values)
-values (:unit_key, :instrument, :exposure_id, :detector, :quadrant, :good, :warnings::text[],
+values (:unit_key, night_of(:unit_key), :instrument, :exposure_id, :detector, :quadrant, :good, :warnings::text[],
     :corners_deg::double precision[],
     (select array_agg(n.number order by m.position)
      from measurements m
      left join unnest(:names::text[], :numbers::double precision[]) as n (name, number) using (name)))
-on conflict (unit_key) do update set
+on conflict (unit_key, night) do update set
     good = excluded.good, warnings = excluded.warnings, corners_deg = excluded.corners_deg,
     values = excluded.values;
 
 -- name: forget_cancelled_units!
 update units set state = 'pending', reason = null, detail = '', ended_at = null
-where state = 'failed' and reason = 'cancelled'
-    and unit_key in (select unit_key from attempts where job_key = :job_key);
+where state = 'failed' and reason = 'cancelled' and night = any (nights_of_job(:job_key)) and unit_key in (
+    select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));

@@ -120,70 +120,70 @@ class LockUnitsThatStand:
 class SearchesOfUnits:
     """A row of `searches_of_units`."""
 
-    unit_key: str | None
-    campaign: str | None
-    campaign_number: int | None
-    reference_key: str | None
+    unit_key: str
+    campaign: str
+    campaign_number: int
+    reference_key: str
     limiting_magnitude: float | None
-    instrument: str | None
-    exposure_id: str | None
-    detector: int | None
-    quadrant: int | None
-    site: str | None
-    night: date | None
-    ut_day: date | None
+    instrument: str
+    exposure_id: str
+    detector: int
+    quadrant: int
+    site: str
+    night: date
+    ut_day: date
     field: int | None
-    filter: str | None
-    exposure_s: float | None
-    shutter_open: datetime | None
-    program_id: int | None
+    filter: str
+    exposure_s: float
+    shutter_open: datetime
+    program_id: int
     zero_point: float | None
     zero_point_rms: float | None
     stars_matched: float | None
     corners_deg: list[float] | None
-    reference_version: int | None
-    reference_frames: int | None
+    reference_version: int
+    reference_frames: int
     difference_path: str | None
-    turn: datetime | None
+    turn: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SearchesOfField:
     """A row of `searches_of_field`."""
 
-    unit_key: str | None
-    campaign: str | None
-    campaign_number: int | None
-    reference_key: str | None
+    unit_key: str
+    campaign: str
+    campaign_number: int
+    reference_key: str
     limiting_magnitude: float | None
-    instrument: str | None
-    exposure_id: str | None
-    detector: int | None
-    quadrant: int | None
-    site: str | None
-    night: date | None
-    ut_day: date | None
-    field: int | None
-    filter: str | None
-    exposure_s: float | None
-    shutter_open: datetime | None
-    program_id: int | None
+    instrument: str
+    exposure_id: str
+    detector: int
+    quadrant: int
+    site: str
+    night: date
+    ut_day: date
+    field: int
+    filter: str
+    exposure_s: float
+    shutter_open: datetime
+    program_id: int
     zero_point: float | None
     zero_point_rms: float | None
     stars_matched: float | None
-    corners_deg: list[float] | None
-    reference_version: int | None
-    reference_frames: int | None
+    corners_deg: list[float]
+    reference_version: int
+    reference_frames: int
     difference_path: str | None
-    turn: datetime | None
+    turn: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class SearchesSoFar:
     """A row of `searches_so_far`."""
 
-    detector: int | None
-    quadrant: int | None
+    detector: int
+    quadrant: int
     searches: int
 
 
@@ -393,23 +393,23 @@ def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: s
 
 
 def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[SearchesOfUnits]:
-    """Run `searches_of_units`."""
+    """Of one exposure."""
     return ledger.select(TOPIC, "searches_of_units", SearchesOfUnits, unit_keys=unit_keys)
 
 
 def searches_of_field(
-    ledger: Ledger, *, instrument: str, field: int, campaign: str, since: datetime, before: datetime, turn: datetime
+    ledger: Ledger, *, since: datetime, before: datetime, instrument: str, field: int, campaign: str, turn: datetime
 ) -> list[SearchesOfField]:
-    """Run `searches_of_field`."""
+    """A shutter opens on the date of its night, or the day before or after it."""
     return ledger.select(
         TOPIC,
         "searches_of_field",
         SearchesOfField,
+        since=since,
+        before=before,
         instrument=instrument,
         field=field,
         campaign=campaign,
-        since=since,
-        before=before,
         turn=turn,
     )
 
@@ -417,7 +417,7 @@ def searches_of_field(
 def searches_so_far(
     ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, turn: datetime
 ) -> list[SearchesSoFar]:
-    """Run `searches_so_far`."""
+    """Since the survey began, as far as the ledger holds it."""
     return ledger.select(
         TOPIC,
         "searches_so_far",
@@ -483,7 +483,7 @@ def detection_times_in_windows(
     until: datetime,
     turn: datetime,
 ) -> list[DetectionTimesInWindows]:
-    """Run `detection_times_in_windows`."""
+    """Since the survey began, as far as the ledger holds it: every month is looked into, by an index."""
     return ledger.select(
         TOPIC,
         "detection_times_in_windows",

@@ -4,7 +4,7 @@ Written by ``make queries``: change the SQL and run it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
@@ -95,6 +95,7 @@ class Quality:
     """A row of `quality`."""
 
     unit_key: str | None
+    night: date | None
     instrument: str | None
     exposure_id: str | None
     detector: int | None

@@ -229,7 +229,6 @@ def next_submission(ledger: Ledger, *, job_key: str) -> int:
 def put_submission(
     ledger: Ledger,
     *,
-    job_key: str | None,
     submission: int | None,
     array_name: str | None,
     runner: str | None,
@@ -237,12 +236,12 @@ def put_submission(
     airflow_try: int | None,
     job_file: str | None,
     tasks: int | None,
+    job_key: str | None,
 ) -> int:
     """Run `put_submission`."""
     return ledger.run(
         TOPIC,
         "put_submission",
-        job_key=job_key,
         submission=submission,
         array_name=array_name,
         runner=runner,
@@ -250,31 +249,32 @@ def put_submission(
         airflow_try=airflow_try,
         job_file=job_file,
         tasks=tasks,
+        job_key=job_key,
     )
 
 
 def put_attempt(
     ledger: Ledger,
     *,
-    job_key: str | None,
     unit_key: str | None,
     attempt: int | None,
-    submission: int | None,
     task_index: int | None,
     token: str | None,
     folder: str | None,
+    job_key: str | None,
+    submission: int | None,
 ) -> int:
     """Run `put_attempt`."""
     return ledger.run(
         TOPIC,
         "put_attempt",
-        job_key=job_key,
         unit_key=unit_key,
         attempt=attempt,
-        submission=submission,
         task_index=task_index,
         token=token,
         folder=folder,
+        job_key=job_key,
+        submission=submission,
     )
 
 
@@ -355,9 +355,9 @@ def open_attempts(ledger: Ledger, *, job_key: str) -> list[OpenAttempts]:
     return ledger.select(TOPIC, "open_attempts", OpenAttempts, job_key=job_key)
 
 
-def lock_attempt(ledger: Ledger, *, token: str) -> LockAttempt | None:
+def lock_attempt(ledger: Ledger, *, token: str, job_key: str) -> LockAttempt | None:
     """Run `lock_attempt`."""
-    return ledger.first(TOPIC, "lock_attempt", LockAttempt, token=token)
+    return ledger.first(TOPIC, "lock_attempt", LockAttempt, token=token, job_key=job_key)
 
 
 def end_attempt(
@@ -372,6 +372,7 @@ def end_attempt(
     peak_memory_mb: float | None,
     seconds: dict[str, Any] | None,
     token: str | None,
+    job_key: str | None,
 ) -> int:
     """Run `end_attempt`."""
     return ledger.run(
@@ -386,6 +387,7 @@ def end_attempt(
         peak_memory_mb=peak_memory_mb,
         seconds=seconds,
         token=token,
+        job_key=job_key,
     )
 
 

@@ -77,9 +77,9 @@ def put_reason(ledger: Ledger, *, reason: str | None, error_class: str | None, s
     return ledger.run(TOPIC, "put_reason", reason=reason, error_class=error_class, sentence=sentence)
 
 
-def put_kind(ledger: Ledger, *, kind: str | None, says: str | None) -> int:
+def put_kind(ledger: Ledger, *, kind: str | None, says: str | None, lasting: bool | None) -> int:
     """Run `put_kind`."""
-    return ledger.run(TOPIC, "put_kind", kind=kind, says=says)
+    return ledger.run(TOPIC, "put_kind", kind=kind, says=says, lasting=lasting)
 
 
 def put_measurement(ledger: Ledger, *, measurement: str | None, unit: str | None, says: str | None) -> int:

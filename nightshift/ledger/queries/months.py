@@ -11,17 +11,29 @@ from nightshift.ledger.database import Ledger
 __all__ = [
     "Content",
     "NightsNotClosed",
+    "Tables",
     "attach_month",
     "content",
+    "delete_detached",
     "detach_month",
+    "detached_folder",
     "is_here",
-    "lock_months",
+    "lock_month",
     "nights_not_closed",
     "prepare_month",
+    "put_detached",
+    "tables",
     "unsent",
 ]
 
 TOPIC = "months"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """A row of `tables`."""
+
+    table_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,11 @@ class Content:
 
     held: int
     content: str
+
+
+def tables(ledger: Ledger) -> list[Tables]:
+    """The tables that are partitioned by month."""
+    return ledger.select(TOPIC, "tables", Tables)
 
 
 def is_here(ledger: Ledger, *, month: str) -> bool:
@@ -63,9 +80,9 @@ def content(ledger: Ledger, *, table_name: str) -> Content | None:
     return ledger.first(TOPIC, "content", Content, table_name=table_name)
 
 
-def lock_months(ledger: Ledger) -> int:
-    """Nobody writes a candidate, an alert or a message until the transaction has ended."""
-    return ledger.run(TOPIC, "lock_months")
+def lock_month(ledger: Ledger, *, month: str) -> None:
+    """Nobody writes a row of it until the transaction has ended."""
+    ledger.run(TOPIC, "lock_month", month=month)
 
 
 def detach_month(ledger: Ledger, *, month: str) -> None:
@@ -73,11 +90,27 @@ def detach_month(ledger: Ledger, *, month: str) -> None:
     ledger.run(TOPIC, "detach_month", month=month)
 
 
-def prepare_month(ledger: Ledger, *, month: str) -> None:
+def prepare_month(ledger: Ledger, *, table_name: str, month: str) -> None:
     """Run `prepare_month`."""
-    ledger.run(TOPIC, "prepare_month", month=month)
+    ledger.run(TOPIC, "prepare_month", table_name=table_name, month=month)
 
 
-def attach_month(ledger: Ledger, *, month: str) -> None:
+def attach_month(ledger: Ledger, *, table_name: str, month: str) -> None:
     """Run `attach_month`."""
-    ledger.run(TOPIC, "attach_month", month=month)
+    ledger.run(TOPIC, "attach_month", table_name=table_name, month=month)
+
+
+def put_detached(ledger: Ledger, *, month: str | None, folder: str | None, operator: str | None) -> int:
+    """Run `put_detached`."""
+    return ledger.run(TOPIC, "put_detached", month=month, folder=folder, operator=operator)
+
+
+def delete_detached(ledger: Ledger, *, month: str | None) -> int:
+    """Run `delete_detached`."""
+    return ledger.run(TOPIC, "delete_detached", month=month)
+
+
+def detached_folder(ledger: Ledger, *, night: date) -> str:
+    """Where the files of a night's month are, if it has left the ledger."""
+    found: str = ledger.value(TOPIC, "detached_folder", night=night)
+    return found

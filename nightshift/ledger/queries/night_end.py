@@ -868,10 +868,10 @@ def archive_totals(ledger: Ledger, *, site: str, night: date) -> list[ArchiveTot
     return ledger.select(TOPIC, "archive_totals", ArchiveTotals, site=site, night=night)
 
 
-def science_by_field(ledger: Ledger, *, tier: str, campaign: str, site: str, night: date) -> list[ScienceByField]:
+def science_by_field(ledger: Ledger, *, night: date, tier: str, campaign: str, site: str) -> list[ScienceByField]:
     """Run `science_by_field`."""
     return ledger.select(
-        TOPIC, "science_by_field", ScienceByField, tier=tier, campaign=campaign, site=site, night=night
+        TOPIC, "science_by_field", ScienceByField, night=night, tier=tier, campaign=campaign, site=site
     )
 
 
@@ -914,9 +914,9 @@ def quality_warnings(ledger: Ledger, *, site: str, night: date, tier: str, campa
     )
 
 
-def timeline(ledger: Ledger, *, tier: str, campaign: str, site: str, night: date) -> list[Timeline]:
+def timeline(ledger: Ledger, *, night: date, tier: str, campaign: str, site: str) -> list[Timeline]:
     """One row a science exposure, in shutter order; the measurements are medians over its units."""
-    return ledger.select(TOPIC, "timeline", Timeline, tier=tier, campaign=campaign, site=site, night=night)
+    return ledger.select(TOPIC, "timeline", Timeline, night=night, tier=tier, campaign=campaign, site=site)
 
 
 def quarantined(ledger: Ledger, *, site: str, night: date) -> list[Quarantined]:

@@ -17,44 +17,48 @@ def put_product(
     ledger: Ledger,
     *,
     product_key: str | None,
+    job_key: str | None,
+    night: date | None,
     kind: str | None,
     unit_key: str | None,
     campaign: str | None,
     site: str | None,
-    night: date | None,
     path: str | None,
     sha256: str | None,
     bytes: int | None,
     code_version: str | None,
     settings_hash: str | None,
-    job_key: str | None,
     attempt: int | None,
 ) -> int:
-    """Run `put_product`."""
+    """By its kind of work it leaves with the month of its night, or stays."""
     return ledger.run(
         TOPIC,
         "put_product",
         product_key=product_key,
+        job_key=job_key,
+        night=night,
         kind=kind,
         unit_key=unit_key,
         campaign=campaign,
         site=site,
-        night=night,
         path=path,
         sha256=sha256,
         bytes=bytes,
         code_version=code_version,
         settings_hash=settings_hash,
-        job_key=job_key,
         attempt=attempt,
     )
 
 
-def delete_product_inputs(ledger: Ledger, *, product_key: str | None) -> int:
+def delete_product_inputs(ledger: Ledger, *, product_key: str | None, job_key: str | None, night: date | None) -> int:
     """Run `delete_product_inputs`."""
-    return ledger.run(TOPIC, "delete_product_inputs", product_key=product_key)
+    return ledger.run(TOPIC, "delete_product_inputs", product_key=product_key, job_key=job_key, night=night)
 
 
-def put_product_inputs(ledger: Ledger, *, product_key: str | None, inputs: dict[str, Any] | None) -> int:
+def put_product_inputs(
+    ledger: Ledger, *, product_key: str | None, job_key: str | None, night: date | None, inputs: dict[str, Any] | None
+) -> int:
     """Run `put_product_inputs`."""
-    return ledger.run(TOPIC, "put_product_inputs", product_key=product_key, inputs=inputs)
+    return ledger.run(
+        TOPIC, "put_product_inputs", product_key=product_key, job_key=job_key, night=night, inputs=inputs
+    )

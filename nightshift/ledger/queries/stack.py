@@ -171,9 +171,9 @@ class UsesOfFile:
     reason: str | None
 
 
-def glance(ledger: Ledger, *, site: str, night: date) -> Glance | None:
+def glance(ledger: Ledger, *, night: date, site: str) -> Glance | None:
     """Run `glance`."""
-    return ledger.first(TOPIC, "glance", Glance, site=site, night=night)
+    return ledger.first(TOPIC, "glance", Glance, night=night, site=site)
 
 
 def units_by_state(ledger: Ledger, *, site: str, night: date) -> list[UnitsByState]:

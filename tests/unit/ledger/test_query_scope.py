@@ -73,11 +73,15 @@ EXCEPTIONS = {
         for name in (
             "attach_month",
             "content",
+            "delete_detached",
             "detach_month",
+            "detached_folder",
             "is_here",
-            "lock_months",
+            "lock_month",
             "nights_not_closed",
             "prepare_month",
+            "put_detached",
+            "tables",
             "unsent",
         )
     },
