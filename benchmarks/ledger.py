@@ -16,7 +16,7 @@ files, attempts and products of the last 30, or 10 beyond 30; candidates and ale
 ``bytes_per_night_gb``
     Of the last ten nights, all tables and indexes.
 ``closing_wall_s``
-    Account, verdict, the report's facts and the table of the open night; archiving of files left out.
+    Account of the open night, verdict, and the night's table with all facts of its report; archiving left out.
 ``<topic>_<query>_ms_<nights>``
     Processor time of each query at each size.
 """
@@ -40,8 +40,9 @@ from nightshift.keys import LIVE
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import free_ports
+from nightshift.night_end.accounts import account
 from nightshift.night_end.close import verdict
-from nightshift.night_end.facts import collect_facts
+from nightshift.night_end.night_table import night_table
 from nightshift.settings import Deployment, load_survey
 from nightshift.vocabulary import Tier
 from nightshift.workflow.due_runs import due_runs
@@ -257,12 +258,18 @@ def _summary(figures: Mapping[str, float], nights: int) -> dict[str, float]:
 
 
 def _closing(context: Context) -> dict[str, float]:
-    """Account for the open night, judge it and collect what its report says, as the end of a night does."""
+    """Account for the open night, judge it and make its table, as the end of a night does."""
     began = time.monotonic()
+    account(context, EVENING)
+    accounted = time.monotonic()
     verdict(context, EVENING)
     judged = time.monotonic()
-    collect_facts(context, EVENING)
-    return {"closing_wall_s": time.monotonic() - began, "closing_verdict_wall_s": judged - began}
+    night_table(context, EVENING)
+    return {
+        "closing_wall_s": time.monotonic() - began,
+        "closing_account_wall_s": accounted - began,
+        "closing_verdict_wall_s": judged - accounted,
+    }
 
 
 def _bytes(ledger: Ledger) -> float:

@@ -4,11 +4,11 @@ insert into candidates (candid, shutter_open, unit_key, campaign, reference_key,
 select p.pid * 100000 + 15000 + c, e.shutter_open, u.unit_key, 'live', d.reference_key, c, p.pid, e.site, e.night, e.field, e.filter,
     p.ra, p.de, 3000 * random(), 3000 * random(), true, 5 + 20 * random(), 20.1, 0.1, l.layout,
     array(select 1000 * random() + c from unnest(l.number_names)), array['t', 'drb-1.0']
-from exposures e join units u using (instrument, exposure_id) join differences d using (unit_key)
+from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
 cross join generate_series(1, %(candidates)s) c cross join (select * from record_layouts order by layout desc limit 1) l
 cross join lateral (select (extract(epoch from e.shutter_open)::bigint - 1483228800) * 1000 + u.detector * 10 + u.quadrant as pid,
     (e.ra_deg + 7 * random())::numeric %% 360 as ra, least(89.9, e.dec_deg + 7 * random()) as de) p
-where e.night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s
+where night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s
 order by e.shutter_open, u.detector, u.quadrant, c;
 insert into objects (object_id, site, ra_deg, dec_deg, first_candid, detections, first_seen, last_seen)
 select 'ZTF' || lpad(to_hex(candid), 16, '0'), site, ra_deg, dec_deg, candid, 1, shutter_open, shutter_open

@@ -16,23 +16,24 @@ from nights where night between %(evening)s::date - %(oldest)s and %(evening)s::
 insert into manifest_entries (site, night, part, file_name, bytes, sha256)
 select site, night, 1, inbox_name, bytes, sha256
 from arrivals where night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
-insert into attempts (job_key, unit_key, attempt, submission, task_index, token, folder, state, host, peak_memory_mb, seconds, ended_at)
-select 'science/' || u.exposure_id, u.unit_key, 1, 1, u.detector - 1, md5(u.unit_key), 'work/science/' || u.unit_key || '/1', 'succeeded',
+insert into attempts (job_key, unit_key, attempt, submission, night, task_index, token, folder, state, host, peak_memory_mb, seconds, ended_at)
+select 'science/' || u.exposure_id, u.unit_key, 1, 1, night, u.detector - 1, md5(u.unit_key), 'work/science/' || u.unit_key || '/1', 'succeeded',
     'node001', 1800, '{"total": 21.5, "calibrate": 4.25, "measure": 8.5, "difference": 8.75}', u.ended_at
-from exposures e join units u using (instrument, exposure_id)
-where u.state = 'processed' and e.night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
-insert into products (product_key, kind, unit_key, site, night, path, sha256, bytes, code_version, settings_hash, job_key, attempt)
-select u.unit_key || '/' || k, k, u.unit_key, e.site, e.night, 'processed/' || e.night || '/' || u.unit_key || '/' || k || '.fits',
+from exposures e join units u using (instrument, exposure_id, night)
+where u.state = 'processed' and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
+insert into products (product_key, leaves_with, kind, unit_key, site, night, path, sha256, bytes, code_version, settings_hash, job_key, attempt)
+select u.unit_key || '/' || k, night, k, u.unit_key, e.site, night, 'processed/' || night || '/' || u.unit_key || '/' || k || '.fits',
     encode(sha256((u.unit_key || k)::bytea), 'hex'), 20000000, '0.1.0', 'c0ffee0123456789', 'science/' || u.exposure_id, 1
-from exposures e join units u using (instrument, exposure_id)
+from exposures e join units u using (instrument, exposure_id, night)
 cross join (values ('calibrated'), ('sources'), ('difference'), ('cutouts')) v (k)
-where u.state = 'processed' and e.night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
-insert into product_inputs (product_key, role, input_key, sha256)
-select p.product_key, r.role, case r.role when 'raw' then 'ztf/' || u.exposure_id || '/d' || lpad(u.detector::text, 2, '0')
+where u.state = 'processed' and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
+insert into product_inputs (product_key, leaves_with, role, input_key, sha256)
+select p.product_key, p.leaves_with, r.role, case r.role when 'raw' then 'ztf/' || u.exposure_id || '/d' || lpad(u.detector::text, 2, '0')
         when 'reference' then d.reference_key || '/reference'
         else r.role || '/ztf/d' || lpad(u.detector::text, 2, '0') || '/q' || u.quadrant || '/zg/' || to_char(p.night, 'YYYYMMDD') || '/e1/v1/' || r.role end,
     p.sha256
-from products p join units u using (unit_key) left join differences d using (unit_key)
+from products p join units u on u.unit_key = p.unit_key and u.night = p.leaves_with
+left join differences d on d.unit_key = u.unit_key and d.night = u.night
 join (values ('calibrated', 'raw'), ('calibrated', 'bias'), ('calibrated', 'flat'), ('sources', 'raw'), ('sources', 'bias'),
     ('sources', 'flat'), ('sources', 'catalogue'), ('difference', 'raw'), ('difference', 'reference'), ('cutouts', 'raw'), ('cutouts', 'reference'))
     r (kind, role) on r.kind = p.kind
@@ -42,4 +43,4 @@ insert into archive_files (site, night, path, kind, source, sha256, bytes, verif
 select site, night, path, 'product/' || kind, path, sha256, bytes, now()
 from products where night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
 -- the open night's frames are the first of their fields, as where there is no catalogue
-select note_sources(product_key, unit_key) from products where kind = 'sources' and %(newest)s = 0;
+select note_sources(product_key, unit_key, night) from products where kind = 'sources' and %(newest)s = 0;

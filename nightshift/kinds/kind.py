@@ -84,8 +84,8 @@ class Kind:
     holds_night : bool
         Whether no night closes while a subject is due, though nothing in the ledger is open because of it.
     lasting : bool
-        Whether later nights use what it makes, as masters and references: then its products and what they were made of
-        stay in the ledger when the month of their night is taken out.
+        Whether later nights use what it makes, as masters and references: then its products, and what they were made
+        of, stay in the ledger when the month of their night is taken out.
     """
 
     name: str

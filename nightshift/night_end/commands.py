@@ -69,8 +69,10 @@ def night_of_text(text: str) -> date:
 def _opened(options: argparse.Namespace) -> Iterator["Context"]:
     """Open the context of the site whose night is meant; a survey of one site needs no name of it."""
     from nightshift.context import open_context
+    from nightshift.ledger.months import check_is_here
 
     with open_context() as context:
+        check_is_here(context.ledger, options.night)
         yield context.of_site(options.site or context.site.name).of_night(options.night)
 
 

@@ -151,6 +151,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         of_night = {"site": site, "night": night, "tier": Tier.PROCESSED, "campaign": LIVE}
         return context.ledger.rows("night_end", name, **of_night, **more)
 
+    row = night_row(context, night)
     outcome = verdict(context, night)
     reasons = context.ledger.rows("night_end", "reasons")
     timeline = ask("timeline")
@@ -164,7 +165,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         survey_title=_title(context),
         site=site,
         night=night,
-        row=night_row(context, night),
+        row=row,
         verdict=outcome,
         sentences={r["reason"]: r["sentence"] for r in reasons},
         field_names={f.id: f.name for survey in surveys for f in survey.sky.fields},

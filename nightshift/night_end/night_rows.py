@@ -5,6 +5,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator
+from nightshift.ledger.months import check_is_here
 from nightshift.pins import pin_night
 from nightshift.settings.models import Site
 from nightshift.vocabulary import Reason
@@ -24,6 +25,8 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
     ------
     NeedsOperator
         If the ledger knows no such night: looking at one must not make one.
+    BadInput
+        If the month of the night has left the ledger.
     """
     row = context.ledger.row("night_end", "night", site=context.site.name, night=night)
     if row is None:
@@ -32,6 +35,7 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
             f"the ledger of {context.site.name} has no night of {night}: nothing of it ever came. "
             "A night is named by the date of its evening.",
         )
+    check_is_here(context.ledger, night)
     return row
 
 

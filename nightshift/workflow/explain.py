@@ -86,6 +86,11 @@ def _exposure(context: Context, exposure: dict[str, Any], thing: str) -> Iterato
         f"{_time(exposure['shutter_open'])} for {exposure['exposure_s']:g} s, filter {exposure['filter'] or 'none'}, "
         f"field {exposure['field'] or 'none'}; {exposure['state']}{_by_run(exposure['run_id'])}"
     )
+    if folder := context.ledger.value("months", "detached_folder", night=exposure["night"]):
+        yield (
+            f"  the month of this night has left the ledger, with its units, products and alerts: `nightshift ledger "
+            f"attach {exposure['night']:%Y-%m} --folder {folder} --operator <you>` brings it back"
+        )
     notes = {row["detector"]: row for row in context.ledger.rows("explain", "frame_notes", **key)}
     frames = context.ledger.rows("explain", "frames_like", thing="" if "/" in whole else whole, **key)
     for row in frames:
