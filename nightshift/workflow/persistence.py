@@ -142,7 +142,8 @@ def _end_attempt(context: Context, attempt: Mapping[str, Any], outcome: Outcome)
     context.ledger.run(
         "jobs", "end_attempt",
         job_key=attempt["job_key"], token=attempt["token"], state=outcome.state, reason=outcome.reason,
-        error_class=outcome.error_class, detail=outcome.detail[:2000], restart_count=outcome.restarts, host=(result.host if result else outcome.host),
+        error_class=outcome.error_class, detail=outcome.detail[:2000], restart_count=outcome.restarts,
+        host=(result.host if result else outcome.host),
         peak_memory_mb=(result.peak_memory_mb if result else None),
         seconds=(dict(result.seconds) if result else None),
     )  # fmt: skip

@@ -133,7 +133,7 @@ class Night:
         key = UnitKey(CAMERA, f"{number:014d}", detector, quadrant)
         ended = None if state in ("pending", "running") else ARRIVED
         self.insert(
-            "units", instrument=CAMERA, exposure_id=key.exposure_id, detector=detector, quadrant=quadrant,
+            "units", instrument=CAMERA, exposure_id=key.exposure_id, detector=detector, quadrant=quadrant, night=NIGHT,
             unit_key=str(key), state=state, reason=reason, detail=detail, ended_at=ended,
         )  # fmt: skip
         if quality is not None:
@@ -157,12 +157,12 @@ class Night:
         self.insert("jobs", job_key=key, kind=kind, subject=key, site=self.site, night=NIGHT)
         return key
 
-    def product(self, unit_key: str, kind: str, content: bytes) -> str:
+    def product(self, unit_key: str, kind: str, content: bytes, *, lasting=False) -> str:
         path = self.context.depot.root / "processed" / unit_key / f"{kind}.bin"
         write_whole(path, content)
         key = f"{unit_key}:{kind}"
         self.insert(
-            "products", product_key=key, kind=kind, unit_key=unit_key, site=self.site, night=NIGHT,
+            "products", product_key=key, leaves_with="infinity" if lasting else NIGHT, kind=kind, unit_key=unit_key, site=self.site, night=NIGHT,
             path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
             settings_hash="0", job_key=self.job("job"), attempt=1,
         )  # fmt: skip
@@ -171,7 +171,7 @@ class Night:
     def master(self, kind: str, frames, *, detector=1, quadrant=1, filter="", refused=None, **row) -> None:
         """A master from the frames of `frames` (numbers); `refused` says the reason of those that were not taken."""
         key = str(CalibrationKey(CalibrationKind(kind), CAMERA, detector, quadrant, filter, NIGHT))
-        product = self.product(key, kind, key.encode())
+        product = self.product(key, kind, key.encode(), lasting=True)
         self.insert(
             "calibrations", kind=kind, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
             night=NIGHT, campaign=LIVE, calibration_key=key, product_key=product, frames=len(frames),
@@ -186,7 +186,7 @@ class Night:
 
     def reference(self, *, field=101, filter="g", detector=1, quadrant=1, version=1, built=ARRIVED) -> str:
         key = str(ReferenceKey(field, CAMERA, detector, quadrant, filter, version))
-        product = self.product(key, "reference", key.encode())
+        product = self.product(key, "reference", key.encode(), lasting=True)
         self.insert(
             "reference_images", field=field, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
             version=version, campaign=LIVE, reference_key=key, state="in_service", product_key=product, frames=6,
@@ -204,7 +204,7 @@ class Night:
         tar.parent.mkdir(parents=True, exist_ok=True)
         members = dict(zip(candids, write_tar(tar, [(f"{c}.avro", b) for c, b in packets]), strict=True))
         self.insert(
-            "differences", unit_key=unit, reference_key=reference, state="processed", candidates=len(positions),
+            "differences", unit_key=unit, night=NIGHT, reference_key=reference, state="processed", candidates=len(positions),
             noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
         )  # fmt: skip
         layout = self.query("select layout from pack_record('{}')")[0]["layout"]
