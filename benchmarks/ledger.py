@@ -48,7 +48,7 @@ from nightshift.vocabulary import Tier
 from nightshift.workflow.due_runs import due_runs
 from nightshift.workflow.explain import explain
 
-__all__ = ["Scale", "load", "measure", "run"]
+__all__ = ["Scale", "hot_queries", "load", "measure", "run"]
 
 HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
@@ -176,12 +176,12 @@ def measure(context: Context) -> dict[str, float]:
         exposure = cursor.fetchone()["exposure_id"]
     figures = {"due_runs": _cpu_ms(context, lambda: due_runs(context))}
     figures["explain_exposure"] = _cpu_ms(context, lambda: explain(context, exposure), python=True)
-    for topic, name, parameters in _queries(exposure):
+    for topic, name, parameters in hot_queries(exposure):
         figures[f"{topic}_{name}"] = _cpu_ms(context, partial(context.ledger.rows, topic, name, **parameters))
     return figures
 
 
-def _queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def hot_queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Give the hot queries with what they are asked with, those of the pages last."""
     unit, night = f"ztf/{exposure}/d01/q1/processed/live", {"site": "palomar", "night": EVENING}
     groups = [(1 + i % 200, name) for i in range(200) for name in ("zg",)]

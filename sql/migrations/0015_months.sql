@@ -27,9 +27,15 @@ where action = 'detach_month';
 -- They are declared immutable for the planner's sake: it then asks them once, before it chooses the partitions. That is
 -- true enough: an exposure never changes its night, and Nightshift keeps no plan of a statement beyond its one run.
 
--- Of a unit, a frame, or what was made of one: the key begins with its exposure's. Null: it begins with none.
+-- Of a unit, a frame, an exposure, or what was made of one: the key begins with its exposure's. Infinity: with none.
 create function night_of(key text) returns date language sql immutable as $$
-    select night from exposures
+    select coalesce((select night from exposures
+        where instrument = split_part(key, '/', 1) and exposure_id = split_part(key, '/', 2)), 'infinity')
+$$;
+
+-- When the shutter opened for it: the moment by which its candidates and alerts lie in their month.
+create function opening_of(key text) returns timestamptz language sql immutable as $$
+    select shutter_open from exposures
     where instrument = split_part(key, '/', 1) and exposure_id = split_part(key, '/', 2)
 $$;
 
@@ -46,6 +52,35 @@ $$;
 create function leaves_with(of_job text, of_night date) returns date language sql immutable as $$
     select case when k.lasting then 'infinity' else of_night end
     from jobs j join kinds k using (kind) where j.job_key = of_job
+$$;
+
+-- A poll reads from the first night on that has something pending, and no month before it. Infinity: nothing has.
+
+create function first_unended_night(of_instrument text) returns date language sql immutable as $$
+    select coalesce((select night from exposures
+        where instrument = of_instrument and image_type = 'science' and state <> 'ended'
+        order by shutter_open, exposure_id limit 1), 'infinity')
+$$;
+
+create function first_open_night() returns date language sql immutable as $$
+    select coalesce(min(night), 'infinity') from nights where state in ('open', 'closing')
+$$;
+
+-- The night of the first frame of all fields in which a quadrant awaits its first reference.
+create function first_night_without_reference(of_instrument text, of_campaign text) returns date
+language sql immutable as $$
+    select coalesce(min(f.night), 'infinity') from fields_without_reference w cross join lateral (
+        select e.night from exposures e
+        where e.instrument = w.instrument and e.field = w.field and e.filter = w.filter and e.image_type = 'science'
+        order by e.shutter_open limit 1) f
+    where w.instrument = of_instrument and w.campaign = of_campaign
+$$;
+
+create function first_night_of_field(of_instrument text, of_field integer, of_filter text) returns date
+language sql immutable as $$
+    select coalesce((select night from exposures
+        where instrument = of_instrument and field = of_field and filter = of_filter and image_type = 'science'
+        order by shutter_open limit 1), 'infinity')
 $$;
 
 -- The tables, one by one ---------------------------------------------------------------------------------------------
@@ -385,6 +420,16 @@ alter table sources_without_catalogue add column night date; -- of its unit
 update sources_without_catalogue w set night = e.night from exposures e
 where e.instrument = w.instrument and e.exposure_id = w.exposure_id;
 alter table sources_without_catalogue alter column night set not null;
+-- A field's own catalogue serves for years: it does not leave with the month of the frame that it was measured in.
+alter table sources_without_catalogue add column kept_path text; -- of a good frame whose month has left
+alter table sources_without_catalogue add column kept_sha256 text;
+
+create function nights_of_catalogues(of_instrument text, fields integer[], filters text[]) returns date[]
+language sql immutable as $$
+    select coalesce(array_agg(distinct w.night), '{}')
+    from unnest(fields, filters) as g (field, filter) join sources_without_catalogue w using (field, filter)
+    where w.instrument = of_instrument
+$$;
 
 -- Views and triggers -------------------------------------------------------------------------------------------------
 
@@ -437,8 +482,11 @@ create or replace function turn_of(unit text, reference text) returns timestampt
     from exposures e where e.instrument = split_part(unit, '/', 1) and e.exposure_id = split_part(unit, '/', 2)
 $$;
 
-create or replace function reference_frames(of_instrument text, of_field integer, of_filter text, of_campaign text,
-    of_tier tier, lacking text[])
+-- As before, with `since`: a night before which the field has no frame, so that no month before it is looked into.
+drop function first_references;
+drop function reference_frames;
+create function reference_frames(of_instrument text, of_field integer, of_filter text, of_campaign text, of_tier tier,
+    lacking text[], since date)
 returns table (unit_key text, detector smallint, quadrant smallint, exposure_id text, shutter_open timestamptz,
     site text, night date, fwhm_px double precision, zero_point double precision, calibrated_key text,
     calibrated_path text, calibrated_sha256 text, sources_key text, sources_path text, sources_sha256 text,
@@ -450,11 +498,12 @@ language sql stable as $$
         coalesce((e.shutter_open, e.exposure_id) < (x.shutter_open, x.exposure_id), true)
     from exposures e
     join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = e.night
-    join image_quality q on q.unit_key = u.unit_key and q.night = e.night
+        and u.night >= since
+    join image_quality q on q.unit_key = u.unit_key and q.night = e.night and q.night >= since
     join products c on c.unit_key = u.unit_key and c.leaves_with = e.night and c.kind = 'calibrated'
-        and c.deleted_at is null
+        and c.deleted_at is null and c.leaves_with >= since and c.leaves_with < 'infinity'
     join products s on s.unit_key = u.unit_key and s.leaves_with = e.night and s.kind = 'sources'
-        and s.deleted_at is null
+        and s.deleted_at is null and s.leaves_with >= since and s.leaves_with < 'infinity'
     left join (
         select o.shutter_open, o.exposure_id from exposures o
         where o.image_type = 'science' and o.state <> 'ended' and o.instrument = of_instrument
@@ -466,6 +515,44 @@ language sql stable as $$
         and not exists (select from reference_images r where r.field = of_field and r.instrument = of_instrument
             and r.detector = u.detector and r.quadrant = u.quadrant and r.filter = of_filter
             and r.campaign = any (lacking))
+$$;
+
+create function first_references(of_instrument text, of_field integer, of_filter text, of_campaign text, of_tier tier,
+    lacking text[], at_least bigint, since date)
+returns table (detector smallint, quadrant smallint, last_member timestamptz, site text, night date, settled boolean)
+language sql stable as $$
+    select f.detector, f.quadrant, f.shutter_open, f.site, f.night, f.settled
+    from reference_frames(of_instrument, of_field, of_filter, of_campaign, of_tier, lacking, since) f
+    where f.place = at_least
+        -- nothing is looked at where the field was not visited often enough
+        and at_least <= (select count(*) from exposures e where e.instrument = of_instrument and e.field = of_field
+            and e.filter = of_filter and e.image_type = 'science' and e.state = 'ended')
+$$;
+
+-- Searched differences whose alerts were not decided on yet. Kept by a trigger, whoever writes differences.
+create table unreleased (
+    unit_key text not null,
+    campaign text not null,
+    night date not null,
+    primary key (unit_key, campaign)
+);
+create index on unreleased (night);
+insert into unreleased (unit_key, campaign, night)
+select unit_key, campaign, night from differences where state = 'processed' and released_at is null;
+
+create function difference_awaits_release() returns trigger language plpgsql as $$
+begin
+    if new.state = 'processed' and new.released_at is null then
+        insert into unreleased (unit_key, campaign, night) values (new.unit_key, new.campaign, new.night)
+        on conflict do nothing;
+    elsif tg_op = 'UPDATE' then
+        delete from unreleased where unit_key = new.unit_key and campaign = new.campaign;
+    end if;
+    return null;
+end $$;
+
+create function first_unreleased_night() returns date language sql immutable as $$
+    select coalesce(min(night), 'infinity') from unreleased
 $$;
 
 drop function note_undifferenced(text);
@@ -500,6 +587,7 @@ end $$;
 
 create or replace function difference_is_forgotten() returns trigger language plpgsql as $$
 begin
+    delete from unreleased where unit_key = old.unit_key and campaign = old.campaign;
     perform note_undifferenced(old.unit_key, old.night);
     return null;
 end $$;
@@ -531,6 +619,8 @@ create trigger unit_awaits_difference after update of state on units
 create trigger units_due after update on units for each statement execute function notify_due();
 create trigger difference_is_put after insert on differences
     for each row execute function difference_is_put();
+create trigger difference_awaits_release after insert or update of released_at, state on differences
+    for each row execute function difference_awaits_release();
 create trigger difference_is_forgotten after delete on differences
     for each row execute function difference_is_forgotten();
 create trigger sources_are_put after insert or update of sha256 on products
@@ -556,6 +646,11 @@ create or replace function detach_month(of_month text) returns void language plp
 declare
     t record;
 begin
+    delete from unreleased where to_char(night, 'YYYYMM') = of_month; -- of units that were rejected before
+    update sources_without_catalogue w set kept_path = p.path, kept_sha256 = p.sha256
+    from units u join image_quality q using (unit_key, night) join products p on p.leaves_with = u.night
+    where to_char(w.night, 'YYYYMM') = of_month and u.unit_key = w.unit_key and u.night = w.night
+        and p.product_key = w.product_key and u.state = 'processed' and q.good and p.deleted_at is null;
     for t in select * from tables_by_month() loop
         execute format('alter table %I detach partition %I', t.parent, t.parent || '_' || of_month);
         execute format('drop table %I', t.parent || '_' || of_month);

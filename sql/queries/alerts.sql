@@ -42,7 +42,8 @@ where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is
 -- Where something waits for its turn.
 select distinct e.instrument, e.field, d.campaign
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
-where e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
+where d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
+    and e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
 order by e.instrument, e.field, d.campaign;
 
 -- name: next_turn
@@ -53,12 +54,13 @@ with visits as (
     select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
     from exposures e join nights n using (site, night) join units u using (instrument, exposure_id, night)
     where e.instrument = :instrument and e.field = :field and e.image_type = 'science' and u.campaign = :campaign
-        and n.state in ('open', 'closing')
+        and n.state in ('open', 'closing') and u.night >= first_open_night()
 ), coming as (
     select w.filter, f.detector, f.quadrant, f.last_member
     from fields_without_reference w
     cross join lateral first_references(
-        w.instrument, w.field, w.filter, w.campaign, :tier::tier, :campaigns::text[], :at_least) f
+        w.instrument, w.field, w.filter, w.campaign, :tier::tier, :campaigns::text[], :at_least,
+        first_night_without_reference(:instrument, :campaign)) f
     where :serves_now and w.instrument = :instrument and w.field = :field and w.campaign = :campaign
 ), undifferenced as (
     select v.* from visits v join undifferenced d using (unit_key) where d.campaign = :campaign
@@ -79,6 +81,7 @@ with visits as (
     from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
     where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
         and u.state = 'processed' and d.released_at is null
+        and d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
 ), first as (
     select turn, shutter_open, exposure_id from waiting order by turn, shutter_open, exposure_id limit 1
 )

@@ -71,12 +71,13 @@ order by f.calibration_key, f.detector;
 
 -- name: attempts_of_unit
 select job_key, attempt, state::text as state, reason, detail, host, peak_memory_mb, created_at, ended_at
-from attempts where unit_key = :unit_key order by created_at, job_key, attempt;
+from attempts where unit_key = :unit_key and night = night_of(:unit_key) order by created_at, job_key, attempt;
 
 -- name: products_of_unit
 select p.product_key, p.kind, p.path, p.sha256, p.code_version, p.settings_hash, p.made_at,
     array_agg(i.role || ' ' || i.input_key order by i.role, i.input_key) as inputs
-from products p left join product_inputs i using (product_key, leaves_with)
+from products p left join product_inputs i on i.product_key = p.product_key and i.leaves_with = p.leaves_with
+    and i.leaves_with in (night_of(:unit_key), 'infinity')
 where p.unit_key = :unit_key and p.leaves_with in (night_of(:unit_key), 'infinity')
 group by p.product_key, p.leaves_with order by p.product_key;
 
@@ -85,7 +86,8 @@ select reference_key, state::text as state, reason, detail, candidates
 from differences where unit_key = :unit_key and night = night_of(:unit_key);
 
 -- name: alerts_of_unit
-select state::text as state, reason, count(*) as alerts from alerts where unit_key = :unit_key
+select state::text as state, reason, count(*) as alerts from alerts
+where unit_key = :unit_key and shutter_open = opening_of(:unit_key)
 group by state, reason order by state, reason;
 
 -- name: events_about

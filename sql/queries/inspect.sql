@@ -48,4 +48,4 @@ order by d.reference_key desc limit 1;
 -- name: candidates
 select number, x, y, positive, signal_to_noise, magnitude,
     unpack_record(layout, numbers, texts) as record
-from candidates where unit_key = :unit_key and campaign = :campaign order by number;
+from candidates where unit_key = :unit_key and shutter_open = opening_of(:unit_key) and campaign = :campaign order by number;

@@ -75,7 +75,8 @@ returning unit_key;
 -- What was not sent yet stays here.
 with kept as (
     update alerts set state = 'withheld', reason = 'operator_rejected'
-    where unit_key = any (:unit_keys::text[]) and state in ('held', 'released')
+    where unit_key = any (:unit_keys::text[]) and shutter_open = opening_of((:unit_keys::text[])[1])
+        and state in ('held', 'released')
     returning candid, shutter_open)
 update outbox set state = 'withheld'
 where state in ('held', 'queued') and (candid, shutter_open) in (select candid, shutter_open from kept);
@@ -84,7 +85,7 @@ where state in ('held', 'queued') and (candid, shutter_open) in (select candid, 
 -- What was withheld because somebody rejected its unit, now that the unit stands again.
 with back as (
     update alerts set state = 'released', reason = null
-    where unit_key = any (:unit_keys::text[]) and state = 'withheld' and reason = 'operator_rejected'
+    where unit_key = any (:unit_keys::text[]) and shutter_open = opening_of((:unit_keys::text[])[1]) and state = 'withheld' and reason = 'operator_rejected'
         and packet_path is not null
     returning candid, shutter_open)
 update outbox set state = 'queued', queued_at = clock_timestamp()

@@ -5,7 +5,8 @@
 select w.field, w.filter, w.instrument, count(*)::integer as quadrants
 from fields_without_reference w
 cross join lateral first_references(
-    w.instrument, w.field, w.filter, w.campaign, :tier::tier, array[w.campaign], :at_least) f
+    w.instrument, w.field, w.filter, w.campaign, :tier::tier, array[w.campaign], :at_least,
+    first_night_without_reference(:instrument, :campaign)) f
 join nights n on n.site = f.site and n.night = f.night
 where w.instrument = :instrument and w.campaign = :campaign and f.settled and (not :at_closing or n.state = 'closing')
     and (not :at_closing or exists (select from nights c where c.state = 'closing'))
@@ -15,7 +16,8 @@ group by w.field, w.filter, w.instrument order by w.field, w.filter, w.instrumen
 -- All good frames that a reference may be made of now, in shutter order, with their two products.
 select unit_key, detector, quadrant, exposure_id, shutter_open, site, night, fwhm_px, zero_point, calibrated_key,
     calibrated_path, calibrated_sha256, sources_key, sources_path, sources_sha256
-from reference_frames(:instrument, :field, :filter, :campaign, :tier::tier, null) where settled
+from reference_frames(:instrument, :field, :filter, :campaign, :tier::tier, null,
+    first_night_of_field(:instrument, :field, :filter)) where settled
 order by detector, quadrant, place;
 
 

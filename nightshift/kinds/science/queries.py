@@ -101,7 +101,9 @@ def unended_of_fields(ledger: Ledger, *, instrument: str) -> list[UnendedOfField
 def own_catalogues(
     ledger: Ledger, *, fields: Sequence[int], filters: Sequence[str], instrument: str, campaign: str
 ) -> list[OwnCatalogues]:
-    """The first good frame of each quadrant, field and filter that was reduced without a catalogue."""
+    """The first good frame of each quadrant, field and filter that was reduced without a catalogue; its month may
+    have left.
+    """
     return ledger.select(
         TOPIC,
         "own_catalogues",

@@ -14,7 +14,7 @@ select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutte
 from exposures e
 where e.instrument = :instrument and e.image_type = 'science' and e.state <> 'ended'
     and exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
-        and u.night = e.night and u.state = 'pending' and u.campaign = :campaign)
+        and u.night = e.night and u.night >= first_unended_night(:instrument) and u.state = 'pending' and u.campaign = :campaign)
 order by e.shutter_open, e.exposure_id;
 
 -- name: unended_of_fields
@@ -25,15 +25,20 @@ where instrument = :instrument and image_type = 'science' and state <> 'ended' a
 order by shutter_open, exposure_id;
 
 -- name: own_catalogues
--- The first good frame of each quadrant, field and filter that was reduced without a catalogue.
+-- The first good frame of each quadrant, field and filter that was reduced without a catalogue; its month may have left.
 select distinct on (w.field, w.filter, w.detector, w.quadrant)
-    w.field, w.filter, w.instrument, w.detector, w.quadrant, p.product_key, p.path, p.sha256
+    w.field, w.filter, w.instrument, w.detector, w.quadrant, w.product_key, coalesce(p.path, w.kept_path) as path,
+    coalesce(p.sha256, w.kept_sha256) as sha256
 from unnest(:fields::integer[], :filters::text[]) as g (field, filter)
 join sources_without_catalogue w on w.field = g.field and w.filter = g.filter and w.instrument = :instrument
-join units u using (unit_key, night)
-join image_quality q using (unit_key, night)
-join products p on p.product_key = w.product_key and p.leaves_with = w.night
-where w.campaign = :campaign and u.state = 'processed' and q.good and p.deleted_at is null
+left join units u on u.unit_key = w.unit_key and u.night = w.night
+    and u.night = any (nights_of_catalogues(:instrument, :fields::integer[], :filters::text[]))
+left join image_quality q on q.unit_key = w.unit_key and q.night = w.night
+    and q.night = any (nights_of_catalogues(:instrument, :fields::integer[], :filters::text[]))
+left join products p on p.product_key = w.product_key and p.leaves_with = w.night
+    and p.leaves_with = any (nights_of_catalogues(:instrument, :fields::integer[], :filters::text[]))
+where w.campaign = :campaign
+    and (u.state = 'processed' and q.good and p.deleted_at is null or u.unit_key is null and w.kept_path is not null)
 order by w.field, w.filter, w.detector, w.quadrant, w.shutter_open, w.exposure_id;
 
 -- name: units_to_do

@@ -6,9 +6,9 @@ import secrets
 import psycopg2
 import pytest
 
-from benchmarks.ledger import Scale, load, measure
+from benchmarks.ledger import Scale, hot_queries, load, measure
 from nightshift.ledger import migrate, open_ledger
-from nightshift.ledger.database import SQL
+from nightshift.ledger.database import SQL, named_queries
 
 pytestmark = pytest.mark.integration
 
@@ -71,3 +71,30 @@ def test_the_benchmarks_ledger_fills_and_every_query_is_measured(context):
         cursor.execute("select count(*) as alerts from alerts")
         assert cursor.fetchone()["alerts"] > 0
     assert {"due_runs", "reference_references_due", "explain_attempts_of_unit"} <= measure(context).keys()
+
+
+READ_ALL_MONTHS = {
+    ("explain", "events_about"),  # the story of one thing, whenever it was told
+    ("explain", "frame_notes"),  # when its night was closed for the first time
+    ("alerts", "queue_again"),  # by the life of the broker
+    (
+        "inspect",
+        "units_like",
+    ),  # of `inspect`: by what a person typed; each exposure's month is chosen when it was found
+}
+
+
+def test_a_poll_and_a_page_read_the_months_of_what_is_pending_and_of_what_is_asked_for(context):
+    """Old months are left out before a statement runs, so that their number costs nothing."""
+    load(context.ledger, Scale(half=4, detectors=2, quadrants=2, fields=8, new=1, waiting=2), 0, 3)
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("select make_month('2025-05-15')")
+        cursor.execute("select exposure_id from exposures where image_type = 'science' and state = 'ended' limit 1")
+        exposure = cursor.fetchone()["exposure_id"]
+        for topic, name, parameters in hot_queries(exposure):
+            query = getattr(named_queries(topic), name).sql
+            cursor.execute("explain " + query, parameters)
+            plan = "\n".join(row["QUERY PLAN"] for row in cursor.fetchall())
+            assert (topic, name) in READ_ALL_MONTHS or "_202505" not in plan, (
+                f"{topic}/{name} reads an old month:\n{plan}"
+            )

@@ -133,8 +133,8 @@ class Night:
         key = UnitKey(CAMERA, f"{number:014d}", detector, quadrant)
         ended = None if state in ("pending", "running") else ARRIVED
         self.insert(
-            "units", instrument=CAMERA, exposure_id=key.exposure_id, detector=detector, quadrant=quadrant, night=NIGHT,
-            unit_key=str(key), state=state, reason=reason, detail=detail, ended_at=ended,
+            "units", instrument=CAMERA, exposure_id=key.exposure_id, detector=detector, quadrant=quadrant,
+            night=NIGHT, unit_key=str(key), state=state, reason=reason, detail=detail, ended_at=ended,
         )  # fmt: skip
         if quality is not None:
             names = [measurement.name for measurement in all_measurements() if measurement.name in quality]
@@ -162,8 +162,8 @@ class Night:
         write_whole(path, content)
         key = f"{unit_key}:{kind}"
         self.insert(
-            "products", product_key=key, leaves_with="infinity" if lasting else NIGHT, kind=kind, unit_key=unit_key, site=self.site, night=NIGHT,
-            path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
+            "products", product_key=key, leaves_with="infinity" if lasting else NIGHT, kind=kind,
+            unit_key=unit_key, site=self.site, night=NIGHT, path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
             settings_hash="0", job_key=self.job("job"), attempt=1,
         )  # fmt: skip
         return key
@@ -204,8 +204,8 @@ class Night:
         tar.parent.mkdir(parents=True, exist_ok=True)
         members = dict(zip(candids, write_tar(tar, [(f"{c}.avro", b) for c, b in packets]), strict=True))
         self.insert(
-            "differences", unit_key=unit, night=NIGHT, reference_key=reference, state="processed", candidates=len(positions),
-            noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
+            "differences", unit_key=unit, night=NIGHT, reference_key=reference, state="processed",
+            candidates=len(positions), noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
         )  # fmt: skip
         layout = self.query("select layout from pack_record('{}')")[0]["layout"]
         for i, (candid, (ra, dec)) in enumerate(zip(candids, positions, strict=True), start=1):
