@@ -89,7 +89,8 @@ def test_a_new_measurement_is_the_last_column_and_one_that_is_no_longer_made_kee
 
 
 A_FIELD_THAT_AWAITS_ITS_REFERENCE = """
-insert into nights (site, night, begins, ends) values ('demo', '2026-01-15', '2026-01-15 19:00Z', '2026-01-16 19:00Z');
+insert into nights (site, night, begins, ends)
+values ('demo', '2026-01-15', '2026-01-15 19:00Z', '2026-01-16 19:00Z');
 insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
     shutter_open, detectors_expected)
 values ('democam', '1', 'demo', '2026-01-15', '2026-01-16', 'science', 101, 'g', 30, '2026-01-16 04:00Z', '{1}');

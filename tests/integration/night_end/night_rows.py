@@ -163,8 +163,9 @@ class Night:
         key = f"{unit_key}:{kind}"
         self.insert(
             "products", product_key=key, leaves_with="infinity" if lasting else NIGHT, kind=kind,
-            unit_key=unit_key, site=self.site, night=NIGHT, path=self.context.depot.relative(path), sha256=digest(content), bytes=len(content), code_version="0",
-            settings_hash="0", job_key=self.job("job"), attempt=1,
+            unit_key=unit_key, site=self.site, night=NIGHT, path=self.context.depot.relative(path),
+            sha256=digest(content), bytes=len(content), code_version="0", settings_hash="0", job_key=self.job("job"),
+            attempt=1,
         )  # fmt: skip
         return key
 
