@@ -28,6 +28,8 @@ LEFT_OUT = {
     "record_layouts": "how the records of candidates are written",
     "sources_without_catalogue": "as products and their inputs tell",
     "undifferenced": "what was still to be done, as units and differences tell",
+    "unreleased": "what was still to be released, as differences tell",
+    "detached_months": "where an old month went, and not what a night left",
     "events": "the story: it tells of what broke",
     "event_archives": "which part of the story is in the archive",
     "watch": "when somebody last looked",

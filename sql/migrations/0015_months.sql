@@ -269,11 +269,12 @@ create index on events (at);
 
 -- Months -------------------------------------------------------------------------------------------------------------
 
--- The tables that are partitioned by month, in one place: those by a night's date, and those by a moment.
+-- The tables that are partitioned by month, in one place: those by a night's date, and those by a moment. They stand in
+-- the order in which an attempt is recorded, so that a month that is made waits for those who record, and they for it.
 create function tables_by_month() returns table (parent text, by_date boolean) language sql immutable as $$
-    values ('units', true), ('image_measurements', true), ('differences', true), ('attempts', true),
-        ('products', true), ('product_inputs', true), ('archive_files', true), ('events', false),
-        ('candidates', false), ('alerts', false), ('outbox', false)
+    values ('attempts', true), ('products', true), ('product_inputs', true), ('units', true),
+        ('image_measurements', true), ('differences', true), ('candidates', false), ('alerts', false),
+        ('outbox', false), ('archive_files', true), ('events', false)
 $$;
 
 -- Where the partition of a month begins and ends, as its table counts: in dates, or in moments of UTC.
@@ -321,7 +322,7 @@ declare
     t record;
     span record;
 begin
-    if to_regclass('outbox_' || of_month) is not null and to_regclass('units_' || of_month) is not null then
+    if to_regclass('outbox_' || of_month) is not null and to_regclass('events_' || of_month) is not null then
         return;
     end if;
     perform refuse_detached(of_month);

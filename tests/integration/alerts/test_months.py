@@ -13,8 +13,8 @@ pytestmark = pytest.mark.integration
 MONTH = "2025-03"
 NOW = datetime(2026, 1, 16, tzinfo=UTC)
 ROWS = {  # of the month
-    "units": 1, "image_measurements": 1, "differences": 1, "attempts": 1, "products": 1, "product_inputs": 1,
-    "archive_files": 1, "events": 1, "candidates": 2, "alerts": 2, "outbox": 2,
+    "attempts": 1, "products": 1, "product_inputs": 1, "units": 1, "image_measurements": 1, "differences": 1,
+    "candidates": 2, "alerts": 2, "outbox": 2, "archive_files": 1, "events": 1,
 }  # fmt: skip
 STAY = {"products": 1, "product_inputs": 1}  # of a master
 ROWS_BESIDE = """

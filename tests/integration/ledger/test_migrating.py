@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 
 from nightshift.keys import ReferenceKey
-from nightshift.ledger import migrate
+from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.database import SQL
 
 pytestmark = pytest.mark.integration
@@ -20,6 +20,10 @@ OLD_ROWS = Path(__file__).with_name("rows_of_0008.sql")
 MASTER = "bias/democam/d01/q1/-/20260115/e1/v1"
 REFERENCE = "reference/000101/democam/d01/q1/g/v1"
 UNIT = "democam/1/d01/q1/processed/live"
+PARTITIONED = (
+    "units", "image_quality", "differences", "products", "product_inputs", "archive_files", "candidates", "alerts",
+    "outbox",
+)  # fmt: skip
 
 
 class OldLedger:
@@ -27,10 +31,10 @@ class OldLedger:
 
     def __init__(self, url: str):
         self.url = url
-        config = Config()
-        config.set_main_option("script_location", str(SQL / "migrations"))
-        config.attributes["url"] = url.replace("postgresql://", "postgresql+psycopg2://", 1)
-        command.upgrade(config, "0008")
+        self.config = Config()
+        self.config.set_main_option("script_location", str(SQL / "migrations"))
+        self.config.attributes["url"] = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+        command.upgrade(self.config, "0008")
         self.query(OLD_ROWS.read_text())
 
     def query(self, text: str) -> list[dict]:
@@ -116,6 +120,23 @@ def test_what_was_sent_still_stays_and_a_key_still_needs_its_row(old):
     ):
         with pytest.raises(psycopg2.errors.ForeignKeyViolation):
             old.query(text)
+
+
+def test_rows_of_before_the_months_go_to_their_month_and_read_the_same(old):
+    command.upgrade(old.config, "0014")
+    with open_ledger(old.url) as ledger:
+        before = {table: ledger.rows("fingerprint", table) for table in PARTITIONED}
+    assert all(before[table] for table in ("units", "products", "product_inputs", "differences", "candidates"))
+    migrate(old.url)
+    with open_ledger(old.url) as ledger:
+        assert {table: ledger.rows("fingerprint", table) for table in PARTITIONED} == before
+    place = "select distinct tableoid::regclass::text from {} order by 1"
+    for table in ("units", "differences", "attempts"):
+        assert old.column(place.format(table)) == [f"{table}_202601"]
+    for table in ("products", "product_inputs"):  # the master's and the reference's stay
+        assert old.column(place.format(table)) == [f"{table}_202601", f"{table}_lasting"]
+    lasting = old.column("select product_key from products_lasting order by 1")
+    assert lasting == [f"{MASTER}/live/bias", f"{REFERENCE}/live/reference"]
 
 
 def test_migrating_twice_changes_nothing(old):
