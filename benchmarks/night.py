@@ -26,6 +26,7 @@ import psutil
 
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.stack.home import Home
 from nightshift.stack.machine import AIRFLOW_PARTS
 from nightshift.stack.service import remembered_machine
@@ -111,8 +112,8 @@ def run() -> dict[str, float]:
             meter.join()
             machine = remembered_machine("demo")
             with Ledger(machine.ledger_url) as ledger:
-                seconds = [row["seconds"] for row in ledger.rows("stack", "last_file_to_alert", site="demo")]
-                exposures = ledger.value("stack", "exposures_ended", site="demo")
+                seconds = [delay.seconds for delay in stack_queries.last_file_to_alert(ledger, site="demo")]
+                exposures = stack_queries.exposures_ended(ledger, site="demo")
         finally:
             Supervisor(home).stop()
     if not seconds:

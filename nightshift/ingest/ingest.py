@@ -15,6 +15,8 @@ from nightshift.ingest.register import register
 from nightshift.ingest.verify import SIDECAR, sidecar_checksum
 from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger
 from nightshift.keys import FrameKey
+from nightshift.ledger.queries import ingest as ingest_queries
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
 __all__ = ["ingest_all"]
@@ -67,7 +69,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
         if arrival is not None:
             arrivals.append(arrival)
     if trouble is not None:
-        if not context.ledger.value("ingest", "storage_said_lately"):  # it is tried again every few seconds
+        if not ingest_queries.storage_said_lately(context.ledger):  # it is tried again every few seconds
             context.ledger.event(
                 EventLevel.PAGE, "storage_unavailable", f"Ingest waits: {trouble}", night_time=context.clock.now()
             )
@@ -78,7 +80,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
 def _say_stuck(context: Context, path: Path, error: OSError) -> None:
     """Say once that a file stays in the inbox, for a cause of its own."""
     name = shown(path.name)
-    if not context.ledger.value("ledger", "event_said", kind="file_stuck", subject=name):
+    if not ledger_queries.event_said(context.ledger, kind="file_stuck", subject=name):
         context.ledger.event(
             EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
             subject=name, night_time=context.clock.now(),
@@ -93,10 +95,10 @@ def _ingest_one(context: Context, path: Path) -> Arrival | None:
     manifest = is_manifest(path.name, *surveys)
     file = look_at(path, MANIFEST_MOST_BYTES if manifest else largest_bytes(*surveys))
     with context.ledger.transaction():
-        context.ledger.rows("ingest", "lock_name", file_name=file.name)
+        ingest_queries.lock_name(context.ledger, file_name=file.name)
         if not file.unchanged():
             return None
-        if context.ledger.row("ingest", "arrival", arrival_key=file.key) is None:
+        if ingest_queries.arrival(context.ledger, arrival_key=file.key) is None:
             _take(context, file, known, manifest=manifest)
     return leave_inbox(context, file)
 
@@ -124,12 +126,12 @@ def _ingest_sidecar(context: Context, path: Path) -> Arrival | None:
     if path.with_name(name).exists():
         return None  # it goes with its file
     said = sidecar_checksum(path)
-    frame = context.ledger.row("ingest", "frame_named", file_name=shown(name), sha256=said)
+    frame = ingest_queries.frame_named(context.ledger, file_name=shown(name), sha256=said)
     if frame is None:
         return _orphan(context, path)
-    if said != frame["sha256"]:
-        key = FrameKey(frame["instrument"], frame["exposure_id"], frame["detector"])
-        context.ledger.run("ingest", "set_invalid", reason=Reason.CHECKSUM_MISMATCH, **key._asdict())
+    if said != frame.sha256:
+        key = FrameKey(frame.instrument, frame.exposure_id, frame.detector)
+        ingest_queries.set_invalid(context.ledger, reason=Reason.CHECKSUM_MISMATCH, **key._asdict())
         context.ledger.event(
             EventLevel.ERROR, "checksum_mismatch", f"{shown(name)} is not what the checksum that came after it says.",
             subject=key, night_time=context.clock.now(), reason=Reason.CHECKSUM_MISMATCH,

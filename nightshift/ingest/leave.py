@@ -13,6 +13,8 @@ from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
 from nightshift.ingest.verify import SIDECAR
+from nightshift.ledger.queries import ingest as ingest_queries
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.nights import night_of
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
@@ -45,7 +47,7 @@ def _say_repeats(context: Context, known: Known, detail: str) -> None:
     """Page once a night: no later frame of a camera whose ids repeat is taken in before its settings are changed."""
     subject = f"{known.instrument}/{known.night:%Y%m%d}"
     text = f"{detail} Nothing is lost: such files are in quarantine, and `nightshift accept` takes them in then."
-    if not context.ledger.value("ledger", "event_said", kind="exposure_id_repeats", subject=subject):
+    if not ledger_queries.event_said(context.ledger, kind="exposure_id_repeats", subject=subject):
         context.ledger.event(
             EventLevel.PAGE, "exposure_id_repeats", text[:1000],
             subject=subject, night_time=context.clock.now(), reason=Reason.EXPOSURE_ID_REPEATS,
@@ -57,18 +59,16 @@ def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arriv
     night = known.night or night_of(context.site, context.clock.now())
     kept = arrival.disposition is not Disposition.DUPLICATE
     place = context.depot.relative(context.depot.quarantine(night, file.key)) if kept else None
-    context.ledger.run(
-        "ingest", "put_arrival",
-        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
+    ingest_queries.put_arrival(
+        context.ledger, arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
         site=context.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
         detector=known.detector, night_by_clock=known.night is None,
     )  # fmt: skip
     if kept:
-        context.ledger.run(
-            "ingest", "put_quarantine",
-            arrival_key=file.key, path=place, reason=arrival.reason, detail=arrival.detail,
-        )  # fmt: skip
+        ingest_queries.put_quarantine(
+            context.ledger, arrival_key=file.key, path=place, reason=arrival.reason, detail=arrival.detail
+        )
         context.ledger.event(
             EventLevel.WARNING, f"file_{arrival.disposition}", f"{arrival.reason}: {arrival.detail}"[:1000],
             subject=file.name, night_time=context.clock.now(), reason=arrival.reason, arrival_key=file.key,
@@ -81,19 +81,19 @@ def leave_inbox(context: Context, file: PhysicalFile) -> Arrival:
     A registered file is safe in the depot. What is quarantined moves there now; where it cannot be moved it
     stays, and is known by its key at the next look.
     """
-    row = context.ledger.row("ingest", "arrival", arrival_key=file.key)
-    assert row is not None  # it was written before
-    disposition = Disposition(row["disposition"])
+    written = ingest_queries.arrival(context.ledger, arrival_key=file.key)
+    assert written is not None  # it was written before
     if file.unchanged():
-        if disposition in (Disposition.REGISTERED, Disposition.DUPLICATE):
+        if written.disposition in (Disposition.REGISTERED, Disposition.DUPLICATE):
             file.path.unlink()
         else:
-            _quarantine(file, context.depot.absolute(row["kept_path"]))
+            assert written.kept_path is not None  # only of a duplicate nothing is kept
+            _quarantine(file, context.depot.absolute(written.kept_path))
         if os.path.lexists(sidecar := file.path.with_name(file.path.name + SIDECAR)):
             sidecar.unlink()
-    known = Known(row["night"], row["instrument"], row["exposure_id"], row["detector"])
-    reason = Reason(row["reason"]) if row["reason"] else None
-    return Arrival(file.name, disposition, reason, row["detail"], known.frame, row["night"])
+    known = Known(written.night, written.instrument, written.exposure_id, written.detector)
+    reason = Reason(written.reason) if written.reason else None
+    return Arrival(file.name, written.disposition, reason, written.detail, known.frame, written.night)
 
 
 def _quarantine(file: PhysicalFile, target: Path) -> None:

@@ -15,6 +15,8 @@ from nightshift.files import write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
+from nightshift.ledger.queries import ingest as ingest_queries
+from nightshift.ledger.queries.ingest import MismatchedFrame
 from nightshift.pins import pin_night
 from nightshift.settings import Survey
 from nightshift.vocabulary import Disposition, EventLevel, Reason
@@ -89,41 +91,39 @@ def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arr
         raise BadInput(Reason.NOT_A_REGULAR_FILE, "a manifest is a file of reasonable size")
     table = read_manifest(file.content, file.path.name, survey)
     known.night = night = table["night"]
-    part = {"site": survey.site.name, "night": night, "part": table["part"]}
-    before = ledger.row("ingest", "manifest", **part)
+    site, part = survey.site.name, table["part"]
+    before = ingest_queries.manifest(ledger, site=site, night=night, part=part)
     target = context.depot.manifest(night, file.sha256)
-    if before is not None and before["sha256"] == file.sha256:
+    if before is not None and before.sha256 == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, night=night)
     write_whole(target, file.content)
     pin_night(ledger, survey, night)
-    ledger.run(
-        "ingest", "put_manifest",
-        **part, parts=table["parts"], sha256=file.sha256, path=context.depot.relative(target),
-        synthetic=table["synthetic"],
+    ingest_queries.put_manifest(
+        ledger, site=site, night=night, part=part, parts=table["parts"], sha256=file.sha256,
+        path=context.depot.relative(target), synthetic=table["synthetic"],
     )  # fmt: skip
-    ledger.run("ingest", "delete_entries", **part)
-    ledger.run("ingest", "put_entries", **part, entries={"rows": table["files"]})
-    ledger.run(
-        "ingest", "put_arrival",
-        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
-        disposition=Disposition.REGISTERED, reason=None, detail="", site=survey.site.name, night=night,
+    ingest_queries.delete_entries(ledger, site=site, night=night, part=part)
+    ingest_queries.put_entries(ledger, site=site, night=night, part=part, entries={"rows": table["files"]})
+    ingest_queries.put_arrival(
+        ledger, arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
+        disposition=Disposition.REGISTERED, reason=None, detail="", site=site, night=night,
         instrument=None, exposure_id=None, detector=None, kept_path=context.depot.relative(target),
         night_by_clock=False,
     )  # fmt: skip
     ledger.event(
         EventLevel.INFO, "manifest_corrected" if before else "manifest_received",
-        f"Part {table['part']} of {table['parts']} of the manifest lists {len(table['files'])} files.",
-        subject=f"{survey.site.name}/{night:%Y%m%d}", night_time=context.clock.now(),
+        f"Part {part} of {table['parts']} of the manifest lists {len(table['files'])} files.",
+        subject=f"{site}/{night:%Y%m%d}", night_time=context.clock.now(),
     )  # fmt: skip
-    for row in ledger.rows("ingest", "mark_mismatches", **part):
-        _say_mismatch(context, row)
+    for frame in ingest_queries.mark_mismatches(ledger, site=site, night=night, part=part):
+        _say_mismatch(context, frame)
     return Arrival(file.name, Disposition.REGISTERED, night=night)
 
 
-def _say_mismatch(context: Context, row: dict[str, Any]) -> None:
+def _say_mismatch(context: Context, frame: MismatchedFrame) -> None:
     context.ledger.event(
         EventLevel.ERROR, "manifest_mismatch",
-        f"{row['inbox_name']} is not what the manifest says was sent: what was made from it is not valid.",
-        subject=FrameKey(row["instrument"], row["exposure_id"], row["detector"]),
+        f"{frame.inbox_name} is not what the manifest says was sent: what was made from it is not valid.",
+        subject=FrameKey(frame.instrument, frame.exposure_id, frame.detector),
         night_time=context.clock.now(), reason=Reason.MANIFEST_MISMATCH,
     )  # fmt: skip

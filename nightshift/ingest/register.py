@@ -19,6 +19,7 @@ from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
 from nightshift.keys import LIVE, ExposureKey, UnitKey
 from nightshift.ledger.months import check_is_here
+from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
 from nightshift.pins import pin_night
 from nightshift.settings import Survey, camera_file
@@ -61,18 +62,18 @@ def register(
     ledger, survey = context.ledger, context.survey
     night = night_of(survey.site, frame.header.shutter_open)
     assert file.sha256 is not None  # it was read
-    ledger.rows("ingest", "lock_name", file_name=str(frame.key))  # two names may say the same frame
-    before = ledger.row("ingest", "frame_like", file_name=file.name, night=night, **frame.key._asdict())
-    if before is not None and before["sha256"] == file.sha256:
+    ingest_queries.lock_name(ledger, file_name=str(frame.key))  # two names may say the same frame
+    before = ingest_queries.frame_like(ledger, file_name=file.name, night=night, **frame.key._asdict())
+    if before is not None and before.sha256 == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, frame=frame.key)
     check_is_here(ledger, night)
-    if before is None or not before["same_name"]:
+    if before is None or not before.same_name:
         _check_against_the_ledger(context, frame)
     if before is not None:
         return _conflict(file, frame)
-    sent = ledger.row("ingest", "manifest_entry", site=survey.site.name, night=night, file_name=file.name)
-    if sent is not None and sent["sha256"] != file.sha256 and not overruled:
-        raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent['sha256']}, the file has {file.sha256}")
+    sent = ingest_queries.manifest_entry(ledger, site=survey.site.name, night=night, file_name=file.name)
+    if sent is not None and sent.sha256 != file.sha256 and not overruled:
+        raise BadInput(Reason.MANIFEST_MISMATCH, f"the manifest says {sent.sha256}, the file has {file.sha256}")
     target = context.depot.raw(night, frame.key, file.path.name)
     if place is not None:
         place(target)
@@ -93,11 +94,11 @@ class Opening:
 
 def _check_against_the_ledger(context: Context, frame: RawFrame) -> None:
     key = frame.key.exposure
-    row = context.ledger.row("ingest", "opening", **key._asdict())
-    if row is not None:
+    known = ingest_queries.opening(context.ledger, instrument=key.instrument, exposure_id=key.exposure_id)
+    if known is not None:
         moment = frame.header.shutter_open
         opening = Opening(night_of(context.survey.site, moment), moment)
-        check_id_is_new(key, opening, Opening(row["night"], row["shutter_open"]), context.survey)
+        check_id_is_new(key, opening, Opening(known.night, known.shutter_open), context.survey)
 
 
 def check_id_is_new(key: ExposureKey, opening: Opening, known: Opening, survey: Survey) -> None:
@@ -152,9 +153,8 @@ def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Pa
     pin_night(context.ledger, survey, night)
     place = context.depot.relative(target)
     units = _units(frame, survey) if frame.image_type is ImageType.SCIENCE else []
-    context.ledger.run(
-        "ingest", "put_frame",
-        **frame.key._asdict(), site=survey.site.name, night=night,
+    ingest_queries.put_frame(
+        context.ledger, **frame.key._asdict(), site=survey.site.name, night=night,
         ut_day=header.shutter_open.astimezone(UTC).date(), image_type=frame.image_type, field=frame.field,
         filter=frame.filter, exposure_s=header.exposure_s, shutter_open=header.shutter_open, ra_deg=header.ra_deg,
         dec_deg=header.dec_deg, airmass=header.airmass, object=header.object,

@@ -13,7 +13,7 @@ from nightshift.context import Context
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import Input
 
-__all__ = ["Plan", "PlannedUnit", "input_of_file", "input_of_product"]
+__all__ = ["Plan", "PlannedUnit", "input_in_depot", "input_of_file"]
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,9 @@ class Plan:
     units: tuple[PlannedUnit, ...]
 
 
-def input_of_product(context: Context, role: str, row: dict[str, Any], prefix: str = "") -> Input:
-    """Return an input from a row that holds a product's path, checksum and key under a common prefix."""
-    key = row[f"{prefix}key"] if prefix else row["product_key"]
-    return Input(role, str(context.depot.absolute(row[f"{prefix}path"])), row[f"{prefix}sha256"], key)
+def input_in_depot(context: Context, role: str, path: str, sha256: str, key: str) -> Input:
+    """Return an input whose path the ledger knows, relative to the depot."""
+    return Input(role, str(context.depot.absolute(path)), sha256, key)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from nightshift.errors import Retry
 from nightshift.ledger.database import Ledger
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import Reason
 
 __all__ = ["Busy", "LockedWork", "advisory_lock"]
@@ -50,11 +51,11 @@ def advisory_lock(ledger: Ledger, work: LockedWork, of: object = "", *, wait_s: 
         If that was not enough.
     """
     deadline = time.monotonic() + wait_s
-    while not ledger.value("ledger", "try_lock", work=work, of=str(of)):
+    while not ledger_queries.try_lock(ledger, work=work, of=str(of)):
         if time.monotonic() >= deadline:
             raise Busy(Reason.INTERNAL_ERROR, f"another process is at it ({work} {of}), for {wait_s:.0f} s already")
         time.sleep(POLL_S)
     try:
         yield
     finally:
-        ledger.row("ledger", "unlock", work=work, of=str(of))
+        ledger_queries.unlock(ledger, work=work, of=str(of))

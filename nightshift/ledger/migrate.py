@@ -4,6 +4,7 @@ from psycopg2 import sql
 
 from nightshift.kinds import kinds
 from nightshift.ledger.database import SQL, Ledger, ledger_url
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.stamp import check_before_migrating, stamp
 from nightshift.vocabulary import all_measurements, reason_entries
 
@@ -37,17 +38,15 @@ def migrate(url: str | None = None, *, survey: str = "", sites: tuple[str, ...] 
     command.upgrade(config, "head")
     with Ledger(address) as ledger, ledger.transaction():
         for entry in reason_entries():
-            ledger.run(
-                "ledger", "put_reason",
-                reason=entry.code, error_class=entry.error_class, sentence=entry.sentence,
-            )  # fmt: skip
+            ledger_queries.put_reason(
+                ledger, reason=entry.code, error_class=entry.error_class, sentence=entry.sentence
+            )
         for kind in kinds():
-            ledger.run("ledger", "put_kind", kind=kind.name, says=kind.says, lasting=kind.lasting)
+            ledger_queries.put_kind(ledger, kind=kind.name, says=kind.says, lasting=kind.lasting)
         for measurement in all_measurements():
-            ledger.run(
-                "ledger", "put_measurement",
-                measurement=measurement.name, unit=measurement.unit, says=measurement.says,
-            )  # fmt: skip
+            ledger_queries.put_measurement(
+                ledger, measurement=measurement.name, unit=measurement.unit, says=measurement.says
+            )
         _show_measurements(ledger)
         if survey:
             stamp(ledger, survey, sites)
@@ -62,8 +61,8 @@ def _show_measurements(ledger: Ledger) -> None:
     begins with the same columns.
     """
     columns = [
-        sql.SQL("i.values[{}] as {}").format(sql.Literal(row["position"]), sql.Identifier(row["name"]))
-        for row in ledger.rows("ledger", "measurements")
+        sql.SQL("i.values[{}] as {}").format(sql.Literal(measurement.position), sql.Identifier(measurement.name))
+        for measurement in ledger_queries.measurements(ledger)
     ]
     statement = sql.SQL(
         "create or replace view image_quality as "

@@ -19,6 +19,8 @@ from psycopg2 import sql
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import new_file, sha256_of, write_json
 from nightshift.ledger.database import Ledger
+from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import months as month_queries
 from nightshift.vocabulary import Reason
 
 __all__ = ["MonthFile", "attach", "check_is_here", "detach", "month_span"]
@@ -105,16 +107,16 @@ def detach(
         return tuple(_counted(ledger, table, name) for table in tables)
     folder.mkdir(parents=True, exist_ok=True)
     with ledger.transaction():
-        ledger.rows("months", "lock_month", month=name)
+        month_queries.lock_month(ledger, month=name)
         files = tuple(_write(ledger, table, name, folder) for table in tables)
         for file in files:
             _read_back(ledger, file, name, folder)
         described = {"schema": SCHEMA, "month": name, "tables": [vars(file) for file in files]}
         write_json(folder / f"month_{name}.json", described)
-        ledger.rows("months", "detach_month", month=name)
-        ledger.run("months", "put_detached", month=name, folder=str(folder), operator=operator)
+        month_queries.detach_month(ledger, month=name)
+        month_queries.put_detached(ledger, month=name, folder=str(folder), operator=operator)
         detail = {"folder": str(folder), "rows": {file.table: file.rows for file in files}}
-        ledger.run("ledger", "put_audit", operator=operator, action="detach_month", subject=name, detail=detail)
+        ledger_queries.put_audit(ledger, operator=operator, action="detach_month", subject=name, detail=detail)
     return files
 
 
@@ -126,7 +128,7 @@ def check_is_here(ledger: Ledger, night: date) -> None:
     BadInput
         If it has: with the command that brings it back.
     """
-    if folder := ledger.value("months", "detached_folder", night=night):
+    if folder := month_queries.detached_folder(ledger, night=night):
         raise BadInput(
             Reason.MONTH_DETACHED,
             f"the month of the night {night} has left the ledger: `nightshift ledger attach {night:%Y-%m} --folder "
@@ -135,29 +137,29 @@ def check_is_here(ledger: Ledger, night: date) -> None:
 
 
 def _tables(ledger: Ledger) -> tuple[str, ...]:
-    return tuple(row["table_name"] for row in ledger.rows("months", "tables"))
+    return tuple(table.table_name for table in month_queries.tables(ledger))
 
 
 def _check_may_leave(ledger: Ledger, name: str, begins: datetime, ends: datetime, oldest: datetime) -> None:
-    if not ledger.value("months", "is_here", month=name):
+    if not month_queries.is_here(ledger, month=name):
         raise BadInput(Reason.INTERNAL_ERROR, f"the ledger holds no month {name}: it was detached, or had no night")
     if ends > oldest:
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{name} stays: the histories of alerts reach back to {oldest:%Y-%m-%d}"
         )
-    if still := ledger.rows("months", "nights_not_closed", begins=begins, ends=ends):
-        said = ", ".join(f"{row['site']} {row['night']} is {row['state']}" for row in still)
+    if still := month_queries.nights_not_closed(ledger, begins=begins, ends=ends):
+        said = ", ".join(f"{night.site} {night.night} is {night.state}" for night in still)
         raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays until its nights are closed: {said}")
-    if unsent := ledger.value("months", "unsent", begins=begins, ends=ends):
+    if unsent := month_queries.unsent(ledger, begins=begins, ends=ends):
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{name} stays: {unsent} of its alerts are not sent yet; post them first"
         )
 
 
 def _counted(ledger: Ledger, table: str, name: str) -> MonthFile:
-    row = ledger.row("months", "content", table_name=f"{table}_{name}")
-    assert row is not None
-    return MonthFile(table, f"{table}_{name}.copy", row["held"], 0, "", row["content"])
+    held = month_queries.content(ledger, table_name=f"{table}_{name}")
+    assert held is not None
+    return MonthFile(table, f"{table}_{name}.copy", held.held, 0, "", held.content)
 
 
 def _write(ledger: Ledger, table: str, name: str, folder: Path) -> MonthFile:
@@ -181,12 +183,12 @@ def _read_back(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None
 
 
 def _compare(ledger: Ledger, file: MonthFile, table: str, folder: Path) -> None:
-    row = ledger.row("months", "content", table_name=table)
-    assert row is not None
-    if (row["held"], row["content"]) != (file.rows, file.content):
+    read = month_queries.content(ledger, table_name=table)
+    assert read is not None
+    if (read.held, read.content) != (file.rows, file.content):
         raise NeedsOperator(
             Reason.INTERNAL_ERROR,
-            f"{folder / file.file} does not read back as it was written ({row['held']} rows of {file.rows}): nothing "
+            f"{folder / file.file} does not read back as it was written ({read.held} rows of {file.rows}): nothing "
             "was changed. Check the disk.",
         )
 
@@ -213,7 +215,7 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
     """
     name = f"{month_span(month)[0]:%Y%m}"
     files = tuple(_described(ledger, folder, name))
-    if ledger.value("months", "is_here", month=name):
+    if month_queries.is_here(ledger, month=name):
         raise BadInput(Reason.INTERNAL_ERROR, f"the ledger holds the month {name} already")
     for file in files:
         if sha256_of(folder / file.file) != file.sha256:
@@ -225,26 +227,20 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
     with ledger.transaction():
         for file in files:
             _read(ledger, file, name, folder)
-        ledger.run("months", "delete_detached", month=name)
-        ledger.run(
-            "ledger",
-            "put_audit",
-            operator=operator,
-            action="attach_month",
-            subject=name,
-            detail={"folder": str(folder)},
-        )
+        month_queries.delete_detached(ledger, month=name)
+        detail = {"folder": str(folder)}
+        ledger_queries.put_audit(ledger, operator=operator, action="attach_month", subject=name, detail=detail)
     return files
 
 
 def _read(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
     """Read a file into the partition that it was, and give that back to its table."""
-    ledger.rows("months", "prepare_month", table_name=file.table, month=name)
+    month_queries.prepare_month(ledger, table_name=file.table, month=name)
     table = f"{file.table}_{name}"
     with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
         cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
     _compare(ledger, file, table, folder)
-    ledger.rows("months", "attach_month", table_name=file.table, month=name)
+    month_queries.attach_month(ledger, table_name=file.table, month=name)
 
 
 def _described(ledger: Ledger, folder: Path, name: str) -> Iterator[MonthFile]:

@@ -5,6 +5,7 @@ from functools import cache
 
 from nightshift.errors import NeedsOperator
 from nightshift.ledger.database import SQL, Ledger
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import Reason
 
 __all__ = ["check_not_newer", "check_revision", "known_revisions"]
@@ -36,9 +37,9 @@ def check_revision(ledger: Ledger) -> None:
 
 def check_not_newer(ledger: Ledger) -> str | None:
     """Return the ledger's revision, None where it was never migrated; refuse one that this code does not know."""
-    if ledger.value("ledger", "has_revision") is None:
+    if ledger_queries.has_revision(ledger) is None:
         return None
-    found: str | None = ledger.value("ledger", "revision")
+    found = ledger_queries.revision(ledger)
     if found is not None and found not in known_revisions():
         raise NeedsOperator(
             Reason.INTERNAL_ERROR,

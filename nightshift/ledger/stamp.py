@@ -2,6 +2,7 @@
 
 from nightshift.errors import NeedsOperator
 from nightshift.ledger.database import VARIABLE, Ledger
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.revision import check_not_newer
 from nightshift.vocabulary import Reason
 
@@ -34,16 +35,16 @@ def stamp(ledger: Ledger, survey: str, sites: tuple[str, ...]) -> None:
     nightshift.errors.NeedsOperator
         With what is wrong and what to do.
     """
-    known = ledger.value("ledger", "survey_stamp")
+    known = ledger_queries.survey_stamp(ledger)
     if known is None:
-        strange = [row["site"] for row in ledger.rows("ledger", "sites_of_nights") if row["site"] not in sites]
+        strange = [row.site for row in ledger_queries.sites_of_nights(ledger) if row.site not in sites]
         if strange:
             raise _refused(
                 f"it holds nights of {', '.join(strange)}, and {survey} has the sites {', '.join(sites)}: it is "
                 f"another survey's. Set NIGHTSHIFT_SURVEY to that survey, or {VARIABLE} to the ledger of {survey}"
             )
-        ledger.run("ledger", "put_survey_stamp", survey=survey)
-        known = ledger.value("ledger", "survey_stamp")
+        ledger_queries.put_survey_stamp(ledger, survey=survey)
+        known = ledger_queries.survey_stamp(ledger)
     if known != survey:
         raise _refused(
             f"it is the ledger of {known}, not of {survey}. Set {VARIABLE} to the ledger of {survey}, or "

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from nightshift.clock import clock_from_text
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.ledger.queries import watch
 from nightshift.pins.changes import changes_since_opening
 from nightshift.settings import SettingsError, load_deployment
@@ -101,9 +102,9 @@ def status(name: str) -> int:
     console.print(table)
     with Ledger(machine.ledger_url) as ledger:
         for site in machine.deployment.sites:
-            for night in ledger.rows("stack", "nights_here", site=site.name):
+            for night in stack_queries.nights_here(ledger, site=site.name):
                 at = f" at {site.name}" if machine.deployment.has_several_sites else ""
-                console.print(f"night {night['night']}{at} is {night['state']}")
+                console.print(f"night {night.night}{at} is {night.state}")
         for wait in watch.waits(ledger):
             console.print(f"[bold red]the night waits:[/] {wait.why}")
         for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):

@@ -9,6 +9,7 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.ingest.naming import shown
 from nightshift.keys import LIVE
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.night_end.accounts import Accounts, read_accounts
 from nightshift.vocabulary import Disposition, UnitState
 from rehearsal.simulator.faults import Ends
@@ -93,24 +94,24 @@ def _found(context: Context, books: Accounts, row: dict[str, Any], ends: Ends, n
         return [_said("missing", m.reason) for m in books.sent.parts["missing"] if m.subject == name]
     if ends is Ends.KEPT_OUT:
         return _calibration(context, name)
-    units = context.ledger.rows("stack", "units_of_file", file_name=name, campaign=LIVE)
+    units = stack_queries.units_of_file(context.ledger, file_name=name, campaign=LIVE)
     if ends is Ends.NOTED:
         noted = [m.reason for m in (*books.unlisted, *books.late) if m.subject == name]
-        used = all(u["state"] == UnitState.PROCESSED for u in units)
+        used = all(u.state is UnitState.PROCESSED for u in units)
         return [_said(ends if used else "not processed", reason) for reason in noted]
     if ends is Ends.USED:
-        return [str(ends) if u["state"] == UnitState.PROCESSED else _said(u["state"], u["reason"]) for u in units]
+        return [str(ends) if u.state is UnitState.PROCESSED else _said(u.state, u.reason) for u in units]
     if ends is Ends.FLAGGED:
-        processed = [u["flags"] if u["state"] == UnitState.PROCESSED else [u["state"], u["reason"]] for u in units]
+        processed = [u.flags if u.state is UnitState.PROCESSED else [u.state, u.reason] for u in units]
         return [_said(ends, row["reason"]) if row["reason"] in flags else f"{flags}" for flags in processed]
-    return [_said(u["state"], u["reason"]) for u in units]
+    return [_said(u.state, u.reason) for u in units]
 
 
 def _arrivals(context: Context, name: str) -> list[str]:
-    rows = context.ledger.rows("stack", "arrivals_named", file_name=name)
-    return [_said(row["disposition"], row["reason"]) for row in rows]
+    found = stack_queries.arrivals_named(context.ledger, file_name=name)
+    return [_said(arrival.disposition, arrival.reason) for arrival in found]
 
 
 def _calibration(context: Context, name: str) -> list[str]:
-    rows = context.ledger.rows("stack", "uses_of_file", file_name=name)
-    return ["in a master" if row["accepted"] else _said(Ends.KEPT_OUT, row["reason"]) for row in rows]
+    uses = stack_queries.uses_of_file(context.ledger, file_name=name)
+    return ["in a master" if use.accepted else _said(Ends.KEPT_OUT, use.reason) for use in uses]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
@@ -16,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.ledger.queries import watch
-from nightshift.vocabulary import EventLevel, NightState
+from nightshift.ledger.queries.stack import LatestEvent, NightCounts
+from nightshift.vocabulary import EventLevel, ExposureState, ImageType, NightState, UnitState
 
 __all__ = ["Glance", "NightView", "take_glance", "together"]
 
@@ -29,7 +30,13 @@ LEVEL_STYLES = {
 }
 LINE_EVERY_S = 5.0
 EVENTS = 8
-OPEN_STATES = ("", NightState.OPEN, NightState.CLOSING)
+NUMBERS = (
+    "arrived", "registered", "quarantined", "repeated", "masters", "reference_images", "differences", "candidates",
+    "released", "acknowledged", "tracklets",
+)  # fmt: skip
+NOTHING = NightCounts(night_state=NightState.OPEN, mail_sent_at=None, **dict.fromkeys(NUMBERS, 0))
+# From the farthest from the end of a night to the nearest.
+STATES = (NightState.OPEN, NightState.CLOSING, NightState.UNBALANCED, NightState.CLOSED)
 
 
 @dataclass(frozen=True)
@@ -38,34 +45,43 @@ class Glance:
 
     Parameters
     ----------
-    counts : dict
-        The columns of query ``glance``; empty while the night has no row.
-    units : dict of str to int
+    counts : NightCounts or None
+        None while the night has no row.
+    units : dict of UnitState to int
         Units of science exposures by state.
-    exposures : dict of (str, str) to int
+    exposures : dict of (ImageType, ExposureState) to int
         Exposures by image type and state.
-    events : list of dict
+    events : list of LatestEvent
         The latest, newest first.
     waits : list of str
         What the night waits for: storage that is full, read-only or not mounted.
     """
 
-    counts: dict[str, Any] = field(default_factory=dict)
-    units: dict[str, int] = field(default_factory=dict)
-    exposures: dict[tuple[str, str], int] = field(default_factory=dict)
-    events: list[dict[str, Any]] = field(default_factory=list)
+    counts: NightCounts | None = None
+    units: dict[UnitState, int] = field(default_factory=dict)
+    exposures: dict[tuple[ImageType, ExposureState], int] = field(default_factory=dict)
+    events: list[LatestEvent] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
+
+    @property
+    def numbers(self) -> NightCounts:
+        """The counts, of a night without a row those of one without files."""
+        return self.counts or NOTHING
+
+    @property
+    def state(self) -> str:
+        """The night's state; empty while it has no row."""
+        return self.counts.night_state if self.counts else ""
 
     @property
     def progress(self) -> tuple[object, ...]:
         """What changes while the night goes on; equal twice means that nothing happened between."""
-        return (tuple(sorted(self.counts.items(), key=str)), tuple(self.units.items()), self.latest_event,
-                tuple(self.exposures.items()))  # fmt: skip
+        return self.counts, tuple(self.units.items()), self.latest_event, tuple(self.exposures.items())
 
     @property
     def latest_event(self) -> int:
         """The number of the latest event; 0 before the first."""
-        return self.events[0]["event_id"] if self.events else 0
+        return self.events[0].event_id if self.events else 0
 
 
 def together(glances: Sequence[Glance]) -> Glance:
@@ -75,33 +91,32 @@ def together(glances: Sequence[Glance]) -> Glance:
     """
     if len(glances) == 1:
         return glances[0]
-    counts = [glance.counts for glance in glances]
-    numbers = Counter[str]()
-    for own in counts:
-        numbers.update({key: value for key, value in own.items() if isinstance(value, int)})
-    states = [own.get("night_state", "") for own in counts]
-    sent = [own.get("mail_sent_at") for own in counts]
-    last = next((state for state in (*OPEN_STATES, NightState.UNBALANCED) if state in states), NightState.CLOSED)
     return Glance(
-        {**numbers, "night_state": last, "mail_sent_at": None if None in sent else max(filter(None, sent))},
-        dict(sum((Counter(glance.units) for glance in glances), Counter[str]())),
-        dict(sum((Counter(glance.exposures) for glance in glances), Counter[tuple[str, str]]())),
+        _sum_of([glance.numbers for glance in glances]),
+        dict(sum((Counter(glance.units) for glance in glances), Counter[UnitState]())),
+        dict(sum((Counter(glance.exposures) for glance in glances), Counter[tuple[ImageType, ExposureState]]())),
         glances[0].events,
         glances[0].waits,
     )
 
 
+def _sum_of(counts: Sequence[NightCounts]) -> NightCounts:
+    sent = [own.mail_sent_at for own in counts]
+    return NightCounts(
+        night_state=min((own.night_state for own in counts), key=STATES.index),
+        mail_sent_at=None if None in sent else max(filter(None, sent)),
+        **{name: sum(getattr(own, name) for own in counts) for name in NUMBERS},
+    )
+
+
 def take_glance(ledger: Ledger, site: str, night: date) -> Glance:
     """Ask the ledger how the night stands."""
-    whose = {"site": site, "night": night}
+    exposures = stack_queries.exposures_by_state(ledger, site=site, night=night)
     return Glance(
-        ledger.row("stack", "glance", **whose) or {},
-        {row["state"]: row["units"] for row in ledger.rows("stack", "units_by_state", **whose)},
-        {
-            (row["image_type"], row["state"]): row["exposures"]
-            for row in ledger.rows("stack", "exposures_by_state", **whose)
-        },
-        ledger.rows("stack", "latest_events", most=EVENTS),
+        stack_queries.glance(ledger, site=site, night=night),
+        {row.state: row.units for row in stack_queries.units_by_state(ledger, site=site, night=night)},
+        {(row.image_type, row.state): row.exposures for row in exposures},
+        stack_queries.latest_events(ledger, most=EVENTS),
         [wait.why for wait in watch.waits(ledger)],
     )
 
@@ -173,23 +188,23 @@ class NightView:
         if self._live is not None:
             return
         for event in reversed(glance.events):
-            if event["event_id"] > known and event["level"] != EventLevel.INFO:
-                self.note(f"{event['level']}: {event['message']}")
+            if event.event_id > known and event.level is not EventLevel.INFO:
+                self.note(f"{event.level}: {event.message}")
         if time.monotonic() - self._line_at > LINE_EVERY_S:
             self._line_at = time.monotonic()
             self.console.print(self.line(), highlight=False, markup=False, soft_wrap=True)
 
     def line(self) -> str:
         """Return the night as one line."""
-        c = self.glance.counts
+        c = self.glance.numbers
         units = " ".join(f"{state} {n}" for state, n in self.glance.units.items())
         consumed = "" if self.consumed is None else f" consumed {self.consumed}"
         waits = "".join(f" | WAITS: {why}" for why in self.waits)
         return (
-            f"{_clock(self.elapsed_s)}  files {self.played}/{self.files} in, {c.get('registered', 0)} registered, "
-            f"{c.get('quarantined', 0)} quarantined | units {units or 'none'} | masters {c.get('masters', 0)} "
-            f"references {c.get('reference_images', 0)} differences {c.get('differences', 0)} | "
-            f"alerts released {c.get('released', 0)} acknowledged {c.get('acknowledged', 0)}{consumed}{waits}"
+            f"{_clock(self.elapsed_s)}  files {self.played}/{self.files} in, {c.registered} registered, "
+            f"{c.quarantined} quarantined | units {units or 'none'} | masters {c.masters} "
+            f"references {c.reference_images} differences {c.differences} | "
+            f"alerts released {c.released} acknowledged {c.acknowledged}{consumed}{waits}"
         )
 
     def __rich__(self) -> RenderableType:
@@ -209,11 +224,11 @@ class NightView:
         return Panel(Group(*body), border_style="blue", title="Nightshift", title_align="left")
 
     def _files(self) -> Table:
-        c = self.glance.counts
+        c = self.glance.numbers
         table = _counts("files")
         table.add_row("sent", f"{self.played}/{self.files}")
         for name in ("arrived", "registered", "repeated", "quarantined"):
-            _row(table, name, c.get(name, 0), bad=name == "quarantined")
+            _row(table, name, getattr(c, name), bad=name == "quarantined")
         return table
 
     def _units(self) -> Table:
@@ -229,16 +244,16 @@ class NightView:
         return table
 
     def _products(self) -> Table:
-        c = self.glance.counts
+        c = self.glance.numbers
         table = _counts("made and sent")
-        table.add_row("masters", str(c.get("masters", 0)))
-        table.add_row("references", str(c.get("reference_images", 0)))
-        table.add_row("differences", str(c.get("differences", 0)))
-        table.add_row("alerts released", str(c.get("released", 0)))
-        table.add_row("acknowledged", str(c.get("acknowledged", 0)))
+        table.add_row("masters", str(c.masters))
+        table.add_row("references", str(c.reference_images))
+        table.add_row("differences", str(c.differences))
+        table.add_row("alerts released", str(c.released))
+        table.add_row("acknowledged", str(c.acknowledged))
         if self.consumed is not None:
             table.add_row("consumed", str(self.consumed))
-        table.add_row("tracklets", str(c.get("tracklets", 0)))
+        table.add_row("tracklets", str(c.tracklets))
         return table
 
     def _events(self) -> Table:
@@ -247,10 +262,8 @@ class NightView:
         table.add_column(no_wrap=True)
         table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         for event in reversed(self.glance.events):
-            style = LEVEL_STYLES.get(event["level"], "")
-            table.add_row(
-                f"{event['at']:%H:%M:%S}", Text(event["level"], style=style), Text(event["message"], style=style)
-            )
+            style = LEVEL_STYLES[event.level]
+            table.add_row(f"{event.at:%H:%M:%S}", Text(event.level, style=style), Text(event.message, style=style))
         return table
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ingest.naming import one_exposure
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.settings import Camera, Survey
 from nightshift.vocabulary import Reason
 from rehearsal.play.night_input import Material
@@ -159,7 +160,7 @@ def names_that_came(ledger: Ledger, inbox: Path) -> frozenset[str]:
     """Return the names that the ledger or the inbox has, and clear away what an earlier player left half written."""
     for path in inbox.glob(".*.tmp"):
         path.unlink(missing_ok=True)
-    arrived = (row["inbox_name"] for row in ledger.rows("stack", "names_that_came"))
+    arrived = (row.inbox_name for row in stack_queries.names_that_came(ledger))
     return frozenset({*arrived, *(path.name for path in inbox.iterdir())})
 
 
@@ -176,22 +177,22 @@ def begin_exposures(files: tuple[Path, ...], camera: Camera) -> frozenset[int]:
 
 def _is_over(ledger: Ledger, survey: Survey, night: date) -> bool:
     try:
-        return bool(ledger.value("stack", "night_is_over", site=survey.site.name, night=night))
+        return stack_queries.night_is_over(ledger, site=survey.site.name, night=night)
     except Retry:
         return False
 
 
 def _too_much(ledger: Ledger, inbox: Path, survey: Survey, night: date) -> bool:
-    place = {"site": survey.site.name, "night": night}
+    site = survey.site.name
     try:
         if sum(1 for path in inbox.iterdir() if not path.name.startswith(".")) > WAITING:
             return True
-        if ledger.value("stack", "science_under_way", **place) > AHEAD:
+        if stack_queries.science_under_way(ledger, site=site, night=night) > AHEAD:
             return True
         at_least = survey.reference.at_least_frames
         serves_now = survey.reference.first_serves == "now"
-        return serves_now and ledger.value(
-            "stack", "reference_awaited", at_least=at_least, instrument=survey.camera.instrument, **place
+        return serves_now and stack_queries.reference_awaited(
+            ledger, at_least=at_least, instrument=survey.camera.instrument, site=site, night=night
         )
     except Retry:
         return True

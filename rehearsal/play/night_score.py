@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from rehearsal.simulator import NightScore, score_night
 
 __all__ = ["score_of_night", "score_table"]
@@ -29,10 +30,10 @@ def score_of_night(ledger: Ledger, site: str, night: date, *, truth: Path, recei
     """
     lines = received / "alerts.jsonl"
     alerts = [json.loads(line) for line in lines.read_text().splitlines()] if lines.exists() else []
-    units = [row["unit_key"] for row in ledger.rows("stack", "differenced_units", site=site, night=night)]
+    units = [row.unit_key for row in stack_queries.differenced_units(ledger, site=site, night=night)]
     tracklets: dict[str, list[dict[str, Any]]] = {}
-    for row in ledger.rows("stack", "tracklet_members", site=site, night=night):
-        tracklets.setdefault(row["tracklet_key"], []).append({"candid": row["candid"]})
+    for member in stack_queries.tracklet_members(ledger, site=site, night=night):
+        tracklets.setdefault(member.tracklet_key, []).append({"candid": member.candid})
     return score_night(truth, alerts, units, tracklets=[{"members": members} for members in tracklets.values()])
 
 

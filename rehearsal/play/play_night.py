@@ -24,6 +24,7 @@ from nightshift.depot import Depot
 from nightshift.errors import NightshiftError, Retry
 from nightshift.files import copy_whole, write_json
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.nights import night_bounds
 from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.stack.foreign_files import sent_files
@@ -303,7 +304,7 @@ def _watch(
             glance = _patiently(lambda: together([take_glance(ledger, site, night) for site in sites]), view)
             view.consumed = _consumed(machine.home)
             view.update(glance)
-            state, mailed = glance.counts.get("night_state", ""), glance.counts.get("mail_sent_at") is not None
+            state, mailed = glance.state, glance.numbers.mail_sent_at is not None
             over = state in ENDS and mailed and not busy
             if over and not _late(ledger, machine, night) and _consumer_has_all(view, glance):
                 return NightOutcome(night, state, mailed, view.elapsed_s)
@@ -321,14 +322,14 @@ def _late(ledger: Ledger, machine: Machine, night: date) -> bool:
         return True
     try:
         sites = machine.deployment.sites
-        return not all(ledger.value("stack", "night_is_over", site=site.name, night=night) for site in sites)
+        return not all(stack_queries.night_is_over(ledger, site=site.name, night=night) for site in sites)
     except Retry:
         return True  # unknown: look again
 
 
 def _consumer_has_all(view: NightView, glance: Glance) -> bool:
     """Whether the night's own consumer has what the broker acknowledged, or was given long enough to take it."""
-    if view.consumed is None or view.consumed >= glance.counts.get("acknowledged", 0):
+    if view.consumed is None or view.consumed >= glance.numbers.acknowledged:
         return True
     if view.phase != LAST_ALERTS:
         view.enter(LAST_ALERTS)
@@ -336,7 +337,7 @@ def _consumer_has_all(view: NightView, glance: Glance) -> bool:
     if view.elapsed_s - view.last_phase_at <= CONSUMER_S:
         return False
     view.note(
-        f"the consumer has {view.consumed} of {glance.counts['acknowledged']} alerts; the embedded broker keeps "
+        f"the consumer has {view.consumed} of {glance.numbers.acknowledged} alerts; the embedded broker keeps "
         "5 MiB a partition, and what it dropped unread lies in the depot's alerts"
     )
     return True
@@ -365,7 +366,7 @@ def _patiently(ask: Callable[[], T], view: NightView) -> T:
 def _tell_phase(view: NightView, glance: Glance, *, busy: bool) -> None:
     if busy:
         return
-    phase = "the night closes" if glance.counts.get("night_state") == NightState.CLOSING else "all files are sent"
+    phase = "the night closes" if glance.state == NightState.CLOSING else "all files are sent"
     if view.phase not in (phase, "the night closes", LAST_ALERTS):
         view.enter(phase)
 
@@ -377,8 +378,8 @@ def _consumed(home: Home) -> int | None:
 
 
 def _in_the_way(ledger: Ledger, machine: Machine, sites: list[str], night: date) -> tuple[str, ...]:
-    rows = [row for site in sites for row in ledger.rows("stack", "not_ended", site=site, night=night, most=10)]
-    lines = [f"{row['what']} {row['subject']} is {row['state']} since {row['since']:%H:%M:%S}" for row in rows]
+    rows = [row for site in sites for row in stack_queries.not_ended(ledger, site=site, night=night, most=10)]
+    lines = [f"{row.what} {row.subject} is {row.state} since {row.since:%H:%M:%S}" for row in rows]
     with suppress(Retry):
         for name, (state, _, description) in machine.supervisor.states().items():
             if state != "RUNNING":

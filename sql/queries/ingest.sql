@@ -5,7 +5,8 @@
 select pg_advisory_xact_lock(hashtextextended('inbox/' || :file_name, 0));
 
 -- name: arrival^
-select arrival_key, disposition::text as disposition, reason, detail, night, instrument, exposure_id, detector, kept_path
+-- row: WrittenArrival
+select arrival_key, disposition, reason, detail, night, instrument, exposure_id, detector, kept_path
 from arrivals where arrival_key = :arrival_key;
 
 -- name: storage_said_lately$
@@ -25,6 +26,7 @@ values (:arrival_key, :path, :reason, :detail) on conflict (arrival_key) do noth
 
 -- name: frame_like^
 -- The registered frame of that key, or of that name in that night: a camera may use its names again each night.
+-- row: SimilarFrame
 select sha256, inbox_name = :file_name and night = :night as same_name from raw_frames
 where instrument = :instrument and ((exposure_id = :exposure_id and detector = :detector)
     or (night = :night and inbox_name = :file_name))
@@ -32,10 +34,12 @@ order by same_name desc limit 1;
 
 -- name: opening^
 -- When the shutter opened for the exposure that has this id.
+-- row: KnownOpening
 select night, shutter_open from exposures where instrument = :instrument and exposure_id = :exposure_id;
 
 -- name: frame_named^
 -- Where the name was used in several nights: the frame that a checksum proves, or the newest.
+-- row: NamedFrame
 select instrument, exposure_id, detector, sha256, path from raw_frames where inbox_name = :file_name
 order by sha256 = :sha256 desc, registered_at desc limit 1;
 
@@ -84,13 +88,15 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 
 -- name: attempts_at_files
 -- How the attempts at the files of some exposures ended, the first of each file first.
-select unit_key, state::text as state, reason, error_class::text as error_class
+-- row: FileAttempt
+select unit_key, state, reason, error_class
 from attempts where job_key = any (:job_keys::text[])
     and night in (select night from submissions where job_key = any (:job_keys::text[]))
 order by unit_key, attempt;
 
 -- name: arrived
 -- Which of these files have an arrival.
+-- row: ArrivedFile
 select arrival_key from arrivals where arrival_key = any (:arrival_keys::text[]);
 
 -- Manifests --------------------------------------------------------------------------------------------------
@@ -100,6 +106,7 @@ select bytes, sha256 from manifest_entries
 where site = :site and night = :night and file_name = :file_name;
 
 -- name: manifest^
+-- row: ManifestPart
 select sha256, path from manifests where site = :site and night = :night and part = :part;
 
 -- name: put_manifest!
@@ -121,6 +128,7 @@ on conflict (site, night, file_name) do update set
 
 -- name: mark_mismatches
 -- Registered frames whose content is not what the mountain says was sent.
+-- row: MismatchedFrame
 update raw_frames f set invalid_reason = 'manifest_mismatch'
 from manifest_entries m, exposures e
 where m.site = :site and m.night = :night and m.part = :part and m.file_name = f.inbox_name

@@ -16,6 +16,7 @@ select :measurement, coalesce(max(position), 0) + 1, :unit, :says from measureme
 on conflict (name) do update set unit = excluded.unit, says = excluded.says;
 
 -- name: measurements
+-- row: MeasurementPosition
 select name, position from measurements order by position;
 
 -- name: add_event!
@@ -26,6 +27,7 @@ values (:level::event_level, :kind, :message, :subject, :night_time, :detail);
 insert into audit (operator, action, subject, detail) values (:operator, :action, :subject, :detail);
 
 -- name: events_since
+-- row: Event
 select event_id, at, night_time, level, kind, subject, message, detail
 from events where event_id > :event_id order by event_id limit :most;
 
@@ -33,8 +35,8 @@ from events where event_id > :event_id order by event_id limit :most;
 -- Held by the connection, beyond any transaction.
 select pg_try_advisory_lock(hashtext('nightshift.' || :work), hashtext(:of)) as taken;
 
--- name: unlock^
-select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of));
+-- name: unlock$
+select pg_advisory_unlock(hashtext('nightshift.' || :work), hashtext(:of)) as released;
 
 -- name: event_said$
 select exists (select from events where kind = :kind and subject = :subject) as said;
@@ -43,13 +45,16 @@ select exists (select from events where kind = :kind and subject = :subject) as 
 select exists (select from events where subject = :subject and kind = :kind and message = :message) as said;
 
 -- name: has_revision$
+-- nullable: found
 select to_regclass('alembic_version')::text as found;
 
 -- name: revision$
+-- nullable: version_num
 select version_num from alembic_version order by version_num desc limit 1;
 
 -- name: survey_stamp$
 -- Whose ledger it is.
+-- nullable: survey
 select survey from survey_stamp;
 
 -- name: put_survey_stamp!
@@ -57,4 +62,5 @@ insert into survey_stamp (survey) values (:survey) on conflict do nothing;
 
 -- name: sites_of_nights
 -- Whose nights a ledger from before it was stamped holds.
+-- row: SiteWithNights
 select distinct site from nights order by site;

@@ -2,13 +2,15 @@
 
 -- name: tables
 -- The tables that are partitioned by month.
+-- row: MonthlyTable
 select parent as table_name from tables_by_month();
 
 -- name: is_here$
 select to_regclass('outbox_' || :month) is not null as here;
 
 -- name: nights_not_closed
-select site, night, state::text as state from nights
+-- row: OpenNight
+select site, night, state from nights
 where begins < :ends and ends > :begins and state <> 'closed' order by site, night;
 
 -- name: unsent$
@@ -16,6 +18,7 @@ select count(*) as messages from outbox
 where shutter_open >= :begins and shutter_open < :ends and state in ('queued', 'held');
 
 -- name: content^
+-- row: TableContent
 select held, content from content_of(:table_name);
 
 -- name: lock_month
@@ -39,4 +42,5 @@ delete from detached_months where month = :month;
 
 -- name: detached_folder$
 -- Where the files of a night's month are, if it has left the ledger.
+-- nullable: folder
 select folder from detached_months where month = to_char(:night::date, 'YYYYMM');

@@ -1,10 +1,10 @@
 -- What the live view of a night shows.
 
 -- name: glance^
+-- row: NightCounts
 -- nullable: mail_sent_at
 select
     n.state as night_state,
-    n.closing_since,
     (select count(*) from arrivals a where a.site = n.site and a.night = n.night) as arrived,
     (select count(*) from arrivals a
         where a.site = n.site and a.night = n.night and a.disposition = 'registered') as registered,
@@ -30,27 +30,33 @@ select
 from nights n where n.site = :site and n.night = :night;
 
 -- name: units_by_state
+-- row: UnitCount
 select u.state, count(*) as units
 from units u join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and e.image_type = 'science'
 group by u.state order by u.state;
 
 -- name: exposures_by_state
+-- row: ExposureCount
 select e.image_type, e.state, count(*) as exposures
 from exposures e where e.site = :site and e.night = :night
 group by e.image_type, e.state order by e.image_type, e.state;
 
 -- name: latest_events
+-- row: LatestEvent
 select event_id, at, night_time, level, kind, subject, message
 from events order by event_id desc limit :most;
 
 -- name: names_that_came
+-- row: ArrivedName
 select distinct inbox_name from arrivals;
 
 -- name: nights_here
+-- row: Night
 select site, night, state, closed_at from nights where site = :site order by night;
 
 -- name: not_ended
+-- row: OpenWork
 select 'exposure' as what, e.exposure_id as subject, e.state::text as state, e.first_arrival_at as since
 from exposures e where e.site = :site and e.night = :night and e.state <> 'ended'
 union all
@@ -62,6 +68,7 @@ order by since limit :most;
 -- name: last_file_to_alert
 -- Seconds from an exposure's last file to the broker's acknowledgement of its last alert. An exposure that was
 -- taken before its reference was built is differenced later, and left out.
+-- row: AlertDelay
 select e.exposure_id, extract(epoch from max(o.acknowledged_at) - e.last_arrival_at)::double precision as seconds
 from exposures e
 join units u using (instrument, exposure_id, night)
@@ -81,11 +88,13 @@ select count(*) as exposures from exposures
 where site = :site and night = :night and image_type = 'science' and state <> 'ended';
 
 -- name: differenced_units
+-- row: DifferencedUnit
 select d.unit_key
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and d.state = 'processed' order by d.unit_key;
 
 -- name: tracklet_members
+-- row: TrackletMember
 select t.tracklet_key, m.candid
 from tracklets t join tracklet_members m using (tracklet_key)
 where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
@@ -126,14 +135,17 @@ select exists (
 ) as over;
 
 -- name: arrivals_named
-select disposition::text as disposition, reason from arrivals where inbox_name = :file_name order by arrived_at;
+-- row: NamedArrival
+select disposition, reason from arrivals where inbox_name = :file_name order by arrived_at;
 
 -- name: units_of_file
-select u.unit_key, u.state::text as state, u.reason, u.flags
+-- row: UnitOfFile
+select u.unit_key, u.state, u.reason, u.flags
 from units u join raw_frames r using (instrument, exposure_id, detector, night)
 where r.inbox_name = :file_name and u.campaign = :campaign order by u.unit_key;
 
 -- name: uses_of_file
+-- row: CalibrationUse
 select f.accepted, f.reason
 from calibration_frames f join raw_frames r using (instrument, exposure_id, detector)
 where r.inbox_name = :file_name order by f.calibration_key;

@@ -11,12 +11,11 @@ from typing import Any
 from nightshift.ledger.database import Ledger
 
 __all__ = [
-    "DifferencesDue",
-    "PutDifference",
-    "UnitsToDifference",
+    "DueDifference",
+    "UnitToDifference",
+    "WrittenDifference",
     "differences_due",
     "forget_cancelled_differences",
-    "is_member",
     "make_month",
     "put_candidates",
     "put_difference",
@@ -27,7 +26,7 @@ TOPIC = "difference"
 
 
 @dataclass(frozen=True, slots=True)
-class DifferencesDue:
+class DueDifference:
     """A row of `differences_due`."""
 
     instrument: str
@@ -37,7 +36,7 @@ class DifferencesDue:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsToDifference:
+class UnitToDifference:
     """A row of `units_to_difference`."""
 
     unit_key: str
@@ -52,7 +51,7 @@ class UnitsToDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class PutDifference:
+class WrittenDifference:
     """A row of `put_difference`."""
 
     unit_key: str
@@ -60,31 +59,25 @@ class PutDifference:
 
 def differences_due(
     ledger: Ledger, *, instrument: str, campaign: str, campaigns: Sequence[str]
-) -> list[DifferencesDue]:
+) -> list[DueDifference]:
     """Exposures that were reduced before their reference came into service, in shutter order."""
     return ledger.select(
-        TOPIC, "differences_due", DifferencesDue, instrument=instrument, campaign=campaign, campaigns=campaigns
+        TOPIC, "differences_due", DueDifference, instrument=instrument, campaign=campaign, campaigns=campaigns
     )
 
 
 def units_to_difference(
     ledger: Ledger, *, instrument: str, exposure_id: str, campaign: str
-) -> list[UnitsToDifference]:
+) -> list[UnitToDifference]:
     """Run `units_to_difference`."""
     return ledger.select(
         TOPIC,
         "units_to_difference",
-        UnitsToDifference,
+        UnitToDifference,
         instrument=instrument,
         exposure_id=exposure_id,
         campaign=campaign,
     )
-
-
-def is_member(ledger: Ledger, *, reference_key: str, unit_key: str) -> bool:
-    """Run `is_member`."""
-    found: bool = ledger.value(TOPIC, "is_member", reference_key=reference_key, unit_key=unit_key)
-    return found
 
 
 def put_difference(
@@ -94,19 +87,19 @@ def put_difference(
     reference_key: str,
     campaign: str,
     state: str,
-    reason: str,
+    reason: str | None,
     detail: str,
-    product_key: str,
+    product_key: str | None,
     candidates: int,
-    noise_ratio: float,
-    limiting_magnitude: float,
+    noise_ratio: float | None,
+    limiting_magnitude: float | None,
     quality: dict[str, Any],
-) -> PutDifference | None:
+) -> WrittenDifference | None:
     """One without candidates has nothing that awaits its turn."""
     return ledger.first(
         TOPIC,
         "put_difference",
-        PutDifference,
+        WrittenDifference,
         unit_key=unit_key,
         reference_key=reference_key,
         campaign=campaign,

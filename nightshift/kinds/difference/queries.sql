@@ -2,6 +2,7 @@
 
 -- name: differences_due
 -- Exposures that were reduced before their reference came into service, in shutter order.
+-- row: DueDifference
 select e.instrument, e.exposure_id, e.shutter_open, max(r.version)::integer as version
 from undifferenced w
 join exposures e using (instrument, exposure_id)
@@ -14,6 +15,7 @@ group by e.instrument, e.exposure_id, e.shutter_open
 order by e.shutter_open, e.exposure_id;
 
 -- name: units_to_difference
+-- row: UnitToDifference
 select u.unit_key, u.detector, u.quadrant,
     c.product_key as calibrated_key, c.path as calibrated_path, c.sha256 as calibrated_sha256,
     s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
@@ -26,12 +28,10 @@ where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = 
         and d.campaign = u.campaign)
 order by u.detector, u.quadrant;
 
--- name: is_member$
-select exists (select from reference_members
-    where reference_key = :reference_key and unit_key = :unit_key) as member;
-
 -- name: put_difference^
 -- One without candidates has nothing that awaits its turn.
+-- row: WrittenDifference
+-- nullable: reason, product_key, noise_ratio, limiting_magnitude
 insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,
     noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
 values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,

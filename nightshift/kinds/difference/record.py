@@ -8,6 +8,8 @@ from nightshift.alerts.ids import id_rule, readout_channel
 from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
+from nightshift.kinds.difference import queries
+from nightshift.ledger.queries import jobs as job_queries
 from nightshift.vocabulary import AttemptState, Reason, UnitState
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
@@ -19,7 +21,7 @@ MOST_CANDIDATES = 999  # a candid has three digits for their number
 
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
     """Return the folder of a quadrant's products, and the night of its exposure."""
-    night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
+    night = job_queries.night_of_job(context.ledger, job_key=subject.job_key)
     return context.depot.processed(night, UnitKey.parse(work.unit_key)), night
 
 
@@ -30,7 +32,7 @@ def record(context: Context, ending: Ending) -> None:
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
     """Take back the differences that a cancel left as failed."""
-    context.ledger.run("difference", "forget_cancelled_differences", job_key=subject.job_key)
+    queries.forget_cancelled_differences(context.ledger, job_key=subject.job_key)
 
 
 def put_difference(context: Context, ending: Ending) -> None:
@@ -38,8 +40,8 @@ def put_difference(context: Context, ending: Ending) -> None:
     unit, parameters, metrics = ending.work.unit_key, ending.work.parameters, ending.metrics.get("difference") or {}
     candidates = ending.rows("candidates")
     state, reason = _difference_state(ending, metrics, len(candidates))
-    written = context.ledger.row(
-        "difference", "put_difference",
+    written = queries.put_difference(
+        context.ledger,
         unit_key=unit, reference_key=parameters["reference_key"], campaign=ending.subject.campaign, state=state,
         reason=reason, detail=str(metrics.get("detail") or ending.outcome.detail)[:2000],
         product_key=ending.products.get("difference"), candidates=len(candidates),
@@ -70,15 +72,15 @@ def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str,
     processing = ids.processing_id(
         shutter_open,
         readout_channel(camera, parameters["detector"], parameters["quadrant"]),
-        campaign_number=context.ledger.value("jobs", "campaign_number", campaign=campaign),
+        campaign_number=job_queries.campaign_number(context.ledger, campaign=campaign),
     )
-    night = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
-    context.ledger.rows("difference", "make_month", shutter_open=shutter_open)
+    night = job_queries.night_of_job(context.ledger, job_key=ending.subject.job_key)
+    queries.make_month(context.ledger, shutter_open=shutter_open)
     rows = [
         {**row, "candid": ids.candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
     ]
-    context.ledger.run(
-        "difference", "put_candidates",
+    queries.put_candidates(
+        context.ledger,
         shutter_open=shutter_open, unit_key=ending.work.unit_key, campaign=campaign,
         reference_key=parameters["reference_key"], processing_id=processing, site=context.site.name,
         night=night, field=parameters["field"], filter=parameters["filter"], candidates={"rows": rows},

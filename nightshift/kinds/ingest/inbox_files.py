@@ -8,13 +8,12 @@ import os
 import stat
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput
@@ -22,6 +21,8 @@ from nightshift.ingest.arrival import PhysicalFile
 from nightshift.ingest.inbox import may_be_taken
 from nightshift.ingest.naming import one_exposure, parse_name
 from nightshift.keys import LIVE
+from nightshift.ledger.queries import ingest as ingest_queries
+from nightshift.ledger.queries.ingest import FileAttempt
 from nightshift.runners.choice import runner_name
 from nightshift.settings import Deployment, Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
@@ -170,20 +171,21 @@ def _how_they_stand(context: Context, files: list[InboxFile]) -> Iterator[tuple[
     """Yield each file and whether it is due, left to the watch, or stopped by a person."""
     if not files:
         return
-    rows = context.ledger.rows("ingest", "arrived", arrival_keys=[file.key for file in files])
-    arrived = {row["arrival_key"] for row in rows}
+    rows = ingest_queries.arrived(context.ledger, arrival_keys=[file.key for file in files])
+    arrived = {row.arrival_key for row in rows}
+    job_keys = sorted({file.job_key for file in files})
     attempts = defaultdict(list)
-    for row in context.ledger.rows("ingest", "attempts_at_files", job_keys=sorted({file.job_key for file in files})):
-        attempts[row["unit_key"]].append(row)
+    for attempt in ingest_queries.attempts_at_files(context.ledger, job_keys=job_keys):
+        attempts[attempt.unit_key].append(attempt)
     for file in files:
         yield file, "left" if file.key in arrived else _how_it_stands(attempts[file.unit_key], context.survey)
 
 
-def _how_it_stands(attempts: Sequence[Mapping[str, Any]], survey: Survey) -> str:
-    if not attempts or AttemptState(attempts[-1]["state"]) in OPEN:
+def _how_it_stands(attempts: Sequence[FileAttempt], survey: Survey) -> str:
+    if not attempts or attempts[-1].state in OPEN:
         return "due"
-    if attempts[-1]["reason"] == Reason.CANCELLED:
+    if attempts[-1].reason == Reason.CANCELLED:
         return "stopped"
-    retried = attempts[-1]["error_class"] in RETRIED
-    again = retried and tries_made(row["reason"] for row in attempts) < survey.exposure.attempts
+    retried = attempts[-1].error_class in RETRIED
+    again = retried and tries_made(attempt.reason for attempt in attempts) < survey.exposure.attempts
     return "due" if again else "left"

@@ -22,6 +22,7 @@ from nightshift.ingest.register import register
 from nightshift.jobs.contract import UnitWork
 from nightshift.kinds.ingest.plan import files_of
 from nightshift.kinds.ingest.work import COPY
+from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
 from nightshift.vocabulary import Reason
 from nightshift.workflow.persistence import Ending
@@ -48,8 +49,8 @@ def record(context: Context, ending: Ending) -> None:
     file = _planned_file(ending)
     if file is None or not _says_something_of_the_file(ending):
         return
-    context.ledger.rows("ingest", "lock_name", file_name=file.name)
-    if context.ledger.row("ingest", "arrival", arrival_key=file.key) is None:
+    ingest_queries.lock_name(context.ledger, file_name=file.name)
+    if ingest_queries.arrival(context.ledger, arrival_key=file.key) is None:
         known = _known(ending)
         write_arrival(context, file, known, partial(_register, context, ending, file, known))
     (Path(ending.work.folder) / COPY).unlink(missing_ok=True)
@@ -111,6 +112,6 @@ def _place_copy(copy: Path, file: PhysicalFile, target: Path) -> None:
 def end(context: Context, subject: Subject) -> None:
     """Let the files that have an arrival leave the inbox. One that cannot is left to the watch, which says so."""
     for file in files_of(context, subject):
-        if context.ledger.row("ingest", "arrival", arrival_key=file.key) is not None:
+        if ingest_queries.arrival(context.ledger, arrival_key=file.key) is not None:
             with suppress(OSError):
                 leave_inbox(context, file.physical)

@@ -1,12 +1,13 @@
 """Which calibration sets are to be combined now."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import date
 
 from nightshift.context import Context
+from nightshift.kinds.master import queries
 from nightshift.kinds.master.fallback import read_sets
+from nightshift.kinds.master.queries import CalibrationSet
 from nightshift.kinds.poll import Poll
-from nightshift.vocabulary import CalibrationKind
 
 __all__ = ["due", "next_version", "requested"]
 
@@ -15,31 +16,29 @@ def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the sets that are complete, or quiet for long enough, and wait for no other."""
     sets, policy = poll.once(read_sets), context.survey.calibration
     for row in sets.rows:
-        kind = CalibrationKind(row["kind"])
-        if not row["unended"] or kind not in policy.kinds:
+        if not row.unended or row.kind not in policy.kinds:
             continue
-        if not (row["complete"] or row["quiet_s"] >= policy.quiet_s) or sets.waits_for_earlier_kind(row):
+        if not (row.complete or row.quiet_s >= policy.quiet_s) or sets.waits_for_earlier_kind(row):
             continue
         yield {
-            "instrument": row["instrument"],
-            "night": row["night"].isoformat(),
-            "kind": kind.value,
-            "filter": row["filter"],
+            "instrument": row.instrument,
+            "night": row.night.isoformat(),
+            "kind": row.kind.value,
+            "filter": row.filter,
             "version": str(next_version(row, len(context.survey.camera.quadrant_ids))),
         }
 
 
 def requested(context: Context, conf: Mapping[str, str], run_id: str) -> None:
     """Note that the frames of a set are being combined."""
-    context.ledger.run(
-        "master", "mark_set_running",
-        instrument=conf["instrument"], night=conf["night"], kind=conf["kind"], filter=conf.get("filter", ""),
-        run_id=run_id,
+    queries.mark_set_running(
+        context.ledger,
+        instrument=conf["instrument"], night=date.fromisoformat(conf["night"]), kind=conf["kind"],
+        filter=conf.get("filter", ""), run_id=run_id,
     )  # fmt: skip
 
 
-def next_version(row: Mapping[str, Any], quadrants: int) -> int:
+def next_version(row: CalibrationSet, quadrants: int) -> int:
     """Return the version that a set's masters get: the newest while some quadrant lacks it, else the one after."""
-    version: int = row["version"]
-    begun = version > 0 and row["masters"] < row["detectors"] * quadrants
-    return version if begun else version + 1
+    begun = row.version > 0 and row.masters < row.detectors * quadrants
+    return row.version if begun else row.version + 1

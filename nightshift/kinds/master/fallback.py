@@ -1,16 +1,19 @@
 """What happens without a master, in order: wait, a bounded substitute, go on without or hold.
 
-`MasterSets` answers the first question, whether to wait; `choose_masters` takes what is there.
+`MasterSets` answers the first question, whether to wait; `Masters` takes what is there.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
 from nightshift.keys import LIVE, serving
+from nightshift.kinds.master import queries
+from nightshift.kinds.master.queries import CalibrationSet, Master
+from nightshift.kinds.plans import input_in_depot
+from nightshift.kinds.science.queries import WaitingExposure
 from nightshift.settings.models import CalibrationPolicy
 from nightshift.vocabulary import CalibrationKind, Reason
 
@@ -41,27 +44,25 @@ class MasterChoice:
 class Masters:
     """The masters within reach of one night and filter, by kind and quadrant."""
 
-    def __init__(self, context: Context, rows: list[dict[str, Any]]):
-        self._depot = context.depot
-        self._rows = {(CalibrationKind(r["kind"]), r["detector"], r["quadrant"]): r for r in rows}
+    def __init__(self, context: Context, masters: Sequence[Master]):
+        self._context = context
+        self._masters = {(master.kind, master.detector, master.quadrant): master for master in masters}
 
     def serves(self, kind: CalibrationKind, detector: int, quadrant: int, *, own_only: bool = False) -> bool:
         """Whether a master is there; with `own_only`, one of the night itself."""
-        row = self._rows.get((kind, detector, quadrant))
-        return row is not None and (row["own"] or not own_only)
+        master = self._masters.get((kind, detector, quadrant))
+        return master is not None and (master.own or not own_only)
 
     def choose(self, kinds: Iterable[CalibrationKind], detector: int, quadrant: int) -> MasterChoice:
         """Take what is there for one quadrant, with the flags that say what is not its own."""
         inputs, missing, substituted = [], [], False
         for kind in kinds:
-            row = self._rows.get((kind, detector, quadrant))
-            if row is None:
+            master = self._masters.get((kind, detector, quadrant))
+            if master is None:
                 missing.append(kind)
                 continue
-            substituted = substituted or not row["own"]
-            inputs.append(
-                Input(kind.value, str(self._depot.absolute(row["path"])), row["sha256"], row["product_key"])
-            )
+            substituted = substituted or not master.own
+            inputs.append(input_in_depot(self._context, kind.value, master.path, master.sha256, master.product_key))
         flags = (Reason.CALIBRATION_SUBSTITUTED,) * substituted + (Reason.CALIBRATION_MISSING,) * bool(missing)
         return MasterChoice(tuple(inputs), flags, tuple(missing))
 
@@ -69,45 +70,44 @@ class Masters:
 def read_masters(context: Context, instrument: str, night: date, filter_name: str, campaign: str = LIVE) -> Masters:
     """Return the masters that may serve a campaign's frames of that night and filter: of its epoch, not too old."""
     policy = context.survey.calibration
-    rows = context.ledger.rows(
-        "master", "masters_in_reach",
-        instrument=instrument, night=night, filter=filter_name,
+    masters = queries.masters_in_reach(
+        context.ledger, instrument=instrument, night=night, filter=filter_name,
         oldest=max(night - timedelta(days=policy.substitute_days), policy.epoch_begins(night)),
         campaigns=serving(campaign),
     )  # fmt: skip
-    return Masters(context, rows)
+    return Masters(context, masters)
 
 
 class MasterSets:
     """The calibration sets of the nights in which something has not ended."""
 
-    def __init__(self, context: Context, rows: list[dict[str, Any]]):
+    def __init__(self, context: Context, rows: Sequence[CalibrationSet]):
         self.rows = rows
         self._context = context
-        self._sets = {(r["night"], r["instrument"], r["kind"], r["filter"]): r for r in rows}
+        self._sets = {(row.night, row.instrument, row.kind, row.filter): row for row in rows}
         self._masters: dict[tuple[str, date, str], Masters] = {}
 
-    def waits_for_earlier_kind(self, row: Mapping[str, Any]) -> bool:
+    def waits_for_earlier_kind(self, row: CalibrationSet) -> bool:
         """Whether a set must wait for a set that it needs: bias before dark before flat."""
-        earlier = ORDER[: ORDER.index(CalibrationKind(row["kind"]))]
+        earlier = ORDER[: ORDER.index(row.kind)]
         return any(self._unended(row, kind, "") for kind in earlier if kind in self._policy.kinds)
 
-    def waits_for_master(self, row: Mapping[str, Any]) -> bool:
+    def waits_for_master(self, exposure: WaitingExposure) -> bool:
         """Whether an exposure still waits for a master: the first fallback.
 
         It waits `wait_s` for its own night's masters, counted from its first file or from the last sign of life
         of the set, whichever is later; and as long for files of a set of which nothing came, where
         nothing else would serve. It does not wait for a set that has ended.
         """
-        masters = self._masters_of(row["instrument"], row["night"], row["filter"])
+        masters = self._masters_of(exposure.instrument, exposure.night, exposure.filter)
         for kind in self._policy.kinds:
-            filter_name = row["filter"] if kind is CalibrationKind.FLAT else ""
-            known = self._sets.get((row["night"], row["instrument"], kind.value, filter_name))
-            if known is not None and not known["unended"]:
+            filter_name = exposure.filter if kind is CalibrationKind.FLAT else ""
+            known = self._sets.get((exposure.night, exposure.instrument, kind, filter_name))
+            if known is not None and not known.unended:
                 continue
-            if self._all_serve(masters, kind, row, own_only=known is not None):
+            if self._all_serve(masters, kind, exposure, own_only=known is not None):
                 continue
-            still_s = row["age_s"] if known is None else min(row["age_s"], known["still_s"])
+            still_s = exposure.age_s if known is None else min(exposure.age_s, known.still_s)
             if still_s < self._policy.wait_s:
                 return True
         return False
@@ -116,9 +116,9 @@ class MasterSets:
     def _policy(self) -> CalibrationPolicy:
         return self._context.survey.calibration
 
-    def _unended(self, row: Mapping[str, Any], kind: CalibrationKind, filter_name: str) -> bool:
-        known = self._sets.get((row["night"], row["instrument"], kind.value, filter_name))
-        return known is not None and known["unended"] > 0
+    def _unended(self, row: CalibrationSet, kind: CalibrationKind, filter_name: str) -> bool:
+        known = self._sets.get((row.night, row.instrument, kind, filter_name))
+        return known is not None and known.unended > 0
 
     def _masters_of(self, instrument: str, night: date, filter_name: str) -> Masters:
         key = (instrument, night, filter_name)
@@ -126,10 +126,12 @@ class MasterSets:
             self._masters[key] = read_masters(self._context, *key)
         return self._masters[key]
 
-    def _all_serve(self, masters: Masters, kind: CalibrationKind, row: Mapping[str, Any], *, own_only: bool) -> bool:
+    def _all_serve(
+        self, masters: Masters, kind: CalibrationKind, exposure: WaitingExposure, *, own_only: bool
+    ) -> bool:
         return all(
             masters.serves(kind, detector, quadrant, own_only=own_only)
-            for detector in row["detectors"] or ()
+            for detector in exposure.detectors or ()
             for quadrant in self._context.survey.camera.quadrant_ids
         )
 
@@ -137,8 +139,7 @@ class MasterSets:
 def read_sets(context: Context) -> MasterSets:
     """Return the calibration sets of the nights in which something has not ended."""
     camera = context.survey.camera
-    rows = context.ledger.rows(
-        "master", "calibration_sets",
-        instrument=camera.instrument, quadrants=len(camera.quadrant_ids), campaign=LIVE,
+    rows = queries.calibration_sets(
+        context.ledger, instrument=camera.instrument, quadrants=len(camera.quadrant_ids), campaign=LIVE,
     )  # fmt: skip
     return MasterSets(context, rows)

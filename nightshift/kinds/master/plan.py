@@ -1,13 +1,13 @@
 """Which masters a calibration set needs, and of which frames."""
 
 from collections import defaultdict
-from typing import Any
 
 from nightshift.context import Context
-from nightshift.jobs.contract import Input
 from nightshift.keys import CalibrationKey, FrameKey, serving
+from nightshift.kinds.master import queries
 from nightshift.kinds.master.fallback import Masters, read_masters
-from nightshift.kinds.plans import Plan, PlannedUnit, input_of_product
+from nightshift.kinds.master.queries import CalibrationFrame, LastMaster
+from nightshift.kinds.plans import Plan, PlannedUnit, input_in_depot
 from nightshift.vocabulary import CalibrationKind
 from nightshift.workflow.subjects import Subject
 
@@ -17,19 +17,18 @@ __all__ = ["plan"]
 def plan(context: Context, subject: Subject) -> Plan:
     """Plan one unit a quadrant of a calibration set."""
     instrument, night, kind = subject["instrument"], subject.night, CalibrationKind(subject["kind"])
-    set_of = {"instrument": instrument, "night": night, "kind": kind, "filter": subject["filter"]}
-    ledger, camera = context.ledger, context.survey.camera
-    frames = defaultdict(list)
-    for row in ledger.rows("master", "frames_of_set", **set_of):
-        frames[row["detector"]].append(row)
-    made = {r["calibration_key"] for r in ledger.rows(
-        "master", "masters_of_version", version=int(subject["version"]), campaign=subject.campaign, **set_of,
-    )}  # fmt: skip
-    policy = context.survey.calibration
-    last = ledger.rows(
-        "master", "last_masters", **set_of, oldest=policy.epoch_begins(night), campaigns=serving(subject.campaign)
-    )
-    before = {(r["detector"], r["quadrant"]): r for r in last}
+    ledger, camera, policy = context.ledger, context.survey.camera, context.survey.calibration
+    frames = _frames_by_detector(context, subject)
+    made = queries.masters_of_version(
+        ledger, instrument=instrument, night=night, kind=kind, filter=subject["filter"],
+        version=int(subject["version"]), campaign=subject.campaign,
+    )  # fmt: skip
+    made_keys = {master.calibration_key for master in made}
+    last = queries.last_masters(
+        ledger, instrument=instrument, night=night, kind=kind, filter=subject["filter"],
+        oldest=policy.epoch_begins(night), campaigns=serving(subject.campaign),
+    )  # fmt: skip
+    before = {(master.detector, master.quadrant): master for master in last}
     masters = read_masters(context, instrument, night, subject["filter"], subject.campaign)
     units: list[PlannedUnit] = []
     for detector, rows in sorted(frames.items()):
@@ -38,25 +37,35 @@ def plan(context: Context, subject: Subject) -> Plan:
                 kind, instrument, detector, quadrant, subject["filter"], night,
                 epoch=policy.epoch(night), version=int(subject["version"]), campaign=subject.campaign,
             )  # fmt: skip
-            if str(key) not in made:
+            if str(key) not in made_keys:
                 compared = before.get((detector, quadrant))
                 units.append(_master_unit(context, key, rows, masters, compared, task=len(units)))
     return Plan(context.site.name, night, tuple(units))
 
 
+def _frames_by_detector(context: Context, subject: Subject) -> dict[int, list[CalibrationFrame]]:
+    frames = defaultdict(list)
+    for frame in queries.frames_of_set(
+        context.ledger, instrument=subject["instrument"], night=subject.night, kind=subject["kind"],
+        filter=subject["filter"],
+    ):  # fmt: skip
+        frames[frame.detector].append(frame)
+    return frames
+
+
 def _master_unit(
     context: Context,
     key: CalibrationKey,
-    rows: list[dict[str, Any]],
+    frames: list[CalibrationFrame],
     masters: Masters,
-    last: dict[str, Any] | None,
+    last: LastMaster | None,
     *,
     task: int,
 ) -> PlannedUnit:
-    frame_keys = [str(FrameKey(r["instrument"], r["exposure_id"], r["detector"])) for r in rows]
+    frame_keys = [str(FrameKey(frame.instrument, frame.exposure_id, frame.detector)) for frame in frames]
     raw = [
-        Input("raw", str(context.depot.absolute(r["path"])), r["sha256"], k)
-        for r, k in zip(rows, frame_keys, strict=True)
+        input_in_depot(context, "raw", frame.path, frame.sha256, frame_key)
+        for frame, frame_key in zip(frames, frame_keys, strict=True)
     ]
     needs = {
         CalibrationKind.BIAS: (),
@@ -76,14 +85,14 @@ def _master_unit(
         "frames": [
             {
                 "key": frame_key,
-                "exposure_id": row["exposure_id"],
-                "filter": row["meant_filter"],
-                "overruled": row["accepted"],
-                "exposure_s": row["exposure_s"],
-                "shutter_open": row["shutter_open"].isoformat(),
+                "exposure_id": frame.exposure_id,
+                "filter": frame.meant_filter,
+                "overruled": frame.accepted,
+                "exposure_s": frame.exposure_s,
+                "shutter_open": frame.shutter_open.isoformat(),
             }
-            for row, frame_key in zip(rows, frame_keys, strict=True)
+            for frame, frame_key in zip(frames, frame_keys, strict=True)
         ],
     }
-    last_master = [input_of_product(context, "last_master", last)] if last else []
+    last_master = [input_in_depot(context, "last_master", last.path, last.sha256, last.product_key)] if last else []
     return PlannedUnit(str(key), task, (*raw, *chosen.inputs, *last_master), parameters)

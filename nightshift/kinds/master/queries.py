@@ -9,13 +9,14 @@ from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import CalibrationKind
 
 __all__ = [
-    "CalibrationSets",
-    "FramesOfSet",
-    "LastMasters",
-    "MastersInReach",
-    "MastersOfVersion",
+    "CalibrationFrame",
+    "CalibrationSet",
+    "LastMaster",
+    "MadeMaster",
+    "Master",
     "calibration_sets",
     "end_set",
     "forget_cancelled_calibration_frames",
@@ -34,13 +35,13 @@ TOPIC = "master"
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationSets:
+class CalibrationSet:
     """A row of `calibration_sets`."""
 
     site: str
     night: date
     instrument: str
-    kind: str
+    kind: CalibrationKind
     filter: str
     unended: int
     complete: bool
@@ -52,7 +53,7 @@ class CalibrationSets:
 
 
 @dataclass(frozen=True, slots=True)
-class FramesOfSet:
+class CalibrationFrame:
     """A row of `frames_of_set`."""
 
     instrument: str
@@ -69,10 +70,10 @@ class FramesOfSet:
 
 
 @dataclass(frozen=True, slots=True)
-class MastersInReach:
+class Master:
     """A row of `masters_in_reach`."""
 
-    kind: str
+    kind: CalibrationKind
     detector: int
     quadrant: int
     calibration_key: str
@@ -83,7 +84,7 @@ class MastersInReach:
 
 
 @dataclass(frozen=True, slots=True)
-class LastMasters:
+class LastMaster:
     """A row of `last_masters`."""
 
     detector: int
@@ -94,7 +95,7 @@ class LastMasters:
 
 
 @dataclass(frozen=True, slots=True)
-class MastersOfVersion:
+class MadeMaster:
     """A row of `masters_of_version`."""
 
     calibration_key: str
@@ -115,23 +116,23 @@ def mark_set_running(
     )
 
 
-def calibration_sets(ledger: Ledger, *, instrument: str, campaign: str, quadrants: int) -> list[CalibrationSets]:
+def calibration_sets(ledger: Ledger, *, instrument: str, campaign: str, quadrants: int) -> list[CalibrationSet]:
     """The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a
     master has judged for every quadrant needs no other, though nobody may have come to end its exposure yet.
     `offset 0` keeps the few nights apart from what is looked up for each: what is read of the rest of history does
     not grow with it.
     """
     return ledger.select(
-        TOPIC, "calibration_sets", CalibrationSets, instrument=instrument, campaign=campaign, quadrants=quadrants
+        TOPIC, "calibration_sets", CalibrationSet, instrument=instrument, campaign=campaign, quadrants=quadrants
     )
 
 
-def frames_of_set(ledger: Ledger, *, instrument: str, night: date, kind: str, filter: str) -> list[FramesOfSet]:
+def frames_of_set(ledger: Ledger, *, instrument: str, night: date, kind: str, filter: str) -> list[CalibrationFrame]:
     """With the filter that the frame's sequence was meant to be in: another than its own where it is one of few
     strays.
     """
     return ledger.select(
-        TOPIC, "frames_of_set", FramesOfSet, instrument=instrument, night=night, kind=kind, filter=filter
+        TOPIC, "frames_of_set", CalibrationFrame, instrument=instrument, night=night, kind=kind, filter=filter
     )
 
 
@@ -160,14 +161,14 @@ def end_set(
 
 def masters_in_reach(
     ledger: Ledger, *, night: date, instrument: str, filter: str, oldest: date, campaigns: Sequence[str]
-) -> list[MastersInReach]:
+) -> list[Master]:
     """The newest usable master of each kind and quadrant, of the night itself or of a night not too long before
     it. Of one night that of the campaign named first.
     """
     return ledger.select(
         TOPIC,
         "masters_in_reach",
-        MastersInReach,
+        Master,
         night=night,
         instrument=instrument,
         filter=filter,
@@ -178,12 +179,12 @@ def masters_in_reach(
 
 def last_masters(
     ledger: Ledger, *, instrument: str, kind: str, filter: str, night: date, oldest: date, campaigns: Sequence[str]
-) -> list[LastMasters]:
+) -> list[LastMaster]:
     """The last good master before this night, however old within its epoch, to compare a new one with."""
     return ledger.select(
         TOPIC,
         "last_masters",
-        LastMasters,
+        LastMaster,
         instrument=instrument,
         kind=kind,
         filter=filter,
@@ -195,12 +196,12 @@ def last_masters(
 
 def masters_of_version(
     ledger: Ledger, *, instrument: str, night: date, kind: str, filter: str, version: int, campaign: str
-) -> list[MastersOfVersion]:
+) -> list[MadeMaster]:
     """Run `masters_of_version`."""
     return ledger.select(
         TOPIC,
         "masters_of_version",
-        MastersOfVersion,
+        MadeMaster,
         instrument=instrument,
         night=night,
         kind=kind,

@@ -9,6 +9,7 @@ where instrument = :instrument and night = :night and image_type = :kind::image_
 -- The sets (night, kind, filter, instrument) of every night of which something has not ended. A frame that a master
 -- has judged for every quadrant needs no other, though nobody may have come to end its exposure yet. `offset 0` keeps
 -- the few nights apart from what is looked up for each: what is read of the rest of history does not grow with it.
+-- row: CalibrationSet
 with pending as materialized (
     select distinct site, night from exposures where instrument = :instrument and state <> 'ended'
 ), frames as (
@@ -58,7 +59,7 @@ with pending as materialized (
     group by c.night, c.instrument, c.kind, c.filter, c.version
     order by c.night, c.instrument, c.kind, c.filter, c.version desc
 )
-select s.site, s.night, s.instrument, s.image_type::text as kind, s.filter, s.unended, s.complete,
+select s.site, s.night, s.instrument, s.image_type::text::calibration_kind as kind, s.filter, s.unended, s.complete,
     steady_age_s(s.last_arrival_at) as quiet_s,
     coalesce(d.detectors, 0) as detectors, coalesce(m.version, 0)::integer as version,
     coalesce(m.masters, 0) as masters,
@@ -75,6 +76,7 @@ order by s.night, s.instrument, s.image_type, s.filter;
 
 -- name: frames_of_set
 -- With the filter that the frame's sequence was meant to be in: another than its own where it is one of few strays.
+-- row: CalibrationFrame
 with shares as (
     select e.sequence, e.filter, count(*) as exposures
     from exposures e
@@ -112,8 +114,9 @@ where e.instrument = :instrument and e.night = :night and e.image_type = :kind::
 -- name: masters_in_reach
 -- The newest usable master of each kind and quadrant, of the night itself or of a night not too long before it. Of one
 -- night that of the campaign named first.
+-- row: Master
 select distinct on (c.kind, c.detector, c.quadrant)
-    c.kind::text as kind, c.detector, c.quadrant, c.calibration_key, c.night = :night as own,
+    c.kind, c.detector, c.quadrant, c.calibration_key, c.night = :night as own,
     p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
 where c.instrument = :instrument and c.state = 'in_service' and p.leaves_with = 'infinity' and p.deleted_at is null
@@ -124,6 +127,7 @@ order by c.kind, c.detector, c.quadrant, c.night desc, array_position(:campaigns
 
 -- name: last_masters
 -- The last good master before this night, however old within its epoch, to compare a new one with.
+-- row: LastMaster
 select distinct on (c.detector, c.quadrant) c.detector, c.quadrant, p.product_key, p.path, p.sha256
 from calibrations c join products p using (product_key)
 where c.instrument = :instrument and c.state = 'in_service' and p.leaves_with = 'infinity' and p.deleted_at is null
@@ -133,6 +137,7 @@ order by c.detector, c.quadrant, c.night desc, array_position(:campaigns::text[]
     c.version desc;
 
 -- name: masters_of_version
+-- row: MadeMaster
 select calibration_key from calibrations
 where instrument = :instrument and night = :night and kind = :kind::calibration_kind and filter = :filter
     and version = :version and campaign = :campaign;

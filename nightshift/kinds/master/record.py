@@ -7,6 +7,8 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import CalibrationKey
+from nightshift.kinds.master import queries
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.nights import night_bounds
 from nightshift.vocabulary import CalibrationKind, CalibrationState, EventLevel, Reason
 from nightshift.workflow.persistence import Ending
@@ -27,8 +29,8 @@ def record(context: Context, ending: Ending) -> None:
     in_service = ending.succeeded and key.kind.value in ending.products
     valid_from, _ = night_bounds(context.site, key.night)
     reason = None if in_service else outcome.reason or Reason.RESULT_INVALID
-    context.ledger.run(
-        "master", "put_calibration",
+    queries.put_calibration(
+        context.ledger,
         kind=key.kind, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
         night=key.night, epoch=key.epoch, version=key.version, campaign=key.campaign, calibration_key=str(key),
         state=CalibrationState.IN_SERVICE if in_service else CalibrationState.REJECTED,
@@ -39,17 +41,15 @@ def record(context: Context, ending: Ending) -> None:
     )  # fmt: skip
     if in_service:
         _say_what_disagrees(context, ending, key)
-    context.ledger.run(
-        "master", "put_calibration_frames",
-        calibration_key=str(key), frames={"rows": _judged_frames(ending, reason)},
-    )  # fmt: skip
+    frames = {"rows": _judged_frames(ending, reason)}
+    queries.put_calibration_frames(context.ledger, calibration_key=str(key), frames=frames)
     if in_service:
-        context.ledger.run(
-            "master", "release_held",
+        queries.release_held(
+            context.ledger,
             instrument=key.instrument, night=key.night, filter=key.filter, detector=key.detector,
             quadrant=key.quadrant, campaign=key.campaign,
         )  # fmt: skip
-        context.ledger.run("exposures", "reopen_exposures", instrument=key.instrument, night=key.night)
+        exposure_queries.reopen_exposures(context.ledger, instrument=key.instrument, night=key.night)
     else:
         context.ledger.event(
             EventLevel.WARNING, "master_rejected", f"No master: {reason}. {outcome.detail}"[:1000],
@@ -59,8 +59,8 @@ def record(context: Context, ending: Ending) -> None:
 
 def end(context: Context, subject: Subject) -> None:
     """End the exposures of a set of which every quadrant of every usable frame was judged."""
-    context.ledger.run(
-        "master", "end_set",
+    queries.end_set(
+        context.ledger,
         instrument=subject["instrument"], night=subject.night, kind=subject["kind"], filter=subject["filter"],
         quadrants=len(context.survey.camera.quadrant_ids), campaign=subject.campaign,
     )  # fmt: skip
@@ -68,9 +68,9 @@ def end(context: Context, subject: Subject) -> None:
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
     """Take back the masters that a cancel left as rejected."""
-    context.ledger.run("exposures", "reopen_exposures_of_job", job_key=subject.job_key)
-    context.ledger.run("master", "forget_cancelled_calibration_frames", job_key=subject.job_key)
-    context.ledger.run("master", "forget_cancelled_calibrations", job_key=subject.job_key)
+    exposure_queries.reopen_exposures_of_job(context.ledger, job_key=subject.job_key)
+    queries.forget_cancelled_calibration_frames(context.ledger, job_key=subject.job_key)
+    queries.forget_cancelled_calibrations(context.ledger, job_key=subject.job_key)
 
 
 def _say_what_disagrees(context: Context, ending: Ending, key: CalibrationKey) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["DetectionsOfNight", "delete_tracklets", "detections_of_night", "put_tracklet", "put_tracklet_members"]
+__all__ = ["Detection", "delete_tracklets", "detections_of_night", "put_tracklet", "put_tracklet_members"]
 
 TOPIC = "moving_objects"
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionsOfNight:
+class Detection:
     """A row of `detections_of_night`."""
 
     candid: int
@@ -30,12 +30,12 @@ class DetectionsOfNight:
 
 def detections_of_night(
     ledger: Ledger, *, site: str, night: date, campaign: str, signal_to_noise: float
-) -> list[DetectionsOfNight]:
+) -> list[Detection]:
     """Run `detections_of_night`."""
     return ledger.select(
         TOPIC,
         "detections_of_night",
-        DetectionsOfNight,
+        Detection,
         site=site,
         night=night,
         campaign=campaign,

@@ -1,6 +1,7 @@
 -- A night's detections, and the tracklets that they are linked into.
 
 -- name: detections_of_night
+-- row: Detection
 select c.candid, c.ra_deg, c.dec_deg, c.magnitude, c.signal_to_noise, c.unit_key, c.shutter_open, e.exposure_s
 from candidates c
 join units u using (unit_key, night)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds.poll import Poll
+from nightshift.kinds.reference import queries
 from nightshift.vocabulary import Tier
 
 __all__ = ["due"]
@@ -13,15 +14,14 @@ __all__ = ["due"]
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     """Yield the fields and filters of which some quadrant lacks a reference and has frames enough."""
     policy = context.survey.reference
-    rows = context.ledger.rows(
-        "reference", "references_due",
-        instrument=context.survey.camera.instrument, campaign=LIVE, tier=Tier.PROCESSED,
+    rows = queries.references_due(
+        context.ledger, instrument=context.survey.camera.instrument, campaign=LIVE, tier=Tier.PROCESSED,
         at_least=policy.at_least_frames, at_closing=policy.first_serves == "next_night",
     )  # fmt: skip
     for row in rows:
         yield {
-            "instrument": row["instrument"],
-            "field": str(row["field"]),
-            "filter": row["filter"],
+            "instrument": row.instrument,
+            "field": str(row.field),
+            "filter": row.filter,
             "version": "1",
         }

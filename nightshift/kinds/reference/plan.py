@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from datetime import date
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.keys import ReferenceKey
-from nightshift.kinds.plans import Plan, PlannedUnit, input_of_product
+from nightshift.kinds.plans import Plan, PlannedUnit, input_in_depot
+from nightshift.kinds.reference import queries
+from nightshift.kinds.reference.queries import GoodUnit
+from nightshift.ledger.queries import runs as run_queries
 from nightshift.nights import night_of
 from nightshift.settings.models import ReferencePolicy
 from nightshift.vocabulary import Tier
@@ -20,20 +22,19 @@ def plan(context: Context, subject: Subject) -> Plan:
 
     Where a person asked for some quadrants only (``quadrants`` of the run's conf: ``d01/q1,...``), only those.
     """
-    field = int(subject["field"])
-    of_field = {"instrument": subject["instrument"], "field": field, "filter": subject["filter"]}
-    version, policy = int(subject["version"]), context.survey.reference
-    of_campaign = {"campaign": subject.campaign}
-    made = {
-        (r["detector"], r["quadrant"])
-        for r in context.ledger.rows("reference", "reference_versions", version=version, **of_field, **of_campaign)
-        if r["made"]
-    }
+    field, version, policy = int(subject["field"]), int(subject["version"]), context.survey.reference
+    versions = queries.reference_versions(
+        context.ledger, instrument=subject["instrument"], field=field, filter=subject["filter"], version=version,
+        campaign=subject.campaign,
+    )  # fmt: skip
+    made = {(row.detector, row.quadrant) for row in versions if row.made}
     good = defaultdict(list)
-    for row in context.ledger.rows("reference", "good_units", tier=Tier.PROCESSED, **of_field, **of_campaign):
-        good[row["detector"], row["quadrant"]].append(row)
-    asked = context.ledger.row("runs", "conf_of_subject", subject=subject.job_key) or {"conf": {}}
-    wanted = {name for name in asked["conf"].get("quadrants", "").split(",") if name}
+    for row in queries.good_units(
+        context.ledger, instrument=subject["instrument"], field=field, filter=subject["filter"],
+        campaign=subject.campaign, tier=Tier.PROCESSED,
+    ):  # fmt: skip
+        good[row.detector, row.quadrant].append(row)
+    wanted = _wanted_quadrants(context, subject)
     units: list[PlannedUnit] = []
     nights: list[date] = []
     for place, rows in sorted(good.items()):
@@ -44,17 +45,23 @@ def plan(context: Context, subject: Subject) -> Plan:
         members = choose_members(rows, policy)
         key = ReferenceKey(field, subject["instrument"], *place, subject["filter"], version, subject.campaign)
         units.append(_reference_unit(context, key, members, task=len(units)))
-        nights.append(max(member["night"] for member in members))
+        nights.append(max(member.night for member in members))
     night = max(nights, default=night_of(context.site, context.clock.now()))
     return Plan(context.site.name, night, tuple(units))
 
 
-def choose_members(rows: list[dict[str, Any]], policy: ReferencePolicy) -> list[dict[str, Any]]:
+def _wanted_quadrants(context: Context, subject: Subject) -> set[str]:
+    """Return the quadrants that a person asked for; none: all."""
+    asked = run_queries.conf_of_subject(context.ledger, subject=subject.job_key)
+    return {name for name in (asked.conf.get("quadrants", "") if asked else "").split(",") if name}
+
+
+def choose_members(rows: list[GoodUnit], policy: ReferencePolicy) -> list[GoodUnit]:
     """Choose a reference's members by the survey's policy; they are returned in shutter order.
 
     Parameters
     ----------
-    rows : list of dict
+    rows : list of GoodUnit
         The good frames in shutter order.
     policy : ReferencePolicy
         ``first``: the first `at_least_frames`, so that a first reference serves soon and does not depend on what
@@ -62,23 +69,26 @@ def choose_members(rows: list[dict[str, Any]], policy: ReferencePolicy) -> list[
     """
     if policy.choose == "first":
         return rows[: policy.at_least_frames]
-    sharpest = sorted(rows, key=lambda row: (row["fwhm_px"] is None, row["fwhm_px"], row["unit_key"]))
-    chosen = {row["unit_key"] for row in sharpest[: policy.at_most_frames]}
-    return [row for row in rows if row["unit_key"] in chosen]
+    sharpest = sorted(rows, key=lambda row: (row.fwhm_px is None, row.fwhm_px, row.unit_key))
+    chosen = {row.unit_key for row in sharpest[: policy.at_most_frames]}
+    return [row for row in rows if row.unit_key in chosen]
 
 
-def _reference_unit(context: Context, key: ReferenceKey, members: list[dict[str, Any]], *, task: int) -> PlannedUnit:
-    calibrated = [input_of_product(context, "calibrated", member, "calibrated_") for member in members]
-    sources = [input_of_product(context, "sources", member, "sources_") for member in members]
+def _reference_unit(context: Context, key: ReferenceKey, members: list[GoodUnit], *, task: int) -> PlannedUnit:
+    calibrated = [
+        input_in_depot(context, "calibrated", m.calibrated_path, m.calibrated_sha256, m.calibrated_key)
+        for m in members
+    ]
+    sources = [input_in_depot(context, "sources", m.sources_path, m.sources_sha256, m.sources_key) for m in members]
     parameters = {
         "field": key.field,
         "filter": key.filter,
         "members": [
             {
-                "unit_key": member["unit_key"],
-                "shutter_open": member["shutter_open"].isoformat(),
-                "fwhm_px": member["fwhm_px"],
-                "zero_point": member["zero_point"],
+                "unit_key": member.unit_key,
+                "shutter_open": member.shutter_open.isoformat(),
+                "fwhm_px": member.fwhm_px,
+                "zero_point": member.zero_point,
             }
             for member in members
         ],

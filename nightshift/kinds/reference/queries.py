@@ -11,11 +11,11 @@ from typing import Any
 from nightshift.ledger.database import Ledger
 
 __all__ = [
-    "GoodUnits",
-    "ReferenceVersions",
-    "ReferencesDue",
-    "ReferencesServing",
-    "Request",
+    "DueReference",
+    "GoodUnit",
+    "KnownRequest",
+    "Reference",
+    "ReferenceVersion",
     "forget_cancelled_references",
     "good_units",
     "lock_field",
@@ -32,17 +32,17 @@ TOPIC = "reference"
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesDue:
+class DueReference:
     """A row of `references_due`."""
 
-    field: int | None
-    filter: str | None
-    instrument: str | None
+    field: int
+    filter: str
+    instrument: str
     quadrants: int
 
 
 @dataclass(frozen=True, slots=True)
-class GoodUnits:
+class GoodUnit:
     """A row of `good_units`."""
 
     unit_key: str
@@ -52,8 +52,8 @@ class GoodUnits:
     shutter_open: datetime
     site: str
     night: date
-    fwhm_px: float
-    zero_point: float
+    fwhm_px: float | None
+    zero_point: float | None
     calibrated_key: str
     calibrated_path: str
     calibrated_sha256: str
@@ -63,7 +63,7 @@ class GoodUnits:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceVersions:
+class ReferenceVersion:
     """A row of `reference_versions`."""
 
     detector: int
@@ -73,7 +73,7 @@ class ReferenceVersions:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesServing:
+class Reference:
     """A row of `references_serving`."""
 
     detector: int
@@ -89,7 +89,7 @@ class ReferencesServing:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class KnownRequest:
     """A row of `request`."""
 
     version: int
@@ -97,12 +97,12 @@ class Request:
 
 def references_due(
     ledger: Ledger, *, tier: str, at_least: int, instrument: str, campaign: str, at_closing: bool
-) -> list[ReferencesDue]:
+) -> list[DueReference]:
     """Quadrants without any reference that have enough good frames, where no earlier frame is still to be reduced."""
     return ledger.select(
         TOPIC,
         "references_due",
-        ReferencesDue,
+        DueReference,
         tier=tier,
         at_least=at_least,
         instrument=instrument,
@@ -113,28 +113,21 @@ def references_due(
 
 def good_units(
     ledger: Ledger, *, instrument: str, field: int, filter: str, campaign: str, tier: str
-) -> list[GoodUnits]:
+) -> list[GoodUnit]:
     """All good frames that a reference may be made of now, in shutter order, with their two products."""
     return ledger.select(
-        TOPIC,
-        "good_units",
-        GoodUnits,
-        instrument=instrument,
-        field=field,
-        filter=filter,
-        campaign=campaign,
-        tier=tier,
+        TOPIC, "good_units", GoodUnit, instrument=instrument, field=field, filter=filter, campaign=campaign, tier=tier
     )
 
 
 def reference_versions(
     ledger: Ledger, *, version: int, instrument: str, field: int, filter: str, campaign: str
-) -> list[ReferenceVersions]:
+) -> list[ReferenceVersion]:
     """Run `reference_versions`."""
     return ledger.select(
         TOPIC,
         "reference_versions",
-        ReferenceVersions,
+        ReferenceVersion,
         version=version,
         instrument=instrument,
         field=field,
@@ -145,14 +138,14 @@ def reference_versions(
 
 def references_serving(
     ledger: Ledger, *, instrument: str, field: int, filter: str, shutter_open: datetime, campaigns: Sequence[str]
-) -> list[ReferencesServing]:
+) -> list[Reference]:
     """For each quadrant the reference that serves a frame of that moment, of the campaign named first that has
     one.
     """
     return ledger.select(
         TOPIC,
         "references_serving",
-        ReferencesServing,
+        Reference,
         instrument=instrument,
         field=field,
         filter=filter,
@@ -225,9 +218,9 @@ def lock_field(ledger: Ledger, *, subject: str) -> None:
     ledger.run(TOPIC, "lock_field", subject=subject)
 
 
-def request(ledger: Ledger, *, action: str, request_id: str) -> Request | None:
+def request(ledger: Ledger, *, action: str, request_id: str) -> KnownRequest | None:
     """Run `request`."""
-    return ledger.first(TOPIC, "request", Request, action=action, request_id=request_id)
+    return ledger.first(TOPIC, "request", KnownRequest, action=action, request_id=request_id)
 
 
 def next_version(ledger: Ledger, *, instrument: str, field: int, filter: str, campaign: str) -> int:

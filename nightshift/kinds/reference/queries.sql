@@ -2,6 +2,8 @@
 
 -- name: references_due
 -- Quadrants without any reference that have enough good frames, where no earlier frame is still to be reduced.
+-- row: DueReference
+-- not null: field, filter, instrument
 select w.field, w.filter, w.instrument, count(*)::integer as quadrants
 from fields_without_reference w
 cross join lateral first_references(
@@ -14,15 +16,16 @@ group by w.field, w.filter, w.instrument order by w.field, w.filter, w.instrumen
 
 -- name: good_units
 -- All good frames that a reference may be made of now, in shutter order, with their two products.
+-- row: GoodUnit
+-- nullable: fwhm_px, zero_point
 select unit_key, detector, quadrant, exposure_id, shutter_open, site, night, fwhm_px, zero_point, calibrated_key,
     calibrated_path, calibrated_sha256, sources_key, sources_path, sources_sha256
 from reference_frames(:instrument, :field, :filter, :campaign, :tier::tier, null,
     first_night_of_field(:instrument, :field, :filter)) where settled
 order by detector, quadrant, place;
 
-
-
 -- name: reference_versions
+-- row: ReferenceVersion
 select detector, quadrant, max(version)::integer as version, bool_or(version = :version) as made
 from reference_images
 where instrument = :instrument and field = :field and filter = :filter and campaign = :campaign
@@ -30,6 +33,7 @@ group by detector, quadrant;
 
 -- name: references_serving
 -- For each quadrant the reference that serves a frame of that moment, of the campaign named first that has one.
+-- row: Reference
 select distinct on (r.detector, r.quadrant)
     r.detector, r.quadrant, r.reference_key, r.version, p.product_key, p.path, p.sha256,
     s.product_key as sources_key, s.path as sources_path, s.sha256 as sources_sha256
@@ -61,12 +65,12 @@ delete from reference_images where state = 'rejected' and reason = 'cancelled'
     and reference_key in (
         select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));
 
-
 -- name: lock_field
 -- One request at a time for one field and filter; released with the transaction.
 select pg_advisory_xact_lock(hashtextextended('regenerate/' || :subject, 0));
 
 -- name: request^
+-- row: KnownRequest
 select (detail ->> 'version')::integer as version
 from audit where action = :action and detail ->> 'request_id' = :request_id order by audit_id limit 1;
 

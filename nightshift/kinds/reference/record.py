@@ -6,6 +6,9 @@ from pathlib import Path
 from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import ReferenceKey
+from nightshift.kinds.reference import queries
+from nightshift.ledger.queries import jobs as job_queries
+from nightshift.ledger.queries import runs as run_queries
 from nightshift.nights import night_bounds, night_of
 from nightshift.vocabulary import Reason, ReferenceState
 from nightshift.workflow.persistence import Ending
@@ -16,7 +19,7 @@ __all__ = ["forget_cancelled", "home", "record"]
 
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
     """Return the folder of a reference, and the night of its last member."""
-    night = context.ledger.value("jobs", "night_of_job", job_key=subject.job_key)
+    night = job_queries.night_of_job(context.ledger, job_key=subject.job_key)
     return context.depot.reference(ReferenceKey.parse(work.unit_key)), night
 
 
@@ -24,13 +27,13 @@ def record(context: Context, ending: Ending) -> None:
     """Write a version of a reference. A field's first serves by the survey's policy; later ones wait for approval."""
     key, outcome, metrics = ReferenceKey.parse(ending.work.unit_key), ending.outcome, ending.metrics
     built = ending.succeeded and "reference" in ending.products
-    asked = context.ledger.row("runs", "conf_of_subject", subject=ending.subject.job_key) or {"conf": {}}
-    conf = asked["conf"]
+    asked = run_queries.conf_of_subject(context.ledger, subject=ending.subject.job_key)
+    conf = asked.conf if asked else {}
     state, valid_from = ReferenceState.REJECTED, None
     if built:
         state, valid_from = _reference_state(context, ending, key, conf.get("serves"))
-    context.ledger.run(
-        "reference", "put_reference",
+    queries.put_reference(
+        context.ledger,
         field=key.field, instrument=key.instrument, detector=key.detector, quadrant=key.quadrant, filter=key.filter,
         version=key.version, campaign=key.campaign, reference_key=str(key), state=state,
         reason=None if built else outcome.reason or Reason.RESULT_INVALID, detail=outcome.detail[:2000],
@@ -49,14 +52,12 @@ def record(context: Context, ending: Ending) -> None:
         for position, unit_key in enumerate(planned, start=1)
         if not weights or unit_key in weights
     ]
-    context.ledger.run(
-        "reference", "put_reference_members", reference_key=str(key), members={"rows": members}
-    )  # fmt: skip
+    queries.put_reference_members(context.ledger, reference_key=str(key), members={"rows": members})
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
     """Take back the versions that a cancel left as rejected."""
-    context.ledger.run("reference", "forget_cancelled_references", job_key=subject.job_key)
+    queries.forget_cancelled_references(context.ledger, job_key=subject.job_key)
 
 
 def _reference_state(
@@ -69,7 +70,7 @@ def _reference_state(
     """
     site = context.survey.site
     if key.version == 1 and serves is None:
-        night = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
+        night = job_queries.night_of_job(context.ledger, job_key=ending.subject.job_key)
         begins, ends = night_bounds(site, night)
         return ReferenceState.IN_SERVICE, begins if context.survey.reference.first_serves == "now" else ends
     now = context.clock.now()

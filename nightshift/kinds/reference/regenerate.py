@@ -7,7 +7,9 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.keys import LIVE
+from nightshift.kinds.reference import queries
 from nightshift.kinds.reference.plan import plan
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.settings import Survey
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workflow.due_runs import RunRequest
@@ -108,14 +110,17 @@ def regenerate(
         In words; and the run to ask for, or None where there is nothing to do.
     """
     ledger, instrument = context.ledger, context.survey.camera.instrument
-    of_field = {"instrument": instrument, "field": request.field, "filter": request.filter}
     subject = f"{request.field:06d}/{request.filter}"
     with ledger.transaction():
-        ledger.rows("reference", "lock_field", subject=subject)
-        known = ledger.row("reference", "request", action="regenerate_reference", request_id=request_id)
-        version = known["version"] if known else _next_version(context, of_field)
+        queries.lock_field(ledger, subject=subject)
+        known = queries.request(ledger, action="regenerate_reference", request_id=request_id)
+        version = known.version if known else queries.next_version(
+            ledger, instrument=instrument, field=request.field, filter=request.filter, campaign=LIVE
+        )  # fmt: skip
         conf = {
-            **{key: str(value) for key, value in of_field.items()},
+            "instrument": instrument,
+            "field": str(request.field),
+            "filter": request.filter,
             "version": str(version),
             "requested_by": operator,
             "request_reason": request.explanation,
@@ -132,20 +137,14 @@ def regenerate(
             return f"{text}\na dry run: nothing was changed", None
         if not known:
             detail = {**conf, "request_id": request_id, "version": version}
-            ledger.run(
-                "ledger", "put_audit",
-                operator=operator, action="regenerate_reference", subject=subject, detail=detail,
-            )  # fmt: skip
+            ledger_queries.put_audit(
+                ledger, operator=operator, action="regenerate_reference", subject=subject, detail=detail
+            )
             ledger.event(
                 EventLevel.INFO, "reference_asked_for", f"{operator} asks for {text.splitlines()[0]}: "
                 f"{request.explanation}", subject=subject, night_time=context.clock.now(),
             )  # fmt: skip
     return text, RunRequest("references", run_id("references", conf, 0), conf)
-
-
-def _next_version(context: Context, of_field: Mapping[str, Any]) -> int:
-    version: int = context.ledger.value("reference", "next_version", campaign=LIVE, **of_field)
-    return version
 
 
 def _quadrant(unit_key: str) -> str:

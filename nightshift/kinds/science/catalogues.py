@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from nightshift.context import Context
+from nightshift.kinds.science import queries
+from nightshift.kinds.science.queries import OwnCatalogue
 
 __all__ = ["catalogue_path", "own_catalogues"]
 
@@ -18,7 +19,7 @@ def catalogue_path(context: Context, field_id: int | None) -> Path | None:
     return path if path.is_file() else None
 
 
-def own_catalogues(context: Context, groups: Iterable[tuple[int, str]], campaign: str) -> list[dict[str, Any]]:
+def own_catalogues(context: Context, groups: Iterable[tuple[int, str]], campaign: str) -> list[OwnCatalogue]:
     """Return the first good frame of each quadrant that was reduced without a catalogue, of some fields and filters.
 
     Parameters
@@ -29,8 +30,8 @@ def own_catalogues(context: Context, groups: Iterable[tuple[int, str]], campaign
     campaign : str
     """
     pairs = list(groups)
-    return context.ledger.rows(
-        "science", "own_catalogues",
+    return queries.own_catalogues(
+        context.ledger,
         fields=[field for field, _ in pairs], filters=[name for _, name in pairs],
         instrument=context.survey.camera.instrument, campaign=campaign,
     )  # fmt: skip

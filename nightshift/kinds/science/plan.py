@@ -1,14 +1,22 @@
 """Which quadrants of an exposure are reduced, with which masters, catalogue and reference."""
 
-from typing import Any
-
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
 from nightshift.keys import FrameKey
-from nightshift.kinds.exposures import exposure_of, parameters_of, reference_inputs, references_serving, tasks_of
+from nightshift.kinds.exposures import (
+    Place,
+    exposure_of,
+    parameters_of,
+    reference_inputs,
+    references_serving,
+    tasks_of,
+)
 from nightshift.kinds.master.fallback import MasterChoice, read_masters
-from nightshift.kinds.plans import Plan, PlannedUnit, input_of_file, input_of_product
+from nightshift.kinds.plans import Plan, PlannedUnit, input_in_depot, input_of_file
+from nightshift.kinds.science import queries
 from nightshift.kinds.science.catalogues import catalogue_path, own_catalogues
+from nightshift.ledger.queries import exposures as exposure_queries
+from nightshift.ledger.queries.exposures import Exposure
 from nightshift.settings import bad_pixels_file
 from nightshift.vocabulary import EventLevel, Reason, UnitState
 from nightshift.workflow.subjects import Subject
@@ -19,27 +27,23 @@ __all__ = ["plan"]
 def plan(context: Context, subject: Subject) -> Plan:
     """Plan the units of an exposure that are pending, and hold those that the last master fallback holds."""
     exposure = exposure_of(context, subject)
-    context.ledger.run(
-        "science", "reject_invalid_units",
-        instrument=exposure["instrument"], exposure_id=exposure["exposure_id"],
-    )  # fmt: skip
-    rows = context.ledger.rows(
-        "science", "units_to_do",
-        instrument=exposure["instrument"], exposure_id=exposure["exposure_id"], campaign=subject.campaign,
-    )  # fmt: skip
-    masters = read_masters(context, exposure["instrument"], exposure["night"], exposure["filter"], subject.campaign)
+    queries.reject_invalid_units(context.ledger, instrument=exposure.instrument, exposure_id=exposure.exposure_id)
+    rows = queries.units_to_do(
+        context.ledger, instrument=exposure.instrument, exposure_id=exposure.exposure_id, campaign=subject.campaign
+    )
+    masters = read_masters(context, exposure.instrument, exposure.night, exposure.filter, subject.campaign)
     catalogues = _catalogues(context, exposure, subject.campaign)
     references = references_serving(context, exposure, subject.campaign)
-    tasks = tasks_of(context, rows)
+    tasks = tasks_of(context, ((row.detector, row.quadrant) for row in rows))
     units = []
     for row in rows:
-        place = (row["detector"], row["quadrant"])
+        place = (row.detector, row.quadrant)
         chosen = masters.choose(context.survey.calibration.kinds, *place)
         if chosen.missing and context.survey.calibration.without_master == "hold":
-            _hold(context, row["unit_key"], chosen)
+            _hold(context, row.unit_key, chosen)
             continue
-        raw_key = str(FrameKey(exposure["instrument"], exposure["exposure_id"], row["detector"]))
-        raw = Input("raw", str(context.depot.absolute(row["path"])), row["sha256"], raw_key)
+        raw_key = str(FrameKey(exposure.instrument, exposure.exposure_id, row.detector))
+        raw = input_in_depot(context, "raw", row.path, row.sha256, raw_key)
         reference = references.get(place)
         inputs = (
             raw,
@@ -49,23 +53,21 @@ def plan(context: Context, subject: Subject) -> Plan:
             *reference_inputs(context, reference),
         )
         parameters = {
-            **parameters_of(exposure, row),
+            **parameters_of(exposure, place),
             "flags": [flag.value for flag in chosen.flags],
             "own_catalogue": catalogues.own,
-            "reference_key": reference["reference_key"] if reference else None,
-            "in_reference": False,
-            "overruled": row["accepted"],
+            "reference_key": reference.reference_key if reference else None,
+            "overruled": row.accepted,
         }
-        units.append(PlannedUnit(row["unit_key"], tasks[place], inputs, parameters))
-    return Plan(exposure["site"], exposure["night"], tuple(units))
+        units.append(PlannedUnit(row.unit_key, tasks[place], inputs, parameters))
+    return Plan(exposure.site, exposure.night, tuple(units))
 
 
 def _hold(context: Context, unit_key: str, chosen: MasterChoice) -> None:
     names = ", ".join(chosen.missing)
-    context.ledger.run(
-        "exposures", "end_unit",
-        unit_key=unit_key, state=UnitState.HELD, reason=Reason.CALIBRATION_MISSING, detail=f"no master {names}",
-        flags=[],
+    exposure_queries.end_unit(
+        context.ledger, unit_key=unit_key, state=UnitState.HELD, reason=Reason.CALIBRATION_MISSING,
+        detail=f"no master {names}", flags=[],
     )  # fmt: skip
     context.ledger.event(
         EventLevel.WARNING, "unit_held", f"No master {names} serves: held until one does.",
@@ -73,7 +75,7 @@ def _hold(context: Context, unit_key: str, chosen: MasterChoice) -> None:
     )  # fmt: skip
 
 
-def _bad_pixels(context: Context, place: tuple[int, int]) -> tuple[Input, ...]:
+def _bad_pixels(context: Context, place: Place) -> tuple[Input, ...]:
     path = bad_pixels_file(context.survey, *place)
     key = f"bad_pixels/{context.survey.camera.bad_pixels_of(*place)}"
     return () if path is None else (input_of_file("bad_pixels", path.absolute(), key),)
@@ -82,21 +84,24 @@ def _bad_pixels(context: Context, place: tuple[int, int]) -> tuple[Input, ...]:
 class _Catalogues:
     """What the stars of an exposure are compared with: the field's catalogue, or its own first good frame."""
 
-    def __init__(self, shared: Input | None, own: dict[tuple[int, int], Input]):
+    def __init__(self, shared: Input | None, own: dict[Place, Input]):
         self.own = shared is None
         self._shared, self._own = shared, own
 
-    def of(self, place: tuple[int, int]) -> tuple[Input, ...]:
+    def of(self, place: Place) -> tuple[Input, ...]:
         chosen = self._shared or self._own.get(place)
         return (chosen,) if chosen else ()
 
 
-def _catalogues(context: Context, exposure: dict[str, Any], campaign: str) -> _Catalogues:
-    path = catalogue_path(context, exposure["field"])
+def _catalogues(context: Context, exposure: Exposure, campaign: str) -> _Catalogues:
+    path = catalogue_path(context, exposure.field)
     if path is not None:
         return _Catalogues(input_of_file("catalogue", path, f"catalogue/{path.name}"), {})
-    if exposure["field"] is None:
+    if exposure.field is None:
         return _Catalogues(None, {})
-    rows = own_catalogues(context, [(exposure["field"], exposure["filter"])], campaign)
-    own = {(r["detector"], r["quadrant"]): input_of_product(context, "catalogue", r) for r in rows}
+    found = own_catalogues(context, [(exposure.field, exposure.filter)], campaign)
+    own = {
+        (own.detector, own.quadrant): input_in_depot(context, "catalogue", own.path, own.sha256, own.product_key)
+        for own in found
+    }
     return _Catalogues(None, own)

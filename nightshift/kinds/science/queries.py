@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import ExposureState
 
 __all__ = [
-    "OwnCatalogues",
-    "UnendedOfFields",
-    "UnitsToDo",
-    "WaitingExposures",
+    "OwnCatalogue",
+    "UnendedExposure",
+    "UnitToReduce",
+    "WaitingExposure",
     "forget_cancelled_units",
     "mark_exposure_running",
     "own_catalogues",
@@ -28,7 +29,7 @@ TOPIC = "science"
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingExposures:
+class WaitingExposure:
     """A row of `waiting_exposures`."""
 
     instrument: str
@@ -38,25 +39,25 @@ class WaitingExposures:
     field: int | None
     filter: str
     shutter_open: datetime
-    state: str
+    state: ExposureState
     age_s: float
     expected: int
-    detectors: list[int]
+    detectors: list[int] | None
 
 
 @dataclass(frozen=True, slots=True)
-class UnendedOfFields:
+class UnendedExposure:
     """A row of `unended_of_fields`."""
 
     instrument: str
     exposure_id: str
-    field: int | None
+    field: int
     filter: str
     shutter_open: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class OwnCatalogues:
+class OwnCatalogue:
     """A row of `own_catalogues`."""
 
     field: int
@@ -70,7 +71,7 @@ class OwnCatalogues:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsToDo:
+class UnitToReduce:
     """A row of `units_to_do`."""
 
     unit_key: str
@@ -88,26 +89,26 @@ def mark_exposure_running(
     return ledger.run(TOPIC, "mark_exposure_running", run_id=run_id, instrument=instrument, exposure_id=exposure_id)
 
 
-def waiting_exposures(ledger: Ledger, *, instrument: str, campaign: str) -> list[WaitingExposures]:
+def waiting_exposures(ledger: Ledger, *, instrument: str, campaign: str) -> list[WaitingExposure]:
     """Science exposures of which some unit has not been worked on, in shutter order."""
-    return ledger.select(TOPIC, "waiting_exposures", WaitingExposures, instrument=instrument, campaign=campaign)
+    return ledger.select(TOPIC, "waiting_exposures", WaitingExposure, instrument=instrument, campaign=campaign)
 
 
-def unended_of_fields(ledger: Ledger, *, instrument: str) -> list[UnendedOfFields]:
+def unended_of_fields(ledger: Ledger, *, instrument: str) -> list[UnendedExposure]:
     """Every science exposure that has not ended and lies on a field."""
-    return ledger.select(TOPIC, "unended_of_fields", UnendedOfFields, instrument=instrument)
+    return ledger.select(TOPIC, "unended_of_fields", UnendedExposure, instrument=instrument)
 
 
 def own_catalogues(
     ledger: Ledger, *, fields: Sequence[int], filters: Sequence[str], instrument: str, campaign: str
-) -> list[OwnCatalogues]:
+) -> list[OwnCatalogue]:
     """The first good frame of each quadrant, field and filter that was reduced without a catalogue; its month may
     have left.
     """
     return ledger.select(
         TOPIC,
         "own_catalogues",
-        OwnCatalogues,
+        OwnCatalogue,
         fields=fields,
         filters=filters,
         instrument=instrument,
@@ -115,10 +116,10 @@ def own_catalogues(
     )
 
 
-def units_to_do(ledger: Ledger, *, instrument: str, exposure_id: str, campaign: str) -> list[UnitsToDo]:
+def units_to_do(ledger: Ledger, *, instrument: str, exposure_id: str, campaign: str) -> list[UnitToReduce]:
     """With whether a person accepted the unit or its frame, whatever the checks say."""
     return ledger.select(
-        TOPIC, "units_to_do", UnitsToDo, instrument=instrument, exposure_id=exposure_id, campaign=campaign
+        TOPIC, "units_to_do", UnitToReduce, instrument=instrument, exposure_id=exposure_id, campaign=campaign
     )
 
 

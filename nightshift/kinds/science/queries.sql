@@ -6,7 +6,9 @@ where instrument = :instrument and exposure_id = :exposure_id and state = 'arriv
 
 -- name: waiting_exposures
 -- Science exposures of which some unit has not been worked on, in shutter order.
-select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutter_open, e.state::text as state,
+-- row: WaitingExposure
+-- nullable: detectors
+select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutter_open, e.state,
     steady_age_s(e.first_arrival_at) as age_s,
     cardinality(e.detectors_expected) as expected,
     (select array_agg(r.detector order by r.detector) from raw_frames r
@@ -19,6 +21,8 @@ order by e.shutter_open, e.exposure_id;
 
 -- name: unended_of_fields
 -- Every science exposure that has not ended and lies on a field.
+-- row: UnendedExposure
+-- not null: field
 select instrument, exposure_id, field, filter, shutter_open
 from exposures
 where instrument = :instrument and image_type = 'science' and state <> 'ended' and field is not null
@@ -26,6 +30,7 @@ order by shutter_open, exposure_id;
 
 -- name: own_catalogues
 -- The first good frame of each quadrant, field and filter that was reduced without a catalogue; its month may have left.
+-- row: OwnCatalogue
 select distinct on (w.field, w.filter, w.detector, w.quadrant)
     w.field, w.filter, w.instrument, w.detector, w.quadrant, w.product_key, coalesce(p.path, w.kept_path) as path,
     coalesce(p.sha256, w.kept_sha256) as sha256
@@ -43,6 +48,7 @@ order by w.field, w.filter, w.detector, w.quadrant, w.shutter_open, w.exposure_i
 
 -- name: units_to_do
 -- With whether a person accepted the unit or its frame, whatever the checks say.
+-- row: UnitToReduce
 select u.unit_key, u.detector, u.quadrant, r.path, r.sha256,
     coalesce((select o.verdict = 'accept' from overrides o
         where o.subject in (u.unit_key, substring(u.unit_key from '^[^/]+/[^/]+/[^/]+'))

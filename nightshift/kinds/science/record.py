@@ -5,6 +5,8 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.keys import UnitKey
 from nightshift.kinds.difference.record import home, put_difference
+from nightshift.kinds.science import queries
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.vocabulary import AttemptState, Reason, UnitState, all_measurements
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
@@ -16,7 +18,7 @@ CORNERS = "corners_deg"  # measured too, and no number: a column of its own
 
 def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:
     """Note that quadrants are being worked on."""
-    context.ledger.run("exposures", "set_unit_running", unit_keys=unit_keys)
+    exposure_queries.set_unit_running(context.ledger, unit_keys=unit_keys)
 
 
 def record(context: Context, ending: Ending) -> None:
@@ -25,8 +27,8 @@ def record(context: Context, ending: Ending) -> None:
     states = {AttemptState.SUCCEEDED: UnitState.PROCESSED, AttemptState.REJECTED: UnitState.REJECTED}
     state = states.get(outcome.state, UnitState.FAILED)
     flags = [*ending.work.parameters.get("flags", []), *(outcome.result.flags if outcome.result else ())]
-    changed = context.ledger.run(
-        "exposures", "end_unit",
+    changed = exposure_queries.end_unit(
+        context.ledger,
         unit_key=str(unit), state=state, detail=outcome.detail[:2000], flags=sorted({str(flag) for flag in flags}),
         reason=None if state is UnitState.PROCESSED else outcome.reason or Reason.RESULT_INVALID,
     )  # fmt: skip
@@ -40,25 +42,26 @@ def record(context: Context, ending: Ending) -> None:
 
 def end(context: Context, subject: Subject) -> None:
     """End the exposure, where every unit of it has ended."""
-    context.ledger.run(
-        "exposures", "end_exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    exposure_queries.end_exposure(
+        context.ledger, instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
     """Let the quadrants that a cancel left as failed be due again."""
-    context.ledger.run("science", "forget_cancelled_units", job_key=subject.job_key)
-    context.ledger.run("exposures", "reopen_exposures_of_job", job_key=subject.job_key)
+    queries.forget_cancelled_units(context.ledger, job_key=subject.job_key)
+    exposure_queries.reopen_exposures_of_job(context.ledger, job_key=subject.job_key)
 
 
 def _put_measurements(context: Context, unit: UnitKey, metrics: dict[str, Any], *, good: bool) -> None:
     names = [measurement.name for measurement in all_measurements()]
-    context.ledger.run(
-        "science", "put_measurements",
+    measured = {name: metrics[name] for name in names if metrics.get(name) is not None}
+    queries.put_measurements(
+        context.ledger,
         unit_key=str(unit), instrument=unit.instrument, exposure_id=unit.exposure_id, detector=unit.detector,
         quadrant=unit.quadrant, good=bool(metrics.get("good", good)),
         warnings=[str(warning) for warning in metrics.get("warnings", [])],
-        corners_deg=_flat(metrics.get(CORNERS)), names=names, numbers=[metrics.get(name) for name in names],
+        corners_deg=_flat(metrics.get(CORNERS)), names=list(measured), numbers=list(measured.values()),
     )  # fmt: skip
 
 

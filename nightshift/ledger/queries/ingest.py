@@ -9,17 +9,18 @@ from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import AttemptState, Disposition, ErrorClass
 
 __all__ = [
-    "Arrival",
-    "Arrived",
-    "AttemptsAtFiles",
-    "FrameLike",
-    "FrameNamed",
-    "Manifest",
+    "ArrivedFile",
+    "FileAttempt",
+    "KnownOpening",
     "ManifestEntry",
-    "MarkMismatches",
-    "Opening",
+    "ManifestPart",
+    "MismatchedFrame",
+    "NamedFrame",
+    "SimilarFrame",
+    "WrittenArrival",
     "arrival",
     "arrived",
     "attempts_at_files",
@@ -44,11 +45,11 @@ TOPIC = "ingest"
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class WrittenArrival:
     """A row of `arrival`."""
 
     arrival_key: str
-    disposition: str
+    disposition: Disposition
     reason: str | None
     detail: str
     night: date | None
@@ -59,7 +60,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameLike:
+class SimilarFrame:
     """A row of `frame_like`."""
 
     sha256: str
@@ -67,7 +68,7 @@ class FrameLike:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class KnownOpening:
     """A row of `opening`."""
 
     night: date
@@ -75,7 +76,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameNamed:
+class NamedFrame:
     """A row of `frame_named`."""
 
     instrument: str
@@ -86,17 +87,17 @@ class FrameNamed:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptsAtFiles:
+class FileAttempt:
     """A row of `attempts_at_files`."""
 
     unit_key: str
-    state: str
+    state: AttemptState
     reason: str | None
-    error_class: str
+    error_class: ErrorClass | None
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class ArrivedFile:
     """A row of `arrived`."""
 
     arrival_key: str
@@ -111,7 +112,7 @@ class ManifestEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ManifestPart:
     """A row of `manifest`."""
 
     sha256: str
@@ -119,7 +120,7 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkMismatches:
+class MismatchedFrame:
     """A row of `mark_mismatches`."""
 
     instrument: str
@@ -133,9 +134,9 @@ def lock_name(ledger: Ledger, *, file_name: str) -> None:
     ledger.run(TOPIC, "lock_name", file_name=file_name)
 
 
-def arrival(ledger: Ledger, *, arrival_key: str) -> Arrival | None:
+def arrival(ledger: Ledger, *, arrival_key: str) -> WrittenArrival | None:
     """Run `arrival`."""
-    return ledger.first(TOPIC, "arrival", Arrival, arrival_key=arrival_key)
+    return ledger.first(TOPIC, "arrival", WrittenArrival, arrival_key=arrival_key)
 
 
 def storage_said_lately(ledger: Ledger) -> bool:
@@ -192,14 +193,14 @@ def put_quarantine(
 
 def frame_like(
     ledger: Ledger, *, file_name: str, night: date, instrument: str, exposure_id: str, detector: int
-) -> FrameLike | None:
+) -> SimilarFrame | None:
     """The registered frame of that key, or of that name in that night: a camera may use its names again each
     night.
     """
     return ledger.first(
         TOPIC,
         "frame_like",
-        FrameLike,
+        SimilarFrame,
         file_name=file_name,
         night=night,
         instrument=instrument,
@@ -208,14 +209,14 @@ def frame_like(
     )
 
 
-def opening(ledger: Ledger, *, instrument: str, exposure_id: str) -> Opening | None:
+def opening(ledger: Ledger, *, instrument: str, exposure_id: str) -> KnownOpening | None:
     """When the shutter opened for the exposure that has this id."""
-    return ledger.first(TOPIC, "opening", Opening, instrument=instrument, exposure_id=exposure_id)
+    return ledger.first(TOPIC, "opening", KnownOpening, instrument=instrument, exposure_id=exposure_id)
 
 
-def frame_named(ledger: Ledger, *, file_name: str, sha256: str) -> FrameNamed | None:
+def frame_named(ledger: Ledger, *, file_name: str, sha256: str) -> NamedFrame | None:
     """Where the name was used in several nights: the frame that a checksum proves, or the newest."""
-    return ledger.first(TOPIC, "frame_named", FrameNamed, file_name=file_name, sha256=sha256)
+    return ledger.first(TOPIC, "frame_named", NamedFrame, file_name=file_name, sha256=sha256)
 
 
 def put_frame(
@@ -303,14 +304,14 @@ def set_invalid(
     )
 
 
-def attempts_at_files(ledger: Ledger, *, job_keys: Sequence[str]) -> list[AttemptsAtFiles]:
+def attempts_at_files(ledger: Ledger, *, job_keys: Sequence[str]) -> list[FileAttempt]:
     """How the attempts at the files of some exposures ended, the first of each file first."""
-    return ledger.select(TOPIC, "attempts_at_files", AttemptsAtFiles, job_keys=job_keys)
+    return ledger.select(TOPIC, "attempts_at_files", FileAttempt, job_keys=job_keys)
 
 
-def arrived(ledger: Ledger, *, arrival_keys: Sequence[str]) -> list[Arrived]:
+def arrived(ledger: Ledger, *, arrival_keys: Sequence[str]) -> list[ArrivedFile]:
     """Which of these files have an arrival."""
-    return ledger.select(TOPIC, "arrived", Arrived, arrival_keys=arrival_keys)
+    return ledger.select(TOPIC, "arrived", ArrivedFile, arrival_keys=arrival_keys)
 
 
 def manifest_entry(ledger: Ledger, *, site: str, night: date, file_name: str) -> ManifestEntry | None:
@@ -318,9 +319,9 @@ def manifest_entry(ledger: Ledger, *, site: str, night: date, file_name: str) ->
     return ledger.first(TOPIC, "manifest_entry", ManifestEntry, site=site, night=night, file_name=file_name)
 
 
-def manifest(ledger: Ledger, *, site: str, night: date, part: int) -> Manifest | None:
+def manifest(ledger: Ledger, *, site: str, night: date, part: int) -> ManifestPart | None:
     """Run `manifest`."""
-    return ledger.first(TOPIC, "manifest", Manifest, site=site, night=night, part=part)
+    return ledger.first(TOPIC, "manifest", ManifestPart, site=site, night=night, part=part)
 
 
 def put_manifest(
@@ -360,6 +361,6 @@ def put_entries(
     return ledger.run(TOPIC, "put_entries", site=site, night=night, part=part, entries=entries)
 
 
-def mark_mismatches(ledger: Ledger, *, site: str, night: date, part: int) -> list[MarkMismatches]:
+def mark_mismatches(ledger: Ledger, *, site: str, night: date, part: int) -> list[MismatchedFrame]:
     """Registered frames whose content is not what the mountain says was sent."""
-    return ledger.select(TOPIC, "mark_mismatches", MarkMismatches, site=site, night=night, part=part)
+    return ledger.select(TOPIC, "mark_mismatches", MismatchedFrame, site=site, night=night, part=part)

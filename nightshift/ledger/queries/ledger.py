@@ -11,10 +11,9 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import EventLevel
 
 __all__ = [
-    "EventsSince",
-    "Measurements",
-    "SitesOfNights",
-    "Unlock",
+    "Event",
+    "MeasurementPosition",
+    "SiteWithNights",
     "add_event",
     "event_said",
     "event_said_so",
@@ -37,7 +36,7 @@ TOPIC = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
+class MeasurementPosition:
     """A row of `measurements`."""
 
     name: str
@@ -45,7 +44,7 @@ class Measurements:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsSince:
+class Event:
     """A row of `events_since`."""
 
     event_id: int
@@ -59,14 +58,7 @@ class EventsSince:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlock:
-    """A row of `unlock`."""
-
-    pg_advisory_unlock: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SitesOfNights:
+class SiteWithNights:
     """A row of `sites_of_nights`."""
 
     site: str
@@ -87,9 +79,9 @@ def put_measurement(ledger: Ledger, *, measurement: str | None, unit: str | None
     return ledger.run(TOPIC, "put_measurement", measurement=measurement, unit=unit, says=says)
 
 
-def measurements(ledger: Ledger) -> list[Measurements]:
+def measurements(ledger: Ledger) -> list[MeasurementPosition]:
     """Run `measurements`."""
-    return ledger.select(TOPIC, "measurements", Measurements)
+    return ledger.select(TOPIC, "measurements", MeasurementPosition)
 
 
 def add_event(
@@ -122,9 +114,9 @@ def put_audit(
     return ledger.run(TOPIC, "put_audit", operator=operator, action=action, subject=subject, detail=detail)
 
 
-def events_since(ledger: Ledger, *, event_id: int, most: int) -> list[EventsSince]:
+def events_since(ledger: Ledger, *, event_id: int, most: int) -> list[Event]:
     """Run `events_since`."""
-    return ledger.select(TOPIC, "events_since", EventsSince, event_id=event_id, most=most)
+    return ledger.select(TOPIC, "events_since", Event, event_id=event_id, most=most)
 
 
 def try_lock(ledger: Ledger, *, work: str, of: str) -> bool:
@@ -133,9 +125,10 @@ def try_lock(ledger: Ledger, *, work: str, of: str) -> bool:
     return found
 
 
-def unlock(ledger: Ledger, *, work: str, of: str) -> Unlock | None:
+def unlock(ledger: Ledger, *, work: str, of: str) -> bool:
     """Run `unlock`."""
-    return ledger.first(TOPIC, "unlock", Unlock, work=work, of=of)
+    found: bool = ledger.value(TOPIC, "unlock", work=work, of=of)
+    return found
 
 
 def event_said(ledger: Ledger, *, kind: str, subject: str) -> bool:
@@ -150,21 +143,21 @@ def event_said_so(ledger: Ledger, *, subject: str, kind: str, message: str) -> b
     return found
 
 
-def has_revision(ledger: Ledger) -> str:
+def has_revision(ledger: Ledger) -> str | None:
     """Run `has_revision`."""
-    found: str = ledger.value(TOPIC, "has_revision")
+    found: str | None = ledger.value(TOPIC, "has_revision")
     return found
 
 
-def revision(ledger: Ledger) -> str:
+def revision(ledger: Ledger) -> str | None:
     """Run `revision`."""
-    found: str = ledger.value(TOPIC, "revision")
+    found: str | None = ledger.value(TOPIC, "revision")
     return found
 
 
-def survey_stamp(ledger: Ledger) -> str:
+def survey_stamp(ledger: Ledger) -> str | None:
     """Whose ledger it is."""
-    found: str = ledger.value(TOPIC, "survey_stamp")
+    found: str | None = ledger.value(TOPIC, "survey_stamp")
     return found
 
 
@@ -173,6 +166,6 @@ def put_survey_stamp(ledger: Ledger, *, survey: str | None) -> int:
     return ledger.run(TOPIC, "put_survey_stamp", survey=survey)
 
 
-def sites_of_nights(ledger: Ledger) -> list[SitesOfNights]:
+def sites_of_nights(ledger: Ledger) -> list[SiteWithNights]:
     """Whose nights a ledger from before it was stamped holds."""
-    return ledger.select(TOPIC, "sites_of_nights", SitesOfNights)
+    return ledger.select(TOPIC, "sites_of_nights", SiteWithNights)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import NightState
 
 __all__ = [
-    "Content",
-    "NightsNotClosed",
-    "Tables",
+    "MonthlyTable",
+    "OpenNight",
+    "TableContent",
     "attach_month",
     "content",
     "delete_detached",
@@ -30,32 +31,32 @@ TOPIC = "months"
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class MonthlyTable:
     """A row of `tables`."""
 
     table_name: str
 
 
 @dataclass(frozen=True, slots=True)
-class NightsNotClosed:
+class OpenNight:
     """A row of `nights_not_closed`."""
 
     site: str
     night: date
-    state: str
+    state: NightState
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class TableContent:
     """A row of `content`."""
 
     held: int
     content: str
 
 
-def tables(ledger: Ledger) -> list[Tables]:
+def tables(ledger: Ledger) -> list[MonthlyTable]:
     """The tables that are partitioned by month."""
-    return ledger.select(TOPIC, "tables", Tables)
+    return ledger.select(TOPIC, "tables", MonthlyTable)
 
 
 def is_here(ledger: Ledger, *, month: str) -> bool:
@@ -64,9 +65,9 @@ def is_here(ledger: Ledger, *, month: str) -> bool:
     return found
 
 
-def nights_not_closed(ledger: Ledger, *, ends: datetime, begins: datetime) -> list[NightsNotClosed]:
+def nights_not_closed(ledger: Ledger, *, ends: datetime, begins: datetime) -> list[OpenNight]:
     """Run `nights_not_closed`."""
-    return ledger.select(TOPIC, "nights_not_closed", NightsNotClosed, ends=ends, begins=begins)
+    return ledger.select(TOPIC, "nights_not_closed", OpenNight, ends=ends, begins=begins)
 
 
 def unsent(ledger: Ledger, *, begins: datetime, ends: datetime) -> int:
@@ -75,9 +76,9 @@ def unsent(ledger: Ledger, *, begins: datetime, ends: datetime) -> int:
     return found
 
 
-def content(ledger: Ledger, *, table_name: str) -> Content | None:
+def content(ledger: Ledger, *, table_name: str) -> TableContent | None:
     """Run `content`."""
-    return ledger.first(TOPIC, "content", Content, table_name=table_name)
+    return ledger.first(TOPIC, "content", TableContent, table_name=table_name)
 
 
 def lock_month(ledger: Ledger, *, month: str) -> None:
@@ -110,7 +111,7 @@ def delete_detached(ledger: Ledger, *, month: str | None) -> int:
     return ledger.run(TOPIC, "delete_detached", month=month)
 
 
-def detached_folder(ledger: Ledger, *, night: date) -> str:
+def detached_folder(ledger: Ledger, *, night: date) -> str | None:
     """Where the files of a night's month are, if it has left the ledger."""
-    found: str = ledger.value(TOPIC, "detached_folder", night=night)
+    found: str | None = ledger.value(TOPIC, "detached_folder", night=night)
     return found

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightshift.ledger.database import Ledger
-from nightshift.vocabulary import EventLevel, ExposureState, ImageType, NightState, UnitState
+from nightshift.vocabulary import Disposition, EventLevel, ExposureState, ImageType, NightState, UnitState
 
 __all__ = [
-    "ArrivalsNamed",
-    "DifferencedUnits",
-    "ExposuresByState",
-    "Glance",
-    "LastFileToAlert",
-    "LatestEvents",
-    "NamesThatCame",
-    "NightsHere",
-    "NotEnded",
-    "TrackletMembers",
-    "UnitsByState",
-    "UnitsOfFile",
-    "UsesOfFile",
+    "AlertDelay",
+    "ArrivedName",
+    "CalibrationUse",
+    "DifferencedUnit",
+    "ExposureCount",
+    "LatestEvent",
+    "NamedArrival",
+    "Night",
+    "NightCounts",
+    "OpenWork",
+    "TrackletMember",
+    "UnitCount",
+    "UnitOfFile",
     "arrivals_named",
     "differenced_units",
     "exposures_by_state",
@@ -46,11 +46,10 @@ TOPIC = "stack"
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class NightCounts:
     """A row of `glance`."""
 
     night_state: NightState
-    closing_since: datetime | None
     arrived: int
     registered: int
     quarantined: int
@@ -66,7 +65,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsByState:
+class UnitCount:
     """A row of `units_by_state`."""
 
     state: UnitState
@@ -74,7 +73,7 @@ class UnitsByState:
 
 
 @dataclass(frozen=True, slots=True)
-class ExposuresByState:
+class ExposureCount:
     """A row of `exposures_by_state`."""
 
     image_type: ImageType
@@ -83,7 +82,7 @@ class ExposuresByState:
 
 
 @dataclass(frozen=True, slots=True)
-class LatestEvents:
+class LatestEvent:
     """A row of `latest_events`."""
 
     event_id: int
@@ -96,14 +95,14 @@ class LatestEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class NamesThatCame:
+class ArrivedName:
     """A row of `names_that_came`."""
 
     inbox_name: str
 
 
 @dataclass(frozen=True, slots=True)
-class NightsHere:
+class Night:
     """A row of `nights_here`."""
 
     site: str
@@ -113,7 +112,7 @@ class NightsHere:
 
 
 @dataclass(frozen=True, slots=True)
-class NotEnded:
+class OpenWork:
     """A row of `not_ended`."""
 
     what: str
@@ -123,7 +122,7 @@ class NotEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class LastFileToAlert:
+class AlertDelay:
     """A row of `last_file_to_alert`."""
 
     exposure_id: str
@@ -131,14 +130,14 @@ class LastFileToAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class DifferencedUnits:
+class DifferencedUnit:
     """A row of `differenced_units`."""
 
     unit_key: str
 
 
 @dataclass(frozen=True, slots=True)
-class TrackletMembers:
+class TrackletMember:
     """A row of `tracklet_members`."""
 
     tracklet_key: str
@@ -146,71 +145,71 @@ class TrackletMembers:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalsNamed:
+class NamedArrival:
     """A row of `arrivals_named`."""
 
-    disposition: str
+    disposition: Disposition
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsOfFile:
+class UnitOfFile:
     """A row of `units_of_file`."""
 
     unit_key: str
-    state: str
+    state: UnitState
     reason: str | None
     flags: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class UsesOfFile:
+class CalibrationUse:
     """A row of `uses_of_file`."""
 
     accepted: bool
     reason: str | None
 
 
-def glance(ledger: Ledger, *, night: date, site: str) -> Glance | None:
+def glance(ledger: Ledger, *, night: date, site: str) -> NightCounts | None:
     """Run `glance`."""
-    return ledger.first(TOPIC, "glance", Glance, night=night, site=site)
+    return ledger.first(TOPIC, "glance", NightCounts, night=night, site=site)
 
 
-def units_by_state(ledger: Ledger, *, site: str, night: date) -> list[UnitsByState]:
+def units_by_state(ledger: Ledger, *, site: str, night: date) -> list[UnitCount]:
     """Run `units_by_state`."""
-    return ledger.select(TOPIC, "units_by_state", UnitsByState, site=site, night=night)
+    return ledger.select(TOPIC, "units_by_state", UnitCount, site=site, night=night)
 
 
-def exposures_by_state(ledger: Ledger, *, site: str, night: date) -> list[ExposuresByState]:
+def exposures_by_state(ledger: Ledger, *, site: str, night: date) -> list[ExposureCount]:
     """Run `exposures_by_state`."""
-    return ledger.select(TOPIC, "exposures_by_state", ExposuresByState, site=site, night=night)
+    return ledger.select(TOPIC, "exposures_by_state", ExposureCount, site=site, night=night)
 
 
-def latest_events(ledger: Ledger, *, most: int) -> list[LatestEvents]:
+def latest_events(ledger: Ledger, *, most: int) -> list[LatestEvent]:
     """Run `latest_events`."""
-    return ledger.select(TOPIC, "latest_events", LatestEvents, most=most)
+    return ledger.select(TOPIC, "latest_events", LatestEvent, most=most)
 
 
-def names_that_came(ledger: Ledger) -> list[NamesThatCame]:
+def names_that_came(ledger: Ledger) -> list[ArrivedName]:
     """Run `names_that_came`."""
-    return ledger.select(TOPIC, "names_that_came", NamesThatCame)
+    return ledger.select(TOPIC, "names_that_came", ArrivedName)
 
 
-def nights_here(ledger: Ledger, *, site: str) -> list[NightsHere]:
+def nights_here(ledger: Ledger, *, site: str) -> list[Night]:
     """Run `nights_here`."""
-    return ledger.select(TOPIC, "nights_here", NightsHere, site=site)
+    return ledger.select(TOPIC, "nights_here", Night, site=site)
 
 
-def not_ended(ledger: Ledger, *, site: str, night: date, most: int) -> list[NotEnded]:
+def not_ended(ledger: Ledger, *, site: str, night: date, most: int) -> list[OpenWork]:
     """Run `not_ended`."""
-    return ledger.select(TOPIC, "not_ended", NotEnded, site=site, night=night, most=most)
+    return ledger.select(TOPIC, "not_ended", OpenWork, site=site, night=night, most=most)
 
 
-def last_file_to_alert(ledger: Ledger, *, site: str) -> list[LastFileToAlert]:
+def last_file_to_alert(ledger: Ledger, *, site: str) -> list[AlertDelay]:
     """Seconds from an exposure's last file to the broker's acknowledgement of its last alert. An exposure that was
     taken before its reference was built is differenced later, and left out.
     """
-    return ledger.select(TOPIC, "last_file_to_alert", LastFileToAlert, site=site)
+    return ledger.select(TOPIC, "last_file_to_alert", AlertDelay, site=site)
 
 
 def exposures_ended(ledger: Ledger, *, site: str) -> int:
@@ -225,14 +224,14 @@ def science_under_way(ledger: Ledger, *, site: str, night: date) -> int:
     return found
 
 
-def differenced_units(ledger: Ledger, *, site: str, night: date) -> list[DifferencedUnits]:
+def differenced_units(ledger: Ledger, *, site: str, night: date) -> list[DifferencedUnit]:
     """Run `differenced_units`."""
-    return ledger.select(TOPIC, "differenced_units", DifferencedUnits, site=site, night=night)
+    return ledger.select(TOPIC, "differenced_units", DifferencedUnit, site=site, night=night)
 
 
-def tracklet_members(ledger: Ledger, *, site: str, night: date) -> list[TrackletMembers]:
+def tracklet_members(ledger: Ledger, *, site: str, night: date) -> list[TrackletMember]:
     """Run `tracklet_members`."""
-    return ledger.select(TOPIC, "tracklet_members", TrackletMembers, site=site, night=night)
+    return ledger.select(TOPIC, "tracklet_members", TrackletMember, site=site, night=night)
 
 
 def reference_awaited(ledger: Ledger, *, instrument: str, site: str, night: date, at_least: int) -> bool:
@@ -249,16 +248,16 @@ def night_is_over(ledger: Ledger, *, site: str, night: date) -> bool:
     return found
 
 
-def arrivals_named(ledger: Ledger, *, file_name: str) -> list[ArrivalsNamed]:
+def arrivals_named(ledger: Ledger, *, file_name: str) -> list[NamedArrival]:
     """Run `arrivals_named`."""
-    return ledger.select(TOPIC, "arrivals_named", ArrivalsNamed, file_name=file_name)
+    return ledger.select(TOPIC, "arrivals_named", NamedArrival, file_name=file_name)
 
 
-def units_of_file(ledger: Ledger, *, file_name: str, campaign: str) -> list[UnitsOfFile]:
+def units_of_file(ledger: Ledger, *, file_name: str, campaign: str) -> list[UnitOfFile]:
     """Run `units_of_file`."""
-    return ledger.select(TOPIC, "units_of_file", UnitsOfFile, file_name=file_name, campaign=campaign)
+    return ledger.select(TOPIC, "units_of_file", UnitOfFile, file_name=file_name, campaign=campaign)
 
 
-def uses_of_file(ledger: Ledger, *, file_name: str) -> list[UsesOfFile]:
+def uses_of_file(ledger: Ledger, *, file_name: str) -> list[CalibrationUse]:
     """Run `uses_of_file`."""
-    return ledger.select(TOPIC, "uses_of_file", UsesOfFile, file_name=file_name)
+    return ledger.select(TOPIC, "uses_of_file", CalibrationUse, file_name=file_name)

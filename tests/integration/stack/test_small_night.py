@@ -18,6 +18,7 @@ from kills import TREE, Kill, Night, work_done
 
 from nightshift.fingerprint import compare, take_fingerprint
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
@@ -106,8 +107,8 @@ def test_every_frame_that_was_sent_is_registered(machine):
 def test_the_consumer_has_every_alert_that_the_broker_acknowledged(machine):
     received = (machine.home.received / "alerts.jsonl").read_text().splitlines()
     with Ledger(machine.ledger_url) as ledger:
-        glance = ledger.row("stack", "glance", site="demo", night=outcome(machine)["night"])
-    assert len(received) == glance["acknowledged"] == glance["released"] > 0
+        glance = stack_queries.glance(ledger, site="demo", night=outcome(machine)["night"])
+    assert len(received) == glance.acknowledged == glance.released > 0
 
 
 def test_every_alert_at_the_consumer_names_the_real_bogus_model_that_is_in_use(machine):

@@ -281,7 +281,6 @@ def test_frames_from_before_the_reference_are_differenced_after_it_and_later_one
     due = night.due("difference")
     assert ids(due) == [f"difference__democam__{night.frames.exposure_id(n)}__v1" for n in range(6)]
     unit = night.runner.units(night.start(due[0]))[0]
-    assert unit.parameters["in_reference"] is True
     assert [i.role for i in unit.inputs] == ["calibrated", "sources", "reference", "reference_sources"]
     night.runner.finish(
         night.runner.called(f"difference__democam__{night.frames.exposure_id(0)}__1__live__s1t1"), candidates=1

@@ -78,7 +78,7 @@ def told(**changes):
     return {
         "instrument": "democam", "exposure_id": "e1", "detector": 1, "quadrant": 1, "filter": "r", "field": 101,
         "exposure_s": 30.0, "shutter_open": "2026-01-16T04:00:00+00:00", "ra_deg": 150.0, "dec_deg": 22.0,
-        "airmass": 1.1, "flags": [], "own_catalogue": False, "reference_key": None, "in_reference": False, **changes,
+        "airmass": 1.1, "flags": [], "own_catalogue": False, "reference_key": None, **changes,
     }  # fmt: skip
 
 

@@ -1,10 +1,10 @@
 """One unit a raw file, each a task of its own."""
 
 from nightshift.context import Context
-from nightshift.jobs.contract import Input
 from nightshift.kinds.exposures import exposure_of
-from nightshift.kinds.plans import Plan, PlannedUnit
+from nightshift.kinds.plans import Plan, PlannedUnit, input_in_depot
 from nightshift.workflow.subjects import Subject
+from toy_kind import queries
 
 __all__ = ["plan"]
 
@@ -12,10 +12,10 @@ __all__ = ["plan"]
 def plan(context: Context, subject: Subject) -> Plan:
     """Plan what is not known yet."""
     exposure = exposure_of(context, subject)
-    rows = context.ledger.rows("toy", "files_without", exposure_id=subject["exposure_id"])
+    files = queries.files_without(context.ledger, exposure_id=subject["exposure_id"])
     units = []
-    for task, row in enumerate(rows):
-        frame = f"{row['instrument']}/{row['exposure_id']}/{row['detector']}"
-        raw = Input("raw", str(context.depot.absolute(row["path"])), row["sha256"], frame)
+    for task, file in enumerate(files):
+        frame = f"{file.instrument}/{file.exposure_id}/{file.detector}"
+        raw = input_in_depot(context, "raw", file.path, file.sha256, frame)
         units.append(PlannedUnit(f"toy/{frame}", task, (raw,), {}))
-    return Plan(exposure["site"], exposure["night"], tuple(units))
+    return Plan(exposure.site, exposure.night, tuple(units))

@@ -2,6 +2,8 @@
 
 -- name: files_without
 -- Raw files whose brightest pixel is not known, the newest exposure first.
+-- row: UnmeasuredFile
+-- nullable: exposure_id
 select r.instrument, r.exposure_id, r.detector, r.path, r.sha256, e.site, e.night
 from raw_frames r
 join exposures e using (instrument, exposure_id)

@@ -15,7 +15,7 @@ __all__ = ["home", "record"]
 
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
     """Return the folder of a product, and its night."""
-    night = exposure_of(context, subject)["night"]
+    night = exposure_of(context, subject).night
     return context.depot.root / "processed" / f"{night:%Y/%m%d}" / work.unit_key, night
 
 
