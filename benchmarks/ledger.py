@@ -53,7 +53,7 @@ __all__ = ["Scale", "hot_queries", "load", "measure", "run"]
 HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
-LIVE_FRAMES = {"instrument": "ztf", "campaign": LIVE, "tier": Tier.PROCESSED}
+LIVE_FRAMES = {"instrument": "ztf", "campaign": LIVE, "campaigns": [LIVE], "tier": Tier.PROCESSED}
 RECORD_FIELDS = 40  # numbers of a candidate's record
 LOADING = (
     "set session_replication_role = replica",

@@ -96,14 +96,24 @@ class KnownRequest:
 
 
 def references_due(
-    ledger: Ledger, *, tier: str, at_least: int, instrument: str, campaign: str, at_closing: bool
+    ledger: Ledger,
+    *,
+    tier: str,
+    campaigns: Sequence[str],
+    at_least: int,
+    instrument: str,
+    campaign: str,
+    at_closing: bool,
 ) -> list[DueReference]:
-    """Quadrants without any reference that have enough good frames, where no earlier frame is still to be reduced."""
+    """Quadrants without any reference of the campaigns that serve this one, that have enough good frames, where no
+    earlier frame is still to be reduced.
+    """
     return ledger.select(
         TOPIC,
         "references_due",
         DueReference,
         tier=tier,
+        campaigns=campaigns,
         at_least=at_least,
         instrument=instrument,
         campaign=campaign,

@@ -1,13 +1,13 @@
 -- When a reference is due, what it is made of, and which one serves.
 
 -- name: references_due
--- Quadrants without any reference that have enough good frames, where no earlier frame is still to be reduced.
+-- Quadrants without any reference of the campaigns that serve this one, that have enough good frames, where no earlier frame is still to be reduced.
 -- row: DueReference
 -- not null: field, filter, instrument
 select w.field, w.filter, w.instrument, count(*)::integer as quadrants
 from fields_without_reference w
 cross join lateral first_references(
-    w.instrument, w.field, w.filter, w.campaign, :tier::tier, array[w.campaign], :at_least,
+    w.instrument, w.field, w.filter, w.campaign, :tier::tier, :campaigns::text[], :at_least,
     first_night_without_reference(:instrument, :campaign)) f
 join nights n on n.site = f.site and n.night = f.night
 where w.instrument = :instrument and w.campaign = :campaign and f.settled and (not :at_closing or n.state = 'closing')

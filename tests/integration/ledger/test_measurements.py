@@ -97,7 +97,7 @@ values ('democam', '1', 'demo', '2026-01-15', '2026-01-16', 'science', 101, 'g',
 insert into units (instrument, exposure_id, detector, quadrant, night, unit_key, state, ended_at)
 values ('democam', '1', 1, 1, '2026-01-15', 'democam/1/d01/q1/processed/live', 'processed', now());
 """
-SCOPE = {"instrument": "democam", "campaign": "live", "tier": "processed"}
+SCOPE = {"instrument": "democam", "campaign": "live", "campaigns": ["live"], "tier": "processed"}
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nightshift.keys import serving
 from nightshift.kinds.poll import Poll
+from nightshift.kinds.reference import queries
 from nightshift.kinds.reference.due import due
 from nightshift.kinds.reference.plan import plan
+from nightshift.vocabulary import Tier
 from nightshift.workflow.subjects import subject_of
 
 pytestmark = pytest.mark.integration
@@ -61,6 +64,24 @@ def test_six_good_frames_make_it_due_and_one_of_the_same_moment_that_has_not_end
     assert [unit.task for unit in plan(context, subject_of("reference", conf)).units] == [0, 1]
     put(context, [*frames[:5], late, frames[5]], "open", False)
     assert list(due(context, Poll(context))) == []
+
+
+def test_where_a_live_reference_serves_a_campaign_needs_none_of_its_own(context):
+    good = {"night": "2026-01-15", "exposure": "ended", "unit": "processed", "good": True, "kept": True}
+    put(context, [{**good, "minute": number} for number in range(6)], "open", True)  # the first quadrant has one
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("insert into campaigns (campaign, number, purpose) values ('again', 1, 'a test')")
+        cursor.execute("update units set campaign = 'again'; update undifferenced set campaign = 'again'")
+
+    def quadrants(campaigns):
+        (found,) = queries.references_due(
+            context.ledger, instrument="democam", campaign="again", campaigns=campaigns, tier=Tier.PROCESSED,
+            at_least=6, at_closing=False,
+        )  # fmt: skip
+        return found.quadrants
+
+    assert quadrants(serving("again")) == 1
+    assert quadrants(["again"]) == 2
 
 
 def test_frames_whose_products_are_gone_make_nothing_due(context):

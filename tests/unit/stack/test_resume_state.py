@@ -9,6 +9,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from nightshift.ledger.queries.stack import ArrivedName
 from nightshift.settings import Deployment, SettingsError, load_deployment, load_survey
 from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine
@@ -146,8 +147,8 @@ def test_the_nights_clock_goes_on_where_it_was(home, interrupted):
 class Came:
     """A ledger that knows some names."""
 
-    def rows(self, *_):
-        return [{"inbox_name": "0.fits"}]
+    def select(self, *_):
+        return [ArrivedName("0.fits")]
 
 
 def test_only_files_that_never_came_are_played_again(tmp_path):
