@@ -1,46 +1,16 @@
 """A small night of two sites and three cameras at once, through one Airflow, one ledger and one inbox."""
 
-import email
-import email.policy
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from nightshift.ledger import Ledger
-from nightshift.stack.home import Home
-from nightshift.stack.service import remembered_machine
-from nightshift.stack.supervisor import Supervisor
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def played():
+def played(small_night):
     """The night, played and left running: how the command ended, and its machine."""
-    folder = Path(tempfile.mkdtemp(prefix="nightshift-network-"))
-    folder.chmod(0o755)  # where root runs this, the database is another user's
-    before = dict(os.environ)
-    os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
-    os.environ["NIGHTSHIFT_VAR"] = str(folder)
-    for name in ("LEDGER", "BROKERS", "SMTP"):
-        os.environ.pop(f"NIGHTSHIFT_{name}", None)
-    command = ("night-run", "--survey", "network", "--small", "--keep", "--deadline-min", "25")
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", "nightshift.command_line", *command], capture_output=True, text=True, check=False
-        )
-        print(done.stdout, done.stderr)
-        yield done, remembered_machine("network")
-    finally:
-        Supervisor(Home.of("network")).stop()
-        os.environ.clear()
-        os.environ.update(before)
-        shutil.rmtree(folder, ignore_errors=True)
+    return small_night("network", deadline_min=25)
 
 
 def rows(machine, statement: str) -> list[dict]:
@@ -60,10 +30,9 @@ def test_each_site_closes_its_own_night_to_zero(played):
     assert found[0]["begins"] < found[1]["begins"]  # each by its own noon
 
 
-def test_one_mail_a_site_goes_out(played):
+def test_one_mail_a_site_goes_out(played, mails_of):
     _, machine = played
-    mails = [email.message_from_bytes(p.read_bytes(), policy=email.policy.default)
-             for p in machine.home.mail.glob("*.eml")]  # fmt: skip
+    mails = mails_of(machine)
     assert len(mails) == 2
     assert sorted(mail["Message-ID"].split(".")[2] for mail in mails) == ["north", "south"]
     assert len({mail["Subject"] for mail in mails}) == 2

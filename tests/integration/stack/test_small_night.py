@@ -1,15 +1,9 @@
 """A small demonstration night through real Airflow, PostgreSQL, a broker and a mail server."""
 
-import email
-import email.policy
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -20,44 +14,18 @@ from nightshift.fingerprint import compare, take_fingerprint
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import stack as stack_queries
 from nightshift.realbogus import REAL_BOGUS
-from nightshift.stack.home import Home
 from nightshift.stack.machine import Machine
 from nightshift.stack.offline_ledger import ledger_of
-from nightshift.stack.service import remembered_machine
-from nightshift.stack.supervisor import Supervisor
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
 
 ENDED = {"success", "failed"}
 
 
-def nightshift(*arguments: str) -> subprocess.CompletedProcess:
-    """Run the command as a user would, and show what it said where the test fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "nightshift.command_line", *arguments], capture_output=True, text=True, check=False
-    )
-    print(done.stdout, done.stderr)
-    return done
-
-
 @pytest.fixture(scope="module")
-def stack():
+def stack(small_night):
     """A small night that was played and is left running."""
-    folder = Path(tempfile.mkdtemp(prefix="nightshift-night-"))
-    folder.chmod(0o755)  # where root runs this, the database is another user's
-    before = dict(os.environ)
-    os.environ.update({f"NIGHTSHIFT_PORT_{name}": "0" for name in ("AIRFLOW", "LEDGER", "SMTP")})
-    os.environ["NIGHTSHIFT_VAR"] = str(folder)
-    for name in ("LEDGER", "BROKERS", "SMTP"):
-        os.environ.pop(f"NIGHTSHIFT_{name}", None)
-    try:
-        done = nightshift("night-run", "--survey", "demo", "--small", "--keep", "--deadline-min", "20")
-        yield done, remembered_machine("demo")
-    finally:
-        Supervisor(Home.of("demo")).stop()
-        os.environ.clear()
-        os.environ.update(before)
-        shutil.rmtree(folder, ignore_errors=True)
+    return small_night("demo", deadline_min=20)
 
 
 @pytest.fixture
@@ -107,7 +75,7 @@ def test_every_frame_that_was_sent_is_registered(machine):
 def test_the_consumer_has_every_alert_that_the_broker_acknowledged(machine):
     received = (machine.home.received / "alerts.jsonl").read_text().splitlines()
     with Ledger(machine.ledger_url) as ledger:
-        glance = stack_queries.glance(ledger, site="demo", night=outcome(machine)["night"])
+        glance = stack_queries.glance(ledger, site="demo", night=date.fromisoformat(outcome(machine)["night"]))
     assert len(received) == glance.acknowledged == glance.released > 0
 
 
@@ -131,9 +99,8 @@ def test_most_transients_arrive_and_false_alerts_are_the_fewer(machine):
     assert score["false_alerts"] <= score["true_alerts"]
 
 
-def test_the_morning_mail_has_text_tables_and_pictures(machine):
-    (path,) = machine.home.mail.glob("*.eml")
-    mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+def test_the_morning_mail_has_text_tables_and_pictures(machine, mails_of):
+    (mail,) = mails_of(machine)
     kinds = [part.get_content_type() for part in mail.walk()]
     assert "text/plain" in kinds
     assert kinds.count("image/png") >= 2
@@ -169,20 +136,20 @@ def test_a_second_run_of_any_workflow_changes_nothing(machine, dag_id):
     assert counts(machine) == before
 
 
-def test_status_says_that_everything_runs(machine):
+def test_status_says_that_everything_runs(machine, nightshift):
     done = nightshift("status", "--survey", "demo")
     assert done.returncode == 0
     assert "closed" in done.stdout
 
 
-def test_a_second_night_beside_a_running_one_is_refused(machine):
+def test_a_second_night_beside_a_running_one_is_refused(machine, nightshift):
     done = nightshift("night-run", "--survey", "demo", "--small")
     assert done.returncode == 2
     assert "runs already" in done.stderr
     assert counts(machine)["raw_frames"] > 0
 
 
-def test_down_leaves_no_process_behind(machine):
+def test_down_leaves_no_process_behind(machine, nightshift):
     processes = machine.supervisor.processes()
     assert len(processes) > 9
     done = nightshift("down", "--survey", "demo")
