@@ -13,7 +13,6 @@ from nightshift.ledger.database import Ledger
 __all__ = [
     "DueDifference",
     "UnitToDifference",
-    "WrittenDifference",
     "differences_due",
     "forget_cancelled_differences",
     "make_month",
@@ -50,13 +49,6 @@ class UnitToDifference:
     sources_sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenDifference:
-    """A row of `put_difference`."""
-
-    unit_key: str
-
-
 def differences_due(
     ledger: Ledger, *, instrument: str, campaign: str, campaigns: Sequence[str]
 ) -> list[DueDifference]:
@@ -83,23 +75,22 @@ def units_to_difference(
 def put_difference(
     ledger: Ledger,
     *,
-    unit_key: str,
-    reference_key: str,
-    campaign: str,
-    state: str,
+    unit_key: str | None,
+    reference_key: str | None,
+    campaign: str | None,
+    state: str | None,
     reason: str | None,
-    detail: str,
+    detail: str | None,
     product_key: str | None,
-    candidates: int,
+    candidates: int | None,
     noise_ratio: float | None,
     limiting_magnitude: float | None,
-    quality: dict[str, Any],
-) -> WrittenDifference | None:
+    quality: dict[str, Any] | None,
+) -> int:
     """One without candidates has nothing that awaits its turn."""
-    return ledger.first(
+    return ledger.run(
         TOPIC,
         "put_difference",
-        WrittenDifference,
         unit_key=unit_key,
         reference_key=reference_key,
         campaign=campaign,

@@ -22,23 +22,22 @@ select u.unit_key, u.detector, u.quadrant,
 from units u
 join products c on c.unit_key = u.unit_key and c.leaves_with = u.night and c.kind = 'calibrated'
 join products s on s.unit_key = u.unit_key and s.leaves_with = u.night and s.kind = 'sources'
-where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
+where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = :instrument
+    and u.exposure_id = :exposure_id and u.campaign = :campaign
     and u.state = 'processed' and c.deleted_at is null and s.deleted_at is null
     and not exists (select from differences d where d.unit_key = u.unit_key and d.night = u.night
         and d.campaign = u.campaign)
 order by u.detector, u.quadrant;
 
--- name: put_difference^
+-- name: put_difference!
 -- One without candidates has nothing that awaits its turn.
--- row: WrittenDifference
--- nullable: reason, product_key, noise_ratio, limiting_magnitude
 insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,
     noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
-values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key, :candidates,
+values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key,
+    :candidates,
     :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
     case when :candidates = 0 or :state <> 'processed' then now() end)
-on conflict do nothing
-returning unit_key;
+on conflict do nothing;
 
 -- name: make_month
 select make_month(:shutter_open);
