@@ -28,16 +28,10 @@ def plan(context: Context, subject: Subject) -> Plan:
         campaign=subject.campaign,
     )  # fmt: skip
     made = {(row.detector, row.quadrant) for row in versions if row.made}
-    good = defaultdict(list)
-    for row in queries.good_units(
-        context.ledger, instrument=subject["instrument"], field=field, filter=subject["filter"],
-        campaign=subject.campaign, tier=Tier.PROCESSED,
-    ):  # fmt: skip
-        good[row.detector, row.quadrant].append(row)
     wanted = _wanted_quadrants(context, subject)
     units: list[PlannedUnit] = []
     nights: list[date] = []
-    for place, rows in sorted(good.items()):
+    for place, rows in sorted(_good_units(context, subject).items()):
         if wanted and f"d{place[0]:02d}/q{place[1]}" not in wanted:
             continue
         if place in made or len(rows) < policy.at_least_frames:
@@ -48,6 +42,17 @@ def plan(context: Context, subject: Subject) -> Plan:
         nights.append(max(member.night for member in members))
     night = max(nights, default=night_of(context.site, context.clock.now()))
     return Plan(context.site.name, night, tuple(units))
+
+
+def _good_units(context: Context, subject: Subject) -> dict[tuple[int, int], list[GoodUnit]]:
+    """Return the good frames of each detector and quadrant, in shutter order."""
+    good = defaultdict(list)
+    for unit in queries.good_units(
+        context.ledger, instrument=subject["instrument"], field=int(subject["field"]), filter=subject["filter"],
+        campaign=subject.campaign, tier=Tier.PROCESSED,
+    ):  # fmt: skip
+        good[unit.detector, unit.quadrant].append(unit)
+    return good
 
 
 def _wanted_quadrants(context: Context, subject: Subject) -> set[str]:
