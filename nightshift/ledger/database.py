@@ -51,8 +51,9 @@ def named_queries(topic: str) -> Any:
 class Ledger:
     """A connection that speaks in named queries.
 
-    ``ledger.rows("ingest", "due_exposures", night=...)`` runs the query of that name from
-    ``sql/queries/ingest.sql`` and returns its rows as dictionaries. SQL is never built from strings.
+    Call a query by its typed function: `nightshift.ledger.queries.ingest.arrival` runs the query ``arrival`` of
+    ``sql/queries/ingest.sql`` and returns a row of known type. Those functions are made of what is here. SQL is never
+    built from strings.
 
     A connection that is lost raises `Retry`: whether the last statement took effect is unknown. The next call opens
     another, without the advisory locks of the lost one.
@@ -121,7 +122,11 @@ class Ledger:
                 self.connection.autocommit = True
 
     def rows(self, topic: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Run a named query and return its rows as dictionaries."""
+        """Run a named query and return its rows as dictionaries.
+
+        For topics without typed functions: Airflow's own database, and the fingerprint, which reads whatever columns
+        a table has.
+        """
         query = getattr(named_queries(topic), name).sql
         with _answering(), self._cursor() as cursor:
             cursor.execute(query, _adapt(parameters))
@@ -140,7 +145,7 @@ class Ledger:
         return found[0] if found else None
 
     def row(self, topic: str, name: str, **parameters: Any) -> dict[str, Any] | None:
-        """Run a named query and return its first row, or None."""
+        """Run a named query and return its first row as a dictionary, or None; for such topics as of `rows`."""
         found = self.rows(topic, name, **parameters)
         return found[0] if found else None
 
