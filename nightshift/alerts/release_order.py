@@ -23,6 +23,7 @@ from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
 from nightshift.keys import serving
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.nights import night_of
 from nightshift.vocabulary import EventLevel, Tier
 
@@ -93,7 +94,7 @@ def _next_in_order(context: Context, instrument: str, field: int, campaign: str)
 def _say_not_released(context: Context, field_of: str, error: NightshiftError) -> None:
     now = context.clock.now()
     kind, subject = "alerts_not_released", f"{field_of}/{night_of(context.site, now):%Y%m%d}"
-    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
+    if not ledger_queries.event_said(context.ledger, kind=kind, subject=subject):
         level = EventLevel.WARNING if isinstance(error, Retry) else EventLevel.PAGE
         text = f"The field's alerts cannot be made: {error}"[:1000]
         context.ledger.event(level, kind, text, subject=subject, night_time=now)

@@ -18,6 +18,7 @@ from nightshift.context import Context
 from nightshift.errors import NeedsOperator
 from nightshift.files import copy_whole, sha256_of, write_whole
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.night_end.night_rows import night_text
 from nightshift.vocabulary import EventLevel, Reason
 
@@ -221,7 +222,7 @@ def not_archived(context: Context, night: date) -> list[Fault]:
 def _call(context: Context, night: date, message: str) -> None:
     """Call a human, once for each message."""
     subject = night_text(context.site, night)
-    if not context.ledger.value("ledger", "event_said_so", kind="archive_fault", subject=subject, message=message):
+    if not ledger_queries.event_said_so(context.ledger, kind="archive_fault", subject=subject, message=message):
         context.ledger.event(
             EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=context.clock.now()
         )

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
@@ -201,7 +202,7 @@ def overdue(context: Context) -> list[date]:
     )  # fmt: skip
     for row in rows:
         subject = night_text(context.site, row["night"])
-        if not context.ledger.value("ledger", "event_said", kind="night_overdue", subject=subject):
+        if not ledger_queries.event_said(context.ledger, kind="night_overdue", subject=subject):
             began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
             context.ledger.event(
                 EventLevel.PAGE, "night_overdue",

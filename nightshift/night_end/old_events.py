@@ -15,6 +15,7 @@ from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import write_whole
 from nightshift.health import storage_trouble
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.night_end.archive import add_to_archive, night_folder
 from nightshift.vocabulary import Reason
 
@@ -119,7 +120,7 @@ def _move(context: Context, night: date, days: int, operator: str, account: str)
             ledger.run("night_end", "delete_events", event_ids=ids)
             detail = {"events": len(ids), "sha256": sha256, "older_than_days": days}
             detail |= {"account": account} if account else {}
-            ledger.run("ledger", "put_audit", operator=operator, action="prune_events", subject=path, detail=detail)
+            ledger_queries.put_audit(ledger, operator=operator, action="prune_events", subject=path, detail=detail)
         yield path
 
 

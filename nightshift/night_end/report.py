@@ -11,6 +11,7 @@ import jinja2
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import write_whole
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
 from nightshift.night_end.night_rows import night_text
@@ -153,7 +154,7 @@ def _no_server(page: Path) -> str:
 
 def _say(context: Context, night: date, level: EventLevel, kind: str, message: str) -> None:
     where = {"subject": night_text(context.site, night), "kind": kind}
-    if not context.ledger.value("ledger", "event_said_so", **where, message=message):
+    if not ledger_queries.event_said_so(context.ledger, **where, message=message):
         context.ledger.event(level, kind, message, subject=where["subject"], night_time=context.clock.now())
 
 

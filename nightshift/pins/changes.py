@@ -7,6 +7,7 @@ from typing import Any
 from nightshift.code_version import code_version
 from nightshift.errors import BadInput
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.pins.pinned import nights_under_way, pinned_surveys
 from nightshift.settings import SettingsError, Survey, load_deployment, settings_hash
 from nightshift.settings.stages import hashes_by_stage
@@ -20,7 +21,7 @@ MOST_KEYS = 6  # named in one sentence
 def notice_changes(ledger: Ledger, name: str, now: datetime) -> None:
     """Say once, as a warning of the night, each thing that differs from what it was opened with."""
     for kind, subject, text in _changes(ledger, name, now):
-        if not ledger.value("ledger", "event_said_so", kind=kind, subject=subject, message=text):
+        if not ledger_queries.event_said_so(ledger, kind=kind, subject=subject, message=text):
             ledger.event(EventLevel.WARNING, kind, text, subject=subject, night_time=now)
 
 
@@ -179,9 +180,8 @@ def _write_down(
     detail: dict[str, Any],
 ) -> None:  # fmt: skip
     subject = f"{key['site']}/{key['night']:%Y%m%d}"
-    ledger.run(
-        "ledger", "put_audit",
-        operator=operator, action="adopt_settings", subject=subject,
+    ledger_queries.put_audit(
+        ledger, operator=operator, action="adopt_settings", subject=subject,
         detail={"reason": reason, "text": text, **detail},
     )  # fmt: skip
     ledger.event(

@@ -10,6 +10,7 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, read_job_file
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, EventLevel, JobState, Reason
 from nightshift.workflow.gather import gather
@@ -144,7 +145,7 @@ def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:
 
 def call_once(context: Context, kind: str, subject: str, text: str) -> None:
     """Call somebody, where nobody was called about it before."""
-    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
+    if not ledger_queries.event_said(context.ledger, kind=kind, subject=subject):
         context.ledger.event(EventLevel.PAGE, kind, text[:1000], subject=subject, night_time=context.clock.now())
 
 

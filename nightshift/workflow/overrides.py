@@ -20,6 +20,7 @@ from nightshift.ingest.whose import context_of_frame
 from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 
 __all__ = ["ACCEPTABLE", "Disposal", "Verdict", "dispose", "read_disposal"]
@@ -126,7 +127,7 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
         )  # fmt: skip
         detail = {"explanation": request.explanation, "asked": request.thing, "text": text, "request_id": request_id}
         detail |= {"account": account} if account else {}
-        ledger.run("ledger", "put_audit", operator=operator, action=action, subject=subject, detail=detail)
+        ledger_queries.put_audit(ledger, operator=operator, action=action, subject=subject, detail=detail)
         ledger.event(
             EventLevel.INFO, f"operator_{request.verdict}s", f"{operator} {request.verdict}s it: "
             f"{request.explanation}. {text}"[:1000], subject=subject, night_time=context.clock.now(),

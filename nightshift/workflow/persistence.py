@@ -16,6 +16,7 @@ from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import (
     AttemptState,
     ErrorClass,
@@ -172,7 +173,7 @@ def _say_other_code(context: Context, job: JobFile, outcome: Outcome) -> None:
     if not node or not job.code_version or node == job.code_version:
         return
     kind, subject = "node_code_differs", f"{job.code_version} {node}"
-    if not context.ledger.value("ledger", "event_said", kind=kind, subject=subject):
+    if not ledger_queries.event_said(context.ledger, kind=kind, subject=subject):
         context.ledger.event(
             EventLevel.WARNING, kind,
             f"Jobs written by code {job.code_version} are worked on by code {node} (first seen on "

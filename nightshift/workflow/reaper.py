@@ -19,6 +19,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.arrays import sweep
@@ -67,7 +68,7 @@ def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
     """Cancel a live array that no open submission wants."""
     row = context.ledger.row("jobs", "submission_by_name", array_name=name)
     if row is None:
-        if not context.ledger.value("ledger", "event_said", kind="array_unknown", subject=name):
+        if not ledger_queries.event_said(context.ledger, kind="array_unknown", subject=name):
             _say(context, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
         return []
     if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
@@ -114,7 +115,7 @@ def _end_unwanted(context: Context, runner: Runner, row: dict[str, Any], how: Ru
 
 def _was_refused(context: Context, row: dict[str, Any]) -> bool:
     """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
-    said = context.ledger.value("ledger", "event_said", kind="array_refused", subject=row["name"])
+    said = ledger_queries.event_said(context.ledger, kind="array_refused", subject=row["name"])
     return row["runner_job_id"] is None and bool(said)
 
 
