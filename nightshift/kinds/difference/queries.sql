@@ -34,8 +34,7 @@ order by u.detector, u.quadrant;
 insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,
     noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
 values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key,
-    :candidates,
-    :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
+    :candidates, :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
     case when :candidates = 0 or :state <> 'processed' then now() end)
 on conflict do nothing;
 

@@ -105,8 +105,8 @@ def references_due(
     campaign: str,
     at_closing: bool,
 ) -> list[DueReference]:
-    """Quadrants without any reference of the campaigns that serve this one, that have enough good frames, where no
-    earlier frame is still to be reduced.
+    """Quadrants without any reference of the campaigns that serve this one, which have enough good frames and no
+    earlier frame that is still to be reduced.
     """
     return ledger.select(
         TOPIC,

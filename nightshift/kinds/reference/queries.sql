@@ -1,7 +1,8 @@
 -- When a reference is due, what it is made of, and which one serves.
 
 -- name: references_due
--- Quadrants without any reference of the campaigns that serve this one, that have enough good frames, where no earlier frame is still to be reduced.
+-- Quadrants without any reference of the campaigns that serve this one, which have enough good frames and no earlier
+-- frame that is still to be reduced.
 -- row: DueReference
 -- not null: field, filter, instrument
 select w.field, w.filter, w.instrument, count(*)::integer as quadrants
