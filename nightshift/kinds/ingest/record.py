@@ -22,6 +22,7 @@ from nightshift.ingest.register import register
 from nightshift.jobs.contract import UnitWork
 from nightshift.kinds.ingest.plan import files_of
 from nightshift.kinds.ingest.work import COPY
+from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
 from nightshift.vocabulary import Reason
 from nightshift.workflow.persistence import Ending
@@ -110,7 +111,10 @@ def _place_copy(copy: Path, file: PhysicalFile, target: Path) -> None:
 
 def end(context: Context, subject: Subject) -> None:
     """Let the files that have an arrival leave the inbox. One that cannot is left to the watch, which says so."""
-    for file in files_of(context, subject):
-        if context.ledger.row("ingest", "arrival", arrival_key=file.key) is not None:
+    files = files_of(context, subject)
+    rows = ingest_queries.arrived(context.ledger, arrival_keys=[file.key for file in files])
+    arrived = {row.arrival_key for row in rows}
+    for file in files:
+        if file.key in arrived:
             with suppress(OSError):
                 leave_inbox(context, file.physical)
