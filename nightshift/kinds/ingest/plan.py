@@ -2,9 +2,9 @@
 
 A unit is one physical file: name, inode and time of change. Another file under the same name is another unit. Of one
 exposure alone each file is a task; a task of several exposures takes many files, because it must start Python first.
+How many goes by their size, which tells better than their number how long they take.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -27,22 +27,26 @@ def plan(context: Context, subject: Subject) -> Plan:
         for entry in due_files(context, files_of(context, subject))
         if not entry.tried_by or subject_that_tried(entry) == subject
     ]
-    most = context.survey.ingest.files_per_task if subject["oldest"] else 1
+    task_bytes = context.survey.ingest.task_mb * 1e6 if subject["oldest"] else 0
     units = tuple(
         PlannedUnit(file.unit_key, task, (), {"path": str(file.path), "key": file.key, "bytes": file.status.st_size})
-        for task, files in enumerate(_tasks(due, most))
+        for task, files in enumerate(_tasks(due, task_bytes))
         for file in files
     )
     return Plan(site.name, night_of(site, context.clock.now()), units)
 
 
-def _tasks(due: Sequence[DueFile], most_files: int) -> Iterator[Sequence[InboxFile]]:
+def _tasks(due: Sequence[DueFile], task_bytes: float) -> Iterator[Sequence[InboxFile]]:
     """Yield the files of each task. One at which a job failed before is alone: it may take the task down with it."""
     yield from ([entry.file] for entry in due if entry.tried_by)
-    fresh = [entry.file for entry in due if not entry.tried_by]
-    tasks = math.ceil(len(fresh) / most_files)
-    size = math.ceil(len(fresh) / tasks) if tasks else 1
-    yield from (fresh[first : first + size] for first in range(0, len(fresh), size))
+    task: list[InboxFile] = []
+    for file in (entry.file for entry in due if not entry.tried_by):
+        if task and sum(other.status.st_size for other in (*task, file)) > task_bytes:
+            yield task
+            task = []
+        task.append(file)
+    if task:
+        yield task
 
 
 def moment(context: Context, subject: Subject) -> datetime | None:

@@ -11,7 +11,8 @@ import pytest
 
 from nightshift.context import Context
 from nightshift.files import sha256_of
-from nightshift.ingest import complete_files, ingest_all
+from nightshift.ingest.inbox import complete_files
+from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.contract import read_job_file
 from nightshift.jobs.run import run_task
 from nightshift.kinds.ingest.inbox_files import left_by_jobs, named_for_watch
