@@ -7,8 +7,10 @@ How many goes by their size, which tells better than their number how long they 
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from nightshift.context import Context
+from nightshift.ingest.register import second_folder
 from nightshift.kinds.ingest.inbox_files import DueFile, InboxFile, due_files, groups_of_inbox
 from nightshift.kinds.ingest.spans import Groups, exposures_of, subject_that_tried
 from nightshift.kinds.plans import Plan, PlannedUnit
@@ -16,7 +18,9 @@ from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["files_of", "moment", "plan"]
+__all__ = ["INCOMING", "files_of", "moment", "plan"]
+
+INCOMING = ".incoming"  # of the second folder: where nodes write
 
 
 def plan(context: Context, subject: Subject) -> Plan:
@@ -29,11 +33,17 @@ def plan(context: Context, subject: Subject) -> Plan:
     ]
     task_bytes = context.survey.ingest.task_mb * 1e6 if subject["oldest"] else 0
     units = tuple(
-        PlannedUnit(file.unit_key, task, (), {"path": str(file.path), "key": file.key, "bytes": file.status.st_size})
+        PlannedUnit(file.unit_key, task, (), _parameters(file))
         for task, files in enumerate(_tasks(due, task_bytes))
         for file in files
     )
     return Plan(site.name, night_of(site, context.clock.now()), units)
+
+
+def _parameters(file: InboxFile) -> dict[str, Any]:
+    said = {"path": str(file.path), "key": file.key, "bytes": file.status.st_size}
+    second = second_folder()
+    return said if second is None else said | {"second_copy": str(second / INCOMING / file.key)}
 
 
 def _tasks(due: Sequence[DueFile], task_bytes: float) -> Iterator[Sequence[InboxFile]]:
