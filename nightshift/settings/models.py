@@ -485,7 +485,7 @@ class IngestPolicy(Table):
 
     by: Literal["auto", "watch", "jobs"] = "auto"  # auto: by jobs where a cluster runs them, else by the watch itself
     at_once: Annotated[int, Key(ge=1)] = 8  # arrays of files at once, the newest exposures first
-    exposures_per_array: Annotated[int, Key(ge=1)] = 64  # of a backlog, at most
+    exposures_per_array: Annotated[int, Key(ge=1)] = 64  # of a backlog; a rest goes with the last
     task_mb: Positive = 64.0  # of files, in a task of an array of several exposures
 
 

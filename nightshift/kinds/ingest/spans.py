@@ -2,8 +2,9 @@
 
 A span is a stretch of the exposures in the inbox, the newest first: the exposure that names it, and those behind it
 up to the ``oldest``. It is as long as what goes before it in the inbox, within the survey's limit. So the newest
-exposure is seen at once, no exposure waits for more than twice the work that lies before it, and most of a long
-backlog goes in long arrays, each task of which starts Python once for many files.
+exposure is seen at once, no exposure waits for much more than the work that lies before it, and most of a long
+backlog goes in long arrays, each task of which starts Python once for many files. What would be less than a span at
+the end goes with the one before it: a short array that begins last would end before a long one that began earlier.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,9 +60,10 @@ def _under_way(context: Context, groups: Groups) -> dict[Group, str]:
 
 
 def _free_stretch(exposures: Sequence[Group], under_way: Mapping[Group, str], most: int) -> Sequence[Group]:
-    """Return the first exposures up to `most`, and not beyond one that is under way."""
-    taken = (place for place, group in enumerate(exposures[:most]) if group in under_way)
-    return exposures[: next(taken, most)]
+    """Return the first `most` exposures, or all up to the next that is under way if they are less than twice that."""
+    taken = (place for place, group in enumerate(exposures[: 2 * most]) if group in under_way)
+    free = next(taken, len(exposures))
+    return exposures[: free if free < 2 * most else most]
 
 
 def _confs(due: Sequence[DueFile]) -> Iterator[dict[str, str]]:

@@ -394,9 +394,25 @@ def spans(frames, requests):
 
 
 def test_of_a_backlog_the_newest_exposure_is_alone_and_the_rest_in_ever_longer_arrays(backlog, frames):
-    assert spans(frames, due(backlog)) == [(9, 9), (8, 8), (7, 6), (5, 2), (1, 0)]
-    short = with_ingest(backlog, at_once=4, exposures_per_array=3)
-    assert spans(frames, due(short)) == [(9, 9), (8, 8), (7, 6), (5, 3)]
+    assert spans(frames, due(backlog)) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    assert spans(frames, due(with_ingest(backlog, exposures_per_array=2))) == [
+        (9, 9),
+        (8, 8),
+        (7, 6),
+        (5, 4),
+        (3, 2),
+        (1, 0),
+    ]
+    assert spans(frames, due(with_ingest(backlog, at_once=3))) == [(9, 9), (8, 8), (7, 6)]
+
+
+def test_a_rest_that_is_shorter_than_an_array_goes_with_the_last(backlog, frames):
+    assert spans(frames, due(with_ingest(backlog, exposures_per_array=4))) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    written_at(frames(10), 10)
+    written_at(frames(11), 11)
+    written_at(frames(12), 12)
+    asked = spans(frames, due(with_ingest(backlog, exposures_per_array=4)))
+    assert asked == [(12, 12), (11, 11), (10, 9), (8, 5), (4, 0)]
 
 
 def test_a_new_exposure_is_asked_for_at_once_before_a_backlog_that_is_under_way(backlog, frames, nodes):
@@ -410,17 +426,17 @@ def test_what_was_asked_for_and_not_handed_in_yet_is_not_asked_for_again(backlog
     for request in due(backlog)[:3]:
         mark_requested(backlog, request)
     written_at(frames(10), 10)
-    assert spans(frames, due(backlog)) == [(10, 10), (5, 1), (0, 0)]
+    assert spans(frames, due(backlog)) == [(10, 10), (5, 0)]
 
 
 def test_tasks_of_a_backlog_take_files_up_to_their_size_the_newest_first(backlog, frames, nodes):
     size = max(path.stat().st_size for path in backlog.inbox.iterdir()) / 1e6
     small = with_ingest(backlog, at_once=8, task_mb=3 * size)
-    four = next(request for request in due(small) if request.conf["oldest"] == frames.exposure_id(2))
-    job = read_job_file(nodes.files[start(small, nodes, four)])
+    six = next(request for request in due(small) if request.conf["oldest"] == frames.exposure_id(0))
+    job = read_job_file(nodes.files[start(small, nodes, six)])
     names = [Path(unit.parameters["path"]).name[5:19] for unit in job.units]
-    assert names == [frames.exposure_id(number) for number in (5, 4, 3, 2)]
-    assert job.tasks == ((0, 1, 2), (3,))
+    assert names == [frames.exposure_id(number) for number in (5, 4, 3, 2, 1, 0)]
+    assert job.tasks == ((0, 1, 2), (3, 4, 5))
 
 
 def test_a_backlog_is_registered_the_newest_first_and_nothing_twice(backlog, frames, nodes):
@@ -438,18 +454,18 @@ def test_what_a_task_did_before_it_died_is_kept_and_the_rest_is_made_again_file_
     (request,) = (r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
     name = start(backlog, nodes, request)
     nodes.run(name)
-    for unit in read_job_file(nodes.files[name]).units[2:]:
+    for unit in read_job_file(nodes.files[name]).units[4:]:
         (Path(unit.folder) / "result.json").unlink()
     nodes.says(name, JobState.OUT_OF_MEMORY)
     summary = collect(backlog, nodes, "ingest", request.conf, final=False)
-    assert (summary.succeeded, summary.retried) == (2, 2)
+    assert (summary.succeeded, summary.retried) == (4, 2)
     again = next(r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
     assert again.run_id == f"{request.run_id}__a2"
     name = start(backlog, nodes, again)
     assert read_job_file(nodes.files[name]).tasks == ((0,), (1,))
     nodes.run(name)
     assert collect(backlog, nodes, "ingest", again.conf, final=False).succeeded == 2
-    assert len(arrivals(backlog)) == 4
+    assert len(arrivals(backlog)) == 6
 
 
 def test_spans_that_overlap_take_each_file_once(backlog, frames, nodes):
@@ -482,8 +498,8 @@ def test_a_crash_while_a_span_leaves_the_inbox_is_mended_by_the_next_collecting(
         with pytest.raises(KeyboardInterrupt):
             collect(backlog, nodes, "ingest", request.conf, final=False)
     collect(backlog, nodes, "ingest", request.conf, final=False)
-    assert len(arrivals(backlog)) == 4
-    assert len(list(backlog.inbox.iterdir())) == 6
+    assert len(arrivals(backlog)) == 6
+    assert len(list(backlog.inbox.iterdir())) == 4
 
 
 # --- the second copy ----------------------------------------------------------------------------------------
