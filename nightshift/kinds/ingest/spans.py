@@ -14,7 +14,7 @@ from nightshift.keys import LIVE
 from nightshift.kinds.ingest.inbox_files import DueFile, Group, InboxFile, due_files
 from nightshift.ledger.queries import runs as run_queries
 from nightshift.workflow.due_runs import stale_after_s
-from nightshift.workflow.subjects import Subject
+from nightshift.workflow.subjects import Subject, subject_of
 
 __all__ = ["due_spans", "exposures_of", "subject_that_tried"]
 
@@ -45,9 +45,10 @@ def due_spans(context: Context, groups: Groups) -> Iterator[dict[str, str]]:
             continue
         stretch = _free_stretch(exposures[place:], under_way, min(max(ahead, 1), limit.exposures_per_array))
         due = due_files(context, [file for group in stretch for file in groups[group]])
-        for conf in _confs(due):
-            asked.add(str(conf))
-            yield conf
+        for subject in _subjects(due):
+            if subject.job_key not in asked:
+                asked.add(subject.job_key)
+                yield {name: value for name, value in subject.conf if name != "campaign"}
         place, ahead = place + len(stretch), ahead + len({entry.file.group for entry in due})
 
 
@@ -66,14 +67,14 @@ def _free_stretch(exposures: Sequence[Group], under_way: Mapping[Group, str], mo
     return exposures[: free if free < 2 * most else most]
 
 
-def _confs(due: Sequence[DueFile]) -> Iterator[dict[str, str]]:
-    """Yield what asks for some files of the inbox: first each job that has tried before, then one for the rest."""
-    for subject in dict.fromkeys(subject_that_tried(entry) for entry in due if entry.tried_by):
-        yield {name: value for name, value in subject.conf if name != "campaign"}
+def _subjects(due: Sequence[DueFile]) -> Iterator[Subject]:
+    """Yield the subjects of some files of the inbox: those of jobs that have tried before, then one for the rest."""
+    yield from dict.fromkeys(subject_that_tried(entry) for entry in due if entry.tried_by)
     fresh = [entry.file.group for entry in due if not entry.tried_by]
     if fresh:
         (instrument, newest), (_, oldest) = fresh[0], fresh[-1]
-        yield {"instrument": instrument, "exposure_id": newest, "oldest": oldest if oldest != newest else ""}
+        span = {"instrument": instrument, "exposure_id": newest, "oldest": oldest if oldest != newest else ""}
+        yield subject_of("ingest", span)
 
 
 def subject_that_tried(entry: DueFile) -> Subject:

@@ -422,6 +422,20 @@ def test_a_new_exposure_is_asked_for_at_once_before_a_backlog_that_is_under_way(
     assert spans(frames, due(backlog)) == [(10, 10)]
 
 
+def test_an_array_that_outlasts_its_run_is_asked_for_once_more_and_adopted(backlog, frames, nodes):
+    (request,) = (r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
+    name = start(backlog, nodes, request)
+    assert collect(backlog, nodes, "ingest", request.conf, final=False).running == 6
+    asked = due(backlog)
+    assert spans(frames, asked) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    assert asked[-1].run_id == f"{request.run_id}__a2"
+    assert start(backlog, nodes, asked[-1]) == name
+    for number in range(6, 10):  # what is newer has been taken in meanwhile
+        (backlog.inbox / f"demo_{frames.exposure_id(number)}_d01.fits").unlink()
+    collect(backlog, nodes, "ingest", request.conf, final=False)
+    assert spans(frames, due(backlog)) == [(5, 0)]
+
+
 def test_what_was_asked_for_and_not_handed_in_yet_is_not_asked_for_again(backlog, frames):
     for request in due(backlog)[:3]:
         mark_requested(backlog, request)
