@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -108,12 +108,14 @@ def take_in(
     _call_where_nothing_is_known(context, answer)
     read_job = cache(lambda place: job_file_of(context, place))
     counts: dict[str, int] = defaultdict(int)
-    problems = []
+    problems, ended = [], []
     for attempt in attempts:
         outcome = outcome_of(context, attempt, answer, final=final and not (spare_live and answer.may_live(attempt)))
         if outcome is None:
             counts["running"] += 1
-            continue
+        else:
+            ended.append((attempt, outcome))
+    for attempt, outcome in _in_order_of_jobs(ended, read_job):
         try:
             became, outcome = record(context, subject, attempt, read_job(attempt["job_file"]), outcome, final=final)
         except Retry as error:
@@ -131,6 +133,16 @@ def take_in(
     gather(context, subject)
     counts.pop("known", None)
     return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
+
+
+def _in_order_of_jobs(
+    ended: Iterable[tuple[dict[str, Any], Outcome]], read_job: Callable[[str], JobFile]
+) -> list[tuple[dict[str, Any], Outcome]]:
+    """Return attempts as their job files list them: what is wanted most comes first there."""
+    ended = list(ended)
+    jobs = {attempt["job_file"]: read_job(attempt["job_file"]) for attempt, _ in ended}
+    places = {unit.token: number for job in jobs.values() for number, unit in enumerate(job.units)}
+    return sorted(ended, key=lambda each: places.get(each[0]["token"], 0))
 
 
 def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:

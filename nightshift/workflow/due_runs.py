@@ -13,7 +13,7 @@ from nightshift.kinds.poll import Poll
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
-__all__ = ["RunRequest", "due_runs", "mark_requested"]
+__all__ = ["RunRequest", "due_runs", "mark_requested", "stale_after_s"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ def due_runs(context: Context) -> list[RunRequest]:
     return _not_under_way(context, wanted)
 
 
+def stale_after_s(context: Context) -> float:
+    """Return after how many seconds a run that was asked for and has not ended does not count as under way."""
+    policies = [survey.exposure for survey in context.deployment.surveys]
+    return 2 * max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies)
+
+
 def mark_requested(context: Context, request: RunRequest) -> None:
     """Record that Airflow took a run (or already had it). May run again, and after the run has ended."""
     ledger, conf = context.ledger, request.conf
@@ -77,12 +83,9 @@ def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
 def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -> list[RunRequest]:
     """Number the runs of each subject, and leave out those of which one is under way."""
     subjects = [subject_of_run(dag_id, conf) for dag_id, conf in wanted]
-    policies = [survey.exposure for survey in context.deployment.surveys]
-    stale_s = 2 * max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies)
-    asked = {
-        row["subject"]: row
-        for row in (context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ())
-    }
+    stale_s = stale_after_s(context)
+    rows = context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ()
+    asked = {row["subject"]: row for row in rows}
     requests = []
     for subject, (dag_id, conf) in zip(subjects, wanted, strict=True):
         known = asked.get(subject, {"times": 0, "under_way": False})

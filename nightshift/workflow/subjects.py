@@ -18,7 +18,8 @@ __all__ = ["NIGHT_DAG", "Subject", "context_of", "run_id", "subject_of", "subjec
 
 NIGHT_DAG = "end_of_night"
 NIGHT_KEY = ("site", "night")
-_DEFAULTS = {"filter": "", "version": "1", "campaign": LIVE}
+_DEFAULTS = {"filter": "", "version": "1", "oldest": "", "campaign": LIVE}
+_MAY_BE_EMPTY = ("filter", "oldest")
 _SAFE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
@@ -34,10 +35,11 @@ class Subject:
 
     @classmethod
     def parse(cls, kind: str, text: str, campaign: str) -> "Subject":
-        """Return the subject of a job's row."""
+        """Return the subject of a job's row; a key that came to its kind later has its default."""
         known = kind_named(kind)
-        values = ("" if part == "-" else part for part in text.split("/"))
-        return cls(known, (*zip(known.key, values, strict=True), ("campaign", campaign)))
+        values = dict(zip(known.key, ("" if part == "-" else part for part in text.split("/")), strict=False))
+        missing = {name: _DEFAULTS[name] for name in known.key if name not in values}
+        return cls(known, (*(values | missing).items(), ("campaign", campaign)))
 
     @property
     def text(self) -> str:
@@ -78,7 +80,7 @@ def subject_of(kind: str | Kind, conf: Mapping[str, str]) -> Subject:
         value = str(conf.get(name, _DEFAULTS.get(name, "")))
         if name == "night":
             value = value and _iso_night(value)
-        if not (_SAFE.fullmatch(value) and value.strip(".")) and not (name == "filter" and value == ""):
+        if not (_SAFE.fullmatch(value) and value.strip(".")) and not (name in _MAY_BE_EMPTY and value == ""):
             raise BadInput(Reason.INTERNAL_ERROR, f"a run of kind {known} needs {name} in its conf, not {value!r}")
         values[name] = value
     return Subject(known, tuple(values.items()))

@@ -23,3 +23,11 @@ select conf from runs where subject = :subject order by requested_at desc limit 
 
 -- name: resume_run!
 update runs set ended_at = null, requested_at = now() where run_id = :run_id and ended_at is not null;
+
+-- name: runs_under_way
+-- The runs of a workflow for an instrument that were asked for and have not ended.
+-- row: RunUnderWay
+select subject, conf from runs
+where dag_id = :dag_id and conf ->> 'instrument' = :instrument and ended_at is null
+    and steady_age_s(requested_at) < :stale_s
+order by requested_at;

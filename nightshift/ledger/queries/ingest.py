@@ -9,11 +9,13 @@ from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import AttemptState, ErrorClass
 
 __all__ = [
     "Arrival",
-    "Arrived",
-    "AttemptsAtFiles",
+    "ArrivedFile",
+    "AttemptAtFile",
+    "FileOfJob",
     "FrameLike",
     "FrameNamed",
     "Manifest",
@@ -24,6 +26,7 @@ __all__ = [
     "arrived",
     "attempts_at_files",
     "delete_entries",
+    "files_of_job",
     "frame_like",
     "frame_named",
     "lock_name",
@@ -86,17 +89,25 @@ class FrameNamed:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptsAtFiles:
+class AttemptAtFile:
     """A row of `attempts_at_files`."""
 
     unit_key: str
-    state: str
+    state: AttemptState
     reason: str | None
-    error_class: str
+    error_class: ErrorClass | None
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class FileOfJob:
+    """A row of `files_of_job`."""
+
+    unit_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedFile:
     """A row of `arrived`."""
 
     arrival_key: str
@@ -303,14 +314,19 @@ def set_invalid(
     )
 
 
-def attempts_at_files(ledger: Ledger, *, job_keys: Sequence[str]) -> list[AttemptsAtFiles]:
-    """How the attempts at the files of some exposures ended, the first of each file first."""
-    return ledger.select(TOPIC, "attempts_at_files", AttemptsAtFiles, job_keys=job_keys)
+def attempts_at_files(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[AttemptAtFile]:
+    """How the attempts at some files ended, the first of each file first, and whose they were."""
+    return ledger.select(TOPIC, "attempts_at_files", AttemptAtFile, unit_keys=unit_keys)
 
 
-def arrived(ledger: Ledger, *, arrival_keys: Sequence[str]) -> list[Arrived]:
+def files_of_job(ledger: Ledger, *, job_key: str) -> list[FileOfJob]:
+    """The files at which a job has made an attempt."""
+    return ledger.select(TOPIC, "files_of_job", FileOfJob, job_key=job_key)
+
+
+def arrived(ledger: Ledger, *, arrival_keys: Sequence[str]) -> list[ArrivedFile]:
     """Which of these files have an arrival."""
-    return ledger.select(TOPIC, "arrived", Arrived, arrival_keys=arrival_keys)
+    return ledger.select(TOPIC, "arrived", ArrivedFile, arrival_keys=arrival_keys)
 
 
 def manifest_entry(ledger: Ledger, *, site: str, night: date, file_name: str) -> ManifestEntry | None:

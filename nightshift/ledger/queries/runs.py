@@ -11,6 +11,7 @@ from nightshift.ledger.database import Ledger
 
 __all__ = [
     "ConfOfSubject",
+    "RunUnderWay",
     "RunsOf",
     "conf_of_subject",
     "end_runs",
@@ -18,6 +19,7 @@ __all__ = [
     "put_run",
     "resume_run",
     "runs_of",
+    "runs_under_way",
 ]
 
 TOPIC = "runs"
@@ -36,6 +38,14 @@ class RunsOf:
 class ConfOfSubject:
     """A row of `conf_of_subject`."""
 
+    conf: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunUnderWay:
+    """A row of `runs_under_way`."""
+
+    subject: str
     conf: dict[str, Any]
 
 
@@ -69,3 +79,8 @@ def conf_of_subject(ledger: Ledger, *, subject: str) -> ConfOfSubject | None:
 def resume_run(ledger: Ledger, *, run_id: str | None) -> int:
     """Run `resume_run`."""
     return ledger.run(TOPIC, "resume_run", run_id=run_id)
+
+
+def runs_under_way(ledger: Ledger, *, dag_id: str, instrument: str, stale_s: float) -> list[RunUnderWay]:
+    """The runs of a workflow for an instrument that were asked for and have not ended."""
+    return ledger.select(TOPIC, "runs_under_way", RunUnderWay, dag_id=dag_id, instrument=instrument, stale_s=stale_s)

@@ -14,7 +14,7 @@ from nightshift.code_version import code_version
 from nightshift.command_line import main
 from nightshift.context import Context, deployment_from_environment, open_context
 from nightshift.errors import BadInput, NeedsOperator
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.night_end.facts import collect_facts
 from nightshift.pins import pin_night
 from nightshift.pins.changes import adopt, changes_since_opening, notice_changes

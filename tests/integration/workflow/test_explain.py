@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow.explain import explain
 

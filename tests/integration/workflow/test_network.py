@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from nightshift.context import Context
 from nightshift.depot import Depot
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.command_line import main
 from nightshift.errors import BadInput, Retry
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, Reason

@@ -13,7 +13,7 @@ from nightshift.alerts.release_order import release_all_in_order
 from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.fingerprint import compare, take_fingerprint
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import migrate, open_ledger
 from nightshift.vocabulary import Reason
 
