@@ -88,7 +88,7 @@ def _past_searches(ledger: Ledger, one: Search, since: datetime) -> list[Search]
     rows = ledger.rows(
         "alerts", "searches_of_field",
         instrument=one.instrument, field=one.field, campaign=one.campaign, since=since, before=one.shutter_open,
-        turn=one.turn,
+        release_order_at=one.release_order_at,
     )  # fmt: skip
     return [Search(**row) for row in rows]
 
@@ -101,7 +101,7 @@ def _earlier_detections(
     near = ledger.rows(
         "alerts", "detections_in_windows",
         **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open,
-        turn=one.turn,
+        release_order_at=one.release_order_at,
     )  # fmt: skip
     return _within(rows, near, radius)
 
@@ -119,12 +119,13 @@ def _counts(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: S
     one, radius = searches[rows[0]["unit_key"]], survey.alerts.match_radius_arcsec
     near = ledger.rows(
         "alerts", "detection_times_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, until=one.shutter_open, turn=one.turn,
+        **windows_of(_places(rows), radius), campaign=one.campaign, until=one.shutter_open,
+        release_order_at=one.release_order_at,
     )  # fmt: skip
     looked = {
         (row["detector"], row["quadrant"]): row["searches"]
         for row in ledger.rows("alerts", "searches_so_far", instrument=one.instrument, field=one.field,
-                               campaign=one.campaign, until=one.shutter_open, turn=one.turn)
+                               campaign=one.campaign, until=one.shutter_open, release_order_at=one.release_order_at)
     }  # fmt: skip
     detections = _within(rows, near, radius)
     counts = {}

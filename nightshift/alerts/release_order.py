@@ -4,12 +4,12 @@ An object is named by its first alert, and an alert tells what was seen before a
 in which alerts are made, and an alert that was sent stays. So that the same night gives the same alerts on any
 machine, whatever breaks, the alerts of a field are made in one order:
 
-- The *turn* of a difference, its place in that order, is the moment at which it could first have been made: its own
-  shutter, or where that is later, the shutter of its reference's last member. Frames that were taken before there was
-  a reference have the turn of the frame that completed it.
-- Differences of a field are released in the order (turn, shutter, exposure). One waits while something that comes
-  before it is open: a frame that came and is not reduced, or one that will be differenced with a reference that
-  is there or can be built. What failed, was rejected or never came holds nobody up.
+- A difference's place in that order is the moment at which it could first have been made: its own shutter, or where
+  that is later, the shutter of its reference's last member. Frames that were taken before there was a reference have
+  the moment of the frame that completed it. The ledger keeps the moment as ``release_order_at``.
+- Differences of a field are released in the order (that moment, shutter, exposure). One waits while something that
+  comes before it is open: a frame that came and is not reduced, or one that will be differenced with a reference
+  that is there or can be built. What failed, was rejected or never came holds nobody up.
 - It waits for a bounded time, ``alerts.order_wait_s``. Then it goes out of order, and an event reports it.
 
 Frames that come after their place (a late transfer) take the next one. Fields do not wait for each other; where two
@@ -47,7 +47,9 @@ def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
 
 def _release_of_instrument(context: Context, *, at_once: bool) -> int:
     released = 0
-    for field in context.ledger.rows("alerts", "fields_awaiting_turns", instrument=context.survey.camera.instrument):
+    for field in context.ledger.rows(
+        "alerts", "fields_awaiting_release", instrument=context.survey.camera.instrument
+    ):
         try:
             released += release_in_order(context, **field, at_once=at_once)
         except NightshiftError as error:
@@ -84,7 +86,7 @@ def release_in_order(
 def _next_in_order(context: Context, instrument: str, field: int, campaign: str) -> list[Row]:
     policy = context.survey.reference
     return context.ledger.rows(
-        "alerts", "next_turn",
+        "alerts", "next_in_release_order",
         instrument=instrument, field=field, campaign=campaign, at_least=policy.at_least_frames,
         serves_now=policy.first_serves == "now", tier=Tier.PROCESSED, campaigns=serving(campaign),
     )  # fmt: skip
@@ -101,7 +103,7 @@ def _say_not_released(context: Context, field_of: str, error: NightshiftError) -
 
 def _say_out_of_order(context: Context, subject: str, open_before: str) -> None:
     context.ledger.event(
-        EventLevel.WARNING, "released_out_of_turn",
+        EventLevel.WARNING, "released_out_of_order",
         f"Its alerts are released although {open_before}, which comes before it in its field, has not ended.",
         subject=subject, night_time=context.clock.now(),
     )  # fmt: skip

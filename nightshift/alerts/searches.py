@@ -39,7 +39,7 @@ class Search:
     reference_version: int
     reference_frames: int
     difference_path: str | None
-    turn: datetime  # its place in the release order of its field
+    release_order_at: datetime  # the moment that is its place in the release order of its field
 
 
 def searches_of(ledger: Ledger, unit_keys: list[str]) -> dict[str, Search]:

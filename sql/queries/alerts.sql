@@ -38,18 +38,18 @@ set object_id = n.object_id
 from unnest(:candids::bigint[], :times::timestamptz[], :names::text[]) as n (candid, shutter_open, object_id)
 where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is null;
 
--- name: fields_awaiting_turns
--- Where something waits for its turn.
+-- name: fields_awaiting_release
+-- Where something awaits its release.
 select distinct e.instrument, e.field, d.campaign
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
 where d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
     and e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
 order by e.instrument, e.field, d.campaign;
 
--- name: next_turn
--- The differences of the exposure whose turn in its field is next, and whether something that comes before it in the
--- order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is there or
--- for which enough good frames are there.
+-- name: next_in_release_order
+-- The differences of the exposure that is next in its field, and whether something that comes before it in the order
+-- of release is still open: not reduced yet, or reduced and to be differenced with a reference that is there or for
+-- which enough good frames are there.
 with visits as (
     select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
     from exposures e join nights n using (site, night) join units u using (instrument, exposure_id, night)
@@ -65,9 +65,10 @@ with visits as (
 ), undifferenced as (
     select v.* from visits v join undifferenced d using (unit_key) where d.campaign = :campaign
 ), still_open as (
-    select v.shutter_open as turn, v.shutter_open, v.exposure_id from visits v where v.state in ('pending', 'running')
+    select v.shutter_open as release_order_at, v.shutter_open, v.exposure_id
+    from visits v where v.state in ('pending', 'running')
     union all
-    select turn_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
+    select release_order_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
     from undifferenced v join reference_images r on r.instrument = :instrument and r.field = :field
         and r.detector = v.detector and r.quadrant = v.quadrant and r.filter = v.filter and r.state = 'in_service'
         and r.campaign = any (:campaigns::text[])
@@ -76,20 +77,21 @@ with visits as (
     select greatest(v.shutter_open, c.last_member), v.shutter_open, v.exposure_id
     from undifferenced v join coming c using (filter, detector, quadrant)
 ), waiting as (
-    select d.unit_key, coalesce(d.turn, e.shutter_open) as turn, e.shutter_open, e.exposure_id,
+    select d.unit_key, coalesce(d.release_order_at, e.shutter_open) as release_order_at, e.shutter_open, e.exposure_id,
         steady_age_s(d.ended_at) as waited_s
     from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
     where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
         and u.state = 'processed' and d.released_at is null
         and d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
 ), first as (
-    select turn, shutter_open, exposure_id from waiting order by turn, shutter_open, exposure_id limit 1
+    select release_order_at, shutter_open, exposure_id from waiting
+    order by release_order_at, shutter_open, exposure_id limit 1
 )
 select w.unit_key, w.exposure_id, w.waited_s, (
     select o.exposure_id from still_open o
-    where (o.turn, o.shutter_open, o.exposure_id) < (w.turn, w.shutter_open, w.exposure_id)
-    order by o.turn, o.shutter_open, o.exposure_id limit 1) as waits_for
-from waiting w join first f using (turn, shutter_open, exposure_id) order by w.unit_key;
+    where (o.release_order_at, o.shutter_open, o.exposure_id) < (w.release_order_at, w.shutter_open, w.exposure_id)
+    order by o.release_order_at, o.shutter_open, o.exposure_id limit 1) as waits_for
+from waiting w join first f using (release_order_at, shutter_open, exposure_id) order by w.unit_key;
 
 -- name: lock_units_that_stand
 -- Which of some units are processed; nobody rejects one of them before the transaction has ended.
@@ -115,7 +117,7 @@ where unit_key = any(:unit_keys::text[]) order by unit_key;
 select * from searches(
     (:since::timestamptz at time zone 'UTC')::date - 1, (:before::timestamptz at time zone 'UTC')::date + 1)
 where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
-  and shutter_open >= :since and shutter_open < :before and turn <= :turn
+  and shutter_open >= :since and shutter_open < :before and release_order_at <= :release_order_at
 order by shutter_open, unit_key;
 
 -- name: searches_so_far
@@ -123,7 +125,7 @@ order by shutter_open, unit_key;
 select u.detector, u.quadrant, count(*) as searches
 from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
 where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
-  and e.shutter_open <= :until and coalesce(d.turn, e.shutter_open) <= :turn
+  and e.shutter_open <= :until and coalesce(d.release_order_at, e.shutter_open) <= :release_order_at
 group by u.detector, u.quadrant;
 
 -- name: candidates_of_units
@@ -145,7 +147,7 @@ join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.
 where c.campaign = :campaign and c.shutter_open >= :since and c.shutter_open < :before
   and d.night between (:since::timestamptz at time zone 'UTC')::date - 1
     and (:before::timestamptz at time zone 'UTC')::date + 1
-  and coalesce(d.turn, c.shutter_open) <= :turn
+  and coalesce(d.release_order_at, c.shutter_open) <= :release_order_at
 order by w.item, c.shutter_open, c.candid;
 
 -- name: detection_times_in_windows
@@ -154,7 +156,8 @@ select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_de
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
 join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night
-where c.campaign = :campaign and c.shutter_open <= :until and coalesce(d.turn, c.shutter_open) <= :turn
+where c.campaign = :campaign and c.shutter_open <= :until
+  and coalesce(d.release_order_at, c.shutter_open) <= :release_order_at
 order by w.item, c.shutter_open, c.candid;
 
 -- name: reference_spans

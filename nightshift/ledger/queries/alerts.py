@@ -17,9 +17,9 @@ __all__ = [
     "CutoutsOfUnits",
     "DetectionTimesInWindows",
     "DetectionsInWindows",
-    "FieldsAwaitingTurns",
+    "FieldsAwaitingRelease",
     "LockUnitsThatStand",
-    "NextTurn",
+    "NextInReleaseOrder",
     "ObjectsInWindows",
     "ObjectsOf",
     "PacketPlace",
@@ -36,10 +36,10 @@ __all__ = [
     "cutouts_of_units",
     "detection_times_in_windows",
     "detections_in_windows",
-    "fields_awaiting_turns",
+    "fields_awaiting_release",
     "lock_association",
     "lock_units_that_stand",
-    "next_turn",
+    "next_in_release_order",
     "note_failures",
     "objects_in_windows",
     "objects_of",
@@ -91,8 +91,8 @@ class AddObjects:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldsAwaitingTurns:
-    """A row of `fields_awaiting_turns`."""
+class FieldsAwaitingRelease:
+    """A row of `fields_awaiting_release`."""
 
     instrument: str
     field: int | None
@@ -100,8 +100,8 @@ class FieldsAwaitingTurns:
 
 
 @dataclass(frozen=True, slots=True)
-class NextTurn:
-    """A row of `next_turn`."""
+class NextInReleaseOrder:
+    """A row of `next_in_release_order`."""
 
     unit_key: str
     exposure_id: str
@@ -144,7 +144,7 @@ class SearchesOfUnits:
     reference_version: int
     reference_frames: int
     difference_path: str | None
-    turn: datetime
+    release_order_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ class SearchesOfField:
     reference_version: int
     reference_frames: int
     difference_path: str | None
-    turn: datetime
+    release_order_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,12 +348,12 @@ def set_objects(
     return ledger.run(TOPIC, "set_objects", candids=candids, times=times, names=names)
 
 
-def fields_awaiting_turns(ledger: Ledger, *, instrument: str) -> list[FieldsAwaitingTurns]:
-    """Where something waits for its turn."""
-    return ledger.select(TOPIC, "fields_awaiting_turns", FieldsAwaitingTurns, instrument=instrument)
+def fields_awaiting_release(ledger: Ledger, *, instrument: str) -> list[FieldsAwaitingRelease]:
+    """Where something awaits its release."""
+    return ledger.select(TOPIC, "fields_awaiting_release", FieldsAwaitingRelease, instrument=instrument)
 
 
-def next_turn(
+def next_in_release_order(
     ledger: Ledger,
     *,
     instrument: str,
@@ -363,15 +363,15 @@ def next_turn(
     campaigns: Sequence[str],
     at_least: int,
     serves_now: bool,
-) -> list[NextTurn]:
-    """The differences of the exposure whose turn in its field is next, and whether something that comes before it
-    in the order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is
+) -> list[NextInReleaseOrder]:
+    """The differences of the exposure that is next in its field, and whether something that comes before it in the
+    order of release is still open: not reduced yet, or reduced and to be differenced with a reference that is
     there or for which enough good frames are there.
     """
     return ledger.select(
         TOPIC,
-        "next_turn",
-        NextTurn,
+        "next_in_release_order",
+        NextInReleaseOrder,
         instrument=instrument,
         field=field,
         campaign=campaign,
@@ -398,7 +398,14 @@ def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[Searc
 
 
 def searches_of_field(
-    ledger: Ledger, *, since: datetime, before: datetime, instrument: str, field: int, campaign: str, turn: datetime
+    ledger: Ledger,
+    *,
+    since: datetime,
+    before: datetime,
+    instrument: str,
+    field: int,
+    campaign: str,
+    release_order_at: datetime,
 ) -> list[SearchesOfField]:
     """A shutter opens on the date of its night, or the day before or after it."""
     return ledger.select(
@@ -410,12 +417,12 @@ def searches_of_field(
         instrument=instrument,
         field=field,
         campaign=campaign,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
 def searches_so_far(
-    ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, turn: datetime
+    ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, release_order_at: datetime
 ) -> list[SearchesSoFar]:
     """Since the survey began, as far as the ledger holds it."""
     return ledger.select(
@@ -426,7 +433,7 @@ def searches_so_far(
         field=field,
         campaign=campaign,
         until=until,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
@@ -454,7 +461,7 @@ def detections_in_windows(
     campaign: str,
     since: datetime,
     before: datetime,
-    turn: datetime,
+    release_order_at: datetime,
 ) -> list[DetectionsInWindows]:
     """Run `detections_in_windows`."""
     return ledger.select(
@@ -468,7 +475,7 @@ def detections_in_windows(
         campaign=campaign,
         since=since,
         before=before,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
@@ -481,7 +488,7 @@ def detection_times_in_windows(
     highs: Sequence[float],
     campaign: str,
     until: datetime,
-    turn: datetime,
+    release_order_at: datetime,
 ) -> list[DetectionTimesInWindows]:
     """Since the survey began, as far as the ledger holds it: every month is looked into, by an index."""
     return ledger.select(
@@ -494,7 +501,7 @@ def detection_times_in_windows(
         highs=highs,
         campaign=campaign,
         until=until,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 

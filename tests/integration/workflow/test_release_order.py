@@ -77,7 +77,7 @@ def test_the_wait_is_bounded_and_its_end_is_said(night):
         cursor.execute("update differences set ended_at = ended_at - interval '1 day' where released_at is null")
     assert release_all_in_order(night.context) == 4
     assert exposures_with_alerts(night) == {second.conf["exposure_id"]}
-    (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_turn")
+    (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_order")
     assert first.conf["exposure_id"] in event["message"]
 
 
@@ -86,7 +86,7 @@ def test_a_field_whose_alerts_cannot_be_made_is_said_once_and_holds_up_no_other(
     ask = night.context.ledger.rows
     monkeypatch.setattr(
         night.context.ledger, "rows",
-        lambda topic, name, **more: rows if name == "fields_awaiting_turns" else ask(topic, name, **more),
+        lambda topic, name, **more: rows if name == "fields_awaiting_release" else ask(topic, name, **more),
     )  # fmt: skip
 
     def release(context, instrument, field, campaign, *, at_once):
