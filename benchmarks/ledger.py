@@ -203,7 +203,6 @@ def hot_queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
         "instrument": "ztf", "field": 12, "campaign": "live", "at_least": 6, "serves_now": True,
         "tier": Tier.PROCESSED, "campaigns": [LIVE],
     }  # fmt: skip
-    yield "alerts", "queue_again", {"life": "another"}
     yield "night_end", "arrivals_of_night", night
     yield "night_end", "references_built", {**night, "instrument": "ztf", "campaign": LIVE}
     yield "injection", "completeness_of_night", {**night, "campaign": LIVE}

@@ -41,7 +41,7 @@ def _post(options: argparse.Namespace) -> int:
         return 1
     print(f"{summary.acknowledged} acknowledged, {summary.failed} stay queued, {summary.damaged} withheld")
     if summary.waiting:
-        print(f"{summary.waiting} more wait until the night's own consumer has taken those before them")
+        print(f"{summary.waiting} more wait until the broker may be sent more")
     if summary.error:
         print(summary.error)
     return 1 if summary.failed or summary.damaged or summary.waiting else 0

@@ -59,7 +59,7 @@ class Table:
 
 
 def read_tables(sql: str) -> list[Table]:
-    """Return the tables that the migrations create and keep, in their order, with the columns as later ones leave them."""
+    """Return the tables that the migrations create and keep, in their order, with their columns as they are now."""
     tables: list[Table] = []
     comment: list[str] = []
     section, inside, current = "Basics", False, Table("", "", "")

@@ -77,7 +77,7 @@ create table storage (
 
 -- What the night waits for now; empty while all is well.
 create table waits (
-    name text primary key, -- depot, archive, inbox, or consumer: of the embedded broker
+    name text primary key, -- depot, archive, inbox, or alerts: the queued ones
     why text not null,
     since timestamptz not null default now()
 );

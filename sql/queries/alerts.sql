@@ -204,7 +204,10 @@ select candid, :shutter_open, :kafka_topic, 'withheld' from unnest(:candids::big
 on conflict (candid, topic, shutter_open) do update set state = 'withheld' where outbox.state = 'held';
 
 -- name: queued
-select o.candid, o.shutter_open, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes, a.packet_sha256
+-- row: QueuedMessage
+-- not null: object_id, packet_path, packet_offset, packet_bytes, packet_sha256, queued_at
+select o.candid, o.shutter_open, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes,
+    a.packet_sha256
 from outbox o
 join alerts a using (candid, shutter_open)
 where o.state = 'queued' and (o.queued_at, o.candid, o.topic) > (:after_time, :after_candid, :after_topic)
@@ -215,7 +218,7 @@ limit :most;
 with delivered as (
     update outbox o
     set state = 'acknowledged', acknowledged_at = clock_timestamp(), broker_partition = n.broker_partition,
-        broker_offset = n.broker_offset, acknowledged_by = :life, tries = o.tries + 1, last_error = null
+        broker_offset = n.broker_offset, tries = o.tries + 1, last_error = null
     from unnest(:candids::bigint[], :times::timestamptz[], :topics::text[], :partitions::integer[], :offsets::bigint[])
         as n (candid, shutter_open, topic, broker_partition, broker_offset)
     where o.candid = n.candid and o.shutter_open = n.shutter_open and o.topic = n.topic and o.state = 'queued'
@@ -223,28 +226,6 @@ with delivered as (
 )
 update alerts a set state = 'sent' from delivered d
 where a.candid = d.candid and a.shutter_open = d.shutter_open and a.state = 'released';
-
--- name: queue_again!
--- What another life of an embedded broker acknowledged within a night's time.
-update outbox set state = 'queued', queued_at = clock_timestamp()
-where state = 'acknowledged' and acknowledged_by is not null and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
-
--- name: unread_partitions
--- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and the
--- offsets of its first and last message.
-select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes,
-    min(o.broker_offset) as first_offset, max(o.broker_offset) as last_offset
-from outbox o join alerts a using (candid, shutter_open)
-left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
-    as c (topic, broker_partition, next_offset) using (topic, broker_partition)
-where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0)
-group by o.topic, o.broker_partition;
-
--- name: sent_unread$
--- Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and not by
--- times: a clock may have been set back since.
-select detail -> 'unread_to' as unread_to from events where kind = 'alerts_sent_unread' and subject = :life
-order by event_id desc limit 1;
 
 -- name: note_failures!
 update outbox o

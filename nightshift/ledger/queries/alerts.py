@@ -23,12 +23,11 @@ __all__ = [
     "ObjectsInWindows",
     "ObjectsOf",
     "PacketPlace",
-    "Queued",
+    "QueuedMessage",
     "ReferenceSpans",
     "SearchesOfField",
     "SearchesOfUnits",
     "SearchesSoFar",
-    "UnreadPartitions",
     "acknowledge",
     "add_objects",
     "candidates_of_units",
@@ -45,7 +44,6 @@ __all__ = [
     "objects_of",
     "packet_place",
     "put_alerts",
-    "queue_again",
     "queue_length",
     "queue_messages",
     "queued",
@@ -53,10 +51,8 @@ __all__ = [
     "searches_of_field",
     "searches_of_units",
     "searches_so_far",
-    "sent_unread",
     "set_objects",
     "set_released",
-    "unread_partitions",
     "withhold_alerts",
     "withhold_damaged",
     "withhold_messages",
@@ -263,29 +259,18 @@ class CutoutsOfUnits:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedMessage:
     """A row of `queued`."""
 
     candid: int
     shutter_open: datetime
     topic: str
-    queued_at: datetime | None
-    object_id: str | None
-    packet_path: str | None
-    packet_offset: int | None
-    packet_bytes: int | None
-    packet_sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadPartitions:
-    """A row of `unread_partitions`."""
-
-    topic: str
-    broker_partition: int | None
-    bytes: int
-    first_offset: int
-    last_offset: int
+    queued_at: datetime
+    object_id: str
+    packet_path: str
+    packet_offset: int
+    packet_bytes: int
+    packet_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -589,17 +574,24 @@ def withhold_messages(
     return ledger.run(TOPIC, "withhold_messages", shutter_open=shutter_open, kafka_topic=kafka_topic, candids=candids)
 
 
-def queued(ledger: Ledger, *, after_time: datetime, after_candid: int, after_topic: str, most: int) -> list[Queued]:
+def queued(
+    ledger: Ledger, *, after_time: datetime, after_candid: int, after_topic: str, most: int
+) -> list[QueuedMessage]:
     """Run `queued`."""
     return ledger.select(
-        TOPIC, "queued", Queued, after_time=after_time, after_candid=after_candid, after_topic=after_topic, most=most
+        TOPIC,
+        "queued",
+        QueuedMessage,
+        after_time=after_time,
+        after_candid=after_candid,
+        after_topic=after_topic,
+        most=most,
     )
 
 
 def acknowledge(
     ledger: Ledger,
     *,
-    life: str | None,
     candids: Sequence[int] | None,
     times: Sequence[datetime] | None,
     topics: Sequence[str] | None,
@@ -608,39 +600,8 @@ def acknowledge(
 ) -> int:
     """Run `acknowledge`."""
     return ledger.run(
-        TOPIC,
-        "acknowledge",
-        life=life,
-        candids=candids,
-        times=times,
-        topics=topics,
-        partitions=partitions,
-        offsets=offsets,
+        TOPIC, "acknowledge", candids=candids, times=times, topics=topics, partitions=partitions, offsets=offsets
     )
-
-
-def queue_again(ledger: Ledger, *, life: str | None) -> int:
-    """What another life of an embedded broker acknowledged within a night's time."""
-    return ledger.run(TOPIC, "queue_again", life=life)
-
-
-def unread_partitions(
-    ledger: Ledger, *, topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int], life: str
-) -> list[UnreadPartitions]:
-    """What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes,
-    and the offsets of its first and last message.
-    """
-    return ledger.select(
-        TOPIC, "unread_partitions", UnreadPartitions, topics=topics, partitions=partitions, offsets=offsets, life=life
-    )
-
-
-def sent_unread(ledger: Ledger, *, life: str) -> dict[str, Any]:
-    """Of each partition the last message that its consumer had not taken when it was last given up. By offsets,
-    and not by times: a clock may have been set back since.
-    """
-    found: dict[str, Any] = ledger.value(TOPIC, "sent_unread", life=life)
-    return found
 
 
 def note_failures(
