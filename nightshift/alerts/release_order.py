@@ -16,19 +16,17 @@ Frames that come after their place (a late transfer) take the next one. Fields d
 overlap, an object in both is named by whichever came first.
 """
 
-from typing import Any
-
 from nightshift.alerts.release import release
 from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
 from nightshift.keys import serving
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import NextDifference
 from nightshift.nights import night_of
 from nightshift.vocabulary import EventLevel, Tier
 
 __all__ = ["release_all_in_order", "release_in_order"]
-
-Row = dict[str, Any]
 
 
 def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
@@ -47,17 +45,16 @@ def release_all_in_order(context: Context, *, at_once: bool = False) -> int:
 
 def _release_of_instrument(context: Context, *, at_once: bool) -> int:
     released = 0
-    for field in context.ledger.rows(
-        "alerts", "fields_awaiting_release", instrument=context.survey.camera.instrument
-    ):
+    instrument = context.survey.camera.instrument
+    for each in alert_queries.fields_awaiting_release(context.ledger, instrument=instrument):
         try:
-            released += release_in_order(context, **field, at_once=at_once)
+            released += release_in_order(context, each.instrument, each.field, each.campaign, at_once=at_once)
         except NightshiftError as error:
             if at_once and isinstance(error, Retry):
                 raise  # there is no later look: who asked tries again
             if isinstance(error, Busy):
                 continue  # whoever is at it releases these too, or the next look does
-            _say_not_released(context, "/".join(map(str, field.values())), error)
+            _say_not_released(context, f"{each.instrument}/{each.field}/{each.campaign}", error)
     return released
 
 
@@ -69,24 +66,24 @@ def release_in_order(
         return 0  # no field, no reference, no difference
     released, last = 0, None
     with advisory_lock(context.ledger, LockedWork.RELEASE_ORDER, f"{instrument}/{field}/{campaign}"):
-        while rows := _next_in_order(context, instrument, field, campaign):
-            if (units := [row["unit_key"] for row in rows]) == last:
+        while differences := _next_in_order(context, instrument, field, campaign):
+            if (units := [difference.unit_key for difference in differences]) == last:
                 break  # none of them was decided: the next look tries again
             patience_s = 0.0 if at_once else context.survey.alerts.order_wait_s
-            late = min(row["waited_s"] for row in rows) > patience_s
-            if (open_before := rows[0]["waits_for"]) is not None:
+            late = min(difference.waited_s for difference in differences) > patience_s
+            if (open_before := differences[0].waits_for) is not None:
                 if not late:
                     break
-                _say_out_of_order(context, f"{instrument}/{rows[0]['exposure_id']}", open_before)
+                _say_out_of_order(context, f"{instrument}/{differences[0].exposure_id}", open_before)
             released += release(context, units).decided
             last = units
     return released
 
 
-def _next_in_order(context: Context, instrument: str, field: int, campaign: str) -> list[Row]:
+def _next_in_order(context: Context, instrument: str, field: int, campaign: str) -> list[NextDifference]:
     policy = context.survey.reference
-    return context.ledger.rows(
-        "alerts", "next_in_release_order",
+    return alert_queries.next_in_release_order(
+        context.ledger,
         instrument=instrument, field=field, campaign=campaign, at_least=policy.at_least_frames,
         serves_now=policy.first_serves == "now", tier=Tier.PROCESSED, campaigns=serving(campaign),
     )  # fmt: skip

@@ -4,16 +4,19 @@
 select pg_advisory_xact_lock(hashtext('nightshift.association'));
 
 -- name: objects_of
+-- row: NamedDetection
 select candid, object_id from candidates where candid = any(:candids::bigint[]) and object_id is not null
 union
 select first_candid, object_id from objects where first_candid = any(:candids::bigint[]);
 
 -- name: objects_in_windows
+-- row: SkyObject
 select distinct o.object_id, o.ra_deg, o.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join objects o on o.zone = w.zone and o.ra_deg between w.low and w.high;
 
 -- name: add_objects
+-- row: AddedObject
 insert into objects (object_id, site, ra_deg, dec_deg, first_candid, detections, first_seen, last_seen)
 select n.object_id, n.site, n.ra_deg, n.dec_deg, n.candid, 0, n.seen, n.seen
 from unnest(:names::text[], :sites::text[], :ras::float8[], :decs::float8[], :candids::bigint[], :times::timestamptz[])
@@ -40,6 +43,7 @@ where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is
 
 -- name: fields_awaiting_release
 -- Where something awaits its release.
+-- row: FieldAwaitingRelease
 select distinct e.instrument, e.field, d.campaign
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
 where d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
@@ -50,6 +54,8 @@ order by e.instrument, e.field, d.campaign;
 -- The differences of the exposure that is next in its field, and whether something that comes before it in the order
 -- of release is still open: not reduced yet, or reduced and to be differenced with a reference that is there or for
 -- which enough good frames are there.
+-- row: NextDifference
+-- nullable: waits_for
 with visits as (
     select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
     from exposures e join nights n using (site, night) join units u using (instrument, exposure_id, night)
@@ -95,6 +101,7 @@ from waiting w join first f using (release_order_at, shutter_open, exposure_id) 
 
 -- name: lock_units_that_stand
 -- Which of some units are processed; nobody rejects one of them before the transaction has ended.
+-- row: StandingUnit
 select unit_key from units
 where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::text[])) and state = 'processed'
 order by unit_key for share;
@@ -106,14 +113,16 @@ where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::t
   and released_at is null;
 
 -- name: searches_of_units
--- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 -- Of one exposure.
+-- row: Search
+-- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 select * from searches(night_of((:unit_keys::text[])[1]), night_of((:unit_keys::text[])[1]))
 where unit_key = any(:unit_keys::text[]) order by unit_key;
 
 -- name: searches_of_field
--- nullable: limiting_magnitude, zero_point, zero_point_rms, stars_matched, difference_path
 -- A shutter opens on the date of its night, or the day before or after it.
+-- row: Search
+-- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 select * from searches(
     (:since::timestamptz at time zone 'UTC')::date - 1, (:before::timestamptz at time zone 'UTC')::date + 1)
 where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
@@ -122,6 +131,7 @@ order by shutter_open, unit_key;
 
 -- name: searches_so_far
 -- Since the survey began, as far as the ledger holds it.
+-- row: SearchCount
 select u.detector, u.quadrant, count(*) as searches
 from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
 where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
@@ -129,6 +139,8 @@ where e.instrument = :instrument and e.field = :field and d.campaign = :campaign
 group by u.detector, u.quadrant;
 
 -- name: candidates_of_units
+-- row: Candidate
+-- nullable: alert_state
 select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
        unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert_state
@@ -138,6 +150,7 @@ where c.unit_key = any(:unit_keys::text[]) and c.shutter_open = :shutter_open an
 order by c.candid;
 
 -- name: detections_in_windows
+-- row: EarlierDetection
 select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
        unpack_record(c.layout, c.numbers, c.texts) as record
@@ -152,6 +165,7 @@ order by w.item, c.shutter_open, c.candid;
 
 -- name: detection_times_in_windows
 -- Since the survey began, as far as the ledger holds it: every month is looked into, by an index.
+-- row: DetectionTime
 select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
@@ -161,6 +175,7 @@ where c.campaign = :campaign and c.shutter_open <= :until
 order by w.item, c.shutter_open, c.candid;
 
 -- name: reference_spans
+-- row: ReferenceSpan
 select m.reference_key, min(e.shutter_open) as begins, max(e.shutter_open) as ends
 from reference_members m
 join exposures e on e.instrument = split_part(m.unit_key, '/', 1) and e.exposure_id = split_part(m.unit_key, '/', 2)
@@ -168,6 +183,8 @@ where m.reference_key = any(:reference_keys::text[])
 group by m.reference_key;
 
 -- name: cutouts_of_units
+-- row: CutoutsFile
+-- not null: unit_key
 select unit_key, path, sha256 from products
 where unit_key = any(:unit_keys::text[]) and leaves_with = any(nights_of(:unit_keys::text[])) and kind = 'cutouts'
   and deleted_at is null;
@@ -247,5 +264,6 @@ where state = 'released' and (candid, shutter_open) in (select candid, shutter_o
 select count(*) from outbox where state = 'queued';
 
 -- name: packet_place^
+-- row: PacketPlace
 select candid, state, object_id, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
 where candid = :candid;

@@ -12,22 +12,21 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import AlertState
 
 __all__ = [
-    "AddObjects",
-    "CandidatesOfUnits",
-    "CutoutsOfUnits",
-    "DetectionTimesInWindows",
-    "DetectionsInWindows",
-    "FieldsAwaitingRelease",
-    "LockUnitsThatStand",
-    "NextInReleaseOrder",
-    "ObjectsInWindows",
-    "ObjectsOf",
+    "AddedObject",
+    "Candidate",
+    "CutoutsFile",
+    "DetectionTime",
+    "EarlierDetection",
+    "FieldAwaitingRelease",
+    "NamedDetection",
+    "NextDifference",
     "PacketPlace",
     "QueuedMessage",
-    "ReferenceSpans",
-    "SearchesOfField",
-    "SearchesOfUnits",
-    "SearchesSoFar",
+    "ReferenceSpan",
+    "Search",
+    "SearchCount",
+    "SkyObject",
+    "StandingUnit",
     "acknowledge",
     "add_objects",
     "candidates_of_units",
@@ -62,7 +61,7 @@ TOPIC = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectsOf:
+class NamedDetection:
     """A row of `objects_of`."""
 
     candid: int
@@ -70,7 +69,7 @@ class ObjectsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectsInWindows:
+class SkyObject:
     """A row of `objects_in_windows`."""
 
     object_id: str
@@ -79,7 +78,7 @@ class ObjectsInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class AddObjects:
+class AddedObject:
     """A row of `add_objects`."""
 
     object_id: str
@@ -87,7 +86,7 @@ class AddObjects:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldsAwaitingRelease:
+class FieldAwaitingRelease:
     """A row of `fields_awaiting_release`."""
 
     instrument: str
@@ -96,25 +95,25 @@ class FieldsAwaitingRelease:
 
 
 @dataclass(frozen=True, slots=True)
-class NextInReleaseOrder:
+class NextDifference:
     """A row of `next_in_release_order`."""
 
     unit_key: str
     exposure_id: str
     waited_s: float
-    waits_for: str
+    waits_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class LockUnitsThatStand:
+class StandingUnit:
     """A row of `lock_units_that_stand`."""
 
     unit_key: str
 
 
 @dataclass(frozen=True, slots=True)
-class SearchesOfUnits:
-    """A row of `searches_of_units`."""
+class Search:
+    """A row of `searches_of_units` or `searches_of_field`."""
 
     unit_key: str
     campaign: str
@@ -144,38 +143,7 @@ class SearchesOfUnits:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchesOfField:
-    """A row of `searches_of_field`."""
-
-    unit_key: str
-    campaign: str
-    campaign_number: int
-    reference_key: str
-    limiting_magnitude: float | None
-    instrument: str
-    exposure_id: str
-    detector: int
-    quadrant: int
-    site: str
-    night: date
-    ut_day: date
-    field: int
-    filter: str
-    exposure_s: float
-    shutter_open: datetime
-    program_id: int
-    zero_point: float | None
-    zero_point_rms: float | None
-    stars_matched: float | None
-    corners_deg: list[float]
-    reference_version: int
-    reference_frames: int
-    difference_path: str | None
-    release_order_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SearchesSoFar:
+class SearchCount:
     """A row of `searches_so_far`."""
 
     detector: int
@@ -184,7 +152,7 @@ class SearchesSoFar:
 
 
 @dataclass(frozen=True, slots=True)
-class CandidatesOfUnits:
+class Candidate:
     """A row of `candidates_of_units`."""
 
     candid: int
@@ -202,11 +170,11 @@ class CandidatesOfUnits:
     magnitude: float | None
     magnitude_error: float | None
     record: dict[str, Any]
-    alert_state: AlertState
+    alert_state: AlertState | None
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionsInWindows:
+class EarlierDetection:
     """A row of `detections_in_windows`."""
 
     item: int
@@ -228,7 +196,7 @@ class DetectionsInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionTimesInWindows:
+class DetectionTime:
     """A row of `detection_times_in_windows`."""
 
     item: int
@@ -241,7 +209,7 @@ class DetectionTimesInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceSpans:
+class ReferenceSpan:
     """A row of `reference_spans`."""
 
     reference_key: str
@@ -250,7 +218,7 @@ class ReferenceSpans:
 
 
 @dataclass(frozen=True, slots=True)
-class CutoutsOfUnits:
+class CutoutsFile:
     """A row of `cutouts_of_units`."""
 
     unit_key: str
@@ -291,18 +259,16 @@ def lock_association(ledger: Ledger) -> int:
     return ledger.run(TOPIC, "lock_association")
 
 
-def objects_of(ledger: Ledger, *, candids: Sequence[int]) -> list[ObjectsOf]:
+def objects_of(ledger: Ledger, *, candids: Sequence[int]) -> list[NamedDetection]:
     """Run `objects_of`."""
-    return ledger.select(TOPIC, "objects_of", ObjectsOf, candids=candids)
+    return ledger.select(TOPIC, "objects_of", NamedDetection, candids=candids)
 
 
 def objects_in_windows(
     ledger: Ledger, *, items: Sequence[int], zones: Sequence[int], lows: Sequence[float], highs: Sequence[float]
-) -> list[ObjectsInWindows]:
+) -> list[SkyObject]:
     """Run `objects_in_windows`."""
-    return ledger.select(
-        TOPIC, "objects_in_windows", ObjectsInWindows, items=items, zones=zones, lows=lows, highs=highs
-    )
+    return ledger.select(TOPIC, "objects_in_windows", SkyObject, items=items, zones=zones, lows=lows, highs=highs)
 
 
 def add_objects(
@@ -314,10 +280,10 @@ def add_objects(
     decs: Sequence[float],
     candids: Sequence[int],
     times: Sequence[datetime],
-) -> list[AddObjects]:
+) -> list[AddedObject]:
     """Run `add_objects`."""
     return ledger.select(
-        TOPIC, "add_objects", AddObjects, names=names, sites=sites, ras=ras, decs=decs, candids=candids, times=times
+        TOPIC, "add_objects", AddedObject, names=names, sites=sites, ras=ras, decs=decs, candids=candids, times=times
     )
 
 
@@ -333,9 +299,9 @@ def set_objects(
     return ledger.run(TOPIC, "set_objects", candids=candids, times=times, names=names)
 
 
-def fields_awaiting_release(ledger: Ledger, *, instrument: str) -> list[FieldsAwaitingRelease]:
+def fields_awaiting_release(ledger: Ledger, *, instrument: str) -> list[FieldAwaitingRelease]:
     """Where something awaits its release."""
-    return ledger.select(TOPIC, "fields_awaiting_release", FieldsAwaitingRelease, instrument=instrument)
+    return ledger.select(TOPIC, "fields_awaiting_release", FieldAwaitingRelease, instrument=instrument)
 
 
 def next_in_release_order(
@@ -348,7 +314,7 @@ def next_in_release_order(
     campaigns: Sequence[str],
     at_least: int,
     serves_now: bool,
-) -> list[NextInReleaseOrder]:
+) -> list[NextDifference]:
     """The differences of the exposure that is next in its field, and whether something that comes before it in the
     order of release is still open: not reduced yet, or reduced and to be differenced with a reference that is
     there or for which enough good frames are there.
@@ -356,7 +322,7 @@ def next_in_release_order(
     return ledger.select(
         TOPIC,
         "next_in_release_order",
-        NextInReleaseOrder,
+        NextDifference,
         instrument=instrument,
         field=field,
         campaign=campaign,
@@ -367,9 +333,9 @@ def next_in_release_order(
     )
 
 
-def lock_units_that_stand(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[LockUnitsThatStand]:
+def lock_units_that_stand(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[StandingUnit]:
     """Which of some units are processed; nobody rejects one of them before the transaction has ended."""
-    return ledger.select(TOPIC, "lock_units_that_stand", LockUnitsThatStand, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "lock_units_that_stand", StandingUnit, unit_keys=unit_keys)
 
 
 def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: str | None) -> int:
@@ -377,9 +343,9 @@ def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: s
     return ledger.run(TOPIC, "set_released", unit_keys=unit_keys, campaign=campaign)
 
 
-def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[SearchesOfUnits]:
+def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[Search]:
     """Of one exposure."""
-    return ledger.select(TOPIC, "searches_of_units", SearchesOfUnits, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "searches_of_units", Search, unit_keys=unit_keys)
 
 
 def searches_of_field(
@@ -388,15 +354,15 @@ def searches_of_field(
     since: datetime,
     before: datetime,
     instrument: str,
-    field: int,
+    field: int | None,
     campaign: str,
     release_order_at: datetime,
-) -> list[SearchesOfField]:
+) -> list[Search]:
     """A shutter opens on the date of its night, or the day before or after it."""
     return ledger.select(
         TOPIC,
         "searches_of_field",
-        SearchesOfField,
+        Search,
         since=since,
         before=before,
         instrument=instrument,
@@ -408,12 +374,12 @@ def searches_of_field(
 
 def searches_so_far(
     ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, release_order_at: datetime
-) -> list[SearchesSoFar]:
+) -> list[SearchCount]:
     """Since the survey began, as far as the ledger holds it."""
     return ledger.select(
         TOPIC,
         "searches_so_far",
-        SearchesSoFar,
+        SearchCount,
         instrument=instrument,
         field=field,
         campaign=campaign,
@@ -424,15 +390,10 @@ def searches_so_far(
 
 def candidates_of_units(
     ledger: Ledger, *, unit_keys: Sequence[str], shutter_open: datetime, campaign: str
-) -> list[CandidatesOfUnits]:
+) -> list[Candidate]:
     """Run `candidates_of_units`."""
     return ledger.select(
-        TOPIC,
-        "candidates_of_units",
-        CandidatesOfUnits,
-        unit_keys=unit_keys,
-        shutter_open=shutter_open,
-        campaign=campaign,
+        TOPIC, "candidates_of_units", Candidate, unit_keys=unit_keys, shutter_open=shutter_open, campaign=campaign
     )
 
 
@@ -447,12 +408,12 @@ def detections_in_windows(
     since: datetime,
     before: datetime,
     release_order_at: datetime,
-) -> list[DetectionsInWindows]:
+) -> list[EarlierDetection]:
     """Run `detections_in_windows`."""
     return ledger.select(
         TOPIC,
         "detections_in_windows",
-        DetectionsInWindows,
+        EarlierDetection,
         items=items,
         zones=zones,
         lows=lows,
@@ -474,12 +435,12 @@ def detection_times_in_windows(
     campaign: str,
     until: datetime,
     release_order_at: datetime,
-) -> list[DetectionTimesInWindows]:
+) -> list[DetectionTime]:
     """Since the survey began, as far as the ledger holds it: every month is looked into, by an index."""
     return ledger.select(
         TOPIC,
         "detection_times_in_windows",
-        DetectionTimesInWindows,
+        DetectionTime,
         items=items,
         zones=zones,
         lows=lows,
@@ -490,14 +451,14 @@ def detection_times_in_windows(
     )
 
 
-def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[ReferenceSpans]:
+def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[ReferenceSpan]:
     """Run `reference_spans`."""
-    return ledger.select(TOPIC, "reference_spans", ReferenceSpans, reference_keys=reference_keys)
+    return ledger.select(TOPIC, "reference_spans", ReferenceSpan, reference_keys=reference_keys)
 
 
-def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsOfUnits]:
+def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsFile]:
     """Run `cutouts_of_units`."""
-    return ledger.select(TOPIC, "cutouts_of_units", CutoutsOfUnits, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "cutouts_of_units", CutoutsFile, unit_keys=unit_keys)
 
 
 def put_alerts(

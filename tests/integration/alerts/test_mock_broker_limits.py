@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
 from nightshift.health.storage import storage_trouble
+from nightshift.ledger.queries import alerts as alert_queries
 from nightshift.ledger.queries import watch
 from rehearsal.stand_ins import consumer_offsets, mock_broker_limits
 
@@ -83,7 +84,7 @@ def post_all(context):
 
 
 def queued(context):
-    return context.ledger.value("alerts", "queue_length")
+    return alert_queries.queue_length(context.ledger)
 
 
 def waits(context):
