@@ -219,7 +219,8 @@ def _module(topic: Topic, found: Sequence[Query]) -> str:
     rows = _queries_by_row(found)
     body = "\n\n".join([*map(_row_class, rows.values()), *(_function(query) for query in found)])
     exported = sorted([*(query.name for query in found), *rows])
-    place = topic.sql.relative_to(SQL.parent)
+    ours = topic.sql.is_relative_to(SQL.parent)  # the kind of a site lies elsewhere
+    place = topic.sql.relative_to(SQL.parent) if ours else topic.sql.name
     return (
         f'"""The named queries of ``{place}``, typed.\n\n'
         "Written by ``make queries``: change the SQL and run it.\n"
