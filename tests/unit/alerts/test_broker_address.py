@@ -1,5 +1,8 @@
 """Where the poster finds the broker, and whose limits it keeps to."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from nightshift.alerts.address import Broker, broker_from_environment
@@ -33,3 +36,9 @@ def test_a_broker_of_a_site_has_no_limits():
     limits = sending_limits(None, Broker("kafka1:9092"))
     assert isinstance(limits, NoLimits)
     assert limits.fitting(["first", "second"]) == ["first", "second"]
+
+
+def test_what_sends_alerts_knows_nothing_of_the_broker_that_a_rehearsal_runs():
+    root = Path(__file__).parents[3]
+    files = [*(root / "nightshift" / "alerts").glob("*.py"), *(root / "sql" / "queries").glob("*.sql")]
+    assert [file.name for file in files if re.search(r"mock|embedded", file.read_text())] == []
