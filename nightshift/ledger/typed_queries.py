@@ -8,10 +8,14 @@ In the SQL files the end of the name says what a query returns: all rows where t
 or None, ``$`` one value, ``!`` the number of rows that it changed. Comments add what the database cannot know:
 
 ``-- row: Name``
-    The name of the row's class; without it, it is made of the query's name.
+    The name of the row's class; without it, it is made of the query's name. Queries with the same columns may name
+    the same class.
 ``-- nullable: a, b``
     Columns and parameters that may be null although the database does not tell: of an outer join, or computed. A
     column of a table is nullable where the table says so, and so is every parameter of a statement that writes.
+``-- not null: a, b``
+    Columns that their table lets be null and this query does not, by a condition of its own; and those of a view, of
+    which the database knows nothing. Such a line may be repeated where one would be too long.
 
 It needs the packages of the extra ``test``.
 """
@@ -48,7 +52,7 @@ IMPORTS = {
     "date": "datetime", "datetime": "datetime", "timedelta": "datetime", "Decimal": "decimal", "Any": "typing",
     "Sequence": "collections.abc",
 }  # fmt: skip
-TOLD = ("row", "nullable")
+TOLD = ("row", "nullable", "not null")
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -119,6 +123,7 @@ class RawQuery:
     says: str
     row: str | None
     nullable: frozenset[str]
+    not_null: frozenset[str]
 
 
 def _raw_queries(path: Path) -> Iterator[tuple[str, RawQuery]]:
@@ -129,15 +134,18 @@ def _raw_queries(path: Path) -> Iterator[tuple[str, RawQuery]]:
         name = title.strip().rstrip("!^$*#")
         comments = re.match(r"(?:--.*\n)*", body)
         lines = [line[2:].strip() for line in (comments[0] if comments else "").splitlines()]
-        told = {
-            key: text.strip()
-            for key, _, text in (line.partition(":") for line in lines)
-            if key in ("row", "nullable")
-        }
-        prose = " ".join(line for line in lines if line.partition(":")[0] not in ("row", "nullable"))
+        told: dict[str, str] = {}
+        for key, _, text in (line.partition(":") for line in lines):
+            if key in TOLD:
+                told[key] = f"{told[key]}, {text.strip()}" if key in told else text.strip()
+        prose = " ".join(line for line in lines if line.partition(":")[0] not in TOLD)
         query = getattr(loaded, name)
-        nullable = frozenset(word.strip() for word in told.get("nullable", "").split(",") if word.strip())
-        yield name, RawQuery(query.sql, query.operation.name, prose, told.get("row"), nullable)
+        nullable, not_null = _words(told.get("nullable", "")), _words(told.get("not null", ""))
+        yield name, RawQuery(query.sql, query.operation.name, prose, told.get("row"), nullable, not_null)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())
 
 
 class _Describer:
@@ -174,15 +182,15 @@ class _Describer:
             Column(word, self._parameter_type(said.param_type(i)), writes or word in raw.nullable)
             for i, word in enumerate(names)
         )
-        columns = tuple(self._column(said, i, raw.nullable) for i in range(said.nfields))
+        columns = tuple(self._column(said, i, raw) for i in range(said.nfields))
         row = raw.row or "".join(word.capitalize() for word in name.split("_"))
         return Query(name, raw.operation, raw.says, row, parameters, columns)
 
-    def _column(self, said: Any, number: int, nullable: frozenset[str]) -> Column:
+    def _column(self, said: Any, number: int, raw: RawQuery) -> Column:
         """Return a column. One of a table may be null where the table lets it; of a computed one nothing is known."""
         name, place = said.fname(number).decode(), (said.ftable(number), said.ftablecol(number))
-        may_be_null = name in nullable or (place[0] != 0 and place not in self._required)
-        return Column(name, self._python_type(said.ftype(number)), may_be_null)
+        may_be_null = name in raw.nullable or (place[0] != 0 and place not in self._required)
+        return Column(name, self._python_type(said.ftype(number)), may_be_null and name not in raw.not_null)
 
     def _python_type(self, oid: int) -> str:
         name, kind, element = self._types[oid]
@@ -208,15 +216,28 @@ def _enum_of(name: str) -> str:
 
 
 def _module(topic: Topic, found: Sequence[Query]) -> str:
-    rows = [_row_class(query) for query in found if _has_row(query)]
-    body = "\n\n".join([*rows, *(_function(query) for query in found)])
-    exported = sorted([query.name for query in found] + [query.row for query in found if _has_row(query)])
-    place = topic.sql.relative_to(SQL.parent)
+    rows = _queries_by_row(found)
+    body = "\n\n".join([*map(_row_class, rows.values()), *(_function(query) for query in found)])
+    exported = sorted([*(query.name for query in found), *rows])
+    ours = topic.sql.is_relative_to(SQL.parent)  # the kind of a site lies elsewhere
+    place = topic.sql.relative_to(SQL.parent) if ours else topic.sql.name
     return (
         f'"""The named queries of ``{place}``, typed.\n\n'
         "Written by ``make queries``: change the SQL and run it.\n"
         f'"""\n\n{_imports(body)}\n__all__ = {exported!r}\n\nTOPIC = {topic.name!r}\n\n{body}\n'
     )
+
+
+def _queries_by_row(found: Sequence[Query]) -> dict[str, list[Query]]:
+    """Return the queries that return rows, by the class of the row, which has the columns of each of them."""
+    rows: dict[str, list[Query]] = {}
+    for query in filter(_has_row, found):
+        same = rows.setdefault(query.row, [])
+        if same and same[0].columns != query.columns:
+            said = f"queries {same[0].name} and {query.name} name the row {query.row} and have different columns"
+            raise NeedsOperator(Reason.INTERNAL_ERROR, said)
+        same.append(query)
+    return rows
 
 
 def _has_row(query: Query) -> bool:
@@ -235,11 +256,10 @@ def _imports(body: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row_class(query: Query) -> str:
-    fields = "\n".join(f"    {column.name}: {column.annotation}" for column in query.columns)
-    return (
-        f'@dataclass(frozen=True, slots=True)\nclass {query.row}:\n    """A row of `{query.name}`."""\n\n{fields}\n'
-    )
+def _row_class(queries: Sequence[Query]) -> str:
+    fields = "\n".join(f"    {column.name}: {column.annotation}" for column in queries[0].columns)
+    names = " or ".join(f"`{query.name}`" for query in queries)
+    return f'@dataclass(frozen=True, slots=True)\nclass {queries[0].row}:\n    """A row of {names}."""\n\n{fields}\n'
 
 
 def _function(query: Query) -> str:

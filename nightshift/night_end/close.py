@@ -84,7 +84,7 @@ def in_flight(context: Context, night: date) -> list[InFlight]:
         ("unit", "units_in_flight", {}),
         ("run", "runs_in_flight", of_runs),
         ("attempt", "attempts_in_flight", {}),
-        ("difference", "turns_in_flight", {}),
+        ("difference", "releases_in_flight", {}),
         ("alert", "outbox_in_flight", {}),
     )
     found = [

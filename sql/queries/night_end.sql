@@ -505,9 +505,9 @@ where r.ended_at is null and r.dag_id = any (:workflows::text[])
             and r.conf ->> 'instrument' = any (:instruments::text[]) end
 order by r.run_id;
 
--- name: turns_in_flight
--- Searched differences whose alerts await their turn.
-select d.unit_key as subject, 'awaiting its turn' as state
+-- name: releases_in_flight
+-- Searched differences whose alerts await their release.
+select d.unit_key as subject, 'awaiting its release' as state
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and d.state = 'processed' and u.state = 'processed'
     and d.released_at is null

@@ -102,7 +102,7 @@ def put_difference(
     limiting_magnitude: float,
     quality: dict[str, Any],
 ) -> PutDifference | None:
-    """One without candidates has nothing that awaits its turn."""
+    """One without candidates has nothing that awaits its release."""
     return ledger.first(
         TOPIC,
         "put_difference",

@@ -56,6 +56,7 @@ __all__ = [
     "Quarantined",
     "Reasons",
     "ReferencesBuilt",
+    "ReleasesInFlight",
     "Report",
     "RunsInFlight",
     "ScienceByField",
@@ -63,7 +64,6 @@ __all__ = [
     "Timeline",
     "TrackletPositions",
     "Tracklets",
-    "TurnsInFlight",
     "UnclosedNights",
     "UnitsInFlight",
     "UnitsOfNight",
@@ -116,6 +116,7 @@ __all__ = [
     "reasons",
     "references_built",
     "reject_units_of_mismatches",
+    "releases_in_flight",
     "reopen_exposures",
     "report",
     "restore_units_of_mismatches",
@@ -131,7 +132,6 @@ __all__ = [
     "timeline",
     "tracklet_positions",
     "tracklets",
-    "turns_in_flight",
     "unclosed_nights",
     "units_in_flight",
     "units_of_night",
@@ -623,8 +623,8 @@ class RunsInFlight:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnsInFlight:
-    """A row of `turns_in_flight`."""
+class ReleasesInFlight:
+    """A row of `releases_in_flight`."""
 
     subject: str
     state: str
@@ -1071,9 +1071,9 @@ def runs_in_flight(
     )
 
 
-def turns_in_flight(ledger: Ledger, *, site: str, night: date) -> list[TurnsInFlight]:
-    """Searched differences whose alerts await their turn."""
-    return ledger.select(TOPIC, "turns_in_flight", TurnsInFlight, site=site, night=night)
+def releases_in_flight(ledger: Ledger, *, site: str, night: date) -> list[ReleasesInFlight]:
+    """Searched differences whose alerts await their release."""
+    return ledger.select(TOPIC, "releases_in_flight", ReleasesInFlight, site=site, night=night)
 
 
 def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[OutboxInFlight]:

@@ -10,9 +10,9 @@ from typing import Any
 from nightshift.ledger.database import Ledger
 
 __all__ = [
-    "ConfOfSubject",
+    "AskedConf",
     "RunUnderWay",
-    "RunsOf",
+    "RunsOfSubject",
     "conf_of_subject",
     "end_runs",
     "lock_subject",
@@ -26,7 +26,7 @@ TOPIC = "runs"
 
 
 @dataclass(frozen=True, slots=True)
-class RunsOf:
+class RunsOfSubject:
     """A row of `runs_of`."""
 
     subject: str
@@ -35,7 +35,7 @@ class RunsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfOfSubject:
+class AskedConf:
     """A row of `conf_of_subject`."""
 
     conf: dict[str, Any]
@@ -54,9 +54,9 @@ def lock_subject(ledger: Ledger, *, subject: str) -> None:
     ledger.run(TOPIC, "lock_subject", subject=subject)
 
 
-def runs_of(ledger: Ledger, *, stale_s: float, subjects: Sequence[str]) -> list[RunsOf]:
+def runs_of(ledger: Ledger, *, stale_s: float, subjects: Sequence[str]) -> list[RunsOfSubject]:
     """How often each subject was asked for, and whether a run of it is still under way."""
-    return ledger.select(TOPIC, "runs_of", RunsOf, stale_s=stale_s, subjects=subjects)
+    return ledger.select(TOPIC, "runs_of", RunsOfSubject, stale_s=stale_s, subjects=subjects)
 
 
 def put_run(
@@ -71,9 +71,9 @@ def end_runs(ledger: Ledger, *, subject: str | None) -> int:
     return ledger.run(TOPIC, "end_runs", subject=subject)
 
 
-def conf_of_subject(ledger: Ledger, *, subject: str) -> ConfOfSubject | None:
+def conf_of_subject(ledger: Ledger, *, subject: str) -> AskedConf | None:
     """What the newest run of a subject was asked with."""
-    return ledger.first(TOPIC, "conf_of_subject", ConfOfSubject, subject=subject)
+    return ledger.first(TOPIC, "conf_of_subject", AskedConf, subject=subject)
 
 
 def resume_run(ledger: Ledger, *, run_id: str | None) -> int:

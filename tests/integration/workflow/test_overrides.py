@@ -85,7 +85,7 @@ def test_what_was_not_sent_of_a_rejected_unit_is_withheld(night):
     night.bring(*range(1, 7))
     night.run_due("exposure")
     night.run_due("references")
-    night.run_due("difference")  # alerts of a field have their turns in the sky's order
+    night.run_due("difference")  # alerts of a field are released in the sky's order
     night.bring(9)
     night.run_due("exposure", candidates=2)
     with night.context.ledger.connection.cursor() as cursor:  # as if their packets were ready
