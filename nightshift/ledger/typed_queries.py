@@ -12,6 +12,8 @@ or None, ``$`` one value, ``!`` the number of rows that it changed. Comments add
 ``-- nullable: a, b``
     Columns and parameters that may be null although the database does not tell: of an outer join, or computed. A
     column of a table is nullable where the table says so, and so is every parameter of a statement that writes.
+``-- not null: a, b``
+    Columns that their table lets be null and this query does not, by a condition of its own.
 
 It needs the packages of the extra ``test``.
 """
@@ -48,7 +50,7 @@ IMPORTS = {
     "date": "datetime", "datetime": "datetime", "timedelta": "datetime", "Decimal": "decimal", "Any": "typing",
     "Sequence": "collections.abc",
 }  # fmt: skip
-TOLD = ("row", "nullable")
+TOLD = ("row", "nullable", "not null")
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -119,6 +121,7 @@ class RawQuery:
     says: str
     row: str | None
     nullable: frozenset[str]
+    not_null: frozenset[str]
 
 
 def _raw_queries(path: Path) -> Iterator[tuple[str, RawQuery]]:
@@ -129,15 +132,15 @@ def _raw_queries(path: Path) -> Iterator[tuple[str, RawQuery]]:
         name = title.strip().rstrip("!^$*#")
         comments = re.match(r"(?:--.*\n)*", body)
         lines = [line[2:].strip() for line in (comments[0] if comments else "").splitlines()]
-        told = {
-            key: text.strip()
-            for key, _, text in (line.partition(":") for line in lines)
-            if key in ("row", "nullable")
-        }
-        prose = " ".join(line for line in lines if line.partition(":")[0] not in ("row", "nullable"))
+        told = {key: text.strip() for key, _, text in (line.partition(":") for line in lines) if key in TOLD}
+        prose = " ".join(line for line in lines if line.partition(":")[0] not in TOLD)
         query = getattr(loaded, name)
-        nullable = frozenset(word.strip() for word in told.get("nullable", "").split(",") if word.strip())
-        yield name, RawQuery(query.sql, query.operation.name, prose, told.get("row"), nullable)
+        nullable, not_null = _words(told.get("nullable", "")), _words(told.get("not null", ""))
+        yield name, RawQuery(query.sql, query.operation.name, prose, told.get("row"), nullable, not_null)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for word in text.split(",") if word.strip())
 
 
 class _Describer:
@@ -174,15 +177,15 @@ class _Describer:
             Column(word, self._parameter_type(said.param_type(i)), writes or word in raw.nullable)
             for i, word in enumerate(names)
         )
-        columns = tuple(self._column(said, i, raw.nullable) for i in range(said.nfields))
+        columns = tuple(self._column(said, i, raw) for i in range(said.nfields))
         row = raw.row or "".join(word.capitalize() for word in name.split("_"))
         return Query(name, raw.operation, raw.says, row, parameters, columns)
 
-    def _column(self, said: Any, number: int, nullable: frozenset[str]) -> Column:
+    def _column(self, said: Any, number: int, raw: RawQuery) -> Column:
         """Return a column. One of a table may be null where the table lets it; of a computed one nothing is known."""
         name, place = said.fname(number).decode(), (said.ftable(number), said.ftablecol(number))
-        may_be_null = name in nullable or (place[0] != 0 and place not in self._required)
-        return Column(name, self._python_type(said.ftype(number)), may_be_null)
+        may_be_null = name in raw.nullable or (place[0] != 0 and place not in self._required)
+        return Column(name, self._python_type(said.ftype(number)), may_be_null and name not in raw.not_null)
 
     def _python_type(self, oid: int) -> str:
         name, kind, element = self._types[oid]
