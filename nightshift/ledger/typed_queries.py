@@ -178,6 +178,9 @@ class _Describer:
             for i, word in enumerate(names)
         )
         columns = tuple(self._column(said, i, raw) for i in range(said.nfields))
+        if unknown := (raw.nullable | raw.not_null) - {column.name for column in (*parameters, *columns)}:
+            text = f"query {name}: its comments speak of {', '.join(sorted(unknown))}, which it does not have"
+            raise NeedsOperator(Reason.INTERNAL_ERROR, text)
         row = raw.row or "".join(word.capitalize() for word in name.split("_"))
         return Query(name, raw.operation, raw.says, row, parameters, columns)
 

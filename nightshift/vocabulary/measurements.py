@@ -1,8 +1,8 @@
 """What an image is measured for: one entry a measurement, from which everything that judges or shows it is made.
 
-The names that a threshold may have, the reason of an image that breaks one, the ledger's columns, the tables of the
-morning's report, the page of a quadrant and ``docs/measurements.md`` are all made from `MEASUREMENTS`. A step that
-notes a number under a name adds an entry here and nothing else (``docs/extending.md``).
+The names that a threshold may have, the reason of an image that breaks one, the ledger's columns, the tables and
+panels of the morning's report, the page of a quadrant and ``docs/measurements.md`` are all made from `MEASUREMENTS`.
+A step that notes a number under a name adds an entry here and nothing else (``docs/extending.md``).
 
 The order is that of causes: what stands first explains what follows. Of several bounds that an image breaks, the
 first gives the reason of its rejection.
