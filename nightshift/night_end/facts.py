@@ -45,6 +45,7 @@ __all__ = [
     "NightFacts",
     "OpenTime",
     "Quantiles",
+    "SkyFacts",
     "collect_facts",
 ]
 
@@ -203,6 +204,29 @@ class CameraFacts:
 
 
 @dataclass(frozen=True)
+class SkyFacts:
+    """Where the night looked and what it found there.
+
+    Parameters
+    ----------
+    footprints : list of Footprint
+        Of the quadrants.
+    alerts : list of AlertOnSky
+        The strongest.
+    best : list of BestCandidate
+        The strongest detections whose alerts left, one an object.
+    tracklets : list of Tracklet
+    tracklet_positions : list of TrackletPosition
+    """
+
+    footprints: list[Footprint]
+    alerts: list[AlertOnSky]
+    best: list[BestCandidate]
+    tracklets: list[Tracklet]
+    tracklet_positions: list[TrackletPosition]
+
+
+@dataclass(frozen=True)
 class NightFacts:
     """The facts of one night, as tables."""
 
@@ -222,11 +246,7 @@ class NightFacts:
     topics: list[TopicMessages]
     latency: dict[bool, Latency]  # by whether the alert had to wait for its reference
     completeness: CompletenessOfNight  # of sources put into a sample of quadrants
-    tracklets: list[Tracklet]
-    tracklet_positions: list[TrackletPosition]
-    sky: list[AlertOnSky]
-    footprints: list[Footprint]
-    best: list[BestCandidate]
+    sky: SkyFacts
     events: list[LoudEvent]
     archive: ArchiveTotals
     needs: list[str]  # what needs a human, most urgent first
@@ -276,9 +296,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     ledger, site = context.ledger, context.site.name
     outcome = verdict(context, night)
     reasons = {row.reason: row for row in night_end_queries.reasons(ledger)}
-    units = night_end_queries.units_of_night(
-        ledger, site=site, night=night, tier=Tier.PROCESSED, campaign=LIVE
-    )  # fmt: skip
+    units = night_end_queries.units_of_night(ledger, site=site, night=night, tier=Tier.PROCESSED, campaign=LIVE)
     cameras = tuple(_camera(own, night) for own in context.instruments())
     alerts = {row.state: row for row in night_end_queries.alerts_by_state(ledger, site=site, night=night)}
     quarantine = night_end_queries.quarantined(ledger, site=site, night=night)
@@ -304,11 +322,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         topics=night_end_queries.outbox_by_topic(ledger, site=site, night=night),
         latency={row.waited: row for row in night_end_queries.latency(ledger, site=site, night=night)},
         completeness=completeness,
-        tracklets=night_end_queries.tracklets(ledger, site=site, night=night, campaign=LIVE),
-        tracklet_positions=night_end_queries.tracklet_positions(ledger, site=site, night=night, campaign=LIVE),
-        sky=night_end_queries.sky_of_alerts(ledger, site=site, night=night, most=MOST_ON_SKY),
-        footprints=night_end_queries.footprints(ledger, site=site, night=night, most=MOST_FOOTPRINTS),
-        best=night_end_queries.best_candidates(ledger, site=site, night=night, most=MOST_STAMPS),
+        sky=_sky(context, night),
         events=events,
         archive=archive,
         needs=[
@@ -393,6 +407,17 @@ def _open_time(timeline: list[MeasuredExposure]) -> OpenTime:
     gaps = tuple((end, begin) for end, begin in pauses if begin - end > max(PAUSE, 5 * usual))
     span = (max(ends) - begins[0]).total_seconds()
     return OpenTime(span, sum(exposure.exposure_s for exposure in timeline), gaps)
+
+
+def _sky(context: Context, night: date) -> SkyFacts:
+    ledger, site = context.ledger, context.site.name
+    return SkyFacts(
+        footprints=night_end_queries.footprints(ledger, site=site, night=night, most=MOST_FOOTPRINTS),
+        alerts=night_end_queries.sky_of_alerts(ledger, site=site, night=night, most=MOST_ON_SKY),
+        best=night_end_queries.best_candidates(ledger, site=site, night=night, most=MOST_STAMPS),
+        tracklets=night_end_queries.tracklets(ledger, site=site, night=night, campaign=LIVE),
+        tracklet_positions=night_end_queries.tracklet_positions(ledger, site=site, night=night, campaign=LIVE),
+    )
 
 
 def _title(context: Context) -> str:

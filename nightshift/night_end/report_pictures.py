@@ -177,7 +177,7 @@ def _nothing(all_axes: Iterable[Axes], text: str) -> None:
 def _sky(facts: NightFacts) -> Picture:
     """Draw where the alerts and the moving objects are, one panel a field."""
     counts: dict[int | None, int] = {exposure.field: 0 for exposure in facts.exposures}
-    for alert in facts.sky:
+    for alert in facts.sky.alerts:
         counts[alert.field] = counts.get(alert.field, 0) + 1
     fields = sorted(counts, key=lambda f: (-counts[f], f is None, f or 0))[:MOST_FIELDS]
     columns = min(max(len(fields), 1), 3 if len(fields) > 4 else 2)
@@ -195,16 +195,16 @@ def _sky(facts: NightFacts) -> Picture:
     return Picture(
         "sky",
         "The night on the sky",
-        f"{len(facts.sky)} alerts as rings by filter and {len(facts.tracklets)} moving objects as numbered lines, "
-        f"in {len(fields)} of {len(counts)} fields.",
+        f"{len(facts.sky.alerts)} alerts as rings by filter and {len(facts.sky.tracklets)} moving objects as numbered "
+        f"lines, in {len(fields)} of {len(counts)} fields.",
         _png(figure),
         680,
     )
 
 
 def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[str]) -> None:
-    alerts = [alert for alert in facts.sky if alert.field == field]
-    outlines = [_corners(row.corners_deg) for row in facts.footprints if row.field == field]
+    alerts = [alert for alert in facts.sky.alerts if alert.field == field]
+    outlines = [_corners(row.corners_deg) for row in facts.sky.footprints if row.field == field]
     project, known = _projection(alerts, outlines)
     for outline in outlines:
         x, y = project(*outline.T)
@@ -259,8 +259,8 @@ def _limits(project: Callable[..., Any], alerts: list[AlertOnSky], outlines: lis
 
 def _tracks(axes: Axes, facts: NightFacts, project: Callable[..., Any], limit: float) -> None:
     """Draw the moving objects whose first position lies in the panel."""
-    for tracklet in facts.tracklets:
-        path = [p for p in facts.tracklet_positions if p.number == tracklet.number]
+    for tracklet in facts.sky.tracklets:
+        path = [p for p in facts.sky.tracklet_positions if p.number == tracklet.number]
         if not path:
             continue
         x, y = project(np.array([p.ra_deg for p in path]), np.array([p.dec_deg for p in path]))
@@ -299,7 +299,7 @@ def _completeness(facts: NightFacts) -> Picture:
 
 def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
     """Draw science, reference and difference of the strongest detections, one object a column."""
-    columns = [(row, images) for row in facts.best if (images := _cutouts(depot / row.cutouts, row.number))]
+    columns = [(row, images) for row in facts.sky.best if (images := _cutouts(depot / row.cutouts, row.number))]
     if not columns:
         return None
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")

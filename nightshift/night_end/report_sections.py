@@ -124,7 +124,7 @@ def figures_of(facts: NightFacts) -> list[Figure]:
         Figure(str(len(facts.exposures)), "science exposures"),
         Figure(f"{len(units.parts[UnitState.PROCESSED])} / {units.total}", "units processed"),
         Figure(str(facts.alert_count(AlertState.SENT, AlertState.RETRACTED)), "alerts sent"),
-        Figure(str(len(facts.tracklets)), "moving objects"),
+        Figure(str(len(facts.sky.tracklets)), "moving objects"),
         Figure(duration(latency.p95_s) if latency else "—", "last file to alert, p95"),
         _shutter_figure(facts),
     ]
@@ -367,7 +367,7 @@ def _movers(facts: NightFacts) -> Section:
             number(t.dec_deg, 5), number(t.rate_deg_per_day, 3), number(t.position_angle_deg, 1),
             number(t.residual_arcsec), number(t.magnitude, 1),
         )
-        for t in facts.tracklets
+        for t in facts.sky.tracklets
     ]  # fmt: skip
     titles = columns(
         "No.", ">Detections", "UTC", ">RA (deg)", ">Dec (deg)", ">Rate (deg/day)", ">PA (deg)",

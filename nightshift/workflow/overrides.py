@@ -205,9 +205,8 @@ def _named_frame(context: Context, thing: str, night: date | None) -> _Named | N
     if not frames:
         return None
     (frame,), (row,) = frames, found
-    return _Named(
-        str(frame), frame, None, LIVE, has_file=True, is_science=row.image_type is ImageType.SCIENCE
-    )  # fmt: skip
+    is_science = row.image_type is ImageType.SCIENCE
+    return _Named(str(frame), frame, None, LIVE, has_file=True, is_science=is_science)
 
 
 def _reject(context: Context, named: _Named, explanation: str) -> str:
@@ -238,9 +237,7 @@ def _accept(context: Context, named: _Named) -> str:
         reducing=[kind.name for kind in kinds() if kind.real_time],
     )  # fmt: skip
     sent = overrides_queries.send_after_all(ledger, unit_keys=[unit.unit_key for unit in restored])
-    due = overrides_queries.reopen_units(
-        ledger, **frame._asdict(), quadrant=named.quadrant, campaign=named.campaign
-    )  # fmt: skip
+    due = overrides_queries.reopen_units(ledger, **frame._asdict(), quadrant=named.quadrant, campaign=named.campaign)
     overrides_queries.reopen_exposure(ledger, instrument=frame.instrument, exposure_id=frame.exposure_id)
     if not named.is_science:
         return "It counts as good for the masters that are built from now on."
@@ -283,9 +280,7 @@ def _take_in_again(context: Context, operator: str, file: FileInQuarantine) -> t
     arrival = register(context, kept, frame)
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(arrival.reason or Reason.NAME_CONFLICT, f"{frame.key} is registered already: {arrival.detail}")
-    overrides_queries.dispose(
-        context.ledger, arrival_key=file.arrival_key, operator=operator, disposed_as="accepted"
-    )  # fmt: skip
+    overrides_queries.dispose(context.ledger, arrival_key=file.arrival_key, operator=operator, disposed_as="accepted")
     return f"arrival/{file.arrival_key}", f"It is registered as {frame.key}, and reduced like any other."
 
 
