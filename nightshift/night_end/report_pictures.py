@@ -195,8 +195,8 @@ def _sky(facts: NightFacts) -> Picture:
     return Picture(
         "sky",
         "The night on the sky",
-        f"{len(facts.sky.alerts)} alerts as rings by filter and {len(facts.sky.tracklets)} moving objects as numbered "
-        f"lines, in {len(fields)} of {len(counts)} fields.",
+        f"{len(facts.sky.alerts)} alerts as rings by filter and {len(facts.sky.tracklets)} moving objects as "
+        f"numbered lines, in {len(fields)} of {len(counts)} fields.",
         _png(figure),
         680,
     )
