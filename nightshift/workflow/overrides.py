@@ -136,8 +136,8 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
 
 
 @dataclass(frozen=True)
-class _Named:
-    """What of an exposure is spoken of: a frame of one detector, or one of its units.
+class _Target:
+    """What of an exposure is meant: a frame of one detector, or one of its units.
 
     Parameters
     ----------
@@ -167,11 +167,11 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
     nights = [f"{row.night:%Y%m%d}/{thing}" for row in called]
     if night is None and len(nights) > 1:
         raise BadInput(Reason.INTERNAL_ERROR, f"several nights have a file of this name: say {' or '.join(nights)}")
-    named = _named_unit(context, thing) or _named_frame(context, thing, night)
-    if named is not None:
+    target = _target_unit(context, thing) or _target_frame(context, thing, night)
+    if target is not None:
         if request.verdict is Verdict.REJECT:
-            return named.subject, _reject(context, named, request.explanation)
-        return named.subject, _accept(context, named)
+            return target.subject, _reject(context, target, request.explanation)
+        return target.subject, _accept(context, target)
     file = overrides_queries.quarantined_called(context.ledger, thing=thing, night=night)
     if file is not None:
         return _dispose_of_file(context, request, operator, file)
@@ -182,11 +182,11 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
     )
 
 
-def _named_unit(context: Context, thing: str) -> _Named | None:
+def _target_unit(context: Context, thing: str) -> _Target | None:
     unit = overrides_queries.unit_called(context.ledger, thing=thing)
     if unit is None:
         return None
-    return _Named(
+    return _Target(
         unit.unit_key,
         FrameKey(unit.instrument, unit.exposure_id, unit.detector),
         unit.quadrant,
@@ -196,7 +196,7 @@ def _named_unit(context: Context, thing: str) -> _Named | None:
     )
 
 
-def _named_frame(context: Context, thing: str, night: date | None) -> _Named | None:
+def _target_frame(context: Context, thing: str, night: date | None) -> _Target | None:
     found = overrides_queries.frame_called(context.ledger, thing=thing, night=night)
     frames = [FrameKey(row.instrument, row.exposure_id, row.detector) for row in found]
     if len(frames) > 1:
@@ -206,15 +206,15 @@ def _named_frame(context: Context, thing: str, night: date | None) -> _Named | N
         return None
     (frame,), (row,) = frames, found
     is_science = row.image_type is ImageType.SCIENCE
-    return _Named(str(frame), frame, None, LIVE, has_file=True, is_science=is_science)
+    return _Target(str(frame), frame, None, LIVE, has_file=True, is_science=is_science)
 
 
-def _reject(context: Context, named: _Named, explanation: str) -> str:
-    ledger, frame = context.ledger, named.frame
-    if named.quadrant is None:
+def _reject(context: Context, target: _Target, explanation: str) -> str:
+    ledger, frame = context.ledger, target.frame
+    if target.quadrant is None:
         overrides_queries.invalidate_frame(ledger, **frame._asdict())
     rejected = overrides_queries.reject_units(
-        ledger, **frame._asdict(), quadrant=named.quadrant, campaign=named.campaign, explanation=explanation
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign, explanation=explanation
     )
     withheld = overrides_queries.withhold_alerts(ledger, unit_keys=[unit.unit_key for unit in rejected])
     ledger.run("exposures", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
@@ -227,19 +227,21 @@ def _reject(context: Context, named: _Named, explanation: str) -> str:
     return "; ".join(said) + "."
 
 
-def _accept(context: Context, named: _Named) -> str:
-    ledger, frame = context.ledger, named.frame
-    if not named.has_file:
+def _accept(context: Context, target: _Target) -> str:
+    ledger, frame = context.ledger, target.frame
+    if not target.has_file:
         raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
     overrides_queries.validate_frame(ledger, **frame._asdict())
     restored = overrides_queries.restore_units(
-        ledger, **frame._asdict(), quadrant=named.quadrant, campaign=named.campaign,
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign,
         reducing=[kind.name for kind in kinds() if kind.real_time],
     )  # fmt: skip
     sent = overrides_queries.send_after_all(ledger, unit_keys=[unit.unit_key for unit in restored])
-    due = overrides_queries.reopen_units(ledger, **frame._asdict(), quadrant=named.quadrant, campaign=named.campaign)
+    due = overrides_queries.reopen_units(
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign
+    )
     overrides_queries.reopen_exposure(ledger, instrument=frame.instrument, exposure_id=frame.exposure_id)
-    if not named.is_science:
+    if not target.is_science:
         return "It counts as good for the masters that are built from now on."
     if not due and not restored:
         return "Nothing changes now: no unit of it was rejected. It is reduced without the checks from now on."
