@@ -8,12 +8,14 @@ In the SQL files the end of the name says what a query returns: all rows where t
 or None, ``$`` one value, ``!`` the number of rows that it changed. Comments add what the database cannot know:
 
 ``-- row: Name``
-    The name of the row's class; without it, it is made of the query's name.
+    The name of the row's class; without it, it is made of the query's name. Queries with the same columns may name
+    the same class.
 ``-- nullable: a, b``
     Columns and parameters that may be null although the database does not tell: of an outer join, or computed. A
     column of a table is nullable where the table says so, and so is every parameter of a statement that writes.
 ``-- not null: a, b``
-    Columns that their table lets be null and this query does not, by a condition of its own.
+    Columns that their table lets be null and this query does not, by a condition of its own; and those of a view, of
+    which the database knows nothing. Such a line may be repeated where one would be too long.
 
 It needs the packages of the extra ``test``.
 """
@@ -132,7 +134,10 @@ def _raw_queries(path: Path) -> Iterator[tuple[str, RawQuery]]:
         name = title.strip().rstrip("!^$*#")
         comments = re.match(r"(?:--.*\n)*", body)
         lines = [line[2:].strip() for line in (comments[0] if comments else "").splitlines()]
-        told = {key: text.strip() for key, _, text in (line.partition(":") for line in lines) if key in TOLD}
+        told: dict[str, str] = {}
+        for key, _, text in (line.partition(":") for line in lines):
+            if key in TOLD:
+                told[key] = f"{told[key]}, {text.strip()}" if key in told else text.strip()
         prose = " ".join(line for line in lines if line.partition(":")[0] not in TOLD)
         query = getattr(loaded, name)
         nullable, not_null = _words(told.get("nullable", "")), _words(told.get("not null", ""))
@@ -214,15 +219,28 @@ def _enum_of(name: str) -> str:
 
 
 def _module(topic: Topic, found: Sequence[Query]) -> str:
-    rows = [_row_class(query) for query in found if _has_row(query)]
-    body = "\n\n".join([*rows, *(_function(query) for query in found)])
-    exported = sorted([query.name for query in found] + [query.row for query in found if _has_row(query)])
-    place = topic.sql.relative_to(SQL.parent)
+    rows = _queries_by_row(found)
+    body = "\n\n".join([*map(_row_class, rows.values()), *(_function(query) for query in found)])
+    exported = sorted([*(query.name for query in found), *rows])
+    ours = topic.sql.is_relative_to(SQL.parent)  # the kind of a site lies elsewhere
+    place = topic.sql.relative_to(SQL.parent) if ours else topic.sql.name
     return (
         f'"""The named queries of ``{place}``, typed.\n\n'
         "Written by ``make queries``: change the SQL and run it.\n"
         f'"""\n\n{_imports(body)}\n__all__ = {exported!r}\n\nTOPIC = {topic.name!r}\n\n{body}\n'
     )
+
+
+def _queries_by_row(found: Sequence[Query]) -> dict[str, list[Query]]:
+    """Return the queries that return rows, by the class of the row, which has the columns of each of them."""
+    rows: dict[str, list[Query]] = {}
+    for query in filter(_has_row, found):
+        same = rows.setdefault(query.row, [])
+        if same and same[0].columns != query.columns:
+            said = f"queries {same[0].name} and {query.name} name the row {query.row} and have different columns"
+            raise NeedsOperator(Reason.INTERNAL_ERROR, said)
+        same.append(query)
+    return rows
 
 
 def _has_row(query: Query) -> bool:
@@ -241,11 +259,11 @@ def _imports(body: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row_class(query: Query) -> str:
-    fields = "\n".join(f"    {column.name}: {column.annotation}" for column in query.columns)
-    return (
-        f'@dataclass(frozen=True, slots=True)\nclass {query.row}:\n    """A row of `{query.name}`."""\n\n{fields}\n'
-    )
+def _row_class(queries: Sequence[Query]) -> str:
+    fields = "\n".join(f"    {column.name}: {column.annotation}" for column in queries[0].columns)
+    names = " or ".join(f"`{query.name}`" for query in queries)
+    says = _docstring(f"A row of {names}.")
+    return f"@dataclass(frozen=True, slots=True)\nclass {queries[0].row}:\n{says}\n\n{fields}\n"
 
 
 def _function(query: Query) -> str:
@@ -253,11 +271,11 @@ def _function(query: Query) -> str:
     passed = "".join(f", {column.name}={column.name}" for column in query.parameters)
     returns, call = _call(query, passed)
     star = ", *" if told else ""
-    return f"def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n{_docstring(query)}\n    {call}\n"
+    says = _docstring(query.says or f"Run `{query.name}`.")
+    return f"def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n{says}\n    {call}\n"
 
 
-def _docstring(query: Query) -> str:
-    says = query.says or f"Run `{query.name}`."
+def _docstring(says: str) -> str:
     says = says if says.endswith(".") else f"{says}."
     if len(says) <= WIDTH - 10:
         return f'    """{says}"""'

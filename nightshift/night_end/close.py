@@ -8,6 +8,7 @@ from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
 from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import Unfinished
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
@@ -76,39 +77,26 @@ def begin_closing(context: Context, night: date, *, signal: Signal | None = None
 def in_flight(context: Context, night: date) -> list[InFlight]:
     """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
     ledger, site, surveys = context.ledger, context.site.name, context.deployment.surveys
-    image_types = {ImageType.SCIENCE, *(kind for survey in surveys for kind in survey.calibration.kinds)}
-    exposures = night_end_queries.exposures_in_flight(
-        ledger, site=site, night=night, kinds=sorted(map(str, image_types))
+    waited_for = {ImageType.SCIENCE, *(kind for survey in surveys for kind in survey.calibration.kinds)}
+    image_types = sorted(map(str, waited_for))
+    asked = (
+        ("exposure", night_end_queries.exposures_in_flight(ledger, site=site, night=night, kinds=image_types)),
+        ("unit", night_end_queries.units_in_flight(ledger, site=site, night=night)),
+        ("run", _runs_in_flight(context, night)),
+        ("attempt", night_end_queries.attempts_in_flight(ledger, site=site, night=night)),
+        ("difference", night_end_queries.turns_in_flight(ledger, site=site, night=night)),
+        ("alert", night_end_queries.outbox_in_flight(ledger, site=site, night=night)),
     )
-    found = [
-        *(InFlight("exposure", row.subject, row.state) for row in exposures),
-        *(
-            InFlight("unit", row.subject, row.state)
-            for row in night_end_queries.units_in_flight(ledger, site=site, night=night)
-        ),
-        *_runs_in_flight(context, night),
-        *(
-            InFlight("attempt", row.subject, row.state)
-            for row in night_end_queries.attempts_in_flight(ledger, site=site, night=night)
-        ),
-        *(
-            InFlight("difference", row.subject, row.state)
-            for row in night_end_queries.turns_in_flight(ledger, site=site, night=night)
-        ),
-        *(
-            InFlight("alert", row.subject, row.state)
-            for row in night_end_queries.outbox_in_flight(ledger, site=site, night=night)
-        ),
-    ]
+    found = (InFlight(kind, row.subject, row.state) for kind, rows in asked for row in rows)
     holding = {kind.workflow for kind in kinds() if kind.holds_night}
     due = (run for run in due_runs(context) if run.dag_id in holding)
     return [*found, *(InFlight("run", run.run_id, "due") for run in due)]
 
 
-def _runs_in_flight(context: Context, night: date) -> list[InFlight]:
+def _runs_in_flight(context: Context, night: date) -> list[Unfinished]:
     """Return the runs that were asked for, of kinds of work that the night waits for."""
     policies = [survey.exposure for survey in context.deployment.surveys]
-    runs = night_end_queries.runs_in_flight(
+    return night_end_queries.runs_in_flight(
         context.ledger,
         site=context.site.name,
         night=night,
@@ -116,7 +104,6 @@ def _runs_in_flight(context: Context, night: date) -> list[InFlight]:
         workflows=[workflow for kind in kinds() if not kind.asked_at_closing for workflow in kind.workflows],
         instruments=list(context.deployment.instruments),
     )
-    return [InFlight("run", row.subject, row.state) for row in runs]
 
 
 def awaited(context: Context, night: date) -> list[str]:

@@ -8,7 +8,7 @@ from nightshift.code_version import code_version
 from nightshift.errors import BadInput
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import nights as nights_queries
-from nightshift.ledger.queries.nights import LastPin, LockedPin
+from nightshift.ledger.queries.nights import Pin
 from nightshift.pins.pinned import nights_under_way, pinned_surveys
 from nightshift.settings import SettingsError, Survey, load_deployment, settings_hash
 from nightshift.settings.stages import hashes_by_stage
@@ -53,7 +53,7 @@ def _changes(ledger: Ledger, name: str, now: datetime) -> list[tuple[str, str, s
     return found
 
 
-def _changed_settings(row: LastPin, name: str) -> str | None:
+def _changed_settings(row: Pin, name: str) -> str | None:
     try:
         files = load_deployment(name).surveys_of_site(row.site)
     except SettingsError as error:
@@ -158,7 +158,7 @@ def _changed_of_one(pinned: Mapping[str, Any], plain: Mapping[str, Any]) -> dict
     return changed_keys(pinned.get(instrument, {}), plain[instrument])
 
 
-def _open_night(row: LockedPin | None, survey: Survey, night: date) -> LockedPin:
+def _open_night(row: Pin | None, survey: Survey, night: date) -> Pin:
     """Return the row of a night that may be changed; refuse a night that is not known or closed."""
     if row is None:
         raise BadInput(

@@ -11,7 +11,7 @@ from nightshift.code_version import code_version
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import nights as nights_queries
-from nightshift.ledger.queries.nights import LastPin, Pin
+from nightshift.ledger.queries.nights import Pin
 from nightshift.nights import night_bounds
 from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.settings.stages import hashes_by_stage
@@ -27,8 +27,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-Pinned = Pin | LastPin
 
 
 def pin_night(ledger: Ledger, survey: Survey, night: date) -> None:
@@ -107,22 +105,22 @@ def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
     return files.with_surveys(_of_night(own, under_way.get(own.site.name)) for own in files.surveys)
 
 
-def _of_night(survey: Survey, row: Pinned | None) -> Survey:
+def _of_night(survey: Survey, row: Pin | None) -> Survey:
     return survey if row is None else pinned_survey(row, survey.camera.instrument) or survey
 
 
-def nights_under_way(ledger: Ledger, survey: str, now: datetime) -> list[LastPin]:
+def nights_under_way(ledger: Ledger, survey: str, now: datetime) -> list[Pin]:
     """Return of each site the row of the night that is under way and has settings of its own."""
     return [row for row in nights_queries.last_pins(ledger, survey=survey, now=now) if row.ends > now]
 
 
-def pinned_surveys(row: LastPin) -> list[Survey]:
+def pinned_surveys(row: Pin) -> list[Survey]:
     """Return the settings of each instrument in a night's row; errors as of `pinned_survey`."""
-    found = (pinned_survey(row, instrument) for instrument in sorted(row.settings["instruments"]))
+    found = (pinned_survey(row, instrument) for instrument in sorted((row.settings or {}).get("instruments", {})))
     return [survey for survey in found if survey is not None]
 
 
-def pinned_survey(row: Pinned, instrument: str) -> Survey | None:
+def pinned_survey(row: Pin, instrument: str) -> Survey | None:
     """Return the settings of an instrument in a night's row; None where the night has none of it.
 
     Raises

@@ -537,27 +537,27 @@ where site = :site and night = :night and state is distinct from :state::night_s
 select steady_age_s(closing_since) as seconds from nights where site = :site and night = :night;
 
 -- name: units_in_flight
--- row: UnitInFlight
+-- row: Unfinished
 select u.unit_key as subject, u.state::text as state
 from units u join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and u.state in ('pending', 'running') order by u.unit_key;
 
 -- name: exposures_in_flight
--- row: ExposureInFlight
+-- row: Unfinished
 select instrument || '/' || exposure_id as subject, state::text as state
 from exposures
 where site = :site and night = :night and image_type = any (:kinds::image_type[]) and state <> 'ended'
 order by exposure_id;
 
 -- name: attempts_in_flight
--- row: AttemptInFlight
+-- row: Unfinished
 select a.job_key || ' ' || a.unit_key || ' ' || a.attempt as subject, a.state::text as state
 from attempts a join jobs j using (job_key)
 where j.site = :site and j.night = :night and a.night = :night and a.state in ('intended', 'submitted')
 order by subject;
 
 -- name: runs_in_flight
--- row: RunInFlight
+-- row: Unfinished
 -- Runs that were asked for and whose job is this night's, or whose job is not planned yet.
 select r.run_id as subject, 'requested' as state
 from runs r
@@ -570,7 +570,7 @@ where r.ended_at is null and r.dag_id = any (:workflows::text[])
 order by r.run_id;
 
 -- name: turns_in_flight
--- row: DifferenceInFlight
+-- row: Unfinished
 -- Searched differences whose alerts await their turn.
 select d.unit_key as subject, 'awaiting its turn' as state
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
@@ -579,7 +579,7 @@ where e.site = :site and night = :night and d.state = 'processed' and u.state = 
 order by d.unit_key;
 
 -- name: outbox_in_flight
--- row: AlertInFlight
+-- row: Unfinished
 select o.candid::text || ' ' || o.topic as subject, o.state::text as state
 from outbox o join alerts a using (candid, shutter_open)
 where a.site = :site and a.night = :night and o.state in ('queued', 'held') order by o.candid, o.topic;

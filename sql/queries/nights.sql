@@ -45,17 +45,16 @@ on conflict (site, night) do update set
 where nights.state = 'open';
 
 -- name: pin^
-select site, night, ends, state, code_version, settings from nights
+select site, night, ends, state, code_version, settings, settings_hashes from nights
 where site = :site and night = :night;
 
 -- name: lock_pin^
--- row: LockedPin
-select site, night, state, code_version, settings from nights
+-- row: Pin
+select site, night, ends, state, code_version, settings, settings_hashes from nights
 where site = :site and night = :night for update;
 
 -- name: last_pins
--- row: LastPin
--- not null: settings
+-- row: Pin
 -- Of each site the newest night that has begun and has not both ended and closed.
 select distinct on (site) site, night, ends, state, code_version, settings, settings_hashes from nights
 where begins <= :now and (ends > :now or state <> 'closed') and settings ->> 'survey' = :survey

@@ -69,7 +69,7 @@ update raw_frames set invalid_reason = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector;
 
 -- name: reject_units
--- row: RejectedUnit
+-- row: ChangedUnit
 -- nullable: quadrant
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
@@ -100,7 +100,7 @@ update outbox set state = 'queued', queued_at = clock_timestamp()
 where state = 'withheld' and (candid, shutter_open) in (select candid, shutter_open from back);
 
 -- name: restore_units
--- row: RestoredUnit
+-- row: ChangedUnit
 -- nullable: quadrant
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
@@ -114,7 +114,7 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector
 returning unit_key;
 
 -- name: reopen_units
--- row: ReopenedUnit
+-- row: ChangedUnit
 -- nullable: quadrant
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null

@@ -21,20 +21,16 @@ from nightshift.vocabulary import (
 )
 
 __all__ = [
-    "AlertInFlight",
     "AlertOnSky",
     "AlertsInState",
     "ArchiveTotals",
     "ArchivedFile",
     "ArrivalOfNight",
     "ArrivalOnManifest",
-    "AttemptInFlight",
     "AwaitedName",
     "BestCandidate",
     "CalibrationUse",
-    "DifferenceInFlight",
     "DifferencesInState",
-    "ExposureInFlight",
     "ExposureType",
     "FileToArchive",
     "Footprint",
@@ -56,7 +52,6 @@ __all__ = [
     "QualityOfFilter",
     "QuarantinedFile",
     "ReferenceBuilt",
-    "RunInFlight",
     "ScienceOfField",
     "SumOfOldEvents",
     "TimelineExposure",
@@ -64,7 +59,7 @@ __all__ = [
     "Tracklet",
     "TrackletPosition",
     "UnclosedNight",
-    "UnitInFlight",
+    "Unfinished",
     "UnitOfNight",
     "WarnedMeasurement",
     "WrittenReport",
@@ -598,48 +593,10 @@ class WrittenReport:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitInFlight:
-    """A row of `units_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class ExposureInFlight:
-    """A row of `exposures_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptInFlight:
-    """A row of `attempts_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunInFlight:
-    """A row of `runs_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class DifferenceInFlight:
-    """A row of `turns_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class AlertInFlight:
-    """A row of `outbox_in_flight`."""
+class Unfinished:
+    """A row of `units_in_flight` or `exposures_in_flight` or `attempts_in_flight` or `runs_in_flight` or
+    `turns_in_flight` or `outbox_in_flight`.
+    """
 
     subject: str
     state: str
@@ -1099,29 +1056,29 @@ def seconds_closing(ledger: Ledger, *, site: str, night: date) -> float | None:
     return found
 
 
-def units_in_flight(ledger: Ledger, *, site: str, night: date) -> list[UnitInFlight]:
+def units_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `units_in_flight`."""
-    return ledger.select(TOPIC, "units_in_flight", UnitInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "units_in_flight", Unfinished, site=site, night=night)
 
 
-def exposures_in_flight(ledger: Ledger, *, site: str, night: date, kinds: Sequence[str]) -> list[ExposureInFlight]:
+def exposures_in_flight(ledger: Ledger, *, site: str, night: date, kinds: Sequence[str]) -> list[Unfinished]:
     """Run `exposures_in_flight`."""
-    return ledger.select(TOPIC, "exposures_in_flight", ExposureInFlight, site=site, night=night, kinds=kinds)
+    return ledger.select(TOPIC, "exposures_in_flight", Unfinished, site=site, night=night, kinds=kinds)
 
 
-def attempts_in_flight(ledger: Ledger, *, site: str, night: date) -> list[AttemptInFlight]:
+def attempts_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `attempts_in_flight`."""
-    return ledger.select(TOPIC, "attempts_in_flight", AttemptInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "attempts_in_flight", Unfinished, site=site, night=night)
 
 
 def runs_in_flight(
     ledger: Ledger, *, workflows: Sequence[str], stale_s: float, site: str, night: date, instruments: Sequence[str]
-) -> list[RunInFlight]:
+) -> list[Unfinished]:
     """Runs that were asked for and whose job is this night's, or whose job is not planned yet."""
     return ledger.select(
         TOPIC,
         "runs_in_flight",
-        RunInFlight,
+        Unfinished,
         workflows=workflows,
         stale_s=stale_s,
         site=site,
@@ -1130,14 +1087,14 @@ def runs_in_flight(
     )
 
 
-def turns_in_flight(ledger: Ledger, *, site: str, night: date) -> list[DifferenceInFlight]:
+def turns_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Searched differences whose alerts await their turn."""
-    return ledger.select(TOPIC, "turns_in_flight", DifferenceInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "turns_in_flight", Unfinished, site=site, night=night)
 
 
-def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[AlertInFlight]:
+def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `outbox_in_flight`."""
-    return ledger.select(TOPIC, "outbox_in_flight", AlertInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "outbox_in_flight", Unfinished, site=site, night=night)
 
 
 def names_awaited(ledger: Ledger, *, site: str, night: date) -> list[AwaitedName]:

@@ -11,8 +11,6 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import NightState
 
 __all__ = [
-    "LastPin",
-    "LockedPin",
     "NightToClose",
     "Pin",
     "is_pinned",
@@ -40,7 +38,7 @@ class NightToClose:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A row of `pin`."""
+    """A row of `pin` or `lock_pin` or `last_pins`."""
 
     site: str
     night: date
@@ -48,29 +46,6 @@ class Pin:
     state: NightState
     code_version: str | None
     settings: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class LockedPin:
-    """A row of `lock_pin`."""
-
-    site: str
-    night: date
-    state: NightState
-    code_version: str | None
-    settings: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class LastPin:
-    """A row of `last_pins`."""
-
-    site: str
-    night: date
-    ends: datetime
-    state: NightState
-    code_version: str | None
-    settings: dict[str, Any]
     settings_hashes: dict[str, Any] | None
 
 
@@ -128,14 +103,14 @@ def pin(ledger: Ledger, *, site: str, night: date) -> Pin | None:
     return ledger.first(TOPIC, "pin", Pin, site=site, night=night)
 
 
-def lock_pin(ledger: Ledger, *, site: str, night: date) -> LockedPin | None:
+def lock_pin(ledger: Ledger, *, site: str, night: date) -> Pin | None:
     """Run `lock_pin`."""
-    return ledger.first(TOPIC, "lock_pin", LockedPin, site=site, night=night)
+    return ledger.first(TOPIC, "lock_pin", Pin, site=site, night=night)
 
 
-def last_pins(ledger: Ledger, *, now: datetime, survey: str) -> list[LastPin]:
+def last_pins(ledger: Ledger, *, now: datetime, survey: str) -> list[Pin]:
     """Of each site the newest night that has begun and has not both ended and closed."""
-    return ledger.select(TOPIC, "last_pins", LastPin, now=now, survey=survey)
+    return ledger.select(TOPIC, "last_pins", Pin, now=now, survey=survey)
 
 
 def set_pin(

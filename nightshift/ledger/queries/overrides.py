@@ -11,15 +11,13 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import Disposition, ImageType, UnitState
 
 __all__ = [
+    "ChangedUnit",
     "FileInQuarantine",
     "FrameCalled",
     "KnownRequest",
     "NightCalled",
     "OverrideAbout",
     "ProductMadeWith",
-    "RejectedUnit",
-    "ReopenedUnit",
-    "RestoredUnit",
     "UnitCalled",
     "dispose",
     "frame_called",
@@ -100,22 +98,8 @@ class NightCalled:
 
 
 @dataclass(frozen=True, slots=True)
-class RejectedUnit:
-    """A row of `reject_units`."""
-
-    unit_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class RestoredUnit:
-    """A row of `restore_units`."""
-
-    unit_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenedUnit:
-    """A row of `reopen_units`."""
+class ChangedUnit:
+    """A row of `reject_units` or `restore_units` or `reopen_units`."""
 
     unit_key: str
 
@@ -201,12 +185,12 @@ def reject_units(
     detector: int,
     quadrant: int | None,
     campaign: str,
-) -> list[RejectedUnit]:
+) -> list[ChangedUnit]:
     """Of a frame, or one of them. A result that is still under way will change them no more."""
     return ledger.select(
         TOPIC,
         "reject_units",
-        RejectedUnit,
+        ChangedUnit,
         explanation=explanation,
         instrument=instrument,
         exposure_id=exposure_id,
@@ -235,12 +219,12 @@ def restore_units(
     quadrant: int | None,
     campaign: str,
     reducing: Sequence[str],
-) -> list[RestoredUnit]:
+) -> list[ChangedUnit]:
     """What had succeeded before somebody rejected it stands again."""
     return ledger.select(
         TOPIC,
         "restore_units",
-        RestoredUnit,
+        ChangedUnit,
         instrument=instrument,
         exposure_id=exposure_id,
         detector=detector,
@@ -252,12 +236,12 @@ def restore_units(
 
 def reopen_units(
     ledger: Ledger, *, instrument: str, exposure_id: str, detector: int, quadrant: int | None, campaign: str
-) -> list[ReopenedUnit]:
+) -> list[ChangedUnit]:
     """They are due once more."""
     return ledger.select(
         TOPIC,
         "reopen_units",
-        ReopenedUnit,
+        ChangedUnit,
         instrument=instrument,
         exposure_id=exposure_id,
         detector=detector,
