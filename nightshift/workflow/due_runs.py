@@ -6,10 +6,12 @@ twice is one run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from nightshift.context import Context
 from nightshift.kinds import kind_of_workflow, kinds
 from nightshift.kinds.poll import Poll
+from nightshift.ledger.queries import nights as nights_queries
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
@@ -69,10 +71,9 @@ def mark_requested(context: Context, request: RunRequest) -> None:
 
 
 def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
-    begun = context.ledger.run(
-        "nights", "mark_night_closing",
-        site=conf["site"], night=conf["night"], signal=conf.get("signal"),
-    )  # fmt: skip
+    begun = nights_queries.mark_night_closing(
+        context.ledger, site=conf["site"], night=date.fromisoformat(conf["night"]), signal=conf.get("signal")
+    )
     if begun:
         context.ledger.event(
             EventLevel.INFO, "night_closing", f"The night {conf['night']} closes, by the {conf.get('signal')}.",
@@ -95,9 +96,8 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
 
 
 def _due_nights(context: Context) -> Iterable[dict[str, str]]:
-    rows = context.ledger.rows(
-        "nights", "nights_to_close",
-        site=context.site.name, now=context.clock.now(), quiet_s=context.night_policy.grace_s,
-    )  # fmt: skip
-    for row in rows:
-        yield {"site": row["site"], "night": row["night"].isoformat(), "signal": row["signal"]}
+    nights = nights_queries.nights_to_close(
+        context.ledger, site=context.site.name, now=context.clock.now(), quiet_s=context.night_policy.grace_s
+    )
+    for row in nights:
+        yield {"site": row.site, "night": row.night.isoformat(), "signal": row.signal}

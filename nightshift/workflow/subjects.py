@@ -12,6 +12,7 @@ from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.keys import LIVE
 from nightshift.kinds import Kind, kind_named, kind_of_workflow
+from nightshift.ledger.queries import nights as nights_queries
 from nightshift.vocabulary import Reason
 
 __all__ = ["NIGHT_DAG", "Subject", "context_of", "run_id", "subject_of", "subject_of_run"]
@@ -103,8 +104,8 @@ def context_of(context: Context, subject: Subject) -> Context:
         return context.of_night(subject.night)
     if not subject.kind.of_exposure:
         return context
-    night = context.ledger.value(
-        "nights", "night_of_exposure", instrument=known["instrument"], exposure_id=known["exposure_id"]
+    night = nights_queries.night_of_exposure(
+        context.ledger, instrument=known["instrument"], exposure_id=known["exposure_id"]
     )
     return context.of_night(night)
 
