@@ -198,12 +198,11 @@ def hot_queries(exposure: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "nights", "nights_to_close", {"site": "palomar", "now": NOW, "quiet_s": 600}
     yield "watch", "under_way", {"lately_s": 3600}
     yield "jobs", "stragglers", {"instrument": "ztf", "site": "palomar", "deadline_s": 3600}
-    yield "alerts", "fields_awaiting_turns", {"instrument": "ztf"}
-    yield "alerts", "next_turn", {
+    yield "alerts", "fields_awaiting_release", {"instrument": "ztf"}
+    yield "alerts", "next_in_release_order", {
         "instrument": "ztf", "field": 12, "campaign": "live", "at_least": 6, "serves_now": True,
         "tier": Tier.PROCESSED, "campaigns": [LIVE],
     }  # fmt: skip
-    yield "alerts", "queue_again", {"life": "another"}
     yield "night_end", "arrivals_of_night", night
     yield "night_end", "references_built", {**night, "instrument": "ztf", "campaign": LIVE}
     yield "injection", "completeness_of_night", {**night, "campaign": LIVE}

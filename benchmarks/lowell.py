@@ -170,8 +170,13 @@ def _seen(night: Night, paths: _Paths, number: str) -> Seen:
         distance = [float(np.hypot(row["x"] - x, row["y"] - y)) for row in rows]
         if distance and min(distance) < NEAR_PX:
             found[name] = int(np.argmin(distance))
-    alerts = [missed_cut(row, night.survey.alerts) is None for row in rows]
+    alerts = [_passes(night, row) for row in rows]
     return Seen(number, mjd, frame.wcs, rows, alerts, found)
+
+
+def _passes(night: Night, row: dict[str, Any]) -> bool:
+    measured = {name: row[name] for name in ("signal_to_noise", "magnitude", "record")}
+    return missed_cut(night.survey.alerts, **measured) is None
 
 
 def _before(night: Night, paths: _Paths, number: str) -> tuple[Difference, list[tuple[int, int, int]]]:

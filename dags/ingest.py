@@ -1,7 +1,8 @@
-"""## Taking in the files of one exposure
+"""## Taking in the files of one exposure, or of several of a backlog
 
-Asked for where jobs take files in (`ingest.by`): one array, a task a file, which reads, checks and copies it.
-`collect` registers what is sound and sets aside what is not, and only then do the files leave the inbox.
+Asked for where jobs take files in (`ingest.by`): one array, which reads, checks and copies the files of the exposure
+`exposure_id`, and of those behind it in the inbox down to `oldest`, where that is given. `collect` registers what is
+sound, the newest first, and sets aside what is not, and only then do the files leave the inbox.
 """
 
 from airflow.sdk import DAG

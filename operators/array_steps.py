@@ -96,6 +96,8 @@ def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
         The one that it waited for: what was handed in after it belongs to later tries and is left alone.
     """
     from nightshift.context import open_context
+    from nightshift.ledger.queries import jobs as job_queries
+    from nightshift.ledger.queries import runs as run_queries
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.cancelling import stop, supersede
 
@@ -107,14 +109,14 @@ def end_wait(*, run_id: str, task_id: str, try_number: int, array: str) -> str:
         return f"another triggerer has taken the wait over: {array} goes on"
     runner = runner_from_environment()
     with open_context() as context:
-        rows = context.ledger.rows("jobs", "owned_up_to", array_name=array, airflow_run=run_id)
-        names = [row["name"] for row in rows]
+        owned = job_queries.owned_up_to(context.ledger, array_name=array, airflow_run=run_id)
+        names = [each.name for each in owned]
         if wait is not None and wait.state in ENDED_BY_HAND:
             gone = [stop(context, runner, name, f"a person ended its wait in {run_id}") for name in names]
             return f"stopped {_told(names, gone)}"
         gone = [supersede(context, runner, name, f"a person cleared its wait in {run_id}") for name in names]
         if tasks is None:
-            context.ledger.run("runs", "end_runs", subject=rows[0]["job_key"] if rows else "")
+            run_queries.end_runs(context.ledger, subject=owned[0].job_key if owned else "")
         return f"superseded {_told(names, gone)}"
 
 

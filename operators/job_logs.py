@@ -6,7 +6,6 @@ is what the ledger knows under those names, and never a path from the request.
 """
 
 from html import escape
-from typing import Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -16,7 +15,10 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from nightshift.context import open_context
 from nightshift.errors import NeedsOperator, Retry
+from nightshift.ledger.queries import jobs as job_queries
+from nightshift.ledger.queries.jobs import ArrayOfRun
 from nightshift.runners import Runner, runner_from_environment
+from nightshift.runners.base import TaskReport
 from operators.links import JOB_LOGS
 
 __all__ = ["app"]
@@ -36,11 +38,11 @@ may_read_logs = Depends(requires_access_dag(method="GET", access_entity=DagAcces
 def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
     """List the arrays of a run and their tasks."""
     with open_context() as context:
-        rows = context.ledger.rows("jobs", "arrays_of_run", dag_id=dag_id, run_id=run_id)
-    if not rows:
+        arrays = job_queries.arrays_of_run(context.ledger, dag_id=dag_id, run_id=run_id)
+    if not arrays:
         raise HTTPException(404, "the ledger has no array of that run")
-    reports = _reports(runner_from_environment(), frozenset(row["name"] for row in rows))
-    parts = [_array(dag_id, row, None if reports is None else reports.get(row["name"], {})) for row in rows]
+    reports = _reports(runner_from_environment(), frozenset(array.name for array in arrays))
+    parts = [_array(dag_id, array, None if reports is None else reports.get(array.name, {})) for array in arrays]
     title = f"Jobs of {escape(run_id)}"
     page = f"<!doctype html><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>{''.join(parts)}"
     return HTMLResponse(page, headers=HEADERS)
@@ -50,14 +52,14 @@ def arrays_of_run(dag_id: str, run_id: str) -> HTMLResponse:
 def log_of_task(dag_id: str, array: str, index: int) -> PlainTextResponse:
     """Show what a task of an array printed."""
     with open_context() as context:
-        row = context.ledger.row("jobs", "array_of_dag", dag_id=dag_id, array_name=array)
-    if row is None or not 0 <= index < row["tasks"]:
+        found = job_queries.array_of_dag(context.ledger, dag_id=dag_id, array_name=array)
+    if found is None or not 0 <= index < found.tasks:
         raise HTTPException(404, "the ledger has no such task")
-    text = runner_from_environment().log(row["name"], index)
+    text = runner_from_environment().log(found.name, index)
     return PlainTextResponse(text or "(nothing was printed, or the log is no longer kept)\n", headers=HEADERS)
 
 
-def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]] | None:
+def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, TaskReport]] | None:
     """Return how the tasks stand, by array and index, or None where the runner does not answer."""
     try:
         return {name: {r.index: r for r in reports} for name, reports in runner.states(names).items()}
@@ -65,7 +67,7 @@ def _reports(runner: Runner, names: frozenset[str]) -> dict[str, dict[int, Any]]
         return None
 
 
-def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any] | None) -> str:
+def _array(dag_id: str, array: ArrayOfRun, reports: dict[int, TaskReport] | None) -> str:
     if reports is None:
         silence = "the runner does not answer"
     elif reports:
@@ -73,14 +75,14 @@ def _array(dag_id: str, row: dict[str, Any], reports: dict[int, Any] | None) -> 
     else:
         silence = "not known any more"
     lines = []
-    for index in range(row["tasks"]):
+    for index in range(array.tasks):
         report = (reports or {}).get(index)
-        place = f"{JOB_LOGS}/{quote(dag_id, safe='')}/{quote(row['name'], safe='')}/{index}"
+        place = f"{JOB_LOGS}/{quote(dag_id, safe='')}/{quote(array.name, safe='')}/{index}"
         cells = (str(report.state), report.host, report.detail) if report else (silence, "", "")
         lines.append(
             f'<tr><td><a href="{escape(place)}">task {index}</a></td>'
             + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
             + "</tr>"
         )
-    handed_in = f"handed in {row['intended_at']:%Y-%m-%d %H:%M:%S} UTC, try {row['airflow_try']}"
-    return f"<h2>{escape(row['name'])}</h2><p>{escape(handed_in)}</p><table>{''.join(lines)}</table>"
+    handed_in = f"handed in {array.intended_at:%Y-%m-%d %H:%M:%S} UTC, try {array.airflow_try}"
+    return f"<h2>{escape(array.name)}</h2><p>{escape(handed_in)}</p><table>{''.join(lines)}</table>"

@@ -325,10 +325,10 @@ def open_night(text: str) -> Iterator[tuple[Any, date]]:
 
 def night_state(context: Any, night: date) -> Any:
     """Return how a night stands, or None where the ledger has none."""
-    from nightshift.vocabulary import NightState
+    from nightshift.ledger.queries import night_end as night_end_queries
 
-    row = context.ledger.row("night_end", "night", site=context.site.name, night=night)
-    return NightState(row["state"]) if row else None
+    row = night_end_queries.night(context.ledger, site=context.site.name, night=night)
+    return row.state if row else None
 
 
 def why_night_may_close(text: str) -> str | None:

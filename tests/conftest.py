@@ -29,6 +29,7 @@ from nightshift.ledger import migrate, open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.settings import Deployment, load_survey
 from nightshift.vocabulary import Measurement, Reason, measurements
+from nightshift.vocabulary.measurements import Panel
 from rehearsal.cluster import Cluster, ClusterPlan, missing_programs
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -136,7 +137,9 @@ def jobs_read_what_they_declare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def toy_measurement(monkeypatch: pytest.MonkeyPatch) -> Measurement:
     """One more entry in the registry of measurements: all that it takes."""
-    toy = Measurement("toy", "toy", "mag", "A number of a test.", Reason.CLOUDY, Reason.PATTERN_NOISE)
+    toy = Measurement(
+        "toy", "toy", "mag", "A number of a test.", Reason.CLOUDY, Reason.PATTERN_NOISE, panel=Panel("toy (mag)", 5)
+    )
     monkeypatch.setattr(measurements, "MEASUREMENTS", (*measurements.MEASUREMENTS, toy))
     return toy
 

@@ -1,24 +1,42 @@
-"""Where the broker is, and of an embedded one what the night's own consumer has taken from it."""
+"""Where the broker is."""
 
-import json
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.errors import Retry
-from nightshift.files import write_json
 from nightshift.vocabulary import Reason
 
-__all__ = ["broker_life", "brokers_from_environment", "put_taken", "taken"]
+__all__ = ["Broker", "address_file", "broker_from_environment", "brokers_from_environment"]
 
 VARIABLE = "NIGHTSHIFT_BROKERS"
 FILE_PREFIX = "file:"
-TAKEN = ".taken"  # beside the file of the embedded broker's address
 
 
-def brokers_from_environment() -> str:
-    """Return Kafka's bootstrap servers: ``NIGHTSHIFT_BROKERS``, or what the file of ``file:PATH`` begins with.
+@dataclass(frozen=True)
+class Broker:
+    """A broker that can be reached.
+
+    Parameters
+    ----------
+    servers : str
+        Kafka's bootstrap servers.
+    stand_in : str
+        The name of the stand-in that answers there (`nightshift.stack.stand_ins`), where it has limits of its own;
+        empty for every other broker.
+    start : str
+        What a stand-in calls the present start of it; another start has another name.
+    """
+
+    servers: str
+    stand_in: str = ""
+    start: str = ""
+
+
+def broker_from_environment() -> Broker:
+    """Return the broker that ``NIGHTSHIFT_BROKERS`` names: as ``host:port,...``, or as ``file:PATH``.
+
+    A file holds the address and, of a stand-in with limits of its own, its name and that of its start, as words.
 
     Raises
     ------
@@ -28,58 +46,26 @@ def brokers_from_environment() -> str:
     text = os.environ.get(VARIABLE, "")
     if not text:
         raise Retry(Reason.INTERNAL_ERROR, f"{VARIABLE} is not set: give host:port,... or file:PATH")
-    return _lines(text)[0] if text.startswith(FILE_PREFIX) else text
+    path = address_file()
+    return Broker(text) if path is None else Broker(*_words(path)[:3])
 
 
-def broker_life() -> str | None:
-    """Return the name of the embedded broker's present life, or None for a broker that keeps what it acknowledged.
+def brokers_from_environment() -> str:
+    """Return Kafka's bootstrap servers, of the broker that the environment names."""
+    return broker_from_environment().servers
 
-    The embedded broker has its messages in memory: what an earlier life acknowledged is gone with it.
 
-    Raises
-    ------
-    Retry
-        If its file is not there (yet).
-    """
+def address_file() -> Path | None:
+    """Return the file in which the broker writes where it is; None where the environment says it itself."""
     text = os.environ.get(VARIABLE, "")
-    lines = _lines(text) if text.startswith(FILE_PREFIX) else []
-    return lines[1] if len(lines) > 1 else None
+    return Path(text.removeprefix(FILE_PREFIX)) if text.startswith(FILE_PREFIX) else None
 
 
-def put_taken(life: str, offsets: Mapping[tuple[str, int], int]) -> None:
-    """Write down what the night's own consumer has taken from the embedded broker.
-
-    Parameters
-    ----------
-    life : str
-        Of the broker.
-    offsets : mapping of (str, int) to int
-        Of topic and partition the first offset that was not taken.
-    """
-    places = [[topic, partition, offset] for (topic, partition), offset in sorted(offsets.items())]
-    write_json(_taken_file(), {"life": life, "offsets": places})
-
-
-def taken(life: str) -> dict[tuple[str, int], int]:
-    """Return what `put_taken` wrote of a life of the embedded broker; nothing, where it wrote nothing legible."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(_taken_file().read_text())
-        if found["life"] == life:
-            return {(topic, partition): offset for topic, partition, offset in found["offsets"]}
-    return {}
-
-
-def _taken_file() -> Path:
-    path = Path(os.environ[VARIABLE].removeprefix(FILE_PREFIX))
-    return path.with_name(path.name + TAKEN)
-
-
-def _lines(text: str) -> list[str]:
-    path = Path(text.removeprefix(FILE_PREFIX))
+def _words(path: Path) -> list[str]:
     try:
-        lines = path.read_text().split()
+        words = path.read_text().split()
     except OSError as error:
         raise Retry(Reason.INTERNAL_ERROR, f"{VARIABLE}: {path} does not read; is the broker up? {error}") from error
-    if not lines:
+    if not words:
         raise Retry(Reason.INTERNAL_ERROR, f"{VARIABLE}: {path} is empty; the broker writes its address there")
-    return lines
+    return words

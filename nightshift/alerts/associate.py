@@ -4,35 +4,24 @@ An object stays where its first detection was, so that a chain of near misses ca
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from nightshift.alerts.cone_search import search_windows, separation_arcsec, zone_of
 from nightshift.alerts.ids import object_names
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import Candidate, SkyObject
 
-__all__ = ["Detection", "KnownObjects", "SkyObject", "associate", "windows_of"]
-
-
-@dataclass(frozen=True)
-class Detection:
-    """A detection that asks for its object."""
-
-    candid: int
-    shutter_open: datetime
-    site: str
-    ra_deg: float
-    dec_deg: float
+__all__ = ["KnownObjects", "associate", "windows_of"]
 
 
-@dataclass(frozen=True)
-class SkyObject:
-    """An object of the ledger, at the place of its first detection."""
+class Windows(TypedDict):
+    """Search windows as the columns that the ledger's queries take; `items` are the indices of their places."""
 
-    object_id: str
-    ra_deg: float
-    dec_deg: float
+    items: list[int]
+    zones: list[int]
+    lows: list[float]
+    highs: list[float]
 
 
 class KnownObjects:
@@ -66,7 +55,7 @@ class KnownObjects:
 
 
 def associate(
-    ledger: Ledger, detections: Sequence[Detection], *, prefix: str, radius_arcsec: float
+    ledger: Ledger, detections: Sequence[Candidate], *, prefix: str, radius_arcsec: float
 ) -> dict[int, str]:
     """Give each detection its object in the ledger, and return the objects' names by candid.
 
@@ -76,8 +65,7 @@ def associate(
     Parameters
     ----------
     ledger : Ledger
-    detections : sequence of Detection
-        All are candidates of the ledger.
+    detections : sequence of Candidate
     prefix : str
         What the survey's names of objects begin with.
     radius_arcsec : float
@@ -85,30 +73,26 @@ def associate(
     """
     ordered = sorted(detections, key=lambda d: (d.shutter_open, d.candid))
     with ledger.transaction():
-        ledger.run("alerts", "lock_association")
-        names = {
-            row["candid"]: row["object_id"]
-            for row in ledger.rows("alerts", "objects_of", candids=[d.candid for d in ordered])
-        }
+        alert_queries.lock_association(ledger)
+        named = alert_queries.objects_of(ledger, candids=[d.candid for d in ordered])
+        names = {detection.candid: detection.object_id for detection in named}
         nameless = [d for d in ordered if d.candid not in names]
         founded = _match(nameless, KnownObjects(_near(ledger, nameless, radius_arcsec)), radius_arcsec, names)
         called = _add_objects(ledger, founded, prefix)
         names = {candid: called.get(name, name) for candid, name in names.items()}
-        ledger.run(
-            "alerts", "count_detections",
-            names=[names[d.candid] for d in nameless], times=[d.shutter_open for d in nameless],
-        )  # fmt: skip
-        ledger.run(
-            "alerts", "set_objects",
-            candids=[d.candid for d in ordered], times=[d.shutter_open for d in ordered],
+        alert_queries.count_detections(
+            ledger, names=[names[d.candid] for d in nameless], times=[d.shutter_open for d in nameless]
+        )
+        alert_queries.set_objects(
+            ledger, candids=[d.candid for d in ordered], times=[d.shutter_open for d in ordered],
             names=[names[d.candid] for d in ordered],
         )  # fmt: skip
     return names
 
 
 def _match(
-    detections: Sequence[Detection], known: KnownObjects, radius_arcsec: float, names: dict[int, str]
-) -> dict[str, Detection]:
+    detections: Sequence[Candidate], known: KnownObjects, radius_arcsec: float, names: dict[int, str]
+) -> dict[str, Candidate]:
     """Give each detection the name of its object in `names`; return those that founded one, by a makeshift name."""
     founded = {}
     for detection in detections:
@@ -121,24 +105,24 @@ def _match(
     return founded
 
 
-def _add_objects(ledger: Ledger, founded: dict[str, Detection], prefix: str) -> dict[str, str]:
+def _add_objects(ledger: Ledger, founded: dict[str, Candidate], prefix: str) -> dict[str, str]:
     """Add new objects, each under the first of its names that is free; return their names by the makeshift ones."""
     names = {makeshift: object_names(prefix, d.candid, d.shutter_open) for makeshift, d in founded.items()}
     called: dict[str, str] = {}
     while missing := [makeshift for makeshift in founded if makeshift not in called]:
         detections = [founded[makeshift] for makeshift in missing]
-        added = ledger.rows(
-            "alerts", "add_objects",
+        added = alert_queries.add_objects(
+            ledger,
             names=[next(names[makeshift]) for makeshift in missing], sites=[d.site for d in detections],
             ras=[d.ra_deg for d in detections], decs=[d.dec_deg for d in detections],
             candids=[d.candid for d in detections], times=[d.shutter_open for d in detections],
         )  # fmt: skip
-        free = {row["first_candid"]: row["object_id"] for row in added}
+        free = {new.first_candid: new.object_id for new in added}
         called |= {m: free[d.candid] for m, d in zip(missing, detections, strict=True) if d.candid in free}
     return called
 
 
-def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> dict[str, list[Any]]:
+def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> Windows:
     """Return the search windows of many places as the columns that the ledger's queries take.
 
     Parameters
@@ -151,6 +135,6 @@ def windows_of(places: Sequence[tuple[float, float]], radius_arcsec: float) -> d
     return {"items": items, "zones": zones, "lows": lows, "highs": highs}
 
 
-def _near(ledger: Ledger, detections: Sequence[Detection], radius_arcsec: float) -> list[SkyObject]:
+def _near(ledger: Ledger, detections: Sequence[Candidate], radius_arcsec: float) -> list[SkyObject]:
     windows = windows_of([(d.ra_deg, d.dec_deg) for d in detections], radius_arcsec)
-    return [SkyObject(**row) for row in ledger.rows("alerts", "objects_in_windows", **windows)]
+    return alert_queries.objects_in_windows(ledger, **windows)

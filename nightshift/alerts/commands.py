@@ -41,7 +41,7 @@ def _post(options: argparse.Namespace) -> int:
         return 1
     print(f"{summary.acknowledged} acknowledged, {summary.failed} stay queued, {summary.damaged} withheld")
     if summary.waiting:
-        print(f"{summary.waiting} more wait until the night's own consumer has taken those before them")
+        print(f"{summary.waiting} more wait until the broker may be sent more")
     if summary.error:
         print(summary.error)
     return 1 if summary.failed or summary.damaged or summary.waiting else 0
@@ -74,12 +74,15 @@ def _packet(context: "Context", candid: int) -> tuple[str, dict[str, Any]] | Non
     """Return an alert's state and packet, or None where it has no packet."""
     from nightshift.alerts.packets import decode
     from nightshift.alerts.tars import Member, read_member
+    from nightshift.ledger.queries import alerts as alert_queries
 
-    row = context.ledger.row("alerts", "packet_place", candid=candid)
-    if row is None or row["packet_path"] is None:
+    alert = alert_queries.packet_place(context.ledger, candid=candid)
+    if alert is None:
         return None
-    place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
-    return row["state"], decode(read_member(context.depot.absolute(row["packet_path"]), place))
+    path, offset, size, sha256 = alert.packet_path, alert.packet_offset, alert.packet_bytes, alert.packet_sha256
+    if path is None or offset is None or size is None or sha256 is None:
+        return None
+    return alert.state, decode(read_member(context.depot.absolute(path), Member(offset, size, sha256)))
 
 
 def stamps_figure(stamps: dict[str, bytes]) -> bytes:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,14 +16,16 @@ from nightshift.alerts.associate import windows_of
 from nightshift.alerts.cone_search import footprints_cover, separation_arcsec
 from nightshift.alerts.ids import julian_date
 from nightshift.alerts.packets import fill_record
-from nightshift.alerts.searches import Search, detection_fields, search_fields, searches_of
+from nightshift.alerts.searches import detection_fields, search_fields, searches_of
 from nightshift.keys import UnitKey
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import Candidate, DetectionTime, EarlierDetection, Search
 from nightshift.settings import Survey
 
 __all__ = ["History", "histories"]
 
-Row = dict[str, Any]
+Near = TypeVar("Near", EarlierDetection, DetectionTime)
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class History:
         The fields ``ndethist``, ``ncovhist``, ``jdstarthist``, ``jdendhist``.
     """
 
-    entries: list[Row]
-    counts: Row
+    entries: list[dict[str, Any]]
+    counts: dict[str, Any]
 
 
-def histories(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: Sequence[Row]) -> dict[int, History]:
+def histories(
+    ledger: Ledger, survey: Survey, searches: dict[str, Search], candidates: Sequence[Candidate]
+) -> dict[int, History]:
     """Return the histories of detections of one exposure, by candid.
 
     Parameters
@@ -52,32 +56,32 @@ def histories(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows:
     survey : Survey
     searches : dict of str to Search
         The differences of the exposure that the detections are from, by unit.
-    rows : sequence of dict
-        Of table ``candidates``.
+    candidates : sequence of Candidate
+        The detections.
     """
-    if not rows:
+    if not candidates:
         return {}
-    one = searches[rows[0]["unit_key"]]
+    one = searches[candidates[0].unit_key]
     since = one.shutter_open - timedelta(days=survey.alerts.history_days)
     past = _past_searches(ledger, one, since)
-    earlier = _earlier_detections(ledger, survey, one, since, rows)
-    covered = _covering(past, rows)
+    earlier = _earlier_detections(ledger, survey, one, since, candidates)
+    covered = _covering(past, candidates)
     limits = {search.unit_key: fill_record("prv_candidate", search_fields(survey, search)) for search in past}
-    found = searches_of(ledger, sorted({row["unit_key"] for near in earlier.values() for row in near}))
+    found = searches_of(ledger, sorted({detection.unit_key for near in earlier.values() for detection in near}))
     common = {unit_key: search_fields(survey, search) for unit_key, search in found.items()}
-    counts = _counts(ledger, survey, searches, rows)
+    counts = _counts(ledger, survey, searches, candidates)
     result = {}
-    for item, row in enumerate(rows):
+    for item, candidate in enumerate(candidates):
         near = earlier[item]
-        seen_in = {detection["unit_key"] for detection in near}
+        seen_in = {detection.unit_key for detection in near}
         entries = [
-            fill_record("prv_candidate", detection_fields(common[d["unit_key"]], d))
+            fill_record("prv_candidate", detection_fields(common[d.unit_key], d))
             for d in near
-            if d["unit_key"] in common
+            if d.unit_key in common
         ]
         entries += [limits[search.unit_key] for search in covered[item] if search.unit_key not in seen_in]
         entries.sort(key=lambda entry: (entry["jd"], entry["pid"], entry["candid"] or 0))
-        result[row["candid"]] = History(entries, counts[row["candid"]])
+        result[candidate.candid] = History(entries, counts[candidate.candid])
     return result
 
 
@@ -85,53 +89,48 @@ def _past_searches(ledger: Ledger, one: Search, since: datetime) -> list[Search]
     """Return the earlier searches of the same field in any filter; without a field none is known."""
     if one.field is None:
         return []
-    rows = ledger.rows(
-        "alerts", "searches_of_field",
-        instrument=one.instrument, field=one.field, campaign=one.campaign, since=since, before=one.shutter_open,
-        turn=one.turn,
+    return alert_queries.searches_of_field(
+        ledger, instrument=one.instrument, field=one.field, campaign=one.campaign, since=since,
+        before=one.shutter_open, release_order_at=one.release_order_at,
     )  # fmt: skip
-    return [Search(**row) for row in rows]
 
 
 def _earlier_detections(
-    ledger: Ledger, survey: Survey, one: Search, since: datetime, rows: Sequence[Row]
-) -> dict[int, list[Row]]:
+    ledger: Ledger, survey: Survey, one: Search, since: datetime, candidates: Sequence[Candidate]
+) -> dict[int, list[EarlierDetection]]:
     """Return for each detection, by its index, the earlier ones within the match radius."""
     radius = survey.alerts.match_radius_arcsec
-    near = ledger.rows(
-        "alerts", "detections_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, since=since, before=one.shutter_open,
-        turn=one.turn,
+    near = alert_queries.detections_in_windows(
+        ledger, **windows_of(_places(candidates), radius), campaign=one.campaign, since=since,
+        before=one.shutter_open, release_order_at=one.release_order_at,
     )  # fmt: skip
-    return _within(rows, near, radius)
+    return _within(candidates, near, radius)
 
 
-def _covering(past: list[Search], rows: Sequence[Row]) -> list[list[Search]]:
+def _covering(past: list[Search], candidates: Sequence[Candidate]) -> list[list[Search]]:
     """Return for each detection the earlier searches whose footprint holds its place."""
     if not past:
-        return [[] for _ in rows]
-    inside = footprints_cover(np.array([search.corners_deg for search in past]), np.array(_places(rows)))
-    return [[past[i] for i in np.flatnonzero(inside[:, item])] for item in range(len(rows))]
+        return [[] for _ in candidates]
+    inside = footprints_cover(np.array([search.corners_deg for search in past]), np.array(_places(candidates)))
+    return [[past[i] for i in np.flatnonzero(inside[:, item])] for item in range(len(candidates))]
 
 
-def _counts(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: Sequence[Row]) -> dict[int, Row]:
+def _counts(
+    ledger: Ledger, survey: Survey, searches: dict[str, Search], candidates: Sequence[Candidate]
+) -> dict[int, dict[str, Any]]:
     """Return by candid how often the place was looked at and detected, in the same field and channel."""
-    one, radius = searches[rows[0]["unit_key"]], survey.alerts.match_radius_arcsec
-    near = ledger.rows(
-        "alerts", "detection_times_in_windows",
-        **windows_of(_places(rows), radius), campaign=one.campaign, until=one.shutter_open, turn=one.turn,
+    one, radius = searches[candidates[0].unit_key], survey.alerts.match_radius_arcsec
+    near = alert_queries.detection_times_in_windows(
+        ledger, **windows_of(_places(candidates), radius), campaign=one.campaign, until=one.shutter_open,
+        release_order_at=one.release_order_at,
     )  # fmt: skip
-    looked = {
-        (row["detector"], row["quadrant"]): row["searches"]
-        for row in ledger.rows("alerts", "searches_so_far", instrument=one.instrument, field=one.field,
-                               campaign=one.campaign, until=one.shutter_open, turn=one.turn)
-    }  # fmt: skip
-    detections = _within(rows, near, radius)
+    looked = _looked_at(ledger, one)
+    detections = _within(candidates, near, radius)
     counts = {}
-    for item, row in enumerate(rows):
-        own = searches[row["unit_key"]]
-        times = [d["shutter_open"] for d in detections[item] if _same_channel(d, own)] or [row["shutter_open"]]
-        counts[row["candid"]] = {
+    for item, candidate in enumerate(candidates):
+        own = searches[candidate.unit_key]
+        times = [d.shutter_open for d in detections[item] if _same_channel(d, own)] or [candidate.shutter_open]
+        counts[candidate.candid] = {
             "ndethist": len(times),
             "ncovhist": max(looked.get((own.detector, own.quadrant), 0), 1),
             "jdstarthist": julian_date(min(times)),
@@ -140,22 +139,33 @@ def _counts(ledger: Ledger, survey: Survey, searches: dict[str, Search], rows: S
     return counts
 
 
-def _same_channel(row: Row, search: Search) -> bool:
-    key = UnitKey.parse(row["unit_key"])
+def _looked_at(ledger: Ledger, one: Search) -> dict[tuple[int, int], int]:
+    """Return how often each quadrant of a search's field was searched up to it; without a field none is known."""
+    if one.field is None:
+        return {}
+    counts = alert_queries.searches_so_far(
+        ledger, instrument=one.instrument, field=one.field, campaign=one.campaign, until=one.shutter_open,
+        release_order_at=one.release_order_at,
+    )  # fmt: skip
+    return {(count.detector, count.quadrant): count.searches for count in counts}
+
+
+def _same_channel(detection: DetectionTime, search: Search) -> bool:
+    key = UnitKey.parse(detection.unit_key)
     mine = (search.instrument, search.detector, search.quadrant, search.field)
-    return (key.instrument, key.detector, key.quadrant, row["field"]) == mine
+    return (key.instrument, key.detector, key.quadrant, detection.field) == mine
 
 
-def _within(rows: Sequence[Row], near: list[Row], radius_arcsec: float) -> dict[int, list[Row]]:
+def _within(candidates: Sequence[Candidate], near: list[Near], radius_arcsec: float) -> dict[int, list[Near]]:
     """Keep of what the windows gave what is truly near, by the index of the detection."""
-    kept: dict[int, list[Row]] = defaultdict(list)
+    kept: dict[int, list[Near]] = defaultdict(list)
     for found in near:
-        row = rows[found["item"]]
-        away = separation_arcsec(row["ra_deg"], row["dec_deg"], found["ra_deg"], found["dec_deg"])
+        candidate = candidates[found.item]
+        away = separation_arcsec(candidate.ra_deg, candidate.dec_deg, found.ra_deg, found.dec_deg)
         if away <= radius_arcsec:
-            kept[found["item"]].append(found)
+            kept[found.item].append(found)
     return kept
 
 
-def _places(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    return [(row["ra_deg"], row["dec_deg"]) for row in rows]
+def _places(candidates: Sequence[Candidate]) -> list[tuple[float, float]]:
+    return [(candidate.ra_deg, candidate.dec_deg) for candidate in candidates]

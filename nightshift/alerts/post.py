@@ -8,26 +8,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from nightshift.alerts.address import broker_life, brokers_from_environment
-from nightshift.alerts.back_pressure import BackPressure, stop_waiting
+from nightshift.alerts.address import Broker, broker_from_environment
+from nightshift.alerts.sending_limits import Delivered, NoLimits, SendingLimits, sending_limits, stop_waiting
 from nightshift.alerts.steady_waits import wait_for_delivery
 from nightshift.alerts.tars import Member, read_member
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
-from nightshift.vocabulary import EventLevel
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import QueuedMessage
+from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["PostSummary", "post"]
 
-Row = dict[str, Any]
 BATCH = 500
 BETWEEN_BATCHES_S = 0.5  # longer than others wait between two tries for the lock
 CONNECT_S = 0.1
-BEGINNING = {"after_time": datetime(1970, 1, 1, tzinfo=UTC), "after_candid": -1, "after_topic": ""}
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC), -1, ""  # before the first message in the order of the queue
 
 
 @dataclass
@@ -43,7 +43,7 @@ class PostSummary:
     damaged : int
         Messages withheld because the packet's bytes are not those that were released.
     waiting : int
-        Of the next messages, those that stay queued until the night's own consumer has taken what is before them.
+        Of the next messages, those that stay queued until the broker may be sent more.
     busy : bool
         Another poster held the lock for as long as this call was ready to wait: what is queued is left to it.
     error : str
@@ -62,10 +62,19 @@ class PostSummary:
 class _Batch:
     """What became of the messages of one batch."""
 
-    delivered: list[tuple[Row, int, int]] = field(default_factory=list)  # with partition and offset
-    refused: list[tuple[Row, str]] = field(default_factory=list)  # by the broker, or not answered
-    unread: list[tuple[Row, str]] = field(default_factory=list)  # the packet could not be read now
-    damaged: list[tuple[Row, NeedsOperator]] = field(default_factory=list)
+    delivered: list[Delivered] = field(default_factory=list)
+    refused: list[tuple[QueuedMessage, str]] = field(default_factory=list)  # by the broker, or not answered
+    unread: list[tuple[QueuedMessage, str]] = field(default_factory=list)  # the packet could not be read now
+    damaged: list[tuple[QueuedMessage, NeedsOperator]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Route:
+    """The way to the broker, as one call of `post` found it; without an address, what is in the way."""
+
+    servers: str
+    limits: SendingLimits
+    problem: str = ""
 
 
 def post(
@@ -97,60 +106,55 @@ def _post_all(
     context: Context, summary: PostSummary, brokers: str | None, lock_wait_s: float, delivery_s: float
 ) -> None:
     """Send batch after batch. Between two the lock is free: who rejects a frame need not wait for the whole queue."""
-    producer, pressure, life, after = None, None, None, BEGINNING
+    route, producer, after = None, None, BEGINNING
     while True:
         with advisory_lock(context.ledger, LockedWork.POST, wait_s=lock_wait_s):
-            if producer is None and brokers is None:
-                life = _queue_what_was_forgotten(context)
-            rows = context.ledger.rows("alerts", "queued", **after, most=BATCH)
-            if not rows:
+            route = route or _find_route(context, brokers)
+            messages = _queued_after(context, *after)
+            if not messages:
                 stop_waiting(context.ledger)
                 return
             try:
-                producer = producer or _producer(brokers or brokers_from_environment(), delivery_s)
+                producer = producer or _producer(route, delivery_s)
             except (KafkaException, Retry) as error:
-                _record(context, _Batch(refused=[(row, str(error)) for row in rows]), summary, life)
+                refused = _Batch(refused=[(message, str(error)) for message in messages])
+                _record(context, refused, summary, route.limits)
                 return
-            pressure = pressure or (BackPressure(context, life) if life else None)
-            fitting = pressure.fitting(rows) if pressure else rows
+            fitting = route.limits.fitting(messages)
             batch = _send(context, producer, fitting, delivery_s)
-            _record(context, batch, summary, life)
+            _record(context, batch, summary, route.limits)
         if fitting:
-            if len(fitting) == len(rows) < BATCH or (batch.refused and not batch.delivered):
+            if len(fitting) == len(messages) < BATCH or (batch.refused and not batch.delivered):
                 return
             last = fitting[-1]  # one that failed is not met again in this call
-            after = {"after_time": last["queued_at"], "after_candid": last["candid"], "after_topic": last["topic"]}
-        elif pressure and not pressure.worth_asking():
-            summary.waiting = len(rows)
+            after = last.queued_at, last.candid, last.topic
+        elif not route.limits.worth_asking():
+            summary.waiting = len(messages)
             return
         time.sleep(BETWEEN_BATCHES_S)
 
 
-def _queue_what_was_forgotten(context: Context) -> str | None:
-    """Queue again what an earlier life of the embedded broker took with it, and return its present life.
+def _queued_after(context: Context, moment: datetime, candid: int, topic: str) -> list[QueuedMessage]:
+    return alert_queries.queued(context.ledger, after_time=moment, after_candid=candid, after_topic=topic, most=BATCH)
 
-    A real broker keeps what it acknowledged, and has no lives.
-    """
+
+def _find_route(context: Context, brokers: str | None) -> _Route:
+    """Return the way to the broker, and have queued again what it took and has lost."""
     try:
-        life = broker_life()
-    except Retry:
-        return None  # it is away: what is queued finds that out
-    if life is None:
-        return None
-    forgotten = context.ledger.run("alerts", "queue_again", life=life)
-    if forgotten:
-        context.ledger.event(
-            EventLevel.WARNING, "alerts_sent_again",
-            f"The embedded broker was started anew and has forgotten {forgotten} alerts; they are sent again.",
-            night_time=context.clock.now(), alerts=forgotten,
-        )  # fmt: skip
-    return life
+        broker = Broker(brokers) if brokers else broker_from_environment()
+    except Retry as error:
+        return _Route("", NoLimits(), str(error))  # it is away: what is queued finds that out
+    limits = sending_limits(context, broker)
+    limits.queue_lost()
+    return _Route(broker.servers, limits)
 
 
-def _producer(brokers: str, delivery_s: float) -> Producer:
+def _producer(route: _Route, delivery_s: float) -> Producer:
+    if route.problem:
+        raise Retry(Reason.INTERNAL_ERROR, route.problem)
     producer = Producer(
         {
-            "bootstrap.servers": brokers,
+            "bootstrap.servers": route.servers,
             "client.id": "nightshift-post",
             "enable.idempotence": True,
             "acks": "all",
@@ -165,23 +169,23 @@ def _producer(brokers: str, delivery_s: float) -> Producer:
     return producer
 
 
-def _send(context: Context, producer: Producer, rows: Sequence[Row], delivery_s: float) -> _Batch:
+def _send(context: Context, producer: Producer, messages: Sequence[QueuedMessage], delivery_s: float) -> _Batch:
     """Hand a batch to the broker and wait until each message is acknowledged or given up."""
     batch = _Batch()
-    for row in rows:
-        place = Member(row["packet_offset"], row["packet_bytes"], row["packet_sha256"])
+    for message in messages:
+        place = Member(message.packet_offset, message.packet_bytes, message.packet_sha256)
         try:
-            packet = read_member(context.depot.absolute(row["packet_path"]), place)
+            packet = read_member(context.depot.absolute(message.packet_path), place)
             producer.produce(
-                row["topic"], value=packet, key=f"{row['object_id']}/{row['candid']}",
-                on_delivery=_reporter(batch, row),
+                message.topic, value=packet, key=f"{message.object_id}/{message.candid}",
+                on_delivery=_reporter(batch, message),
             )  # fmt: skip
         except NeedsOperator as error:
-            batch.damaged.append((row, error))
+            batch.damaged.append((message, error))
         except OSError as error:
-            batch.unread.append((row, str(error)))
+            batch.unread.append((message, str(error)))
         except (BufferError, KafkaException) as error:
-            batch.refused.append((row, str(error)))
+            batch.refused.append((message, str(error)))
         producer.poll(0)
     if not wait_for_delivery(producer, delivery_s + 5):
         producer.purge()
@@ -189,55 +193,70 @@ def _send(context: Context, producer: Producer, rows: Sequence[Row], delivery_s:
     return batch
 
 
-def _reporter(batch: _Batch, row: Row) -> Callable[[KafkaError | None, Message], None]:
+def _reporter(batch: _Batch, message: QueuedMessage) -> Callable[[KafkaError | None, Message], None]:
     """Return the function that takes in the broker's word on one message."""
 
-    def report(error: KafkaError | None, message: Message) -> None:
-        partition, offset = message.partition(), message.offset()
+    def report(error: KafkaError | None, answer: Message) -> None:
+        partition, offset = answer.partition(), answer.offset()
         if error is not None or partition is None or offset is None or offset < 0:
-            batch.refused.append((row, str(error or "acknowledged without an offset")))
+            batch.refused.append((message, str(error or "acknowledged without an offset")))
         else:
-            batch.delivered.append((row, partition, offset))
+            batch.delivered.append(Delivered(message, partition, offset))
 
     return report
 
 
-def _record(context: Context, batch: _Batch, summary: PostSummary, life: str | None) -> None:
+def _record(context: Context, batch: _Batch, summary: PostSummary, limits: SendingLimits) -> None:
     """Write into the ledger what became of a batch."""
-    ledger, failed = context.ledger, batch.refused + batch.unread
+    failed = batch.refused + batch.unread
     if not (batch.delivered or failed or batch.damaged):
         return
-    with ledger.transaction():
-        ledger.run(
-            "alerts", "acknowledge",
-            candids=[row["candid"] for row, _, _ in batch.delivered],
-            times=[row["shutter_open"] for row, _, _ in batch.delivered],
-            topics=[row["topic"] for row, _, _ in batch.delivered],
-            partitions=[partition for _, partition, _ in batch.delivered],
-            offsets=[offset for _, _, offset in batch.delivered], life=life,
-        )  # fmt: skip
-        ledger.run(
-            "alerts", "note_failures",
-            candids=[row["candid"] for row, _ in failed],
-            times=[row["shutter_open"] for row, _ in failed],
-            topics=[row["topic"] for row, _ in failed],
-            errors=[error for _, error in failed],
-        )  # fmt: skip
-        for row, error in batch.damaged:
-            ledger.run(
-                "alerts", "withhold_damaged",
-                candid=row["candid"], shutter_open=row["shutter_open"], reason=error.reason, error=str(error),
-            )  # fmt: skip
-            ledger.event(EventLevel.PAGE, "packet_damaged", f"alert {row['candid']} was not sent: {error}",
-                         subject=row["candid"], night_time=context.clock.now())  # fmt: skip
-        if failed:
-            ledger.event(
-                EventLevel.WARNING, "alerts_not_sent",
-                f"{len(failed)} alerts stay queued: {failed[-1][1]}",
-                night_time=context.clock.now(), alerts=len(failed),
-            )  # fmt: skip
+    with context.ledger.transaction():
+        _acknowledge(context, batch.delivered)
+        limits.note_delivered(batch.delivered)
+        _note_failures(context, failed)
+        for message, error in batch.damaged:
+            _withhold_damaged(context, message, error)
     summary.acknowledged += len(batch.delivered)
     summary.failed += len(failed)
     summary.damaged += len(batch.damaged)
     problems = [error for _, error in failed] + [str(error) for _, error in batch.damaged]
     summary.error = problems[-1] if problems else summary.error
+
+
+def _acknowledge(context: Context, delivered: Sequence[Delivered]) -> None:
+    alert_queries.acknowledge(
+        context.ledger,
+        candids=[each.message.candid for each in delivered],
+        times=[each.message.shutter_open for each in delivered],
+        topics=[each.message.topic for each in delivered],
+        partitions=[each.partition for each in delivered],
+        offsets=[each.offset for each in delivered],
+    )
+
+
+def _note_failures(context: Context, failed: Sequence[tuple[QueuedMessage, str]]) -> None:
+    if not failed:
+        return
+    alert_queries.note_failures(
+        context.ledger,
+        candids=[message.candid for message, _ in failed],
+        times=[message.shutter_open for message, _ in failed],
+        topics=[message.topic for message, _ in failed],
+        errors=[error for _, error in failed],
+    )
+    context.ledger.event(
+        EventLevel.WARNING, "alerts_not_sent", f"{len(failed)} alerts stay queued: {failed[-1][1]}",
+        night_time=context.clock.now(), alerts=len(failed),
+    )  # fmt: skip
+
+
+def _withhold_damaged(context: Context, message: QueuedMessage, error: NeedsOperator) -> None:
+    alert_queries.withhold_damaged(
+        context.ledger,
+        candid=message.candid, shutter_open=message.shutter_open, reason=error.reason, error=str(error),
+    )  # fmt: skip
+    context.ledger.event(
+        EventLevel.PAGE, "packet_damaged", f"alert {message.candid} was not sent: {error}", subject=message.candid,
+        night_time=context.clock.now(),
+    )  # fmt: skip

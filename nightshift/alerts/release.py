@@ -8,29 +8,32 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
-from nightshift.alerts.associate import Detection, associate
+from nightshift.alerts.associate import associate
 from nightshift.alerts.cuts import missed_cut
 from nightshift.alerts.history import histories
 from nightshift.alerts.ids import julian_date
 from nightshift.alerts.packets import build_packet, candidate_record, encode
 from nightshift.alerts.schema import SCHEMA_VERSION
-from nightshift.alerts.searches import Search, detection_fields, search_fields, searches_of
+from nightshift.alerts.searches import detection_fields, search_fields, searches_of
 from nightshift.alerts.tars import Member, read_stamps, write_tar
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.keys import ExposureKey
 from nightshift.ledger import Ledger
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import Candidate, CutoutsFile, Search
 from nightshift.settings import Survey
-from nightshift.vocabulary import EventLevel, Reason
+from nightshift.vocabulary import AlertState, EventLevel, Reason
 
 __all__ = ["ReleaseSummary", "release"]
 
-Row = dict[str, Any]
 Stamps = dict[int, dict[str, bytes]]
+UNDECIDED = (None, AlertState.HELD)  # states of an alert that nothing was decided about
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Withheld:
     """A unit whose alerts must not leave, and why."""
 
     unit_key: str
-    rows: list[Row]
+    candidates: list[Candidate]
     error: NightshiftError
 
 
@@ -98,39 +101,41 @@ def release(context: Context, unit_keys: Iterable[str]) -> ReleaseSummary:
 
 def _release_exposure(context: Context, exposure: ExposureKey, searches: dict[str, Search]) -> ReleaseSummary:
     by_unit, missed = _passing(context, searches)
-    chosen: list[Row] = []
+    chosen: list[Candidate] = []
     stamps: dict[str, Stamps] = {}
     withheld: list[Withheld] = []
-    places = _cutout_places(context.ledger, searches)
-    for unit_key, rows in by_unit.items():
-        fresh = [row for row in rows if row["alert_state"] in (None, "held")]
+    cutouts = _cutouts(context.ledger, searches)
+    for unit_key, candidates in by_unit.items():
+        fresh = [candidate for candidate in candidates if candidate.alert_state in UNDECIDED]
         try:
-            _refuse_flood(context, unit_key, len(rows))
+            _refuse_flood(context, unit_key, len(candidates))
             if fresh:
-                stamps[unit_key] = _stamps(context, places.get(unit_key))
+                stamps[unit_key] = _stamps(context, cutouts.get(unit_key))
             chosen += fresh
         except NightshiftError as error:
             if fresh:
                 withheld.append(Withheld(unit_key, fresh, error))
     released, kept_back, decided = _publish(context, exposure, searches, chosen, stamps, withheld)
-    looked_at = len(chosen) + sum(len(unit.rows) for unit in withheld)
-    unchanged = sum(len(rows) for rows in by_unit.values()) - looked_at
+    looked_at = len(chosen) + sum(len(unit.candidates) for unit in withheld)
+    unchanged = sum(map(len, by_unit.values())) - looked_at
     return ReleaseSummary(released, kept_back, unchanged, dict(missed), decided)
 
 
-def _passing(context: Context, searches: dict[str, Search]) -> tuple[dict[str, list[Row]], Counter[str]]:
+def _passing(context: Context, searches: dict[str, Search]) -> tuple[dict[str, list[Candidate]], Counter[str]]:
     """Return the candidates that pass the cuts, by unit, and how many miss which cut."""
     one = next(iter(searches.values()))
-    rows = context.ledger.rows(
-        "alerts", "candidates_of_units",
-        unit_keys=list(searches), shutter_open=one.shutter_open, campaign=one.campaign,
-    )  # fmt: skip
-    passing: dict[str, list[Row]] = defaultdict(list)
+    candidates = alert_queries.candidates_of_units(
+        context.ledger, unit_keys=list(searches), shutter_open=one.shutter_open, campaign=one.campaign
+    )
+    passing: dict[str, list[Candidate]] = defaultdict(list)
     missed: Counter[str] = Counter()
-    for row in rows:
-        cut = missed_cut(row, context.survey.alerts)
-        if cut is None or row["alert_state"] not in (None, "held"):
-            passing[row["unit_key"]].append(row)
+    for candidate in candidates:
+        cut = missed_cut(
+            context.survey.alerts, signal_to_noise=candidate.signal_to_noise, magnitude=candidate.magnitude,
+            record=candidate.record,
+        )  # fmt: skip
+        if cut is None or candidate.alert_state not in UNDECIDED:
+            passing[candidate.unit_key].append(candidate)
         else:
             missed[cut] += 1
     return dict(sorted(passing.items())), missed
@@ -146,21 +151,20 @@ def _refuse_flood(context: Context, unit_key: str, alerts: int) -> None:
         )
 
 
-def _cutout_places(ledger: Ledger, searches: dict[str, Search]) -> dict[str, Row]:
-    rows = ledger.rows("alerts", "cutouts_of_units", unit_keys=list(searches))
-    return {row["unit_key"]: row for row in rows}
+def _cutouts(ledger: Ledger, searches: dict[str, Search]) -> dict[str, CutoutsFile]:
+    return {file.unit_key: file for file in alert_queries.cutouts_of_units(ledger, unit_keys=list(searches))}
 
 
-def _stamps(context: Context, place: Row | None) -> Stamps:
+def _stamps(context: Context, file: CutoutsFile | None) -> Stamps:
     """Return a unit's stamps; a unit that made none sends its alerts without."""
-    return read_stamps(context.depot.absolute(place["path"]), place["sha256"]) if place else {}
+    return read_stamps(context.depot.absolute(file.path), file.sha256) if file else {}
 
 
 def _publish(
     context: Context,
     exposure: ExposureKey,
     searches: dict[str, Search],
-    chosen: Sequence[Row],
+    chosen: Sequence[Candidate],
     stamps: dict[str, Stamps],
     withheld: Sequence[Withheld],
 ) -> tuple[int, int, int]:
@@ -179,52 +183,43 @@ def _publish(
     names: dict[int, str] = {}
     places: list[Member] = []
     if chosen:
-        names = _associate(context, chosen)
+        policy = context.survey.alerts
+        names = associate(
+            context.ledger, chosen, prefix=policy.object_prefix, radius_arcsec=policy.match_radius_arcsec
+        )
         places = _write_packets(context, path, searches, chosen, names, stamps)
     with context.ledger.transaction():
-        rows = context.ledger.rows("alerts", "lock_units_that_stand", unit_keys=list(searches))
-        standing = [row["unit_key"] for row in rows]
-        leaving = [(row, place) for row, place in zip(chosen, places, strict=True) if row["unit_key"] in standing]
-        kept_back = [unit for unit in withheld if unit.unit_key in standing]
+        units = alert_queries.lock_units_that_stand(context.ledger, unit_keys=list(searches))
+        standing = [unit.unit_key for unit in units]
+        leaving = [pair for pair in zip(chosen, places, strict=True) if pair[0].unit_key in standing]
+        kept_back = [each for each in withheld if each.unit_key in standing]
         if leaving:
             _queue(context, one, leaving, names, path)
-        for unit in kept_back:
-            _withhold(context, unit, searches[unit.unit_key])
-        decided = context.ledger.run("alerts", "set_released", unit_keys=standing, campaign=one.campaign)
-    return len(leaving), sum(len(unit.rows) for unit in kept_back), decided
-
-
-def _associate(context: Context, chosen: Sequence[Row]) -> dict[int, str]:
-    policy = context.survey.alerts
-    detections = [
-        Detection(row["candid"], row["shutter_open"], row["site"], row["ra_deg"], row["dec_deg"]) for row in chosen
-    ]
-    return associate(
-        context.ledger, detections, prefix=policy.object_prefix, radius_arcsec=policy.match_radius_arcsec
-    )
+        for each in kept_back:
+            _withhold(context, each, searches[each.unit_key])
+        decided = alert_queries.set_released(context.ledger, unit_keys=standing, campaign=one.campaign)
+    return len(leaving), sum(len(each.candidates) for each in kept_back), decided
 
 
 def _queue(
     context: Context,
     search: Search,
-    leaving: Sequence[tuple[Row, Member]],
+    leaving: Sequence[tuple[Candidate, Member]],
     names: dict[int, str],
     path: Path,
 ) -> None:
     """Write the alerts of an exposure and their messages. `search` is any one of its differences."""
-    candids = [row["candid"] for row, _ in leaving]
+    candids = [candidate.candid for candidate, _ in leaving]
     places = [place for _, place in leaving]
-    context.ledger.run(
-        "alerts", "put_alerts", **_exposure_columns(search), candids=candids,
-        names=[names[candid] for candid in candids], unit_keys=[row["unit_key"] for row, _ in leaving],
+    alert_queries.put_alerts(
+        context.ledger, **_exposure_columns(search), candids=candids,
+        names=[names[candid] for candid in candids], unit_keys=[candidate.unit_key for candidate, _ in leaving],
         schema_version=SCHEMA_VERSION, packet_path=context.depot.relative(path),
         offsets=[place.offset for place in places], sizes=[place.bytes for place in places],
         digests=[place.sha256 for place in places],
     )  # fmt: skip
     topic = kafka_topic(context.survey, search)
-    context.ledger.run(
-        "alerts", "queue_messages", candids=candids, shutter_open=search.shutter_open, kafka_topic=topic
-    )
+    alert_queries.queue_messages(context.ledger, candids=candids, shutter_open=search.shutter_open, kafka_topic=topic)
     exposure = ExposureKey(search.instrument, search.exposure_id)
     context.ledger.event(
         EventLevel.INFO, "alerts_released", f"{len(leaving)} alerts of {exposure} may be sent",
@@ -234,22 +229,31 @@ def _queue(
 
 def _withhold(context: Context, unit: Withheld, search: Search) -> None:
     """Keep a unit's alerts back, and call somebody: none of this resolves itself."""
-    candids = [row["candid"] for row in unit.rows]
-    context.ledger.run(
-        "alerts", "withhold_alerts", **_exposure_columns(search), candids=candids, unit_key=unit.unit_key,
+    candids = [candidate.candid for candidate in unit.candidates]
+    alert_queries.withhold_alerts(
+        context.ledger, **_exposure_columns(search), candids=candids, unit_key=unit.unit_key,
         reason=unit.error.reason,
     )  # fmt: skip
     topic = kafka_topic(context.survey, search)
-    context.ledger.run(
-        "alerts", "withhold_messages", candids=candids, shutter_open=search.shutter_open, kafka_topic=topic
+    alert_queries.withhold_messages(
+        context.ledger, candids=candids, shutter_open=search.shutter_open, kafka_topic=topic
     )
     context.ledger.event(
-        EventLevel.PAGE, "alerts_withheld", f"{len(unit.rows)} alerts are kept back: {unit.error}",
-        subject=unit.unit_key, night_time=context.clock.now(), reason=unit.error.reason, alerts=len(unit.rows),
+        EventLevel.PAGE, "alerts_withheld", f"{len(unit.candidates)} alerts are kept back: {unit.error}",
+        subject=unit.unit_key, night_time=context.clock.now(), reason=unit.error.reason, alerts=len(unit.candidates),
     )  # fmt: skip
 
 
-def _exposure_columns(search: Search) -> Row:
+class ExposureColumns(TypedDict):
+    """What all alerts of an exposure have alike."""
+
+    shutter_open: datetime
+    campaign: str
+    site: str
+    night: date
+
+
+def _exposure_columns(search: Search) -> ExposureColumns:
     return {
         "shutter_open": search.shutter_open, "campaign": search.campaign, "site": search.site, "night": search.night,
     }  # fmt: skip
@@ -265,9 +269,9 @@ def kafka_topic(survey: Survey, search: Search) -> str:
     )
 
 
-def _tar_name(campaign: str, chosen: Sequence[Row]) -> str:
+def _tar_name(campaign: str, chosen: Sequence[Candidate]) -> str:
     """Return a name that the same packets have again, and the stragglers of the same exposure have not."""
-    digest = hashlib.sha256(" ".join(str(row["candid"]) for row in chosen).encode()).hexdigest()
+    digest = hashlib.sha256(" ".join(str(candidate.candid) for candidate in chosen).encode()).hexdigest()
     return f"{campaign}_{digest[:12]}"
 
 
@@ -275,7 +279,7 @@ def _write_packets(
     context: Context,
     path: Path,
     searches: dict[str, Search],
-    chosen: Sequence[Row],
+    chosen: Sequence[Candidate],
     names: dict[int, str],
     stamps: dict[str, Stamps],
 ) -> list[Member]:
@@ -285,29 +289,29 @@ def _write_packets(
     common = {unit_key: search_fields(survey, search) for unit_key, search in searches.items()}
 
     def members() -> Iterator[tuple[str, bytes]]:
-        for row in chosen:
-            search = searches[row["unit_key"]]
+        for candidate in chosen:
+            search = searches[candidate.unit_key]
             known = {
-                **detection_fields(common[search.unit_key], row),
-                **past[row["candid"]].counts,
+                **detection_fields(common[search.unit_key], candidate),
+                **past[candidate.candid].counts,
                 **spans.get(search.reference_key, {}),
             }
             packet = build_packet(
                 publisher=survey.alerts.publisher,
-                object_id=names[row["candid"]],
+                object_id=names[candidate.candid],
                 candidate=candidate_record(known, missing=survey.alerts.missing),
-                history=past[row["candid"]].entries,
-                stamps=stamps[row["unit_key"]].get(row["number"], {}),
+                history=past[candidate.candid].entries,
+                stamps=stamps[candidate.unit_key].get(candidate.number, {}),
             )
-            yield f"{row['candid']}.avro", encode(packet)
+            yield f"{candidate.candid}.avro", encode(packet)
 
     return write_tar(path, members())
 
 
-def _reference_spans(ledger: Ledger, searches: dict[str, Search]) -> dict[str, Row]:
+def _reference_spans(ledger: Ledger, searches: dict[str, Search]) -> dict[str, dict[str, float]]:
     """Return when the first and the last exposure of each reference were taken."""
     keys = sorted({search.reference_key for search in searches.values()})
     return {
-        row["reference_key"]: {"jdstartref": julian_date(row["begins"]), "jdendref": julian_date(row["ends"])}
-        for row in ledger.rows("alerts", "reference_spans", reference_keys=keys)
+        span.reference_key: {"jdstartref": julian_date(span.begins), "jdendref": julian_date(span.ends)}
+        for span in alert_queries.reference_spans(ledger, reference_keys=keys)
     }

@@ -1,51 +1,19 @@
-"""A searched difference and the detections in it, as the ledger's rows and as the fields of a packet."""
+"""A searched difference and the detections in it, as the fields of a packet."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Any
 
 from nightshift.alerts.ids import id_rule, julian_date, night_id, readout_channel
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import Candidate, EarlierDetection, Search
 from nightshift.settings import Survey
 
-__all__ = ["Search", "detection_fields", "search_fields", "searches_of"]
-
-
-@dataclass(frozen=True)
-class Search:
-    """One quadrant's difference that was searched for candidates: a row of the ledger's view `searches`."""
-
-    unit_key: str
-    campaign: str
-    campaign_number: int
-    reference_key: str
-    limiting_magnitude: float | None  # of the difference, 5 sigma
-    instrument: str
-    exposure_id: str
-    detector: int
-    quadrant: int
-    site: str
-    night: date
-    ut_day: date
-    field: int | None
-    filter: str
-    exposure_s: float
-    shutter_open: datetime
-    program_id: int
-    zero_point: float | None
-    zero_point_rms: float | None
-    stars_matched: float | None
-    corners_deg: list[float] | None  # ra, dec of four corners
-    reference_version: int
-    reference_frames: int
-    difference_path: str | None
-    turn: datetime  # its place in the release order of its field
+__all__ = ["detection_fields", "search_fields", "searches_of"]
 
 
 def searches_of(ledger: Ledger, unit_keys: list[str]) -> dict[str, Search]:
     """Return the searched differences among some units, by unit."""
-    rows = ledger.rows("alerts", "searches_of_units", unit_keys=unit_keys)
-    return {row["unit_key"]: Search(**row) for row in rows}
+    return {search.unit_key: search for search in alert_queries.searches_of_units(ledger, unit_keys=unit_keys)}
 
 
 def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
@@ -75,31 +43,31 @@ def search_fields(survey: Survey, search: Search) -> dict[str, Any]:
     }
 
 
-def detection_fields(common: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+def detection_fields(common: dict[str, Any], detection: Candidate | EarlierDetection) -> dict[str, Any]:
     """Return the packet fields of one detection.
 
     Parameters
     ----------
     common : dict
         `search_fields` of the difference that it was found in.
-    row : dict
-        Of table ``candidates``; what the pixels gave is in its ``record``.
+    detection : Candidate or EarlierDetection
+        What the pixels gave is in its ``record``.
     """
-    measured = {key: value for key, value in row["record"].items() if value is not None}
+    measured = {key: value for key, value in detection.record.items() if value is not None}
     columns = {
-        "xpos": row["x"],
-        "ypos": row["y"],
-        "magpsf": row["magnitude"],
-        "sigmapsf": row["magnitude_error"],
-        "scorr": row["signal_to_noise"],
+        "xpos": detection.x,
+        "ypos": detection.y,
+        "magpsf": detection.magnitude,
+        "sigmapsf": detection.magnitude_error,
+        "scorr": detection.signal_to_noise,
     }
     identity = {
-        "pid": row["processing_id"],
-        "candid": row["candid"],
-        "tblid": row["number"],
-        "isdiffpos": "t" if row["positive"] else "f",
-        "ra": row["ra_deg"],
-        "dec": row["dec_deg"],
+        "pid": detection.processing_id,
+        "candid": detection.candid,
+        "tblid": detection.number,
+        "isdiffpos": "t" if detection.positive else "f",
+        "ra": detection.ra_deg,
+        "dec": detection.dec_deg,
     }
     return {**common, **columns, **measured, **identity}
 

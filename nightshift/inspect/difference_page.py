@@ -4,7 +4,6 @@ import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +12,7 @@ from matplotlib.figure import Figure
 from nightshift.errors import BadInput
 from nightshift.inspect.pixel_pictures import Picture, above_sky, axes_of, binned, extent, png
 from nightshift.inspect.reading import plane
+from nightshift.ledger.queries.inspect import Candidate
 from nightshift.vocabulary import Reason
 from reduction.image.cutouts import read_cutouts
 from reduction.image.frame import BROKEN, Frame, read_frame
@@ -26,7 +26,7 @@ MARK = "#0b8f3c"  # of the candidate's place in its stamps
 COLOURS = {True: "#d64545", False: "#2186eb"}  # by whether the candidate is positive
 
 
-def draw_difference(files: Mapping[str, Path], candidates: Sequence[Mapping[str, Any]]) -> list[Picture]:
+def draw_difference(files: Mapping[str, Path], candidates: Sequence[Candidate]) -> list[Picture]:
     """Draw the reference, the difference, its score and its candidates, as far as there are files of them."""
     pictures = []
     if "reference" in files:
@@ -51,7 +51,7 @@ def _reference(frame: Frame) -> Picture:
     return Picture("Reference", f"{said}, on its own grid, averaged in blocks.", above_sky(image))
 
 
-def _difference(image: np.ndarray, candidates: Sequence[Mapping[str, Any]]) -> Picture:
+def _difference(image: np.ndarray, candidates: Sequence[Candidate]) -> Picture:
     figure, axes = axes_of(image.shape)
     shown = binned(image)
     spread = 1.4826 * float(np.median(np.abs(shown))) + 1e-6
@@ -60,9 +60,9 @@ def _difference(image: np.ndarray, candidates: Sequence[Mapping[str, Any]]) -> P
         interpolation="nearest",
     )  # fmt: skip
     for positive, colour in COLOURS.items():
-        some = [c for c in candidates if c["positive"] is positive]
+        some = [candidate for candidate in candidates if candidate.positive is positive]
         label = f"{len(some)} {'brighter' if positive else 'fainter'}"
-        x, y = ([c[axis] for c in some] for axis in "xy")
+        x, y = [candidate.x for candidate in some], [candidate.y for candidate in some]
         axes.scatter(x, y, s=60, facecolors="none", edgecolors=colour, linewidths=0.8, label=label)
     figure.legend(loc="outside lower center", ncols=2, fontsize=7)
     figure.colorbar(picture, ax=axes, shrink=0.8, label="electrons")
@@ -83,16 +83,16 @@ def _score(score: np.ndarray, shape: tuple[int, int]) -> Picture:
     return Picture("Score", said, png(figure))
 
 
-def _stamps(path: Path, candidates: Sequence[Mapping[str, Any]]) -> list[Picture]:
+def _stamps(path: Path, candidates: Sequence[Candidate]) -> list[Picture]:
     """Draw the candidates that look most real, and where there are too many for all, those that look least so."""
-    ordered = sorted(candidates, key=lambda c: -(c["record"].get("rb") or 0.0))
+    ordered = sorted(candidates, key=lambda candidate: -(candidate.record.get("rb") or 0.0))
     if len(ordered) > AT_MOST:
         ordered = ordered[: AT_MOST // 2] + ordered[-AT_MOST // 2 :]
     rows = [ordered[start : start + ALONG] for start in range(0, len(ordered), ALONG)]
     return [_row_of_stamps(path, row, f"{len(ordered)} of {len(candidates)}") for row in rows]
 
 
-def _row_of_stamps(path: Path, row: Sequence[Mapping[str, Any]], shown: str) -> Picture:
+def _row_of_stamps(path: Path, row: Sequence[Candidate], shown: str) -> Picture:
     figure = Figure(figsize=(12.0, 4.9), layout="constrained")
     grid = figure.subplots(len(KINDS), ALONG, squeeze=False)
     for axes in grid.flat:
@@ -102,14 +102,14 @@ def _row_of_stamps(path: Path, row: Sequence[Mapping[str, Any]], shown: str) -> 
     for axes, name in zip(grid[:, 0], KINDS.values(), strict=True):
         axes.set_ylabel(name, fontsize=9)
     for column, candidate in enumerate(row):
-        stamps = _read(path, candidate["number"])
+        stamps = _read(path, candidate.number)
         for axes, kind in zip(grid[:, column], KINDS, strict=True):
             if kind in stamps:
                 _stamp(axes, stamps[kind], is_score=kind == "score")
-        rb = candidate["record"].get("rb")
-        sign = "" if candidate["positive"] else "\N{MINUS SIGN}"
-        title = f"{candidate['number']}: {sign}{abs(candidate['signal_to_noise']):.1f}σ\n"
-        title += f"({candidate['x']:.0f}, {candidate['y']:.0f})\nrb {'none' if rb is None else format(rb, '.2f')}"
+        rb = candidate.record.get("rb")
+        sign = "" if candidate.positive else "\N{MINUS SIGN}"
+        title = f"{candidate.number}: {sign}{abs(candidate.signal_to_noise):.1f}σ\n"
+        title += f"({candidate.x:.0f}, {candidate.y:.0f})\nrb {'none' if rb is None else format(rb, '.2f')}"
         grid[0, column].set_title(title, fontsize=7.5)
     said = f"{shown} candidates are shown, by falling rb. Titles: number, signal to noise, place, rb. "
     said += "Stamps of negative ones are turned over."

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from nightshift.files import sha256_of
 from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
 from nightshift.inspect.reading import header_of
 from nightshift.keys import UnitKey
+from nightshift.ledger.queries import inspect as inspect_queries
+from nightshift.ledger.queries.inspect import Candidate
 from nightshift.vocabulary import CalibrationKind, Reason, all_measurements
 
 __all__ = ["IMAGES", "MASTERS", "Inspected", "from_folder", "from_ledger"]
@@ -23,6 +25,7 @@ KEPT_IN_HEADER = {
     "NFRAMES": "frames", "LEVEL": "level", "NOISE": "noise", "RNADU": "read_noise", "GAINMEAS": "gain",
     "FWHM": "fwhm_px", "MAGZP": "zero_point", "MAGLIM": "limiting_magnitude",
 }  # fmt: skip
+ENDING = ("state", "reason", "detail")  # of a row: how it ended, and no measurement
 MOST_NAMED = 8  # units that a key could mean
 
 
@@ -43,8 +46,7 @@ class Inspected:
         By step, where they are known.
     difference : dict
         What was measured of the difference, where there is one.
-    candidates : tuple of dict
-        As in the ledger's table.
+    candidates : tuple of Candidate
     checksums : dict of str to str
         The sha256 of an attempt's own products, by kind; empty where no attempt is shown.
     """
@@ -59,7 +61,7 @@ class Inspected:
     flags: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     difference: dict[str, Any] = field(default_factory=dict)
-    candidates: tuple[dict[str, Any], ...] = ()
+    candidates: tuple[Candidate, ...] = ()
     checksums: dict[str, str] = field(default_factory=dict)
 
 
@@ -150,7 +152,7 @@ def _told(path: Path) -> Inspected:
         metrics = dict(told["metrics"])
         key, state = checked_key(told["unit_key"]), str(told["state"])
         difference = _flat(metrics.pop("difference", {}))
-        candidates = tuple(told.get("rows", {}).get("candidates", ()))
+        candidates = tuple(map(_candidate, told.get("rows", {}).get("candidates", ())))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(Reason.RESULT_INVALID, f"{path}: {error}") from error
     warnings = tuple(map(str, metrics.pop("warnings", ())))
@@ -159,6 +161,11 @@ def _told(path: Path) -> Inspected:
         key, state, str(told.get("reason") or ""), str(told.get("detail") or ""), files, numbers, warnings,
         tuple(map(str, told.get("flags", ()))), dict(told.get("seconds", {})), difference, candidates, checksums,
     )  # fmt: skip
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    """Return a candidate as an attempt's result has it."""
+    return Candidate(row["number"], row["x"], row["y"], row["positive"], row["signal_to_noise"], row["record"])
 
 
 def from_ledger(context: Context, key: str) -> Inspected:
@@ -176,40 +183,51 @@ def from_ledger(context: Context, key: str) -> Inspected:
     BadInput
         If it knows no such key, the key could mean several units, or there is no image on disk.
     """
-    for kind in ("calibration", "reference_image"):
-        row = context.ledger.row("inspect", kind, key=key)
-        if row is not None:
-            there = {name: value for name, value in row.items() if value is not None or name in ("reason", "detail")}
-            return _with_image(_of_row(key, there, _files(context, key)))
+    ledger = context.ledger
+    kept = inspect_queries.calibration(ledger, key=key) or inspect_queries.reference_image(ledger, key=key)
+    if kept is not None:
+        numbers = {name: value for name, value in asdict(kept).items() if name not in ENDING and value is not None}
+        files = _files(context, key)
+        return _with_image(Inspected(key, kept.state, kept.reason or "", kept.detail, files, numbers))
     key = _unit_key(context, key)
-    row = context.ledger.row("inspect", "unit", unit_key=key)
+    row = inspect_queries.unit(ledger, unit_key=key)
     assert row is not None  # it was found by its key
-    quality = context.ledger.row("inspect", "quality", unit_key=key) or {"warnings": ()}
-    of_unit = {"unit_key": key, "campaign": UnitKey.parse(key).campaign}
-    difference = context.ledger.row("inspect", "difference", **of_unit) or {}
-    candidates = context.ledger.rows("inspect", "candidates", **of_unit)
-    reference = context.ledger.row("inspect", "reference", **of_unit)
-    files = {} if reference is None else {"reference": context.depot.absolute(reference["path"])}
-    unit = _of_row(key, {**row, **_measured(quality)}, files | _files(context, key))
+    quality = inspect_queries.quality(ledger, unit_key=key)
+    campaign = UnitKey.parse(key).campaign
+    difference = inspect_queries.difference(ledger, unit_key=key, campaign=campaign)
     return _with_image(
-        replace(
-            unit,
-            warnings=tuple(quality["warnings"]),
-            difference=_flat(difference),
-            candidates=tuple(map(dict, candidates)),
+        Inspected(
+            key,
+            row.state,
+            row.reason or "",
+            row.detail,
+            _reference_file(context, key, campaign) | _files(context, key),
+            {} if quality is None else {"good": quality.good, **_measured(context, key)},
+            warnings=() if quality is None else tuple(quality.warnings),
+            flags=tuple(row.flags),
+            difference={} if difference is None else _flat(asdict(difference)),
+            candidates=tuple(inspect_queries.candidates(ledger, unit_key=key, campaign=campaign)),
         )
     )
 
 
-def _measured(quality: Mapping[str, Any]) -> dict[str, Any]:
-    """Return whether a quadrant is good, and what it was measured for, in the order of the registry."""
-    names = ("good", *(measurement.name for measurement in all_measurements()))
-    return {name: quality[name] for name in names if name in quality}
+def _measured(context: Context, key: str) -> dict[str, float | None]:
+    """Return what a quadrant was measured for, in the order of the registry."""
+    rows = inspect_queries.measurements(context.ledger, unit_key=key)
+    values = {row.name: row.value for row in rows}
+    names = (measurement.name for measurement in all_measurements())
+    return {name: values[name] for name in names if name in values}
+
+
+def _reference_file(context: Context, key: str, campaign: str) -> dict[str, Path]:
+    """Return the reference that a unit was differenced against, where there is one."""
+    reference = inspect_queries.reference(context.ledger, unit_key=key, campaign=campaign)
+    return {} if reference is None else {"reference": context.depot.absolute(reference.path)}
 
 
 def _unit_key(context: Context, text: str) -> str:
     """Return the key of the one unit that a text names."""
-    keys: list[str] = [row["unit_key"] for row in context.ledger.rows("inspect", "units_like", text=text.strip("/"))]
+    keys = [unit.unit_key for unit in inspect_queries.units_like(context.ledger, text=text.strip("/"))]
     if text in keys:
         return text
     if not keys:
@@ -227,16 +245,8 @@ def _unit_key(context: Context, text: str) -> str:
 
 
 def _files(context: Context, key: str) -> dict[str, Path]:
-    rows = context.ledger.rows("inspect", "products", unit_key=key)
-    return {row["kind"]: context.depot.absolute(row["path"]) for row in rows}
-
-
-def _of_row(key: str, row: Mapping[str, Any], files: dict[str, Path]) -> Inspected:
-    """Return what a row says: how it ended, and all else as measurements."""
-    numbers = dict(row)
-    state, reason, detail = (str(numbers.pop(name) or "") for name in ("state", "reason", "detail"))
-    flags = tuple(map(str, numbers.pop("flags", None) or ()))
-    return Inspected(key, state, reason, detail, files, numbers, flags=flags)
+    products = inspect_queries.products(context.ledger, unit_key=key)
+    return {product.kind: context.depot.absolute(product.path) for product in products}
 
 
 def _flat(difference: Mapping[str, Any]) -> dict[str, Any]:

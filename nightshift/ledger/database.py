@@ -40,11 +40,11 @@ def ledger_url() -> str:
 
 
 @cache
-def named_queries(topic: str) -> Any:
-    """Return the queries of ``sql/queries/<topic>.sql``, or those of the kind of work of that name."""
-    path = SQL / "queries" / f"{topic}.sql"
+def named_queries(topic: str | Path) -> Any:
+    """Return the queries of ``sql/queries/<topic>.sql``, of the kind of work of that name, or of a file."""
+    path = SQL / "queries" / f"{topic}.sql" if isinstance(topic, str) else topic
     return aiosql.from_path(
-        path if path.exists() else kind_named(topic).queries, "psycopg2", mandatory_parameters=False
+        path if path.exists() else kind_named(str(topic)).queries, "psycopg2", mandatory_parameters=False
     )
 
 
@@ -53,7 +53,8 @@ class Ledger:
 
     Call a query by its typed function: `nightshift.ledger.queries.ingest.arrival` runs the query ``arrival`` of
     ``sql/queries/ingest.sql`` and returns a row of known type. Those functions are made of what is here. SQL is never
-    built from strings.
+    built from strings. A package that remembers something beside the ledger's tables gives the path of its own file
+    of queries instead of a topic.
 
     A connection that is lost raises `Retry`: whether the last statement took effect is unknown. The next call opens
     another, without the advisory locks of the lost one.
@@ -121,7 +122,7 @@ class Ledger:
             if not self.connection.closed:
                 self.connection.autocommit = True
 
-    def rows(self, topic: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    def rows(self, topic: str | Path, name: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a named query and return its rows as dictionaries.
 
         For topics without typed functions: Airflow's own database, and the fingerprint, which reads whatever columns
@@ -132,29 +133,29 @@ class Ledger:
             cursor.execute(query, _adapt(parameters))
             return [dict(row) for row in cursor.fetchall()] if cursor.description else []
 
-    def select(self, topic: str, name: str, row: type[Row], **parameters: Any) -> list[Row]:
+    def select(self, topic: str | Path, name: str, row: type[Row], **parameters: Any) -> list[Row]:
         """Run a named query and return its rows as objects of a class: one field a column, in the query's order."""
         query = getattr(named_queries(topic), name).sql
         with _answering(), self._cursor(psycopg2.extensions.cursor) as cursor:
             cursor.execute(query, _adapt(parameters))
             return [row(*_converted(row, values)) for values in cursor]
 
-    def first(self, topic: str, name: str, row: type[Row], **parameters: Any) -> Row | None:
+    def first(self, topic: str | Path, name: str, row: type[Row], **parameters: Any) -> Row | None:
         """Run a named query and return its first row as an object of a class, or None."""
         found = self.select(topic, name, row, **parameters)
         return found[0] if found else None
 
-    def row(self, topic: str, name: str, **parameters: Any) -> dict[str, Any] | None:
+    def row(self, topic: str | Path, name: str, **parameters: Any) -> dict[str, Any] | None:
         """Run a named query and return its first row as a dictionary, or None; for such topics as of `rows`."""
         found = self.rows(topic, name, **parameters)
         return found[0] if found else None
 
-    def value(self, topic: str, name: str, **parameters: Any) -> Any:
+    def value(self, topic: str | Path, name: str, **parameters: Any) -> Any:
         """Run a named query and return the first column of its first row, or None."""
         found = self.row(topic, name, **parameters)
         return next(iter(found.values())) if found else None
 
-    def run(self, topic: str, name: str, **parameters: Any) -> int:
+    def run(self, topic: str | Path, name: str, **parameters: Any) -> int:
         """Run a named statement and return how many rows it touched."""
         query = getattr(named_queries(topic), name).sql
         with _answering(), self._cursor() as cursor:

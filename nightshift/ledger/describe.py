@@ -14,6 +14,8 @@ __all__ = ["Column", "Table", "page", "read_tables"]
 SECTION = re.compile(r"^-- (.+?) -{10,}$")
 TABLE = re.compile(r"^create table (\w+) \((.*)$")
 ADDED = re.compile(r"^alter table (\w+) add column (\w+) (.+?);(?: -- (.*))?$")
+RENAMED = re.compile(r"^alter table (\w+) rename column (\w+) to (\w+);(?: -- (.*))?$")
+REMOVED = re.compile(r"^alter table (\w+) drop column (\w+);$")
 DROPPED = re.compile(r"^drop table (\w+);$")
 COLUMN = re.compile(r"^    (\w+) (.+?),?(?: -- (.*))?$")
 NOT_COLUMNS = ("primary", "unique", "foreign", "check", "constraint", "exclude")
@@ -57,7 +59,7 @@ class Table:
 
 
 def read_tables(sql: str) -> list[Table]:
-    """Return the tables that the migrations create and keep, in their order, with the columns that later ones add."""
+    """Return the tables that the migrations create and keep, in their order, with their columns as they are now."""
     tables: list[Table] = []
     comment: list[str] = []
     section, inside, current = "Basics", False, Table("", "", "")
@@ -69,8 +71,15 @@ def read_tables(sql: str) -> list[Table]:
             current = _made(tables, Table(match[1], section, _sentence([*comment, said] if said else comment)))
             comment, inside = [], True
         elif match := ADDED.match(line):
-            table = next(table for table in tables if table.name == match[1])
-            table.columns.append(Column(match[2], match[3], match[4] or ""))
+            _named(tables, match[1]).columns.append(Column(match[2], match[3], match[4] or ""))
+        elif match := RENAMED.match(line):
+            table = _named(tables, match[1])
+            table.columns = [
+                Column(match[3], c.type, match[4] or c.says) if c.name == match[2] else c for c in table.columns
+            ]
+        elif match := REMOVED.match(line):
+            table = _named(tables, match[1])
+            table.columns = [column for column in table.columns if column.name != match[2]]
         elif match := DROPPED.match(line):
             tables = [table for table in tables if table.name != match[1]]
         elif inside and line.startswith(")"):
@@ -92,6 +101,10 @@ def _made(tables: list[Table], table: Table) -> Table:
             return tables[place]
     tables.append(table)
     return table
+
+
+def _named(tables: list[Table], name: str) -> Table:
+    return next(table for table in tables if table.name == name)
 
 
 def _add_column(table: Table, line: str) -> None:

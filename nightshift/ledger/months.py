@@ -9,10 +9,10 @@ a file of its nights that comes late goes to quarantine; what was sent stays whe
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg2 import sql
 
@@ -25,7 +25,12 @@ from nightshift.vocabulary import Reason
 
 __all__ = ["MonthFile", "attach", "check_is_here", "detach", "month_span"]
 
-SCHEMA = "nightshift.ledger_month/1"
+SCHEMA = "nightshift.ledger_month/2"
+# Columns, the last of their tables, that files of some form hold and the ledger has no more.
+COLUMNS_GONE: dict[str, dict[str, tuple[str, ...]]] = {
+    SCHEMA: {},
+    "nightshift.ledger_month/1": {"outbox": ("acknowledged_by",)},
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class MonthFile:
         Of the file; empty before it is written.
     content : str
         A sum over the rows, which the ledger compares.
+    columns_gone : tuple of str
+        Columns that it holds and its table has no more; they are left out where it comes back.
     """
 
     table: str
@@ -51,6 +58,7 @@ class MonthFile:
     bytes: int
     sha256: str
     content: str
+    columns_gone: tuple[str, ...] = ()
 
 
 def month_span(month: str) -> tuple[datetime, datetime]:
@@ -237,10 +245,18 @@ def _read(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
     """Read a file into the partition that it was, and give that back to its table."""
     month_queries.prepare_month(ledger, table_name=file.table, month=name)
     table = f"{file.table}_{name}"
+    _alter(ledger, "alter table {} add column {} text", table, file.columns_gone)
     with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
         cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
     _compare(ledger, file, table, folder)
+    _alter(ledger, "alter table {} drop column {}", table, file.columns_gone)
     month_queries.attach_month(ledger, table_name=file.table, month=name)
+
+
+def _alter(ledger: Ledger, statement: LiteralString, table: str, columns: tuple[str, ...]) -> None:
+    with ledger.connection.cursor() as cursor:
+        for column in columns:
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(table), sql.Identifier(column)))
 
 
 def _described(ledger: Ledger, folder: Path, name: str) -> Iterator[MonthFile]:
@@ -253,6 +269,7 @@ def _described(ledger: Ledger, folder: Path, name: str) -> Iterator[MonthFile]:
             Reason.INTERNAL_ERROR, f"{path} does not describe a month that was detached: {error}"
         ) from None
     # a month that left before all its tables did has fewer files
-    if described.get("schema") != SCHEMA or not files or not {file.table for file in files} <= {*_tables(ledger)}:
+    gone = COLUMNS_GONE.get(described.get("schema", ""))
+    if gone is None or not files or not {file.table for file in files} <= {*_tables(ledger)}:
         raise BadInput(Reason.INTERNAL_ERROR, f"{path} is not of the form {SCHEMA}")
-    yield from files
+    yield from (replace(file, columns_gone=gone.get(file.table, ())) for file in files)

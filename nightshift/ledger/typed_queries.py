@@ -183,6 +183,9 @@ class _Describer:
             for i, word in enumerate(names)
         )
         columns = tuple(self._column(said, i, raw) for i in range(said.nfields))
+        if unknown := (raw.nullable | raw.not_null) - {column.name for column in (*parameters, *columns)}:
+            text = f"query {name}: its comments speak of {', '.join(sorted(unknown))}, which it does not have"
+            raise NeedsOperator(Reason.INTERNAL_ERROR, text)
         row = raw.row or "".join(word.capitalize() for word in name.split("_"))
         return Query(name, raw.operation, raw.says, row, parameters, columns)
 
@@ -259,7 +262,8 @@ def _imports(body: str) -> str:
 def _row_class(queries: Sequence[Query]) -> str:
     fields = "\n".join(f"    {column.name}: {column.annotation}" for column in queries[0].columns)
     names = " or ".join(f"`{query.name}`" for query in queries)
-    return f'@dataclass(frozen=True, slots=True)\nclass {queries[0].row}:\n    """A row of {names}."""\n\n{fields}\n'
+    says = _docstring(f"A row of {names}.")
+    return f"@dataclass(frozen=True, slots=True)\nclass {queries[0].row}:\n{says}\n\n{fields}\n"
 
 
 def _function(query: Query) -> str:
@@ -267,11 +271,11 @@ def _function(query: Query) -> str:
     passed = "".join(f", {column.name}={column.name}" for column in query.parameters)
     returns, call = _call(query, passed)
     star = ", *" if told else ""
-    return f"def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n{_docstring(query)}\n    {call}\n"
+    says = _docstring(query.says or f"Run `{query.name}`.")
+    return f"def {query.name}(ledger: Ledger{star}{told}) -> {returns}:\n{says}\n    {call}\n"
 
 
-def _docstring(query: Query) -> str:
-    says = query.says or f"Run `{query.name}`."
+def _docstring(says: str) -> str:
     says = says if says.endswith(".") else f"{says}."
     if len(says) <= WIDTH - 10:
         return f'    """{says}"""'

@@ -7,7 +7,9 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.ingest.naming import one_exposure
-from nightshift.keys import LIVE, UnitKey
+from nightshift.keys import LIVE, FrameKey, UnitKey
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import FrameOfNight, Manifest
 from nightshift.night_end.identities import (
     Identity,
     Member,
@@ -114,17 +116,16 @@ def account(context: Context, night: date) -> Accounts:
     -------
     Accounts
     """
-    key = {"site": context.site.name, "night": night}
-    ledger = context.ledger
+    ledger, site = context.ledger, context.site.name
     with ledger.transaction():
         night_row(context, night)
-        ledger.row("night_end", "lock_night", subject=night_text(context.site, night))
+        night_end_queries.lock_night(ledger, subject=night_text(context.site, night))
         _apply_manifest(context, night)
-        if ledger.run("night_end", "revive_units", **key, file_reasons=list(map(str, FILE_REASONS))):
-            ledger.run("night_end", "reopen_exposures", **key, campaign=LIVE)
+        if night_end_queries.revive_units(ledger, site=site, night=night, file_reasons=list(map(str, FILE_REASONS))):
+            night_end_queries.reopen_exposures(ledger, site=site, night=night, campaign=LIVE)
         _put_ends(context, _unseen_units(context, night, _sent(context, night)))
         books = read_accounts(context, night)
-        ledger.run("night_end", "put_summary", **key, summary=books.to_json())
+        night_end_queries.put_summary(ledger, site=site, night=night, summary=books.to_json())
         for own in context.instruments():
             note_model(own)
     return books
@@ -132,23 +133,28 @@ def account(context: Context, night: date) -> Accounts:
 
 def read_accounts(context: Context, night: date) -> Accounts:
     """Count a night as it stands and change nothing."""
-    key = {"site": context.site.name, "night": night}
-    ledger = context.ledger
-    manifests = ledger.rows("night_end", "manifests", **key)
-    entries = ledger.rows("night_end", "manifest_entries", **key)
-    frames = ledger.rows("night_end", "frames_of_night", **key)
+    ledger, site = context.ledger, context.site.name
+    manifests = night_end_queries.manifests(ledger, site=site, night=night)
+    entries = night_end_queries.manifest_entries(ledger, site=site, night=night)
+    frames = night_end_queries.frames_of_night(ledger, site=site, night=night)
+    units = night_end_queries.units_of_night(ledger, site=site, night=night, tier=Tier.PROCESSED, campaign=LIVE)
     uses = {
-        (u["instrument"], u["exposure_id"], u["detector"]): u
-        for u in ledger.rows("night_end", "calibration_uses", **key, campaign=LIVE)
+        (use.instrument, use.exposure_id, use.detector): use
+        for use in night_end_queries.calibration_uses(ledger, site=site, night=night, campaign=LIVE)
     }
     sent = _sent(context, night)
-    expected = {str(k) for f in frames if f["image_type"] == ImageType.SCIENCE for k in _units_of(context, f)}
+    expected = {
+        str(key)
+        for f in frames
+        if f.image_type is ImageType.SCIENCE
+        for key in _units_of(context, FrameKey(f.instrument, f.exposure_id, f.detector))
+    }
     unseen = _unseen_units(context, night, sent)
     ends = {str(u.unit): (u.state, u.end) for u in unseen}
-    listed = {e["file_name"] for e in entries}
-    unlisted = (f["inbox_name"] for f in frames if f["inbox_name"] not in listed)
-    arrivals = ledger.rows("night_end", "arrivals_of_night", **key)
-    late = ledger.rows("night_end", "late_frames", subject=night_text(context.site, night), **key)
+    listed = {entry.file_name for entry in entries}
+    unlisted = (frame.inbox_name for frame in frames if frame.inbox_name not in listed)
+    arrivals = night_end_queries.arrivals_of_night(ledger, site=site, night=night)
+    late = night_end_queries.late_frames(ledger, site=site, night=night, subject=night_text(context.site, night))
     kinds = {survey.camera.instrument: survey.calibration.kinds for survey in context.deployment.surveys}
     return Accounts(
         site=context.site.name,
@@ -156,33 +162,30 @@ def read_accounts(context: Context, night: date) -> Accounts:
         sent=sent,
         arrivals=account_arrivals(arrivals),
         frames=account_frames(frames, uses, kinds),
-        units=account_units(
-            expected, ends, ledger.rows("night_end", "units_of_night", **key, tier=Tier.PROCESSED, campaign=LIVE)
-        ),
+        units=account_units(expected, ends, units),
         unlisted=tuple(Member(name, Reason.NOT_ON_MANIFEST) for name in sorted(unlisted)) if manifests else (),
-        late=tuple(Member(row["inbox_name"], Reason.CAME_LATE) for row in late),
-        duplicates=tuple(a["inbox_name"] for a in arrivals if a["disposition"] == Disposition.DUPLICATE),
+        late=tuple(Member(frame.inbox_name, Reason.CAME_LATE) for frame in late),
+        duplicates=tuple(a.inbox_name for a in arrivals if a.disposition is Disposition.DUPLICATE),
         unknown_kind=tuple(sorted({u.file.subject for u in unseen if u.image_type is None})),
         parts_missing=_parts_missing(manifests),
         has_manifest=bool(manifests),
-        synthetic=bool(manifests) and all(m["synthetic"] for m in manifests),
+        synthetic=bool(manifests) and all(part.synthetic for part in manifests),
     )
 
 
-def _units_of(context: Context, frame: dict[str, Any]) -> Iterator[UnitKey]:
+def _units_of(context: Context, frame: FrameKey) -> Iterator[UnitKey]:
     """Give the units of one detector's file."""
-    for quadrant in context.deployment.survey_of(frame["instrument"]).camera.quadrant_ids:
-        yield UnitKey(frame["instrument"], frame["exposure_id"], frame["detector"], quadrant)
+    for quadrant in context.deployment.survey_of(frame.instrument).camera.quadrant_ids:
+        yield UnitKey(frame.instrument, frame.exposure_id, frame.detector, quadrant)
 
 
 def _apply_manifest(context: Context, night: date) -> None:
     """Invalidate what was made from content that the mountain did not send, and restore it on a correction."""
-    key = {"site": context.site.name, "night": night}
-    ledger = context.ledger
-    marked = ledger.run("night_end", "mark_mismatches", **key)
-    ledger.run("night_end", "unmark_mismatches", **key)
-    rejected = ledger.run("night_end", "reject_units_of_mismatches", **key)
-    ledger.run("night_end", "restore_units_of_mismatches", **key)
+    ledger, site = context.ledger, context.site.name
+    marked = night_end_queries.mark_mismatches(ledger, site=site, night=night)
+    night_end_queries.unmark_mismatches(ledger, site=site, night=night)
+    rejected = night_end_queries.reject_units_of_mismatches(ledger, site=site, night=night)
+    night_end_queries.restore_units_of_mismatches(ledger, site=site, night=night)
     if marked:
         ledger.event(
             EventLevel.WARNING, "manifest_mismatch",
@@ -208,10 +211,10 @@ class _Unseen:
 
 
 def _sent(context: Context, night: date) -> Identity:
-    key = {"site": context.site.name, "night": night}
+    ledger, site = context.ledger, context.site.name
     return account_sent(
-        context.ledger.rows("night_end", "manifest_entries", **key),
-        context.ledger.rows("night_end", "arrivals_on_manifest", **key),
+        night_end_queries.manifest_entries(ledger, site=site, night=night),
+        night_end_queries.arrivals_on_manifest(ledger, site=site, night=night),
     )
 
 
@@ -226,14 +229,14 @@ def _unseen_units(context: Context, night: date, sent: Identity) -> list[_Unseen
 
 def _unseen_of_instrument(context: Context, night: date, sent: Identity) -> list[_Unseen]:
     survey, instrument = context.survey, context.survey.camera.instrument
-    key = {"site": survey.site.name, "night": night}
-    frames = context.ledger.rows("night_end", "frames_of_night", **key)
-    registered = {f["inbox_name"] for f in frames}
+    ledger, site = context.ledger, survey.site.name
+    frames = night_end_queries.frames_of_night(ledger, site=site, night=night)
+    registered = {frame.inbox_name for frame in frames}
     by_header = _ids_by_names(context, frames)
     known = {
-        e["exposure_id"]: ImageType(e["image_type"])
-        for e in context.ledger.rows("night_end", "exposure_types", **key)
-        if e["instrument"] == instrument
+        exposure.exposure_id: exposure.image_type
+        for exposure in night_end_queries.exposure_types(ledger, site=site, night=night)
+        if exposure.instrument == instrument
     }
     found = []
     for part, state in (("missing", UnitState.MISSING), ("corrupt", UnitState.FAILED)):
@@ -246,14 +249,14 @@ def _unseen_of_instrument(context: Context, night: date, sent: Identity) -> list
             image_type = known.get(exposure_id, frame.image_type)
             if image_type not in (ImageType.SCIENCE, None):
                 continue
-            row = {"instrument": instrument, "exposure_id": exposure_id, "detector": frame.detector}
+            key = FrameKey(instrument, exposure_id, frame.detector)
             found += [
-                _Unseen(unit, state, file, image_type, exposure_id in known) for unit in _units_of(context, row)
+                _Unseen(unit, state, file, image_type, exposure_id in known) for unit in _units_of(context, key)
             ]
     return found
 
 
-def _ids_by_names(context: Context, frames: list[dict[str, Any]]) -> dict[str, str]:
+def _ids_by_names(context: Context, frames: list[FrameOfNight]) -> dict[str, str]:
     """Return the ids of a night's exposures by what the names of their files have in common.
 
     Where an id is made of header values, a file that never came has that of the exposure's other files.
@@ -261,15 +264,15 @@ def _ids_by_names(context: Context, frames: list[dict[str, Any]]) -> dict[str, s
     camera = context.survey.camera
     if HEADER not in camera.file_names.id_needs:
         return {}
-    return {one_exposure(f["inbox_name"], camera): f["exposure_id"] for f in frames}
+    return {one_exposure(frame.inbox_name, camera): frame.exposure_id for frame in frames}
 
 
 def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
     """Give their rows to the units that never came, where their exposure has one."""
     for u in unseen:
         if u.exposure_known:
-            context.ledger.run(
-                "night_end", "put_ended_unit",
+            night_end_queries.put_ended_unit(
+                context.ledger,
                 instrument=u.unit.instrument, exposure_id=u.unit.exposure_id, detector=u.unit.detector,
                 quadrant=u.unit.quadrant, tier=u.unit.tier, campaign=u.unit.campaign, unit_key=str(u.unit),
                 state=u.state, reason=u.file.reason, detail=u.file.subject,
@@ -277,7 +280,7 @@ def _put_ends(context: Context, unseen: list[_Unseen]) -> None:
             )  # fmt: skip
 
 
-def _parts_missing(manifests: list[dict[str, Any]]) -> tuple[int, ...]:
+def _parts_missing(manifests: list[Manifest]) -> tuple[int, ...]:
     """Return the parts that the manifests announce and that are not among them."""
-    announced = max((m["parts"] for m in manifests), default=0)
-    return tuple(sorted(set(range(1, announced + 1)) - {m["part"] for m in manifests}))
+    announced = max((manifest.parts for manifest in manifests), default=0)
+    return tuple(sorted(set(range(1, announced + 1)) - {manifest.part for manifest in manifests}))

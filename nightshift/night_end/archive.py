@@ -11,7 +11,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from nightshift.alerts.tars import Member, read_member, write_tar
 from nightshift.context import Context
@@ -19,6 +18,8 @@ from nightshift.errors import NeedsOperator
 from nightshift.files import copy_whole, sha256_of, write_whole
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import ArchivedFile, Packet
 from nightshift.night_end.night_rows import night_text
 from nightshift.vocabulary import EventLevel, Reason
 
@@ -96,16 +97,16 @@ def archive(context: Context, night: date) -> Archived:
     Archived
         A file that the ledger names and that is lost is passed over with a call for a human; `verify` finds it too.
     """
-    key = {"site": context.site.name, "night": night}
+    site = context.site.name
     folder = night_folder(context, night)
     folder.mkdir(parents=True, exist_ok=True)
     below = folder.relative_to(_root(context)).as_posix()
-    there = {row["path"]: row for row in context.ledger.rows("night_end", "archived", **key)}
+    there = {row.path: row for row in night_end_queries.archived(context.ledger, site=site, night=night)}
     added = 0
     for wanted in _files(context, night):
         row = there.get(f"{below}/{wanted.path}")
         try:
-            if row is None or row["sha256"] != wanted.sha256 or not (folder / wanted.path).exists():
+            if row is None or row.sha256 != wanted.sha256 or not (folder / wanted.path).exists():
                 _place(context, wanted, folder / wanted.path)
                 added += _enter(context, night, wanted)
         except NeedsOperator as error:
@@ -113,11 +114,11 @@ def archive(context: Context, night: date) -> Archived:
     try:
         if tar := _nightly_tar(context, night):
             row = there.get(f"{below}/{tar.path}")
-            added += _enter(context, night, tar) if row is None or row["sha256"] != tar.sha256 else 0
+            added += _enter(context, night, tar) if row is None or row.sha256 != tar.sha256 else 0
     except NeedsOperator as error:
         _call(context, night, str(error))
     rows = _write_checksums(context, night)
-    return Archived(folder, len(rows), sum(r["bytes"] for r in rows), added)
+    return Archived(folder, len(rows), sum(row.bytes for row in rows), added)
 
 
 def add_to_archive(context: Context, night: date, name: str, *, kind: str, sha256: str, size: int) -> str:
@@ -150,15 +151,15 @@ def add_to_archive(context: Context, night: date, name: str, *, kind: str, sha25
     _enter(context, night, _Wanted(name, kind, context.depot.relative(path), sha256, size))
     _write_checksums(context, night)
     place = path.relative_to(_root(context)).as_posix()
-    key = {"site": context.site.name, "night": night}
-    row = next(row for row in context.ledger.rows("night_end", "archived", **key) if row["path"] == place)
+    ledger, site = context.ledger, context.site.name
+    row = next(row for row in night_end_queries.archived(ledger, site=site, night=night) if row.path == place)
     if fault := _fault(path, row):
         raise NeedsOperator(Reason.INPUT_LOST, f"{fault.path}: {fault.text}; the archive does not keep what it gets")
-    context.ledger.run("night_end", "set_verified", **key, paths=[place])
+    night_end_queries.set_verified(ledger, site=site, night=night, paths=[place])
     return place
 
 
-def _write_checksums(context: Context, night: date) -> list[dict[str, Any]]:
+def _write_checksums(context: Context, night: date) -> list[ArchivedFile]:
     """Write the list of all that a night's archive holds by the ledger, and return its rows.
 
     One at a time reads the rows and writes them, after entering its own: who comes last has those of all.
@@ -166,7 +167,7 @@ def _write_checksums(context: Context, night: date) -> list[dict[str, Any]]:
     folder, site = night_folder(context, night), context.site.name
     below = folder.relative_to(_root(context)).as_posix()
     with advisory_lock(context.ledger, LockedWork.CHECKSUMS, f"{site}/{below}"):
-        rows = context.ledger.rows("night_end", "archived", site=site, night=night)
+        rows = night_end_queries.archived(context.ledger, site=site, night=night)
         write_whole(folder / CHECKSUMS, "".join(_lines(rows, below)).encode())
     return rows
 
@@ -186,35 +187,36 @@ def verify(context: Context, night: date) -> Verification:
     Verification
         Also of an archive that was never filled, with a fault that says so.
     """
-    key = {"site": context.site.name, "night": night}
-    rows = context.ledger.rows("night_end", "archived", **key)
-    checked = {row["path"]: _fault(_root(context) / row["path"], row) for row in rows}
+    site = context.site.name
+    rows = night_end_queries.archived(context.ledger, site=site, night=night)
+    checked = {row.path: _fault(_root(context) / row.path, row) for row in rows}
     faults = sorted(fault for fault in checked.values() if fault)
     with context.ledger.transaction() as ledger:
-        ledger.run("night_end", "set_verified", **key, paths=[p for p, fault in checked.items() if not fault])
-        ledger.run("night_end", "set_unverified", **key, paths=[fault.path for fault in faults])
+        good = [path for path, fault in checked.items() if not fault]
+        night_end_queries.set_verified(ledger, site=site, night=night, paths=good)
+        night_end_queries.set_unverified(ledger, site=site, night=night, paths=[fault.path for fault in faults])
     faults += not_archived(context, night)
     for fault in faults:
         _call(context, night, f"{fault.path}: {fault.text}. Restore it, then archive and verify the night again.")
-    return Verification(len(rows), sum(r["bytes"] for r in rows), tuple(faults))
+    return Verification(len(rows), sum(row.bytes for row in rows), tuple(faults))
 
 
 def not_archived(context: Context, night: date) -> list[Fault]:
     """Return what belongs in the night's archive and is not there by the ledger."""
-    key = {"site": context.site.name, "night": night}
-    rows = context.ledger.rows("night_end", "archived", **key)
-    there = {(row["source"], row["sha256"]) for row in rows}
+    ledger, site = context.ledger, context.site.name
+    rows = night_end_queries.archived(ledger, site=site, night=night)
+    there = {(row.source, row.sha256) for row in rows}
     faults = [
-        Fault(wanted["source"], "it is not in the archive")
-        for wanted in context.ledger.rows("night_end", "files_to_archive", **key)
-        if (wanted["source"], wanted["sha256"]) not in there
+        Fault(wanted.source, "it is not in the archive")
+        for wanted in night_end_queries.files_to_archive(ledger, site=site, night=night)
+        if (wanted.source, wanted.sha256) not in there
     ]
-    tars = {row["source"] for row in rows if row["kind"] == "packets"}
-    for row in context.ledger.rows("night_end", "packet_tars", **key):
-        if row["packet_path"] not in tars:
-            faults.append(Fault(row["packet_path"], "it is not in the archive"))
-    site, kinds = context.site.name, {row["kind"] for row in rows}
-    if "alerts" not in kinds and context.ledger.rows("night_end", "packets", site=site, night=night):
+    tars = {row.source for row in rows if row.kind == "packets"}
+    for tar in night_end_queries.packet_tars(ledger, site=site, night=night):
+        if tar.packet_path not in tars:
+            faults.append(Fault(tar.packet_path, "it is not in the archive"))
+    kinds = {row.kind for row in rows}
+    if "alerts" not in kinds and night_end_queries.packets(ledger, site=site, night=night):
         faults.append(Fault(_tar_name(context, night), "the tar of the night's alerts was not made"))
     return faults
 
@@ -231,8 +233,8 @@ def _call(context: Context, night: date, message: str) -> None:
 def _enter(context: Context, night: date, wanted: "_Wanted") -> int:
     """Write an archived file into the ledger."""
     below = night_folder(context, night).relative_to(_root(context)).as_posix()
-    return context.ledger.run(
-        "night_end", "put_archived", site=context.site.name, night=night, path=f"{below}/{wanted.path}",
+    return night_end_queries.put_archived(
+        context.ledger, site=context.site.name, night=night, path=f"{below}/{wanted.path}",
         kind=wanted.kind, source=wanted.source, sha256=wanted.sha256, bytes=wanted.bytes,
     )  # fmt: skip
 
@@ -243,8 +245,8 @@ def checksum_line(sha256: str, name: str) -> str:
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
 
 
-def _lines(rows: list[dict[str, Any]], below: str) -> list[str]:
-    return [checksum_line(r["sha256"], r["path"].removeprefix(f"{below}/")) for r in rows]
+def _lines(rows: list[ArchivedFile], below: str) -> list[str]:
+    return [checksum_line(row.sha256, row.path.removeprefix(f"{below}/")) for row in rows]
 
 
 def night_folder(context: Context, night: date) -> Path:
@@ -259,30 +261,30 @@ def _root(context: Context) -> Path:
 
 def _files(context: Context, night: date) -> list[_Wanted]:
     """Return everything that already is a file. In the archive it keeps its place below the depot."""
-    key = {"site": context.site.name, "night": night}
+    ledger, site = context.ledger, context.site.name
     wanted = []
-    for row in context.ledger.rows("night_end", "files_to_archive", **key):
-        path = context.depot.absolute(row["source"])
-        size = row["bytes"] or (path.stat().st_size if path.is_file() else 0)
-        wanted.append(_Wanted(row["source"], row["kind"], row["source"], row["sha256"], size))
-    for row in context.ledger.rows("night_end", "packet_tars", **key):
-        path = context.depot.absolute(row["packet_path"])
+    for row in night_end_queries.files_to_archive(ledger, site=site, night=night):
+        path = context.depot.absolute(row.source)
+        size = row.bytes or (path.stat().st_size if path.is_file() else 0)
+        wanted.append(_Wanted(row.source, row.kind, row.source, row.sha256, size))
+    for tar in night_end_queries.packet_tars(ledger, site=site, night=night):
+        path = context.depot.absolute(tar.packet_path)
         if path.is_file():
             sha256, size = sha256_of(path), path.stat().st_size
         else:  # lost: `_place` says so
             sha256, size = "", 0
-        wanted.append(_Wanted(row["packet_path"], "packets", row["packet_path"], sha256, size))
+        wanted.append(_Wanted(tar.packet_path, "packets", tar.packet_path, sha256, size))
     return wanted
 
 
 def _nightly_tar(context: Context, night: date) -> _Wanted | None:
     """Write the tar of all alerts that left into the archive, in the order of their numbers; None without alerts."""
-    packets = context.ledger.rows("night_end", "packets", site=context.site.name, night=night)
+    packets = night_end_queries.packets(context.ledger, site=context.site.name, night=night)
     if not packets:
         return None
     name = _tar_name(context, night)
     path = night_folder(context, night) / name
-    write_tar(path, ((f"{packet['candid']}.avro", _packet(context, packet)) for packet in packets))
+    write_tar(path, ((f"{packet.candid}.avro", _packet(context, packet)) for packet in packets))
     return _Wanted(name, "alerts", context.depot.relative(path), sha256_of(path), path.stat().st_size)
 
 
@@ -290,10 +292,10 @@ def _tar_name(context: Context, night: date) -> str:
     return f"{context.deployment.name}_{night:%Y%m%d}_alerts.tar"
 
 
-def _packet(context: Context, packet: dict[str, Any]) -> bytes:
+def _packet(context: Context, packet: Packet) -> bytes:
     """Read one packet out of its exposure's tar; it must be what was sent."""
-    place = Member(packet["packet_offset"], packet["packet_bytes"], packet["packet_sha256"])
-    return read_member(_existing(context, packet["packet_path"]), place)
+    place = Member(packet.packet_offset, packet.packet_bytes, packet.packet_sha256)
+    return read_member(_existing(context, packet.packet_path), place)
 
 
 def _existing(context: Context, relative: str) -> Path:
@@ -322,12 +324,12 @@ def _place(context: Context, wanted: _Wanted, target: Path) -> None:
         temporary.unlink(missing_ok=True)  # also where both already were the same file: then replace does nothing
 
 
-def _fault(path: Path, row: dict[str, Any]) -> Fault | None:
+def _fault(path: Path, row: ArchivedFile) -> Fault | None:
     """Compare one archived file with its row."""
     if not path.is_file():
-        return Fault(row["path"], "it is gone")
-    if path.stat().st_size != row["bytes"]:
-        return Fault(row["path"], f"it has {path.stat().st_size} bytes, not {row['bytes']}")
-    if sha256_of(path) != row["sha256"]:
-        return Fault(row["path"], "its content differs from its checksum")
+        return Fault(row.path, "it is gone")
+    if path.stat().st_size != row.bytes:
+        return Fault(row.path, f"it has {path.stat().st_size} bytes, not {row.bytes}")
+    if sha256_of(path) != row.sha256:
+        return Fault(row.path, "its content differs from its checksum")
     return None

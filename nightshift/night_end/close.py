@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Literal
 
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import Unfinished
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
@@ -68,40 +70,47 @@ def begin_closing(context: Context, night: date, *, signal: Signal | None = None
     have come. A night that is closing already keeps the moment at which it began, so that a second call does not
     prolong its grace.
     """
-    before = NightState(put_night(context, night)["state"])
-    context.ledger.run("night_end", "begin_closing", site=context.site.name, night=night, signal=signal)
+    before = put_night(context, night).state
+    night_end_queries.begin_closing(context.ledger, site=context.site.name, night=night, signal=signal)
     return before
 
 
 def in_flight(context: Context, night: date) -> list[InFlight]:
     """Return everything that will go on by itself: exposures, units, runs, attempts, unsent alerts."""
-    site, surveys = context.site.name, context.deployment.surveys
-    stale_s = max(survey.exposure.soft_deadline_s + survey.exposure.hard_deadline_s for survey in surveys)
-    image_types = {ImageType.SCIENCE, *(kind for survey in surveys for kind in survey.calibration.kinds)}
-    workflows = [workflow for kind in kinds() if not kind.asked_at_closing for workflow in kind.workflows]
-    of_runs = {"stale_s": stale_s, "workflows": workflows, "instruments": list(context.deployment.instruments)}
-    asked: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("exposure", "exposures_in_flight", {"kinds": sorted(map(str, image_types))}),
-        ("unit", "units_in_flight", {}),
-        ("run", "runs_in_flight", of_runs),
-        ("attempt", "attempts_in_flight", {}),
-        ("difference", "turns_in_flight", {}),
-        ("alert", "outbox_in_flight", {}),
+    ledger, site, surveys = context.ledger, context.site.name, context.deployment.surveys
+    waited_for = {ImageType.SCIENCE, *(kind for survey in surveys for kind in survey.calibration.kinds)}
+    image_types = sorted(map(str, waited_for))
+    asked = (
+        ("exposure", night_end_queries.exposures_in_flight(ledger, site=site, night=night, kinds=image_types)),
+        ("unit", night_end_queries.units_in_flight(ledger, site=site, night=night)),
+        ("run", _runs_in_flight(context, night)),
+        ("attempt", night_end_queries.attempts_in_flight(ledger, site=site, night=night)),
+        ("difference", night_end_queries.releases_in_flight(ledger, site=site, night=night)),
+        ("alert", night_end_queries.outbox_in_flight(ledger, site=site, night=night)),
     )
-    found = [
-        InFlight(kind, row["subject"], row["state"])
-        for kind, query, more in asked
-        for row in context.ledger.rows("night_end", query, site=site, night=night, **more)
-    ]
+    found = (InFlight(kind, row.subject, row.state) for kind, rows in asked for row in rows)
     holding = {kind.workflow for kind in kinds() if kind.holds_night}
     due = (run for run in due_runs(context) if run.dag_id in holding)
     return [*found, *(InFlight("run", run.run_id, "due") for run in due)]
 
 
+def _runs_in_flight(context: Context, night: date) -> list[Unfinished]:
+    """Return the runs that were asked for, of kinds of work that the night waits for."""
+    policies = [survey.exposure for survey in context.deployment.surveys]
+    return night_end_queries.runs_in_flight(
+        context.ledger,
+        site=context.site.name,
+        night=night,
+        stale_s=max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies),
+        workflows=[workflow for kind in kinds() if not kind.asked_at_closing for workflow in kind.workflows],
+        instruments=list(context.deployment.instruments),
+    )
+
+
 def awaited(context: Context, night: date) -> list[str]:
     """Return the names on the night's manifest of which nothing came yet, good or bad."""
-    rows = context.ledger.rows("night_end", "names_awaited", site=context.site.name, night=night)
-    return [row["file_name"] for row in rows]
+    rows = night_end_queries.names_awaited(context.ledger, site=context.site.name, night=night)
+    return [row.file_name for row in rows]
 
 
 def may_close(context: Context, night: date) -> tuple[bool, str]:
@@ -117,14 +126,14 @@ def may_close(context: Context, night: date) -> tuple[bool, str]:
         The second is for the log and the page.
     """
     site, policy = context.site.name, context.night_policy
-    waited = context.ledger.value("night_end", "seconds_closing", site=site, night=night) or 0.0
+    waited = night_end_queries.seconds_closing(context.ledger, site=site, night=night) or 0.0
     flying = in_flight(context, night)
     if waited >= policy.hard_deadline_s:
         return True, f"the deadline of {policy.hard_deadline_s:.0f} s has passed; {len(flying)} things are unfinished"
     if flying:
         return False, f"{len(flying)} things are under way, the first: {flying[0]}"
     absent = awaited(context, night)
-    has_manifest = bool(context.ledger.rows("night_end", "manifests", site=site, night=night))
+    has_manifest = bool(night_end_queries.manifests(context.ledger, site=site, night=night))
     if (absent or not has_manifest) and waited < policy.grace_s:
         what = f"{len(absent)} files on the manifest" if has_manifest else "the manifest"
         return False, f"late data are taken in for {policy.grace_s - waited:.0f} s more: {what} did not come yet"
@@ -136,7 +145,7 @@ def fail_stragglers(context: Context, night: date) -> int:
 
     A result that comes after this is kept in its attempt and changes the unit no more.
     """
-    count = context.ledger.run("night_end", "fail_stragglers", site=context.site.name, night=night, campaign=LIVE)
+    count = night_end_queries.fail_stragglers(context.ledger, site=context.site.name, night=night, campaign=LIVE)
     if count:
         context.ledger.event(
             EventLevel.ERROR, "stragglers_failed",
@@ -149,9 +158,9 @@ def fail_stragglers(context: Context, night: date) -> int:
 
 def verdict(context: Context, night: date) -> Verdict:
     """Say whether the night closes as it stands, and change nothing."""
-    key = {"site": context.site.name, "night": night}
     lost = not_archived(context, night)
-    unread = [r["path"] for r in context.ledger.rows("night_end", "archived", **key) if r["verified_at"] is None]
+    archived = night_end_queries.archived(context.ledger, site=context.site.name, night=night)
+    unread = [file.path for file in archived if file.verified_at is None]
     faults = []
     if lost:
         faults.append(f"archive: {len(lost)} files are not in it (first: {lost[0].path})")
@@ -168,13 +177,13 @@ def close(context: Context, night: date) -> NightState:
     NightState
         CLOSED where every identity closes and the archive was read back; UNBALANCED where not.
     """
-    context.ledger.run("night_end", "count_from_now", site=context.site.name, night=night)
+    night_end_queries.count_from_now(context.ledger, site=context.site.name, night=night)
     account(context, night)
     of_night = {"site": context.site.name, "night": night.isoformat()}
     context.ledger.run("runs", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
-    changed = context.ledger.run("night_end", "set_closed", site=context.site.name, night=night, state=state)
+    changed = night_end_queries.set_closed(context.ledger, site=context.site.name, night=night, state=state)
     if changed:
         message = (
             f"The night of {night} closed to zero."
@@ -196,18 +205,20 @@ def overdue(context: Context) -> list[date]:
     is overdue when its noon has passed by the night's clock, nothing has arrived for the hard deadline of the
     night, and its closing, if it began, began longer ago than that.
     """
-    rows = context.ledger.rows(
-        "night_end", "unclosed_nights", site=context.site.name, now=context.clock.now(),
+    rows = night_end_queries.unclosed_nights(
+        context.ledger,
+        site=context.site.name,
+        now=context.clock.now(),
         quiet_s=context.night_policy.hard_deadline_s,
-    )  # fmt: skip
+    )
     for row in rows:
-        subject = night_text(context.site, row["night"])
+        subject = night_text(context.site, row.night)
         if not ledger_queries.event_said(context.ledger, kind="night_overdue", subject=subject):
-            began = "its closing began and did not end" if row["closing_since"] else "nothing began to close it"
+            began = "its closing began and did not end" if row.closing_since else "nothing began to close it"
             context.ledger.event(
                 EventLevel.PAGE, "night_overdue",
-                f"The night of {row['night']} should have closed by {row['ends']:%Y-%m-%d %H:%M} UTC: {began}. "
+                f"The night of {row.night} should have closed by {row.ends:%Y-%m-%d %H:%M} UTC: {began}. "
                 "Look at the end_of_night workflow, or close it by hand.",
                 subject=subject, night_time=context.clock.now(),
             )  # fmt: skip
-    return [row["night"] for row in rows]
+    return [row.night for row in rows]

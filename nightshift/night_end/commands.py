@@ -121,17 +121,16 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _mail(options: argparse.Namespace) -> int:
-    from nightshift.night_end.report import send_report
+    from nightshift.ledger.queries import night_end as night_end_queries
+    from nightshift.night_end.report import KIND, send_report
 
     with _opened(options) as context:
         page = send_report(context, options.night, resend=options.resend)
-        row = context.ledger.row("night_end", "report", site=context.site.name, night=options.night, kind="summary")
-    assert row is not None
-    print(
-        f"Sent at {row['sent_at']:%Y-%m-%d %H:%M:%S} UTC as {row['message_id']}." if row["sent_at"] else "Not sent."
-    )
+        row = night_end_queries.report(context.ledger, site=context.site.name, night=options.night, kind=KIND)
+    assert row is not None  # it was written
+    print(f"Sent at {row.sent_at:%Y-%m-%d %H:%M:%S} UTC as {row.message_id}." if row.sent_at else "Not sent.")
     print(page)
-    return 0 if row["sent_at"] else 1
+    return 0 if row.sent_at else 1
 
 
 def _close(options: argparse.Namespace) -> int:

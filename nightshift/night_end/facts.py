@@ -1,22 +1,54 @@
 """Everything that the morning's report says, asked of the ledger once."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import PurePosixPath
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 
 from nightshift.context import Context
 from nightshift.keys import LIVE
+from nightshift.ledger.queries import injection as injection_queries
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.injection import CompletenessOfNight
+from nightshift.ledger.queries.night_end import (
+    AlertOnSky,
+    AlertsInState,
+    ArchiveTotals,
+    BestCandidate,
+    DifferencesInState,
+    Footprint,
+    Latency,
+    LoudEvent,
+    MastersOfKind,
+    MeasurementOfFilter,
+    QuarantinedFile,
+    ReferenceBuilt,
+    ScienceOfField,
+    TopicMessages,
+    Tracklet,
+    TrackletPosition,
+    UnitOfNight,
+    WarnedMeasurement,
+)
 from nightshift.night_end.close import Verdict, verdict
+from nightshift.night_end.needs import Findings, needs_of
 from nightshift.night_end.night_rows import night_row
 from nightshift.realbogus.retraining import retraining_due
-from nightshift.vocabulary import AlertState, ErrorClass, Tier, UnitState, all_measurements
+from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_measurements
+from nightshift.vocabulary.measurements import panels
 
-__all__ = ["MeasuredFilter", "NightFacts", "OpenTime", "Quantiles", "collect_facts"]
+__all__ = [
+    "CameraFacts",
+    "EndedUnit",
+    "KeptOutFrame",
+    "MeasuredExposure",
+    "MeasuredFilter",
+    "NightFacts",
+    "OpenTime",
+    "Quantiles",
+    "SkyFacts",
+    "collect_facts",
+]
 
-Row = dict[str, Any]
 MOST_ON_SKY = 20_000  # alerts drawn
 MOST_FOOTPRINTS = 2_000
 MOST_STAMPS = 6
@@ -37,7 +69,7 @@ class OpenTime:
 
     span_s: float
     open_s: float
-    gaps: tuple[tuple[Any, Any], ...]
+    gaps: tuple[tuple[datetime, datetime], ...]
 
     @property
     def fraction(self) -> float:
@@ -83,41 +115,151 @@ class MeasuredFilter:
 
 
 @dataclass(frozen=True)
+class MeasuredExposure:
+    """A science exposure, with what the report draws of it against time.
+
+    Parameters
+    ----------
+    exposure_id : str
+    shutter_open : datetime
+    exposure_s : float
+    filter : str
+    field : int or None
+    good : bool
+        Whether it was measured and each measured quadrant of it is good.
+    measured : mapping of str to float
+        Medians over its quadrants, by the measurement's name; without those that were made on none.
+    """
+
+    exposure_id: str
+    shutter_open: datetime
+    exposure_s: float
+    filter: str
+    field: int | None
+    good: bool
+    measured: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class KeptOutFrame:
+    """A calibration frame that no master took.
+
+    Parameters
+    ----------
+    inbox_name : str
+    image_type : ImageType
+    filter : str
+    level : float or None
+        In ADU.
+    reason : str or None
+    """
+
+    inbox_name: str
+    image_type: ImageType
+    filter: str
+    level: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class EndedUnit:
+    """A science unit that did not end as processed."""
+
+    unit_key: str
+    state: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class CameraFacts:
+    """What one camera of the site took in the night, and what was made of it.
+
+    Parameters
+    ----------
+    instrument : str
+    pixel_scale_arcsec : float
+        Of a pixel, in arcsec.
+    science : list of ScienceOfField
+        By field and filter.
+    timeline : list of MeasuredExposure
+        In shutter order.
+    open_time : OpenTime
+    masters : list of MastersOfKind
+    quality : list of MeasuredFilter
+    warned : list of WarnedMeasurement
+        Measurements outside of their `warn` bounds, with how many quadrants.
+    references : list of ReferenceBuilt
+    """
+
+    instrument: str
+    pixel_scale_arcsec: float
+    science: list[ScienceOfField]
+    timeline: list[MeasuredExposure]
+    open_time: OpenTime
+    masters: list[MastersOfKind]
+    quality: list[MeasuredFilter]
+    warned: list[WarnedMeasurement]
+    references: list[ReferenceBuilt]
+
+
+@dataclass(frozen=True)
+class SkyFacts:
+    """Where the night looked and what it found there.
+
+    Parameters
+    ----------
+    footprints : list of Footprint
+        Of the quadrants.
+    alerts : list of AlertOnSky
+        The strongest.
+    best : list of BestCandidate
+        The strongest detections whose alerts left, one an object.
+    tracklets : list of Tracklet
+    tracklet_positions : list of TrackletPosition
+    """
+
+    footprints: list[Footprint]
+    alerts: list[AlertOnSky]
+    best: list[BestCandidate]
+    tracklets: list[Tracklet]
+    tracklet_positions: list[TrackletPosition]
+
+
+@dataclass(frozen=True)
 class NightFacts:
     """The facts of one night, as tables."""
 
     survey_title: str
     site: str
     night: date
-    row: Row
     verdict: Verdict
     sentences: Mapping[str, str]  # of reason codes
     field_names: Mapping[int, str]
-    pixel_scale_arcsec: float
-    science: list[Row]
-    timeline: list[Row]
-    open_time: OpenTime
-    masters: list[Row]
-    kept_out: list[Row]  # calibration frames in no master, with their reason
-    quality: list[MeasuredFilter]
-    warned: list[Row]  # measurements outside of their `warn` bounds, with how many quadrants
-    rejected: list[Row]  # science units that did not end as processed
-    flagged: list[Row]  # processed units with flags
-    quarantine: list[Row]
-    differences: list[Row]
-    references: list[Row]
-    alerts: dict[str, Row]
-    topics: list[Row]
-    latency: dict[bool, Row]  # by whether the alert had to wait for its reference
-    completeness: Row  # counts of sources put into a sample of quadrants, and how many quadrants
-    tracklets: list[Row]
-    tracklet_positions: list[Row]
-    sky: list[Row]
-    footprints: list[Row]
-    best: list[Row]
-    events: list[Row]
-    archive: Row
+    cameras: tuple[CameraFacts, ...]
+    kept_out: list[KeptOutFrame]
+    rejected: list[EndedUnit]
+    flagged: list[UnitOfNight]  # processed units with flags
+    quarantine: list[QuarantinedFile]
+    differences: list[DifferencesInState]
+    alerts: dict[AlertState, AlertsInState]
+    topics: list[TopicMessages]
+    latency: dict[bool, Latency]  # by whether the alert had to wait for its reference
+    completeness: CompletenessOfNight  # of sources put into a sample of quadrants
+    sky: SkyFacts
+    events: list[LoudEvent]
+    archive: ArchiveTotals
     needs: list[str]  # what needs a human, most urgent first
+
+    @property
+    def exposures(self) -> list[MeasuredExposure]:
+        """The science exposures, camera by camera."""
+        return [exposure for camera in self.cameras for exposure in camera.timeline]
+
+    @property
+    def has_several_cameras(self) -> bool:
+        """Whether a row must say which camera it is of."""
+        return len(self.cameras) > 1
 
     def sentence(self, reason: str | None) -> str:
         """Return what is shown for a reason code."""
@@ -127,9 +269,9 @@ class NightFacts:
         """Return what a field is called."""
         return "no field of the survey" if field is None else self.field_names.get(field, f"field {field}")
 
-    def alert_count(self, *states: str) -> int:
+    def alert_count(self, *states: AlertState) -> int:
         """Return how many alerts are in any of these states."""
-        return sum(self.alerts[s]["alerts"] for s in states if s in self.alerts)
+        return sum(self.alerts[state].alerts for state in states if state in self.alerts)
 
 
 def collect_facts(context: Context, night: date) -> NightFacts:
@@ -144,90 +286,138 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     -------
     NightFacts
         The same for the same ledger: no time of the day and no random order is in it.
+
+    Raises
+    ------
+    NeedsOperator
+        If the ledger knows no such night.
     """
-    site, surveys = context.site.name, context.deployment.surveys
-
-    def ask(name: str, **more: Any) -> list[Row]:
-        of_night = {"site": site, "night": night, "tier": Tier.PROCESSED, "campaign": LIVE}
-        return context.ledger.rows("night_end", name, **of_night, **more)
-
-    row = night_row(context, night)
+    night_row(context, night)
+    ledger, site = context.ledger, context.site.name
     outcome = verdict(context, night)
-    reasons = context.ledger.rows("night_end", "reasons")
-    timeline = ask("timeline")
-    alerts = {row["state"]: row for row in ask("alerts_by_state")}
-    masters = [row for survey in surveys for row in ask("masters", instrument=survey.camera.instrument)]
-    references = [row for survey in surveys for row in ask("references_built", instrument=survey.camera.instrument)]
-    events = ask("loud_events", subject=f"{site}/{night:%Y%m%d}", elsewhere=list(context.deployment.elsewhere))
-    quarantine = ask("quarantined")
-    units = ask("units_of_night")
+    reasons = {row.reason: row for row in night_end_queries.reasons(ledger)}
+    units = night_end_queries.units_of_night(ledger, site=site, night=night, tier=Tier.PROCESSED, campaign=LIVE)
+    cameras = tuple(_camera(own, night) for own in context.instruments())
+    alerts = {row.state: row for row in night_end_queries.alerts_by_state(ledger, site=site, night=night)}
+    quarantine = night_end_queries.quarantined(ledger, site=site, night=night)
+    events = _events(context, night)
+    masters = [(c.instrument if len(cameras) > 1 else "", row) for c in cameras for row in c.masters]
+    archive = night_end_queries.archive_totals(ledger, site=site, night=night)
+    (completeness,) = injection_queries.completeness_of_night(ledger, site=site, night=night, campaign=LIVE)
+    assert archive is not None  # sums have a row always
     return NightFacts(
         survey_title=_title(context),
         site=site,
         night=night,
-        row=row,
         verdict=outcome,
-        sentences={r["reason"]: r["sentence"] for r in reasons},
-        field_names={f.id: f.name for survey in surveys for f in survey.sky.fields},
-        pixel_scale_arcsec=surveys[0].camera.pixel_scale_arcsec,
-        science=ask("science_by_field"),
-        timeline=timeline,
-        open_time=_open_time(timeline),
-        masters=masters,
-        kept_out=_kept_out(ask("frames_of_night"), ask("calibration_uses")),
-        quality=_quality(ask("image_quality_by_filter"), ask("measurements_by_filter", names=_mailed())),
-        warned=ask("quality_warnings"),
-        rejected=[*(u for u in units if u["reason"]), *_unheld(outcome, units)],
-        flagged=[u for u in units if u["flags"] and u["state"] == UnitState.PROCESSED],
+        sentences={code: row.sentence for code, row in reasons.items()},
+        field_names={f.id: f.name for survey in context.deployment.surveys for f in survey.sky.fields},
+        cameras=cameras,
+        kept_out=_kept_out(context, night),
+        rejected=_rejected(outcome, units),
+        flagged=[unit for unit in units if unit.flags and unit.state is UnitState.PROCESSED],
         quarantine=quarantine,
-        differences=ask("differences_by_state"),
-        references=references,
+        differences=night_end_queries.differences_by_state(ledger, site=site, night=night, campaign=LIVE),
         alerts=alerts,
-        topics=ask("outbox_by_topic"),
-        latency={row["waited"]: row for row in ask("latency")},
-        completeness=context.ledger.rows("injection", "completeness_of_night", site=site, night=night, campaign=LIVE)[
-            0
-        ],
-        tracklets=ask("tracklets"),
-        tracklet_positions=ask("tracklet_positions"),
-        sky=ask("sky_of_alerts", most=MOST_ON_SKY),
-        footprints=ask("footprints", most=MOST_FOOTPRINTS),
-        best=ask("best_candidates", most=MOST_STAMPS),
+        topics=night_end_queries.outbox_by_topic(ledger, site=site, night=night),
+        latency={row.waited: row for row in night_end_queries.latency(ledger, site=site, night=night)},
+        completeness=completeness,
+        sky=_sky(context, night),
         events=events,
-        archive=ask("archive_totals")[0],
+        archive=archive,
         needs=[
-            *_needs(outcome, {r["reason"]: r for r in reasons}, quarantine, units, masters, alerts, events),
+            *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events)),
             *(line for own in context.instruments() for line in retraining_due(own)),
         ],
     )
 
 
-def _mailed() -> list[str]:
-    return [measurement.name for measurement in all_measurements() if measurement.mail]
+def _camera(own: Context, night: date) -> CameraFacts:
+    """Return what is said of one instrument by itself."""
+    ledger, site, instrument = own.ledger, own.site.name, own.survey.camera.instrument
+    timeline = _timeline(own, night)
+    return CameraFacts(
+        instrument=instrument,
+        pixel_scale_arcsec=own.survey.camera.pixel_scale_arcsec,
+        science=night_end_queries.science_by_field(
+            ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE
+        ),
+        timeline=timeline,
+        open_time=_open_time(timeline),
+        masters=night_end_queries.masters(ledger, night=night, instrument=instrument, campaign=LIVE),
+        quality=_quality(own, night),
+        warned=night_end_queries.quality_warnings(
+            ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE
+        ),
+        references=night_end_queries.references_built(
+            ledger, site=site, night=night, instrument=instrument, campaign=LIVE
+        ),
+    )
 
 
-def _quality(filters: list[Row], measured: list[Row]) -> list[MeasuredFilter]:
-    """Return what was measured in each filter."""
-    by_filter: dict[str, dict[str, Quantiles]] = {}
-    for row in measured:
-        values = dict(zip(("tenth", "median", "ninetieth", "largest"), row["quantiles"] or (), strict=False))
-        by_filter.setdefault(row["filter"], {})[row["name"]] = Quantiles(**values, present=row["present"])
-    return [MeasuredFilter(**row, measured=by_filter.get(row["filter"], {})) for row in filters]
+def _timeline(own: Context, night: date) -> list[MeasuredExposure]:
+    """Return the science exposures of an instrument with the measurements that have a panel."""
+    ledger, site, instrument = own.ledger, own.site.name, own.survey.camera.instrument
+    exposures = night_end_queries.timeline(
+        ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE
+    )
+    rows = night_end_queries.measurements_of_timeline(
+        ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE,
+        names=[measurement.name for measurement, _ in panels()],
+    )  # fmt: skip
+    measured: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row.median is not None:
+            measured.setdefault(row.exposure_id, {})[row.name] = row.median
+    return [MeasuredExposure(**asdict(row), measured=measured.get(row.exposure_id, {})) for row in exposures]
 
 
-def _open_time(timeline: list[Row]) -> OpenTime:
+def _quality(own: Context, night: date) -> list[MeasuredFilter]:
+    """Return what was measured in each filter of an instrument."""
+    ledger, site, instrument = own.ledger, own.site.name, own.survey.camera.instrument
+    filters = night_end_queries.image_quality_by_filter(
+        ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE
+    )
+    rows = night_end_queries.measurements_by_filter(
+        ledger, site=site, night=night, instrument=instrument, tier=Tier.PROCESSED, campaign=LIVE,
+        names=[measurement.name for measurement in all_measurements() if measurement.mail],
+    )  # fmt: skip
+    measured: dict[str, dict[str, Quantiles]] = {}
+    for row in rows:
+        measured.setdefault(row.filter, {})[row.name] = _quantiles(row)
+    return [MeasuredFilter(row.filter, row.units, row.bad, measured.get(row.filter, {})) for row in filters]
+
+
+def _quantiles(row: MeasurementOfFilter) -> Quantiles:
+    if row.quantiles is None:
+        return Quantiles(present=row.present)
+    tenth, median, ninetieth, largest = row.quantiles
+    return Quantiles(tenth, median, ninetieth, largest, row.present)
+
+
+def _open_time(timeline: list[MeasuredExposure]) -> OpenTime:
     """Measure the open fraction and find the gaps between exposures in shutter order."""
     if not timeline:
         return OpenTime(0.0, 0.0, ())
-    ends = [row["shutter_open"] + timedelta(seconds=row["exposure_s"]) for row in timeline]
-    pauses = [
-        (end, row["shutter_open"]) for end, row in zip(ends, timeline[1:], strict=False) if row["shutter_open"] > end
-    ]
-    lengths = sorted(begin_next - end for end, begin_next in pauses)
+    ends = [exposure.shutter_open + timedelta(seconds=exposure.exposure_s) for exposure in timeline]
+    begins = [exposure.shutter_open for exposure in timeline]
+    pauses = [(end, begin) for end, begin in zip(ends, begins[1:], strict=False) if begin > end]
+    lengths = sorted(begin - end for end, begin in pauses)
     usual = lengths[len(lengths) // 2] if lengths else timedelta()
     gaps = tuple((end, begin) for end, begin in pauses if begin - end > max(PAUSE, 5 * usual))
-    span = (max(ends) - timeline[0]["shutter_open"]).total_seconds()
-    return OpenTime(span, sum(row["exposure_s"] for row in timeline), gaps)
+    span = (max(ends) - begins[0]).total_seconds()
+    return OpenTime(span, sum(exposure.exposure_s for exposure in timeline), gaps)
+
+
+def _sky(context: Context, night: date) -> SkyFacts:
+    ledger, site = context.ledger, context.site.name
+    return SkyFacts(
+        footprints=night_end_queries.footprints(ledger, site=site, night=night, most=MOST_FOOTPRINTS),
+        alerts=night_end_queries.sky_of_alerts(ledger, site=site, night=night, most=MOST_ON_SKY),
+        best=night_end_queries.best_candidates(ledger, site=site, night=night, most=MOST_STAMPS),
+        tracklets=night_end_queries.tracklets(ledger, site=site, night=night, campaign=LIVE),
+        tracklet_positions=night_end_queries.tracklet_positions(ledger, site=site, night=night, campaign=LIVE),
+    )
 
 
 def _title(context: Context) -> str:
@@ -236,83 +426,41 @@ def _title(context: Context) -> str:
     return f"{title}, {context.site.name}" if context.deployment.has_several_sites else title
 
 
-def _kept_out(frames: list[Row], uses: list[Row]) -> list[Row]:
-    """Return the calibration frames that masters refused, with their reason and level."""
-    by_key = {(f["instrument"], f["exposure_id"], f["detector"]): f for f in frames}
-    refused = (u for u in uses if not u["accepted"])
-    found = [{**by_key[u["instrument"], u["exposure_id"], u["detector"]], **u} for u in refused]
-    return sorted(found, key=lambda row: row["inbox_name"])
+def _events(context: Context, night: date) -> list[LoudEvent]:
+    site = context.site.name
+    return night_end_queries.loud_events(
+        context.ledger, site=site, night=night, subject=f"{site}/{night:%Y%m%d}",
+        elsewhere=list(context.deployment.elsewhere),
+    )  # fmt: skip
 
 
-def _unheld(outcome: Verdict, units: list[Row]) -> list[Row]:
-    """Return the ends of units that have no row, because nothing of their exposure ever came."""
-    rows = {u["unit_key"] for u in units}
-    parts = outcome.accounts.units.parts
-    return [
-        {"unit_key": m.subject, "state": state, "reason": m.reason, "detail": m.detail, "flags": []}
-        for state in ("missing", "failed")
-        for m in parts[state]
-        if m.subject not in rows
+def _kept_out(context: Context, night: date) -> list[KeptOutFrame]:
+    """Return the calibration frames that masters refused, with their reason and level, by name."""
+    ledger, site = context.ledger, context.site.name
+    frames = night_end_queries.frames_of_night(ledger, site=site, night=night)
+    by_key = {(frame.instrument, frame.exposure_id, frame.detector): frame for frame in frames}
+    refused = [
+        (by_key[use.instrument, use.exposure_id, use.detector], use)
+        for use in night_end_queries.calibration_uses(ledger, site=site, night=night, campaign=LIVE)
+        if not use.accepted
     ]
+    found = (KeptOutFrame(f.inbox_name, f.image_type, f.filter, use.level, use.reason) for f, use in refused)
+    return sorted(found, key=lambda frame: frame.inbox_name)
 
 
-def _needs(
-    outcome: Verdict,
-    reasons: Mapping[str, Row],
-    quarantine: list[Row],
-    units: list[Row],
-    masters: list[Row],
-    alerts: Mapping[str, Row],
-    events: list[Row],
-) -> list[str]:
-    """Return what needs a human, most urgent first, each once."""
-    lines = [f"{line[0].upper()}{line[1:]}." for line in outcome.reasons]
-    lines += [f"{e['message']}{_times(e['times'])}" for e in events if e["level"] in ("page", "error")]
-
-    def human(reason: str | None) -> bool:
-        return reason is not None and reasons[reason]["error_class"] == ErrorClass.NEEDS_OPERATOR
-
-    tally: dict[tuple[str, str], list[str]] = {}
-    for file in outcome.accounts.sent.parts["missing"] + outcome.accounts.sent.parts["corrupt"]:
-        tally.setdefault(("file", file.reason), []).append(file.subject)
-    for row in quarantine:
-        if row["inbox_name"] not in tally.get(("file", row["reason"]), []):
-            tally.setdefault(("file", row["reason"]), []).append(row["inbox_name"])
-    for unit in units:
-        if unit["state"] != "processed" and not tally.get(("file", unit["reason"])):
-            tally.setdefault(("unit", unit["reason"]), []).append(unit["unit_key"])
-    for (what, reason), subjects in tally.items():
-        if human(reason):
-            lines.append(f"{_count(len(subjects), what)}: {reasons[reason]['sentence']} First: {subjects[0]}.")
-    flagged = [(flag, u["unit_key"]) for u in units if u["state"] == UnitState.PROCESSED for flag in u["flags"]]
-    for reason, count in Counter(flag for flag, _ in flagged if human(flag)).items():
-        first = next(key for flag, key in flagged if flag == reason)
-        lines.append(f"{_count(count, 'processed unit')}: {reasons[reason]['sentence']} First: {first}.")
-    for master in masters:
-        if master["in_service"] < master["masters"]:
-            name = f"{master['kind']} {master['filter']}".strip()
-            why = " ".join(reasons[r]["sentence"] for r in master["reasons"])
-            lines.append(f"Master {name}: {master['in_service']} of {master['masters']} in service. {why}".strip())
-    if AlertState.WITHHELD in alerts:
-        withheld = _count(alerts[AlertState.WITHHELD]["alerts"], "alert")
-        lines.append(f"{withheld} withheld: look at them, then release or drop them.")
-    unsent = sum(alerts[s]["alerts"] for s in (AlertState.HELD, AlertState.RELEASED) if s in alerts)
-    if unsent:
-        lines.append(f"{_count(unsent, 'alert')} not sent: see whether the broker takes messages.")
-    if outcome.accounts.unlisted:
-        names = outcome.accounts.unlisted
-        lines.append(f"{_count(len(names), 'registered file')} not on the manifest. First: {names[0].subject}.")
-    return list(dict.fromkeys(lines))
-
-
-def _times(count: int) -> str:
-    return f" ({count} times)" if count > 1 else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def unit_name(key: str) -> str:
-    """Return a unit's key without the parts that are the same for all of a live night."""
-    return str(PurePosixPath(*PurePosixPath(key).parts[1:4]))
+def _rejected(outcome: Verdict, units: list[UnitOfNight]) -> list[EndedUnit]:
+    """Return the units that were not processed, and last those without a row: nothing of their exposure ever came."""
+    known = {unit.unit_key for unit in units}
+    parts = outcome.accounts.units.parts
+    unheld = (
+        EndedUnit(member.subject, state, member.reason, member.detail)
+        for state in (UnitState.MISSING, UnitState.FAILED)
+        for member in parts[state]
+        if member.subject not in known
+    )
+    held = (
+        EndedUnit(unit.unit_key, unit.state, unit.reason, unit.detail)
+        for unit in units
+        if unit.reason and unit.state is not UnitState.PROCESSED
+    )
+    return [*held, *unheld]

@@ -14,6 +14,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightshift.ledger.queries.night_end import (
+    ArrivalOfNight,
+    ArrivalOnManifest,
+    CalibrationUse,
+    FrameOfNight,
+    ManifestEntry,
+    UnitOfNight,
+)
 from nightshift.vocabulary import Disposition, ImageType, Reason, UnitState
 
 __all__ = [
@@ -25,7 +33,6 @@ __all__ = [
     "account_units",
 ]
 
-Row = Mapping[str, Any]
 SHOWN = 1000  # members of one part that a summary lists; the count is always of all
 UNIT_ENDS = (UnitState.PROCESSED, UnitState.REJECTED, UnitState.FAILED, UnitState.MISSING, UnitState.HELD)
 CALIBRATIONS = (ImageType.BIAS, ImageType.DARK, ImageType.FLAT)
@@ -126,7 +133,7 @@ def _identity(name: str, total: int, part_names: Iterable[str], members: Iterabl
 # --- sent ----------------------------------------------------------------------------------------------------
 
 
-def account_sent(entries: Iterable[Row], arrivals: Iterable[Row]) -> Identity:
+def account_sent(entries: Iterable[ManifestEntry], arrivals: Iterable[ArrivalOnManifest]) -> Identity:
     """Compare what the mountain sent with what came.
 
     Parameters
@@ -142,39 +149,39 @@ def account_sent(entries: Iterable[Row], arrivals: Iterable[Row]) -> Identity:
         One intact copy outweighs any number of bad ones; a name of which only bad copies came is corrupt,
         with the reason of the last.
     """
-    by_name: dict[str, list[Row]] = {}
+    by_name: dict[str, list[ArrivalOnManifest]] = {}
     for arrival in arrivals:
-        by_name.setdefault(arrival["inbox_name"], []).append(arrival)
+        by_name.setdefault(arrival.inbox_name, []).append(arrival)
     listed = list(entries)
     return _identity(
         "files sent",
         len(listed),
         ("received intact", "corrupt", "missing"),
-        (_what_came(entry, by_name.get(entry["file_name"], [])) for entry in listed),
+        (_what_came(entry, by_name.get(entry.file_name, [])) for entry in listed),
     )
 
 
-def _what_came(entry: Row, came: list[Row]) -> tuple[str, Member]:
-    name = entry["file_name"]
+def _what_came(entry: ManifestEntry, came: list[ArrivalOnManifest]) -> tuple[str, Member]:
+    name = entry.file_name
     if not came:
         return "missing", Member(name, Reason.NEVER_ARRIVED)
     usable = (Disposition.REGISTERED, Disposition.DUPLICATE)
-    if any(a["disposition"] in usable and a["sha256"] == entry["sha256"] for a in came):
+    if any(a.disposition in usable and a.sha256 == entry.sha256 for a in came):
         return "received intact", Member(name)
-    bad = [a for a in came if a["disposition"] not in usable]
-    reason = (bad[-1]["reason"] if bad and len(bad) == len(came) else None) or Reason.MANIFEST_MISMATCH
+    bad = [a for a in came if a.disposition not in usable]
+    reason = (bad[-1].reason if bad and len(bad) == len(came) else None) or Reason.MANIFEST_MISMATCH
     return "corrupt", Member(name, reason)
 
 
 # --- arrivals ------------------------------------------------------------------------------------------------
 
 
-def account_arrivals(arrivals: Iterable[Row]) -> Identity:
+def account_arrivals(arrivals: Iterable[ArrivalOfNight]) -> Identity:
     """Sum up what came.
 
     Parameters
     ----------
-    arrivals : rows with inbox_name, disposition, reason, exposure_id, has_frame, has_quarantine
+    arrivals : iterable of ArrivalOfNight
 
     Returns
     -------
@@ -185,27 +192,29 @@ def account_arrivals(arrivals: Iterable[Row]) -> Identity:
     return _identity("arrivals", len(came), list(Disposition), (_disposition(a) for a in came))
 
 
-def _disposition(arrival: Row) -> tuple[str, Member]:
-    disposition, name = Disposition(arrival["disposition"]), arrival["inbox_name"]
-    if disposition is Disposition.REGISTERED and arrival["exposure_id"] is not None and not arrival["has_frame"]:
+def _disposition(arrival: ArrivalOfNight) -> tuple[str, Member]:
+    disposition, name = arrival.disposition, arrival.inbox_name
+    if disposition is Disposition.REGISTERED and arrival.exposure_id is not None and not arrival.has_frame:
         return "", Member(name, detail="registered without a raw frame in the ledger")
-    if disposition is Disposition.QUARANTINED and not arrival["has_quarantine"]:
+    if disposition is Disposition.QUARANTINED and not arrival.has_quarantine:
         return "", Member(name, detail="called quarantined and not in quarantine")
-    return disposition, Member(name, arrival["reason"] or "")
+    return disposition, Member(name, arrival.reason or "")
 
 
 # --- registered frames -----------------------------------------------------------------------------------------
 
 
 def account_frames(
-    frames: Iterable[Row], uses: Mapping[tuple[str, str, int], Row], kinds: Mapping[str, Iterable[str]]
+    frames: Iterable[FrameOfNight],
+    uses: Mapping[tuple[str, str, int], CalibrationUse],
+    kinds: Mapping[str, Iterable[str]],
 ) -> Identity:
     """Give every registered raw frame its end, calibrations too.
 
     Parameters
     ----------
-    frames : rows with instrument, exposure_id, detector, inbox_name, image_type, invalid_reason
-    uses : dict of (instrument, exposure_id, detector) to rows with accepted, reason
+    frames : iterable of FrameOfNight
+    uses : dict of (instrument, exposure_id, detector) to CalibrationUse
         What the masters made of the calibration frames.
     kinds : dict of str to iterable of str
         The kinds of master that are built for each instrument; frames of another are archived and no more.
@@ -216,33 +225,30 @@ def account_frames(
         "registered frames",
         len(listed),
         ("for reduction", "in a master", "kept out of a master", "archived only", "invalid"),
-        (
-            _end_of_frame(f, uses.get((f["instrument"], f["exposure_id"], f["detector"])), wanted[f["instrument"]])
-            for f in listed
-        ),
+        (_end_of_frame(f, uses.get((f.instrument, f.exposure_id, f.detector)), wanted[f.instrument]) for f in listed),
     )
 
 
-def _end_of_frame(frame: Row, use: Row | None, kinds: set[str]) -> tuple[str, Member]:
-    name, image_type = frame["inbox_name"], ImageType(frame["image_type"])
-    if frame["invalid_reason"]:
-        return "invalid", Member(name, frame["invalid_reason"])
+def _end_of_frame(frame: FrameOfNight, use: CalibrationUse | None, kinds: set[str]) -> tuple[str, Member]:
+    name, image_type = frame.inbox_name, frame.image_type
+    if frame.invalid_reason:
+        return "invalid", Member(name, frame.invalid_reason)
     if image_type is ImageType.SCIENCE:
         return "for reduction", Member(name)
     if image_type not in CALIBRATIONS or image_type not in kinds:
         return "archived only", Member(name)
     if use is None:
         return "", Member(name, detail=f"of type {image_type} looked at by no master")
-    if use["accepted"]:
+    if use.accepted:
         return "in a master", Member(name)
-    return "kept out of a master", Member(name, use["reason"] or "")
+    return "kept out of a master", Member(name, use.reason or "")
 
 
 # --- units -----------------------------------------------------------------------------------------------------
 
 
 def account_units(
-    expected: Iterable[str], unseen: Mapping[str, tuple[str, Member]], units: Iterable[Row]
+    expected: Iterable[str], unseen: Mapping[str, tuple[str, Member]], units: Iterable[UnitOfNight]
 ) -> Identity:
     """Sum up the ends of the units that the night should have had.
 
@@ -252,10 +258,10 @@ def account_units(
         Unit keys that follow from the manifest and from the registered frames.
     unseen : dict of str to (state, Member)
         The end of those that the ledger cannot hold, because nothing of their exposure ever came.
-    units : rows with unit_key, state, reason
+    units : iterable of UnitOfNight
         Of the ledger. A unit that was not expected counts as well: nothing that was begun is left out.
     """
-    rows = {u["unit_key"]: u for u in units}
+    rows = {unit.unit_key: unit for unit in units}
     keys = set(expected) | set(unseen) | set(rows)
     return _identity(
         "expected units",
@@ -265,10 +271,9 @@ def account_units(
     )
 
 
-def _end_of_unit(key: str, row: Row | None, end: tuple[str, Member] | None) -> tuple[str, Member]:
+def _end_of_unit(key: str, row: UnitOfNight | None, end: tuple[str, Member] | None) -> tuple[str, Member]:
     if row is None:
         return end or ("", Member(key, detail="never planned"))
-    state = UnitState(row["state"])
-    if not state.ended:
-        return "", Member(key, detail=f"still {state}")
-    return state, Member(key, row["reason"] or "", row.get("detail") or "")
+    if not row.state.ended:
+        return "", Member(key, detail=f"still {row.state}")
+    return row.state, Member(key, row.reason or "", row.detail)

@@ -1,11 +1,12 @@
 """The night as the ledger keys it: its text and its row."""
 
 from datetime import date
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator
 from nightshift.ledger.months import check_is_here
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import Night
 from nightshift.pins import pin_night
 from nightshift.settings.models import Site
 from nightshift.vocabulary import Reason
@@ -18,7 +19,7 @@ def night_text(site: Site, night: date) -> str:
     return f"{site.name}/{night:%Y%m%d}"
 
 
-def night_row(context: Context, night: date) -> dict[str, Any]:
+def night_row(context: Context, night: date) -> Night:
     """Return the night's row of the ledger.
 
     Raises
@@ -28,7 +29,7 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
     BadInput
         If the month of the night has left the ledger.
     """
-    row = context.ledger.row("night_end", "night", site=context.site.name, night=night)
+    row = night_end_queries.night(context.ledger, site=context.site.name, night=night)
     if row is None:
         raise NeedsOperator(
             Reason.NEVER_ARRIVED,
@@ -39,7 +40,7 @@ def night_row(context: Context, night: date) -> dict[str, Any]:
     return row
 
 
-def put_night(context: Context, night: date) -> dict[str, Any]:
+def put_night(context: Context, night: date) -> Night:
     """Return the night's row of the ledger; a night of which nothing came gets one."""
     for survey in context.deployment.surveys:
         pin_night(context.ledger, survey, night)

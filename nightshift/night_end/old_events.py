@@ -6,9 +6,8 @@ The database itself refuses to remove an event that no verified file of the arch
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator
@@ -16,6 +15,8 @@ from nightshift.files import write_whole
 from nightshift.health import storage_trouble
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries.night_end import OldEvent
 from nightshift.night_end.archive import add_to_archive, night_folder
 from nightshift.vocabulary import Reason
 
@@ -60,15 +61,13 @@ def old_events(context: Context, *, older_than_days: int) -> OldEvents:
     if older_than_days < LEAST_DAYS:
         text = f"events older than {older_than_days} days: keep those of at least {LEAST_DAYS} days"
         raise BadInput(Reason.INTERNAL_ERROR, text)
-    row = context.ledger.row("night_end", "old_events_in_sum", days=older_than_days)
-    assert row is not None
-    night = context.ledger.row("night_end", "night_that_keeps_events", days=older_than_days)
+    found = night_end_queries.old_events_in_sum(context.ledger, days=older_than_days)
+    assert found is not None  # sums have a row always
+    keeps = night_end_queries.night_that_keeps_events(context.ledger, days=older_than_days)
     kept = ""
-    if night is not None and night["events"]:
-        kept = (
-            f"kept besides: {night['events']}, until the night of {night['night']} is closed; it is {night['state']}"
-        )
-    return OldEvents(row["events"], row["first"], row["last"], kept=kept)
+    if keeps is not None and keeps.events:
+        kept = f"kept besides: {keeps.events}, until the night of {keeps.night} is closed; it is {keeps.state}"
+    return OldEvents(found.events, found.first, found.last, kept=kept)
 
 
 def prune_events(context: Context, *, older_than_days: int, operator: str, account: str = "") -> OldEvents:
@@ -95,7 +94,7 @@ def prune_events(context: Context, *, older_than_days: int, operator: str, accou
     found = old_events(context, older_than_days=older_than_days)
     if not found.events:
         return found
-    night = context.ledger.value("night_end", "last_closed_night", site=context.site.name)
+    night = night_end_queries.last_closed_night(context.ledger, site=context.site.name)
     if night is None:
         raise NeedsOperator(
             Reason.NEVER_ARRIVED, "no night was closed yet, so there is no archive to put events into"
@@ -107,24 +106,25 @@ def prune_events(context: Context, *, older_than_days: int, operator: str, accou
 
 def _move(context: Context, night: date, days: int, operator: str, account: str) -> Iterator[str]:
     """Let file after file appear in the archive and its events go, and yield each file's place."""
-    while rows := context.ledger.rows("night_end", "old_events", days=days, most=AT_ONCE):
+    while events := night_end_queries.old_events(context.ledger, days=days, most=AT_ONCE):
         if trouble := storage_trouble(context):  # a disk that is not mounted would leave the only copy beneath it
             raise NeedsOperator(Reason.STORAGE_UNAVAILABLE, "; ".join(trouble))
-        ids = [row["event_id"] for row in rows]
-        name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(rows))
+        ids = [event.event_id for event in events]
+        name, content = f"events_{ids[0]}_{ids[-1]}.jsonl", b"".join(_lines(events))
         sha256 = write_whole(night_folder(context, night) / name, content)
         path = add_to_archive(context, night, name, kind="events", sha256=sha256, size=len(content))
         with context.ledger.transaction() as ledger:
-            last_at = max(row["at"] for row in rows)
-            ledger.run("night_end", "put_event_archive", path=path, first=ids[0], last=ids[-1], last_at=last_at)
-            ledger.run("night_end", "delete_events", event_ids=ids)
+            last_at = max(event.at for event in events)
+            night_end_queries.put_event_archive(ledger, path=path, first=ids[0], last=ids[-1], last_at=last_at)
+            night_end_queries.delete_events(ledger, event_ids=ids)
             detail = {"events": len(ids), "sha256": sha256, "older_than_days": days}
             detail |= {"account": account} if account else {}
             ledger_queries.put_audit(ledger, operator=operator, action="prune_events", subject=path, detail=detail)
         yield path
 
 
-def _lines(rows: Sequence[dict[str, Any]]) -> Iterator[bytes]:
-    for row in rows:
-        values = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in row.items()}
+def _lines(events: Sequence[OldEvent]) -> Iterator[bytes]:
+    for event in events:
+        named = asdict(event).items()
+        values = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in named}
         yield json.dumps(values, sort_keys=True).encode() + b"\n"

@@ -12,6 +12,7 @@ from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import write_whole
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
 from nightshift.night_end.night_rows import night_text
@@ -67,10 +68,9 @@ def write_report(context: Context, night: date) -> Report:
     text = render_text(facts, page)
     write_whole(page.parent / "report.txt", text.encode())
     write_whole(page, render_page(facts, pictures, {p.name: f"{p.name}.png" for p in pictures}).encode())
-    context.ledger.run(
-        "night_end", "put_report",
-        site=facts.site, night=night, kind=KIND, path=context.depot.relative(page),
-    )  # fmt: skip
+    night_end_queries.put_report(
+        context.ledger, site=facts.site, night=night, kind=KIND, path=context.depot.relative(page)
+    )
     return Report(page, headline(facts), facts, text, pictures)
 
 
@@ -102,8 +102,9 @@ def send_report(context: Context, night: date, *, resend: bool = False, server: 
     """
     report = write_report(context, night)
     server = server or MailServer.from_environment()
-    of_night = {"site": report.facts.site, "night": night}
-    resend = resend or bool(context.ledger.value("night_end", "changed_since_mail", kind=KIND, **of_night))
+    resend = resend or night_end_queries.changed_since_mail(
+        context.ledger, site=report.facts.site, night=night, kind=KIND
+    )
     if server is None:
         _say(context, night, EventLevel.WARNING, "mail_not_sent", _no_server(report.page))
         return report.page
@@ -122,16 +123,15 @@ def send_report(context: Context, night: date, *, resend: bool = False, server: 
 
 def _send_once(context: Context, report: Report, server: MailServer, *, resend: bool) -> str | None:
     """Send the mail if it was not sent yet, and return its Message-ID; one sender at a time for a night."""
-    night, policy = report.facts.night, context.night_policy
-    key = {"site": report.facts.site, "night": night, "kind": KIND}
+    site, night, policy = report.facts.site, report.facts.night, context.night_policy
     with context.ledger.transaction() as ledger:
-        ledger.row("night_end", "lock_night", subject=f"mail {night_text(context.site, night)}")
-        row = ledger.row("night_end", "report", **key)
-        assert row is not None
-        if row["sent_at"] is not None and not resend:
+        night_end_queries.lock_night(ledger, subject=f"mail {night_text(context.site, night)}")
+        row = night_end_queries.report(ledger, site=site, night=night, kind=KIND)
+        assert row is not None  # it was written
+        if row.sent_at is not None and not resend:
             return None
         first = message_id(context.deployment, night)
-        identity = next_message_id(row["message_id"]) if row["message_id"] else first
+        identity = next_message_id(row.message_id) if row.message_id else first
         mail = compose(
             subject=subject(report.facts, correction=identity != first),
             sender=policy.mail_from, to=policy.mail_to, identity=identity,
@@ -139,7 +139,7 @@ def _send_once(context: Context, report: Report, server: MailServer, *, resend: 
             page=lambda sources: render_page(report.facts, report.pictures, sources), pictures=report.pictures,
         )  # fmt: skip
         refused = send(mail, server)
-        ledger.run("night_end", "set_report_sent", **key, message_id=identity)
+        night_end_queries.set_report_sent(ledger, site=site, night=night, kind=KIND, message_id=identity)
         if refused:
             _say(
                 context, night, EventLevel.WARNING, "mail_refused",
@@ -177,7 +177,7 @@ def needs_line(facts: NightFacts) -> str:
 
 def _without_science(facts: NightFacts) -> str:
     """Return what to say of a night that closes and made nothing; nothing of another."""
-    if not facts.timeline:
+    if not facts.exposures:
         return "No science exposure was taken. Nothing needs you."
     units = facts.verdict.accounts.units
     if units.parts[UnitState.PROCESSED]:

@@ -2,8 +2,8 @@
 
 import io
 import tarfile
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nightshift.completeness import recovered_by_signal
-from nightshift.night_end.facts import NightFacts
+from nightshift.ledger.queries.night_end import AlertOnSky
+from nightshift.night_end.facts import CameraFacts, MeasuredExposure, NightFacts
+from nightshift.vocabulary.measurements import panels
 from reduction.image.cutouts import read_cutouts
 
 __all__ = ["Picture", "draw_all"]
@@ -24,12 +26,6 @@ FILTER_COLOURS = {"g": "#2f855a", "r": "#c05621", "i": "#6b46c1", "z": "#1a202c"
 SPARE_COLOURS = ("#2b6cb0", "#b7791f", "#97266d", "#285e61")
 STYLE: dict[str, Any] = {"fontsize": 9, "color": INK}
 MOST_FIELDS = 6
-PANELS = (
-    ("fwhm_px", "FWHM (arcsec)", False),
-    ("limiting_magnitude", "limiting mag (5σ)", True),
-    ("zero_point", "zero point (mag)", False),
-    ("background", "sky (e⁻/px)", False),
-)
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,8 @@ class Picture:
     png : bytes
     width : int
         In pixels, as it is shown (the file has twice as many).
+    leads : bool
+        Stands above all tables, under its own title.
     """
 
     name: str
@@ -52,12 +50,13 @@ class Picture:
     description: str
     png: bytes
     width: int
+    leads: bool = False
 
 
 def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
-    """Draw the timeline and the sky, and where there are any, completeness and the best stamps."""
-    pictures = [_timeline(facts), _sky(facts)]
-    if facts.completeness["quadrants"]:
+    """Draw each camera's timeline and the sky, and where there are any, completeness and the best stamps."""
+    pictures = [*(_timeline(facts, camera) for camera in facts.cameras), _sky(facts)]
+    if facts.completeness.quadrants:
         pictures.append(_completeness(facts))
     if stamps := _stamps(facts, depot):
         pictures.append(stamps)
@@ -87,25 +86,32 @@ def _tidy(axes: Axes) -> None:
     axes.tick_params(labelsize=8, colors=FAINT, length=3)
 
 
-def _timeline(facts: NightFacts) -> Picture:
+def _timeline(facts: NightFacts, camera: CameraFacts) -> Picture:
     """Draw the measurements of each exposure against its time, gaps shaded, rejected frames crossed."""
-    figure = Figure(figsize=(7.2, 6.0), layout="constrained")
-    all_axes = figure.subplots(len(PANELS), 1, sharex=True)
-    names = sorted({row["filter"] for row in facts.timeline})
-    for axes, (column, label, _) in zip(all_axes, PANELS, strict=True):
-        scale = facts.pixel_scale_arcsec if column == "fwhm_px" else 1.0
+    shown = panels()
+    figure = Figure(figsize=(7.2, 1.5 * len(shown)), layout="constrained")
+    all_axes = list(figure.subplots(len(shown), 1, sharex=True, squeeze=False).flat)
+    names = sorted({exposure.filter for exposure in facts.exposures})
+    for axes, (measurement, panel) in zip(all_axes, shown, strict=True):
+        scale = camera.pixel_scale_arcsec if panel.in_arcsec else 1.0
         for name in names:
-            _points(axes, [r for r in facts.timeline if r["filter"] == name], column, scale, colour_of(name, names))
-        for begin, end in facts.open_time.gaps:
+            chosen = [exposure for exposure in camera.timeline if exposure.filter == name]
+            _points(axes, chosen, measurement.name, scale, colour_of(name, names))
+        for begin, end in camera.open_time.gaps:
             axes.axvspan(begin, end, color="#f1f3f6", lw=0, zorder=0)
-        lost = [r["shutter_open"] for r in facts.timeline if r[column] is None]
+        lost = [exposure.shutter_open for exposure in camera.timeline if measurement.name not in exposure.measured]
         axes.plot(lost, [0.04] * len(lost), "|", color=BAD, ms=7, mew=1.2, transform=axes.get_xaxis_transform())
-        axes.set_ylabel(label, **STYLE)
+        axes.set_ylabel(panel.title, **STYLE)
         axes.grid(axis="y", color=LINE, lw=0.5)
         axes.margins(y=0.15)
         _tidy(axes)
-    _legend(all_axes[0], facts, names)
-    if facts.timeline:
+    _legend(all_axes[0], camera, shown[0][0].name, names)
+    _time_axis(all_axes, camera)
+    return _timeline_picture(facts, camera, _png(figure))
+
+
+def _time_axis(all_axes: Sequence[Axes], camera: CameraFacts) -> None:
+    if camera.timeline:
         # matplotlib gives no types for what follows
         locator = matplotlib.dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         all_axes[-1].xaxis.set_major_locator(locator)
@@ -114,36 +120,45 @@ def _timeline(facts: NightFacts) -> Picture:
     else:
         _nothing(all_axes, "no science exposure tonight")
     all_axes[-1].set_xlabel("UTC, opening of the shutter", **STYLE)
-    bad = sum(not row["good"] for row in facts.timeline)
+
+
+def _timeline_picture(facts: NightFacts, camera: CameraFacts, png: bytes) -> Picture:
+    """Return the picture with its words; where the site has several cameras they say of which it is."""
+    *others, last = (panel.called or measurement.label for measurement, panel in panels())
+    drawn = f"{', '.join(others)} and {last}" if others else last
+    bad = sum(not exposure.good for exposure in camera.timeline)
+    several = facts.has_several_cameras
     return Picture(
-        "timeline",
-        "The night in time",
-        f"Seeing, limiting magnitude, zero point and sky of {len(facts.timeline)} exposures against UTC; "
-        f"{bad} of them without a good measurement are crossed, {len(facts.open_time.gaps)} gaps are shaded.",
-        _png(figure),
+        f"timeline_{camera.instrument}" if several else "timeline",
+        f"The night in time: {camera.instrument}" if several else "The night in time",
+        f"{drawn[0].upper()}{drawn[1:]} of {len(camera.timeline)} exposures against UTC; "
+        f"{bad} of them without a good measurement are crossed, {len(camera.open_time.gaps)} gaps are shaded.",
+        png,
         680,
+        leads=True,
     )
 
 
-def _points(axes: Axes, rows: list[dict[str, Any]], column: str, scale: float, colour: str) -> None:
+def _points(axes: Axes, exposures: list[MeasuredExposure], name: str, scale: float, colour: str) -> None:
     for good, marker in ((True, "o"), (False, "x")):
-        chosen = [r for r in rows if r["good"] is good and r[column] is not None]
+        chosen = [exposure for exposure in exposures if exposure.good is good and name in exposure.measured]
         if chosen:
             axes.plot(
-                [r["shutter_open"] for r in chosen],
-                [r[column] * scale for r in chosen],
+                np.array([exposure.shutter_open for exposure in chosen]),
+                [exposure.measured[name] * scale for exposure in chosen],
                 marker, color=colour if good else BAD, ms=4 if good else 6, mew=0 if good else 1.4,
             )  # fmt: skip
 
 
-def _legend(axes: Axes, facts: NightFacts, names: list[str]) -> None:
+def _legend(axes: Axes, camera: CameraFacts, measurement: str, names: list[str]) -> None:
+    """Say above the panel of a measurement what the marks mean."""
     for name in names:
         axes.plot([], [], "o", color=colour_of(name, names), ms=5, mew=0, label=name or "no filter")
-    if any(not row["good"] for row in facts.timeline):
+    if any(not exposure.good for exposure in camera.timeline):
         axes.plot([], [], "x", color=BAD, ms=6, mew=1.4, label="not good")
-    if any(row["fwhm_px"] is None for row in facts.timeline):
+    if any(measurement not in exposure.measured for exposure in camera.timeline):
         axes.plot([], [], "|", color=BAD, ms=7, mew=1.2, label="not measured")
-    if facts.open_time.gaps:
+    if camera.open_time.gaps:
         axes.plot([], [], "s", color="#e4e8ed", ms=7, mew=0, label="no exposure")
     if names:
         axes.legend(
@@ -161,16 +176,16 @@ def _nothing(all_axes: Iterable[Axes], text: str) -> None:
 
 def _sky(facts: NightFacts) -> Picture:
     """Draw where the alerts and the moving objects are, one panel a field."""
-    counts: dict[int | None, int] = {row["field"]: 0 for row in facts.timeline}
-    for row in facts.sky:
-        counts[row["field"]] = counts.get(row["field"], 0) + 1
+    counts: dict[int | None, int] = {exposure.field: 0 for exposure in facts.exposures}
+    for alert in facts.sky.alerts:
+        counts[alert.field] = counts.get(alert.field, 0) + 1
     fields = sorted(counts, key=lambda f: (-counts[f], f is None, f or 0))[:MOST_FIELDS]
     columns = min(max(len(fields), 1), 3 if len(fields) > 4 else 2)
     rows = max(-(-len(fields) // columns), 1)
     size = 7.2 / columns
     figure = Figure(figsize=(7.2, rows * min(size, 4.6) + 0.2), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    names = sorted({row["filter"] for row in facts.timeline})
+    names = sorted({exposure.filter for exposure in facts.exposures})
     for axes, field in zip(panels, fields, strict=False):
         _field_panel(axes, facts, field, names)
     if not fields:
@@ -180,24 +195,24 @@ def _sky(facts: NightFacts) -> Picture:
     return Picture(
         "sky",
         "The night on the sky",
-        f"{len(facts.sky)} alerts as rings by filter and {len(facts.tracklets)} moving objects as numbered lines, "
-        f"in {len(fields)} of {len(counts)} fields.",
+        f"{len(facts.sky.alerts)} alerts as rings by filter and {len(facts.sky.tracklets)} moving objects as "
+        f"numbered lines, in {len(fields)} of {len(counts)} fields.",
         _png(figure),
         680,
     )
 
 
 def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[str]) -> None:
-    alerts = [row for row in facts.sky if row["field"] == field]
-    outlines = [_corners(row["corners_deg"]) for row in facts.footprints if row["field"] == field]
+    alerts = [alert for alert in facts.sky.alerts if alert.field == field]
+    outlines = [_corners(row.corners_deg) for row in facts.sky.footprints if row.field == field]
     project, known = _projection(alerts, outlines)
     for outline in outlines:
         x, y = project(*outline.T)
         axes.fill(x, y, color="#f3f5f8", lw=0, zorder=0)
         axes.plot(np.append(x, x[0]), np.append(y, y[0]), color=LINE, lw=0.6, zorder=1)
     for place, name in enumerate(names):  # rings of their own size, for the same object shows in several filters
-        chosen = [row for row in alerts if row["filter"] == name]
-        x, y = project(np.array([r["ra_deg"] for r in chosen]), np.array([r["dec_deg"] for r in chosen]))
+        chosen = [alert for alert in alerts if alert.filter == name]
+        x, y = project(np.array([a.ra_deg for a in chosen]), np.array([a.dec_deg for a in chosen]))
         axes.plot(x, y, "o", mfc="none", mec=colour_of(name, names), ms=3 + 2.5 * place, mew=0.9, alpha=0.7, zorder=2)
     limits = _limits(project, alerts, outlines)
     _tracks(axes, facts, project, limits)
@@ -213,14 +228,14 @@ def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[s
     return None
 
 
-def _corners(stored: list[Any]) -> np.ndarray:
-    """Return a quadrant's corners as an array (4, 2) of ra, dec in degrees, however they are nested."""
+def _corners(stored: list[float]) -> np.ndarray:
+    """Return a quadrant's corners as an array (4, 2) of ra, dec in degrees."""
     return np.asarray(stored, float).reshape(-1, 2)
 
 
-def _projection(alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> tuple[Callable[..., Any], bool]:
+def _projection(alerts: list[AlertOnSky], outlines: list[np.ndarray]) -> tuple[Callable[..., Any], bool]:
     """Return a function from (ra, dec) in degrees to offsets in arcmin from the middle, and whether there is one."""
-    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
+    points = outlines or [np.array([[a.ra_deg, a.dec_deg]]) for a in alerts]
     if not points:
         return lambda ra, dec: (ra * 0.0, dec * 0.0), False
     ra, dec = np.concatenate(points).T
@@ -234,8 +249,8 @@ def _projection(alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> tup
     return project, True
 
 
-def _limits(project: Callable[..., Any], alerts: list[dict[str, Any]], outlines: list[np.ndarray]) -> float:
-    points = outlines or [np.array([[r["ra_deg"], r["dec_deg"]]]) for r in alerts]
+def _limits(project: Callable[..., Any], alerts: list[AlertOnSky], outlines: list[np.ndarray]) -> float:
+    points = outlines or [np.array([[a.ra_deg, a.dec_deg]]) for a in alerts]
     if not points:
         return 1.0
     x, y = project(*np.concatenate(points).T)
@@ -244,17 +259,17 @@ def _limits(project: Callable[..., Any], alerts: list[dict[str, Any]], outlines:
 
 def _tracks(axes: Axes, facts: NightFacts, project: Callable[..., Any], limit: float) -> None:
     """Draw the moving objects whose first position lies in the panel."""
-    for tracklet in facts.tracklets:
-        path = [p for p in facts.tracklet_positions if p["number"] == tracklet["number"]]
+    for tracklet in facts.sky.tracklets:
+        path = [p for p in facts.sky.tracklet_positions if p.number == tracklet.number]
         if not path:
             continue
-        x, y = project(np.array([p["ra_deg"] for p in path]), np.array([p["dec_deg"] for p in path]))
+        x, y = project(np.array([p.ra_deg for p in path]), np.array([p.dec_deg for p in path]))
         if abs(x[0]) > limit or abs(y[0]) > limit:
             continue
         axes.plot(x, y, "-", color=INK, lw=1.2, zorder=3)
         axes.plot(x[-1:], y[-1:], "o", color=INK, ms=3.5, zorder=4)
         axes.annotate(
-            str(tracklet["number"]), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK,
+            str(tracklet.number), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK,
             fontweight="bold",
         )  # fmt: skip
 
@@ -263,7 +278,7 @@ def _completeness(facts: NightFacts) -> Picture:
     """Draw the share found by signal to noise, with what the numbers leave open."""
     figure = Figure(figsize=(7.2, 1.5), layout="constrained")
     axes = figure.subplots()
-    rows = recovered_by_signal(facts.completeness)
+    rows = recovered_by_signal(asdict(facts.completeness))
     for place, row in enumerate(reversed(rows)):
         if row.share is not None and row.interval is not None:
             axes.plot(
@@ -284,7 +299,7 @@ def _completeness(facts: NightFacts) -> Picture:
 
 def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
     """Draw science, reference and difference of the strongest detections, one object a column."""
-    columns = [(row, images) for row in facts.best if (images := _cutouts(depot / row["cutouts"], row["number"]))]
+    columns = [(row, images) for row in facts.sky.best if (images := _cutouts(depot / row.cutouts, row.number))]
     if not columns:
         return None
     figure = Figure(figsize=(7.2, 4.0), layout="constrained")
@@ -294,8 +309,8 @@ def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
     for column, (row, images) in enumerate(columns):
         for axes, kind in zip(grid[:, column], ("science", "template", "difference"), strict=True):
             _stamp(axes, images.get(kind))
-        magnitude = "" if row["magnitude"] is None else f"\n{row['filter']} = {row['magnitude']:.2f}"
-        title = f"{row['object_id']}{magnitude}\nS/N {row['signal_to_noise']:.0f}"
+        magnitude = "" if row.magnitude is None else f"\n{row.filter} = {row.magnitude:.2f}"
+        title = f"{row.object_id}{magnitude}\nS/N {row.signal_to_noise:.0f}"
         grid[0, column].set_title(title, fontsize=7.5, color=INK)
     for axes, label in zip(grid[:, 0], ("science", "reference", "difference"), strict=True):
         axes.text(
@@ -305,7 +320,7 @@ def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
         "stamps",
         "The strongest alerts",
         f"Science, reference and difference stamps of {len(columns)} objects: "
-        + ", ".join(row["object_id"] for row, _ in columns),
+        + ", ".join(row.object_id for row, _ in columns),
         _png(figure),
         680,
     )

@@ -2,13 +2,14 @@
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import PurePosixPath
 
 from nightshift.completeness import recovered_by_signal
-from nightshift.night_end.facts import NightFacts, Quantiles, unit_name
+from nightshift.ledger.queries.night_end import QuarantinedFile
+from nightshift.night_end.facts import CameraFacts, NightFacts, Quantiles
 from nightshift.night_end.identities import Member
 from nightshift.vocabulary import AlertState, Measurement, UnitState, all_measurements, measurement_named
 from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
@@ -120,13 +121,20 @@ def figures_of(facts: NightFacts) -> list[Figure]:
     units = facts.verdict.accounts.units
     latency = facts.latency.get(False) or facts.latency.get(True)
     return [
-        Figure(str(len(facts.timeline)), "science exposures"),
+        Figure(str(len(facts.exposures)), "science exposures"),
         Figure(f"{len(units.parts[UnitState.PROCESSED])} / {units.total}", "units processed"),
         Figure(str(facts.alert_count(AlertState.SENT, AlertState.RETRACTED)), "alerts sent"),
-        Figure(str(len(facts.tracklets)), "moving objects"),
-        Figure(duration(latency["p95_s"]) if latency else "—", "last file to alert, p95"),
-        Figure(f"{100 * facts.open_time.fraction:.0f} %" if facts.timeline else "—", "shutter open"),
+        Figure(str(len(facts.sky.tracklets)), "moving objects"),
+        Figure(duration(latency.p95_s) if latency else "—", "last file to alert, p95"),
+        _shutter_figure(facts),
     ]
+
+
+def _shutter_figure(facts: NightFacts) -> Figure:
+    """Return how much of the time the shutter was open; of several cameras each, under their names."""
+    shares = [f"{100 * c.open_time.fraction:.0f} %" if c.timeline else "—" for c in facts.cameras]
+    names = ": " + " / ".join(camera.instrument for camera in facts.cameras) if facts.has_several_cameras else ""
+    return Figure(" / ".join(shares), f"shutter open{names}")
 
 
 def columns(*titles: str) -> tuple[Column, ...]:
@@ -171,10 +179,6 @@ def size(number_of_bytes: float) -> str:
     return f"{number_of_bytes:.2f} TB"
 
 
-def _clock(moment: datetime | None) -> str:
-    return "—" if moment is None else f"{moment:%H:%M:%S}"
-
-
 def _shortened(rows: Iterable[tuple[str, ...]], width: int, most: int = MOST_ROWS) -> list[tuple[str, ...]]:
     """Cut a table where it would be longer than anybody reads, and say so."""
     listed = list(rows)
@@ -183,27 +187,48 @@ def _shortened(rows: Iterable[tuple[str, ...]], width: int, most: int = MOST_ROW
     return [*listed[:most], (f"… and {len(listed) - most} more", *[""] * (width - 1))]
 
 
+def _camera_rows(
+    facts: NightFacts, rows_of: Callable[[CameraFacts], Iterable[tuple[str, ...]]]
+) -> list[tuple[str, ...]]:
+    """Return the rows of all cameras; where the site has several, each row begins with its camera's name."""
+    if not facts.has_several_cameras:
+        return [row for camera in facts.cameras for row in rows_of(camera)]
+    return [(camera.instrument, *row) for camera in facts.cameras for row in rows_of(camera)]
+
+
+def _camera_columns(facts: NightFacts, *titles: str) -> tuple[Column, ...]:
+    """Return the columns of a table of `_camera_rows`."""
+    return columns(*(("Camera",) if facts.has_several_cameras else ()), *titles)
+
+
+def _camera_notes(facts: NightFacts, note_of: Callable[[CameraFacts], str]) -> str:
+    """Return what is said of all cameras; where the site has several, each under its name."""
+    notes = [(camera.instrument, note_of(camera)) for camera in facts.cameras]
+    return " ".join(f"{name}: {note}" if facts.has_several_cameras else note for name, note in notes)
+
+
 def _exposures(facts: NightFacts) -> Section:
-    ends = ("processed", "rejected", "failed", "missing", "held")
-    rows = [
-        (
-            facts.field_name(r["field"]), r["filter"], str(r["exposures"]),
-            f"{r['first_open']:%H:%M}–{r['last_open']:%H:%M}", *(str(r[end]) for end in ends),
-            str(r["differenced"]), str(r["candidates"]), str(r["alerts"]),
-        )
-        for r in facts.science
-    ]  # fmt: skip
-    opened = facts.open_time
-    note = (
-        f"Shutter open {100 * opened.fraction:.0f} % of {duration(opened.span_s)}; {_gaps(opened.gaps)}."
-        if facts.timeline
-        else "No science exposure was registered."
-    )
-    titles = columns(
+    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
+        for r in camera.science:
+            yield (
+                facts.field_name(r.field), r.filter, str(r.exposures), f"{r.first_open:%H:%M}–{r.last_open:%H:%M}",
+                str(r.processed), str(r.rejected), str(r.failed), str(r.missing), str(r.held),
+                str(r.differenced), str(r.candidates), str(r.alerts),
+            )  # fmt: skip
+
+    titles = _camera_columns(
+        facts,
         "Field", "Filter", ">Exposures", "UTC", ">Processed", ">Rejected", ">Failed", ">Missing", ">Held",
         ">Differenced", ">Candidates", ">Alerts",
     )  # fmt: skip
-    return Section("Science exposures", titles, rows, note)
+    return Section("Science exposures", titles, _camera_rows(facts, rows_of), _camera_notes(facts, _shutter))
+
+
+def _shutter(camera: CameraFacts) -> str:
+    opened = camera.open_time
+    if not camera.timeline:
+        return "No science exposure was registered."
+    return f"Shutter open {100 * opened.fraction:.0f} % of {duration(opened.span_s)}; {_gaps(opened.gaps)}."
 
 
 def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
@@ -217,35 +242,52 @@ def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
 
 
 def _quality(facts: NightFacts) -> Section:
-    titles, rows = _measured(facts, MailTable.QUALITY)
-    counted = [(r.filter, str(r.units), str(r.bad), *row) for r, row in zip(facts.quality, rows, strict=True)]
+    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
+        for row, cells in zip(camera.quality, _cells(camera, MailTable.QUALITY), strict=True):
+            yield row.filter, str(row.units), str(row.bad), *cells
+
+    rows = _camera_rows(facts, rows_of)
+    titles = _camera_columns(facts, "Filter", ">Quadrants", ">Bad", *_titles(MailTable.QUALITY))
     note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
-    return Section(MailTable.QUALITY, columns("Filter", ">Quadrants", ">Bad", *titles), counted, note)
+    return Section(MailTable.QUALITY, titles, rows, note)
 
 
 def _detectors(facts: NightFacts) -> Section:
     """What the sky's measurements leave open: the readout, the mask, and how well the stars were matched."""
-    titles, rows = _measured(facts, MailTable.DETECTORS)
-    named = [(r.filter, *row) for r, row in zip(facts.quality, rows, strict=True)]
-    warned = ", ".join(f"{_label(w['measurement'])} ({w['units']})" for w in facts.warned)
-    note = f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
+
+    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
+        for row, cells in zip(camera.quality, _cells(camera, MailTable.DETECTORS), strict=True):
+            yield row.filter, *cells
+
+    rows = _camera_rows(facts, rows_of)
     meant = "Median, or median and largest. Above the air: magnitude of one electron a second."
-    return Section(
-        MailTable.DETECTORS,
-        columns("Filter", *titles),
-        named,
-        f"{meant} {note}" if rows else "No image was measured.",
-    )
+    note = f"{meant} {_camera_notes(facts, _warned)}" if rows else "No image was measured."
+    return Section(MailTable.DETECTORS, _camera_columns(facts, "Filter", *_titles(MailTable.DETECTORS)), rows, note)
 
 
-def _measured(facts: NightFacts, table: MailTable) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Return the titles of the measurements that a table shows, and for each filter what it says of them."""
-    shown = [(m, m.mail) for m in all_measurements() if m.mail is not None and m.mail.table is table]
-    rows = [
-        tuple(_summary(m, mail, r.measured.get(m.name, Quantiles()), facts.pixel_scale_arcsec) for m, mail in shown)
-        for r in facts.quality
+def _warned(camera: CameraFacts) -> str:
+    warned = ", ".join(f"{_label(w.measurement)} ({w.units})" for w in camera.warned)
+    return f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
+
+
+def _shown(table: MailTable) -> list[tuple[Measurement, MailColumn]]:
+    """Return the measurements that a table shows."""
+    return [(m, m.mail) for m in all_measurements() if m.mail is not None and m.mail.table is table]
+
+
+def _titles(table: MailTable) -> list[str]:
+    return [f">{mail.title or measurement.titled}" for measurement, mail in _shown(table)]
+
+
+def _cells(camera: CameraFacts, table: MailTable) -> list[tuple[str, ...]]:
+    """Return for each filter of a camera what a table says of its measurements."""
+    return [
+        tuple(
+            _summary(measurement, mail, row.measured.get(measurement.name, Quantiles()), camera.pixel_scale_arcsec)
+            for measurement, mail in _shown(table)
+        )
+        for row in camera.quality
     ]
-    return [f">{mail.title or measurement.titled}" for measurement, mail in shown], rows
 
 
 def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, pixel_scale_arcsec: float) -> str:
@@ -272,21 +314,18 @@ def _label(name: str) -> str:
 
 def _alerts(facts: NightFacts) -> Section:
     rows = [
-        (state, str(row["alerts"]), str(row["objects"]), " ".join(facts.sentence(r) for r in row["reasons"]))
+        (state, str(row.alerts), str(row.objects), " ".join(facts.sentence(r) for r in row.reasons))
         for state, row in facts.alerts.items()
     ]
-    notes = [
-        f"Topic {t['topic']}: {t['acknowledged']} of {t['messages']} acknowledged by the broker."
-        for t in facts.topics
-    ]
+    notes = [f"Topic {t.topic}: {t.acknowledged} of {t.messages} acknowledged by the broker." for t in facts.topics]
     words = {False: "From an exposure's last file to the acknowledgement", True: "Alerts that waited for a reference"}
-    for waited, row in sorted(facts.latency.items()):
-        notes.append(
-            f"{words[waited]}: p50 {duration(row['p50_s'])}, p95 {duration(row['p95_s'])} ({row['alerts']} alerts)."
-        )
+    notes += [
+        f"{words[waited]}: p50 {duration(row.p50_s)}, p95 {duration(row.p95_s)} ({row.alerts} alerts)."
+        for waited, row in sorted(facts.latency.items())
+    ]
     differences = Counter[str]()
-    for row in facts.differences:
-        differences[f"{row['state']}{': ' + facts.sentence(row['reason']) if row['reason'] else ''}"] += row["units"]
+    for group in facts.differences:
+        differences[f"{group.state}{': ' + facts.sentence(group.reason) if group.reason else ''}"] += group.units
     if differences:
         notes.append("Differences: " + "; ".join(f"{count} {what}" for what, count in differences.items()) + ".")
     return Section(
@@ -297,7 +336,7 @@ def _alerts(facts: NightFacts) -> Section:
 
 def _completeness(facts: NightFacts) -> Section:
     """What would have been found of new sources, and how well so few of them say it."""
-    quadrants = facts.completeness["quadrants"]
+    quadrants = facts.completeness.quadrants
     titles = columns("S/N on an empty sky", ">Put in", ">Found", ">Share", ">95 % interval")
     if not quadrants:
         note = "No quadrant was sampled (reduction.injection_fraction), so that nothing is known of it."
@@ -307,7 +346,7 @@ def _completeness(facts: NightFacts) -> Section:
             row.label, str(row.injected), str(row.recovered), percent_of(row.share),
             "—" if row.interval is None else f"{100 * row.interval[0]:.0f}–{100 * row.interval[1]:.0f} %",
         )
-        for row in recovered_by_signal(facts.completeness)
+        for row in recovered_by_signal(asdict(facts.completeness))
     ]  # fmt: skip
     note = (
         f"New sources were put into {quadrants} quadrant{'' if quadrants == 1 else 's'}, differenced and searched "
@@ -324,11 +363,11 @@ def percent_of(share: float | None) -> str:
 def _movers(facts: NightFacts) -> Section:
     rows = [
         (
-            str(t["number"]), str(t["detections"]), f"{_clock(t['begins'])}–{_clock(t['ends'])}",
-            number(t["ra_deg"], 5), number(t["dec_deg"], 5), number(t["rate_deg_per_day"], 3),
-            number(t["position_angle_deg"], 1), number(t["residual_arcsec"]), number(t["magnitude"], 1),
+            str(t.number), str(t.detections), f"{t.begins:%H:%M:%S}–{t.ends:%H:%M:%S}", number(t.ra_deg, 5),
+            number(t.dec_deg, 5), number(t.rate_deg_per_day, 3), number(t.position_angle_deg, 1),
+            number(t.residual_arcsec), number(t.magnitude, 1),
         )
-        for t in facts.tracklets
+        for t in facts.sky.tracklets
     ]  # fmt: skip
     titles = columns(
         "No.", ">Detections", "UTC", ">RA (deg)", ">Dec (deg)", ">Rate (deg/day)", ">PA (deg)",
@@ -339,33 +378,26 @@ def _movers(facts: NightFacts) -> Section:
 
 
 def _calibrations(facts: NightFacts) -> Section:
-    rows = [
-        (
-            m["kind"], m["filter"], f"{m['in_service']} of {m['masters']}", str(m["frames"]),
-            _level(m["level"]), _level(m["noise"]), number(m["read_noise"]), number(m["gain"], 3),
-            " ".join(facts.sentence(r) for r in m["reasons"]),
-        )
-        for m in facts.masters
-    ]  # fmt: skip
-    titles = columns(
-        "Master",
-        "Filter",
-        ">Quadrants in service",
-        ">Frames",
-        ">Level (ADU)",
-        ">Noise",
-        ">Read noise (ADU)",
-        ">Gain (e⁻/ADU)",
-        "Reason",
-    )
+    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
+        for m in camera.masters:
+            yield (
+                m.kind, m.filter, f"{m.in_service} of {m.masters}", str(m.frames), _level(m.level), _level(m.noise),
+                number(m.read_noise), number(m.gain, 3), " ".join(facts.sentence(r) for r in m.reasons),
+            )  # fmt: skip
+
+    rows = _camera_rows(facts, rows_of)
+    titles = _camera_columns(
+        facts, "Master", "Filter", ">Quadrants in service", ">Frames", ">Level (ADU)", ">Noise", ">Read noise (ADU)",
+        ">Gain (e⁻/ADU)", "Reason",
+    )  # fmt: skip
     meant = "Noise: of one frame's pixel, a bias in ADU, a dark in electrons a second, a flat relative to its level."
     return Section("Calibrations", titles, rows, meant if rows else "No master was built tonight.")
 
 
 def _kept_out(facts: NightFacts) -> Section:
     rows = [
-        (r["inbox_name"], r["image_type"], r["filter"], number(r["level"], 0), facts.sentence(r["reason"]))
-        for r in facts.kept_out
+        (frame.inbox_name, frame.image_type, frame.filter, number(frame.level, 0), facts.sentence(frame.reason))
+        for frame in facts.kept_out
     ]
     titles = columns("Frame", "Type", "Filter", ">Level (ADU)", "Reason")
     used = facts.verdict.accounts.frames.counts()["in a master"]
@@ -375,11 +407,10 @@ def _kept_out(facts: NightFacts) -> Section:
 
 
 def _rejected(facts: NightFacts) -> Section:
-    groups: dict[tuple[str, str, str], list[Any]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[str, str]]] = {}
     for unit in facts.rejected:
-        if unit["state"] != UnitState.PROCESSED:
-            exposure, _, quadrant = unit_name(unit["unit_key"]).partition("/")
-            groups.setdefault((exposure, unit["state"], unit["reason"]), []).append((quadrant, unit["detail"]))
+        exposure, quadrant = _exposure_and_quadrant(facts, unit.unit_key)
+        groups.setdefault((exposure, unit.state, unit.reason), []).append((quadrant, unit.detail))
     rows = [
         (exposure, _some([q for q, _ in units]), state, facts.sentence(reason), units[0][1])
         for (exposure, state, reason), units in sorted(groups.items())
@@ -388,6 +419,12 @@ def _rejected(facts: NightFacts) -> Section:
     expected = facts.verdict.accounts.units.total
     note = "" if rows else "Every unit was processed." if expected else "No unit was expected."
     return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
+
+
+def _exposure_and_quadrant(facts: NightFacts, unit_key: str) -> tuple[str, str]:
+    """Return a unit's exposure, of several cameras with the camera's name, and its quadrant."""
+    instrument, exposure, *quadrant = PurePosixPath(unit_key).parts[:4]
+    return f"{instrument}/{exposure}" if facts.has_several_cameras else exposure, "/".join(quadrant)
 
 
 def _some(names: list[str], most: int = 4) -> str:
@@ -399,8 +436,8 @@ def _flagged(facts: NightFacts) -> Section:
     """Give each exposure and reason a row: a flag on all units of a night is as many rows as it has exposures."""
     groups: dict[tuple[str, str], list[str]] = {}
     for unit in facts.flagged:
-        exposure, _, quadrant = unit_name(unit["unit_key"]).partition("/")
-        for reason in unit["flags"]:
+        exposure, quadrant = _exposure_and_quadrant(facts, unit.unit_key)
+        for reason in unit.flags:
             groups.setdefault((reason, exposure), []).append(quadrant)
     by_reason: dict[str, list[tuple[str, list[str]]]] = {}
     for (reason, exposure), units in sorted(groups.items()):
@@ -420,7 +457,7 @@ def _files(facts: NightFacts) -> Section:
     """List what was not simply registered: a few of each kind, so that a thousand of one do not hide another."""
     books = facts.verdict.accounts
     kept = [
-        (plain(r["inbox_name"], 60), size(r["bytes"]), _disposition(r), facts.sentence(r["reason"]), r["detail"])
+        (plain(r.inbox_name, 60), size(r.bytes), _disposition(r), facts.sentence(r.reason), r.detail)
         for r in facts.quarantine
     ]
     named = [
@@ -439,31 +476,33 @@ def _files(facts: NightFacts) -> Section:
     return Section("Files out of the ordinary", titles, rows, note)
 
 
-def _disposition(row: Mapping[str, Any]) -> str:
-    return f"{row['disposition']}, {row['disposed_as']}" if row["disposed_as"] else row["disposition"]
+def _disposition(file: QuarantinedFile) -> str:
+    return f"{file.disposition}, {file.disposed_as}" if file.disposed_as else file.disposition
 
 
 def _references(facts: NightFacts) -> Section:
-    rows = [
-        (
-            facts.field_name(r["field"]), r["filter"], f"v{r['version']}", f"{r['in_service']} of {r['quadrants']}",
-            str(r["frames"]), number(r["fwhm_px"] * facts.pixel_scale_arcsec if r["fwhm_px"] else None),
-            number(r["limiting_magnitude"]), " ".join(facts.sentence(x) for x in r["reasons"]),
-        )
-        for r in facts.references
-    ]  # fmt: skip
-    titles = columns(
-        "Field", "Filter", "Version", ">Quadrants in service", ">Frames", ">FWHM (arcsec)", ">Limit (mag)", "Reason"
-    )
+    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
+        for r in camera.references:
+            yield (
+                facts.field_name(r.field), r.filter, f"v{r.version}", f"{r.in_service} of {r.quadrants}",
+                str(r.frames), number(r.fwhm_px * camera.pixel_scale_arcsec if r.fwhm_px else None),
+                number(r.limiting_magnitude), " ".join(facts.sentence(x) for x in r.reasons),
+            )  # fmt: skip
+
+    rows = _camera_rows(facts, rows_of)
+    titles = _camera_columns(
+        facts, "Field", "Filter", "Version", ">Quadrants in service", ">Frames", ">FWHM (arcsec)", ">Limit (mag)",
+        "Reason",
+    )  # fmt: skip
     return Section("References built", titles, rows, "" if rows else "No reference was built tonight.")
 
 
 def _archive(facts: NightFacts) -> Section:
-    a: dict[str, Any] = facts.archive
+    held = facts.archive
     note = (
-        f"{a['files']} file{'' if a['files'] == 1 else 's'}, {size(a['bytes'])}; "
-        f"{a['verified']} of them read back and found equal."
-        if a["files"]
+        f"{held.files} file{'' if held.files == 1 else 's'}, {size(held.bytes)}; "
+        f"{held.verified} of them read back and found equal."
+        if held.files
         else "Nothing is archived yet."
     )
     return Section("Archive", (), [], note)

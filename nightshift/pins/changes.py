@@ -8,6 +8,8 @@ from nightshift.code_version import code_version
 from nightshift.errors import BadInput
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import nights as nights_queries
+from nightshift.ledger.queries.nights import Pin
 from nightshift.pins.pinned import nights_under_way, pinned_surveys
 from nightshift.settings import SettingsError, Survey, load_deployment, settings_hash
 from nightshift.settings.stages import hashes_by_stage
@@ -43,18 +45,18 @@ def _changes(ledger: Ledger, name: str, now: datetime) -> list[tuple[str, str, s
     """Return kind, subject and text of each event to write."""
     found = []
     for row in nights_under_way(ledger, name, now):
-        subject = f"{row['site']}/{row['night']:%Y%m%d}"
+        subject = f"{row.site}/{row.night:%Y%m%d}"
         if text := _changed_settings(row, name):
             found.append(("settings_changed", subject, text))
-        if row["code_version"] != code_version():
-            text = f"The night was opened by code {row['code_version']}; code {code_version()} runs now."
+        if row.code_version != code_version():
+            text = f"The night was opened by code {row.code_version}; code {code_version()} runs now."
             found.append(("code_changed", subject, text))
     return found
 
 
-def _changed_settings(row: Mapping[str, Any], name: str) -> str | None:
+def _changed_settings(row: Pin, name: str) -> str | None:
     try:
-        files = load_deployment(name).surveys_of_site(row["site"])
+        files = load_deployment(name).surveys_of_site(row.site)
     except SettingsError as error:
         return (
             f"config/{name} does not load any more; the night goes on with the settings that it was opened with. "
@@ -68,8 +70,8 @@ def _changed_settings(row: Mapping[str, Any], name: str) -> str | None:
     hashed = " ".join(settings_hash(survey) for survey in files)
     return (
         f"config/{name} changed since the night opened ({named}; settings {hashed}): it holds from the "
-        f"night {row['night'] + timedelta(days=1)} on; `nightshift settings adopt --site {row['site']} "
-        f"--night {row['night']} --reason ...` makes it hold now."
+        f"night {row.night + timedelta(days=1)} on; `nightshift settings adopt --site {row.site} "
+        f"--night {row.night} --reason ...` makes it hold now."
     )
 
 
@@ -132,24 +134,21 @@ def adopt(
     """
     if not (operator.strip() and reason.strip()):
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are and why (--reason): both are kept in the audit")
-    key = {"site": surveys[0].site.name, "night": night}
+    site = surveys[0].site.name
     with ledger.transaction():
-        row = ledger.row("nights", "lock_pin", **key)
-        _refuse_where_not_open(row, surveys[0], night)
-        assert row is not None
+        row = _open_night(nights_queries.lock_pin(ledger, site=site, night=night), surveys[0], night)
         plain = {survey.camera.instrument: survey.model_dump(mode="json") for survey in surveys}
-        pinned = (row["settings"] or {}).get("instruments", {})
+        pinned = (row.settings or {}).get("instruments", {})
         changed = changed_keys(pinned, plain) if len({*pinned, *plain}) > 1 else _changed_of_one(pinned, plain)
-        before = row["code_version"]
+        before = row.code_version
         if pinned and not changed and before == code_version():
             return f"The night {night} has these settings and this code already; nothing was changed."
-        ledger.run(
-            "nights", "set_pin",
-            **key, code_version=code_version(), survey=surveys[0].name, settings=plain,
+        nights_queries.set_pin(
+            ledger, site=site, night=night, code_version=code_version(), survey=surveys[0].name, settings=plain,
             settings_hashes={survey.camera.instrument: hashes_by_stage(survey) for survey in surveys},
         )  # fmt: skip
         text = f"The night {night} uses the settings of the files from now on ({', '.join(changed) or 'no change'})."
-        _write_down(ledger, key, text, operator=operator, reason=reason, now=now, detail={
+        _write_down(ledger, f"{site}/{night:%Y%m%d}", text, operator=operator, reason=reason, now=now, detail={
             "changed": changed, "code_version": [before, code_version()], "account": account,
         })  # fmt: skip
     return text
@@ -160,28 +159,28 @@ def _changed_of_one(pinned: Mapping[str, Any], plain: Mapping[str, Any]) -> dict
     return changed_keys(pinned.get(instrument, {}), plain[instrument])
 
 
-def _refuse_where_not_open(row: Mapping[str, Any] | None, survey: Survey, night: date) -> None:
+def _open_night(row: Pin | None, survey: Survey, night: date) -> Pin:
+    """Return the row of a night that may be changed; refuse a night that is not known or closed."""
     if row is None:
         raise BadInput(
             Reason.NEVER_ARRIVED,
             f"the ledger of {survey.site.name} has no night of {night}: it will be opened with what the files hold. "
             "A night is named by the date of its evening.",
         )
-    if NightState(row["state"]) is NightState.CLOSED:
+    if row.state is NightState.CLOSED:
         raise BadInput(
             Reason.INTERNAL_ERROR,
             f"the night {night} is closed: what was made of it stands with the settings that made it, and nothing "
             "was changed",
         )
+    return row
 
 
 def _write_down(
-    ledger: Ledger, key: Mapping[str, Any], text: str, *, operator: str, reason: str, now: datetime,
+    ledger: Ledger, subject: str, text: str, *, operator: str, reason: str, now: datetime,
     detail: dict[str, Any],
 ) -> None:  # fmt: skip
-    subject = f"{key['site']}/{key['night']:%Y%m%d}"
-    ledger_queries.put_audit(
-        ledger, operator=operator, action="adopt_settings", subject=subject,
+    ledger_queries.put_audit(ledger, operator=operator, action="adopt_settings", subject=subject,
         detail={"reason": reason, "text": text, **detail},
     )  # fmt: skip
     ledger.event(

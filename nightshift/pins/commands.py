@@ -44,10 +44,11 @@ def _show(_: argparse.Namespace) -> int:
         print(f"No night of {name} is under way: the next one is opened with what config/{name} holds.")
         return 0
     for row in rows:
-        print(f"The night {row['night']} was opened by code {row['code_version']}, with these settings by stage:")
-        for instrument, hashes in sorted(row["settings_hashes"].items()):
+        print(f"The night {row.night} was opened by code {row.code_version}, with these settings by stage:")
+        by_instrument = row.settings_hashes or {}
+        for instrument, hashes in sorted(by_instrument.items()):
             for stage, value in sorted(hashes.items()):
-                print(f"  {instrument if len(row['settings_hashes']) > 1 else '':<12} {stage:<16} {value}".rstrip())
+                print(f"  {instrument if len(by_instrument) > 1 else '':<12} {stage:<16} {value}".rstrip())
     print("\n".join(changes) or "Nothing has changed since.")
     return 1 if changes else 0
 

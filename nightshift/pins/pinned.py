@@ -2,16 +2,16 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
 
 from pydantic import ValidationError
 
 from nightshift.code_version import code_version
 from nightshift.errors import NeedsOperator
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import nights as nights_queries
+from nightshift.ledger.queries.nights import Pin
 from nightshift.nights import night_bounds
 from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.settings.stages import hashes_by_stage
@@ -34,15 +34,13 @@ def pin_night(ledger: Ledger, survey: Survey, night: date) -> None:
 
     A night that has them keeps them. One that was opened before they were recorded gets them while it is open.
     """
-    instrument = survey.camera.instrument
-    key = {"site": survey.site.name, "night": night, "instrument": instrument}
-    if ledger.value("nights", "is_pinned", **key):
+    site, instrument = survey.site.name, survey.camera.instrument
+    if nights_queries.is_pinned(ledger, site=site, night=night, instrument=instrument):
         return
     begins, ends = night_bounds(survey.site, night)
-    ledger.run(
-        "nights", "pin_night",
-        **key, begins=begins, ends=ends, code_version=code_version(), survey=survey.name,
-        settings=survey.model_dump(mode="json"), hashes=hashes_by_stage(survey),
+    nights_queries.pin_night(
+        ledger, site=site, night=night, instrument=instrument, begins=begins, ends=ends, survey=survey.name,
+        code_version=code_version(), settings=survey.model_dump(mode="json"), hashes=hashes_by_stage(survey),
     )  # fmt: skip
 
 
@@ -62,13 +60,13 @@ def survey_of_night(ledger: Ledger, survey: Survey, night: date) -> Survey:
         If the night is not closed and its settings do not read by this code. Those of a closed night need not: what
         still comes of it is then done with the settings of `survey`, and its products' hashes show it.
     """
-    row = ledger.row("nights", "pin", site=survey.site.name, night=night)
+    row = nights_queries.pin(ledger, site=survey.site.name, night=night)
     if row is None:
         return survey
     try:
         return pinned_survey(row, survey.camera.instrument) or survey
     except NeedsOperator as error:
-        if NightState(row["state"]) is not NightState.CLOSED:
+        if row.state is not NightState.CLOSED:
             raise
         log.warning("the settings of the closed night %s are not used: %s", night, error)
         return survey
@@ -95,7 +93,7 @@ def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
         If the settings of a night do not read by this code.
     """
     survey, _, instrument = name.partition("/")
-    rows = {row["site"]: row for row in ledger.rows("nights", "last_pins", survey=survey, now=now)}
+    rows = {row.site: row for row in nights_queries.last_pins(ledger, survey=survey, now=now)}
     try:
         files = load_deployment(name)
     except SettingsError:
@@ -103,26 +101,26 @@ def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
             raise
         pinned = Deployment.of_all(found for row in rows.values() for found in pinned_surveys(row))
         return pinned.of_instrument(instrument) if instrument else pinned
-    under_way = {site: row for site, row in rows.items() if row["ends"] > now}
+    under_way = {site: row for site, row in rows.items() if row.ends > now}
     return files.with_surveys(_of_night(own, under_way.get(own.site.name)) for own in files.surveys)
 
 
-def _of_night(survey: Survey, row: Mapping[str, Any] | None) -> Survey:
+def _of_night(survey: Survey, row: Pin | None) -> Survey:
     return survey if row is None else pinned_survey(row, survey.camera.instrument) or survey
 
 
-def nights_under_way(ledger: Ledger, survey: str, now: datetime) -> list[dict[str, Any]]:
+def nights_under_way(ledger: Ledger, survey: str, now: datetime) -> list[Pin]:
     """Return of each site the row of the night that is under way and has settings of its own."""
-    return [row for row in ledger.rows("nights", "last_pins", survey=survey, now=now) if row["ends"] > now]
+    return [row for row in nights_queries.last_pins(ledger, survey=survey, now=now) if row.ends > now]
 
 
-def pinned_surveys(row: Mapping[str, Any]) -> list[Survey]:
+def pinned_surveys(row: Pin) -> list[Survey]:
     """Return the settings of each instrument in a night's row; errors as of `pinned_survey`."""
-    found = (pinned_survey(row, instrument) for instrument in sorted(row["settings"]["instruments"]))
+    found = (pinned_survey(row, instrument) for instrument in sorted((row.settings or {}).get("instruments", {})))
     return [survey for survey in found if survey is not None]
 
 
-def pinned_survey(row: Mapping[str, Any], instrument: str) -> Survey | None:
+def pinned_survey(row: Pin, instrument: str) -> Survey | None:
     """Return the settings of an instrument in a night's row; None where the night has none of it.
 
     Raises
@@ -130,7 +128,7 @@ def pinned_survey(row: Mapping[str, Any], instrument: str) -> Survey | None:
     NeedsOperator
         If this code does not read them; the message names what to do.
     """
-    plain = ((row["settings"] or {}).get("instruments") or {}).get(instrument)
+    plain = ((row.settings or {}).get("instruments") or {}).get(instrument)
     if plain is None:
         return None
     try:
@@ -142,10 +140,10 @@ def pinned_survey(row: Mapping[str, Any], instrument: str) -> Survey | None:
         )
         raise NeedsOperator(
             Reason.INTERNAL_ERROR,
-            f"the settings that the night {row['night']} was opened with, by code {row['code_version']}, do not read "
+            f"the settings that the night {row.night} was opened with, by code {row.code_version}, do not read "
             f"by this code, {code_version()}: {wrong}. Either go back to the former code until the night is closed, "
-            f"or have the night use what the files hold now: nightshift settings adopt --site {row['site']} "
-            f"--night {row['night']} --reason ...",
+            f"or have the night use what the files hold now: nightshift settings adopt --site {row.site} "
+            f"--night {row.night} --reason ...",
         ) from error
 
 

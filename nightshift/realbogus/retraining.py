@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.ledger.queries import realbogus as realbogus_queries
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.settings import Survey, settings_hash
 
@@ -37,9 +38,7 @@ def trained_for(survey: Survey) -> str:
 def note_model(context: Context, *, model: Path = REAL_BOGUS) -> None:
     """Keep in the ledger since when the model is in use. The first time stays, however often it is noted."""
     version, _ = _heading(model)
-    context.ledger.run(
-        "realbogus", "put_model", instrument=context.survey.camera.instrument, version=version
-    )  # fmt: skip
+    realbogus_queries.put_model(context.ledger, instrument=context.survey.camera.instrument, version=version)
 
 
 def retraining_due(context: Context, *, model: Path = REAL_BOGUS) -> list[str]:
@@ -57,12 +56,12 @@ def retraining_due(context: Context, *, model: Path = REAL_BOGUS) -> list[str]:
         other = "has other settings than those it was trained for"
         why = other if name in known else "is none of those it was trained for"
         lines.append(f"{due}: survey {name} {why}.")
-    replaced = context.ledger.rows(
-        "realbogus", "references_replaced", instrument=survey.camera.instrument, version=version
+    replaced = realbogus_queries.references_replaced(
+        context.ledger, instrument=survey.camera.instrument, version=version
     )
     if replaced:
         names = {field.id: field.name for field in survey.sky.fields}
-        named = [f"{names.get(r['field'], r['field'])} {r['filter']} v{r['version']}" for r in replaced[:_NAMED]]
+        named = [f"{names.get(r.field, r.field)} {r.filter} v{r.version}" for r in replaced[:_NAMED]]
         more = f" and {len(replaced) - _NAMED} more" if len(replaced) > _NAMED else ""
         lines.append(f"{due}: references were replaced since it came into use: {', '.join(named)}{more}.")
     return lines

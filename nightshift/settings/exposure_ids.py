@@ -2,8 +2,8 @@
 
 import re
 import string
-from collections.abc import Iterator
 from datetime import date
+from functools import cache
 
 __all__ = ["HEADER", "NIGHT", "check_template", "template_fields"]
 
@@ -12,19 +12,22 @@ HEADER = "header"  # {header:KEYWORD}
 _KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9 _.-]{0,67}")
 
 
-def template_fields(template: str) -> Iterator[tuple[str, str]]:
-    """Yield name and format of each field of a template.
+@cache
+def template_fields(template: str) -> tuple[tuple[str, str], ...]:
+    """Return name and format of each field of a template.
 
     Raises
     ------
     ValueError
         Where it is no template at all.
     """
+    fields = []
     for _, name, form, conversion in string.Formatter().parse(template):
         if name is not None:
             if conversion:
                 raise ValueError(f"{{{name}!{conversion}}}: conversions are not allowed")
-            yield name, form or ""
+            fields.append((name, form or ""))
+    return tuple(fields)
 
 
 def check_template(template: str, pattern: str) -> str:
@@ -36,7 +39,7 @@ def check_template(template: str, pattern: str) -> str:
         Naming the field that is wrong and what there is.
     """
     groups = sorted(re.compile(pattern).groupindex)
-    fields = list(template_fields(template))
+    fields = template_fields(template)
     if not fields:
         raise ValueError(f"every exposure would have the same id; {_what_there_is(groups)}")
     for name, form in fields:

@@ -484,7 +484,9 @@ class IngestPolicy(Table):
     """Who takes files in from the inbox."""
 
     by: Literal["auto", "watch", "jobs"] = "auto"  # auto: by jobs where a cluster runs them, else by the watch itself
-    at_once: Annotated[int, Key(ge=1)] = 8  # exposures whose files jobs take in at once, the newest first
+    at_once: Annotated[int, Key(ge=1)] = 8  # arrays of files at once, the newest exposures first
+    exposures_per_array: Annotated[int, Key(ge=1)] = 64  # of a backlog; a rest goes with the last
+    task_mb: Positive = 64.0  # of files, in a task of an array of several exposures
 
 
 class AlertPolicy(Table):

@@ -11,7 +11,7 @@ _HEAD = """# What an image is measured for
 
 Every quadrant of a science exposure is measured for these numbers, also one that is rejected. All of them are in the
 ledger and on the quadrant's page (`nightshift inspect <unit>`); the last column names the table of the morning's
-report that shows a measurement by filter, and how.
+report that shows a measurement by filter, and how, and says which ones are drawn against time.
 
     select unit_key, fwhm_px, zero_point from image_quality where not good;
 
@@ -37,11 +37,16 @@ def measurement_page() -> str:
 
 def _row(measurement: Measurement) -> str:
     star = " *" if measurement.cause else ""
-    mail = measurement.mail
-    shown = "" if mail is None else f"{mail.table}: {mail.summary}{', arcsec' if mail.in_arcsec else ''}"
     reasons = (_reason(measurement.reason_low), _reason(measurement.reason_high))
-    cells = (f"`{measurement.name}`{star}", measurement.unit or "—", measurement.says, *reasons, shown or "—")
+    cells = (f"`{measurement.name}`{star}", measurement.unit or "—", measurement.says, *reasons, _shown(measurement))
     return f"| {' | '.join(cells)} |"
+
+
+def _shown(measurement: Measurement) -> str:
+    mail = measurement.mail
+    shown = [] if mail is None else [f"{mail.table}: {mail.summary}{', arcsec' if mail.in_arcsec else ''}"]
+    shown += ["drawn against time"] if measurement.panel else []
+    return "; ".join(shown) or "—"
 
 
 def _reason(reason: str | None) -> str:

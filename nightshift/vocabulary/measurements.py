@@ -1,8 +1,8 @@
 """What an image is measured for: one entry a measurement, from which everything that judges or shows it is made.
 
-The names that a threshold may have, the reason of an image that breaks one, the ledger's columns, the tables of the
-morning's report, the page of a quadrant and ``docs/measurements.md`` are all made from `MEASUREMENTS`. A step that
-notes a number under a name adds an entry here and nothing else (``docs/extending.md``).
+The names that a threshold may have, the reason of an image that breaks one, the ledger's columns, the tables and
+panels of the morning's report, the page of a quadrant and ``docs/measurements.md`` are all made from `MEASUREMENTS`.
+A step that notes a number under a name adds an entry here and nothing else (``docs/extending.md``).
 
 The order is that of causes: what stands first explains what follows. Of several bounds that an image breaks, the
 first gives the reason of its rejection.
@@ -19,10 +19,12 @@ __all__ = [
     "MailColumn",
     "MailTable",
     "Measurement",
+    "Panel",
     "Summary",
     "all_measurements",
     "bounded_measurements",
     "measurement_named",
+    "panels",
 ]
 
 FRACTION = "fraction"  # unit of a share of the pixels
@@ -75,6 +77,28 @@ class MailColumn:
 
 
 @dataclass(frozen=True)
+class Panel:
+    """The panel of a measurement in the report's picture of the night in time.
+
+    Parameters
+    ----------
+    title : str
+        Of its axis, with the unit.
+    rank : int
+        The panels stand in this order, from the top.
+    called : str
+        What the description of the picture calls it; by default the measurement's label.
+    in_arcsec : bool
+        Measured in pixels, and drawn in arcseconds.
+    """
+
+    title: str
+    rank: int
+    called: str = ""
+    in_arcsec: bool = False
+
+
+@dataclass(frozen=True)
 class Measurement:
     """One number that an image is measured for.
 
@@ -96,6 +120,8 @@ class Measurement:
         Outside of its bounds it explains why later steps could not go on: it is the reason, and not their failure.
     mail : MailColumn, optional
         Its column in the morning's report; None leaves it out. The ledger and the page of a quadrant have them all.
+    panel : Panel, optional
+        Where it is drawn against time in the morning's report; by default it is not.
     """
 
     name: str
@@ -106,6 +132,7 @@ class Measurement:
     reason_high: Reason | None = None
     cause: bool = False
     mail: MailColumn | None = field(default_factory=MailColumn)
+    panel: Panel | None = None
 
     def __post_init__(self) -> None:
         if (self.reason_low is None) != (self.reason_high is None):
@@ -152,7 +179,7 @@ MEASUREMENTS = (
     Measurement(
         "background", "background", "e⁻/px", "Median level of the sky.",
         Reason.SHUTTER_CLOSED, Reason.BACKGROUND_TOO_HIGH, cause=True,
-        mail=MailColumn(QUALITY, "Sky (e⁻/px)", digits=0),
+        mail=MailColumn(QUALITY, "Sky (e⁻/px)", digits=0), panel=Panel("sky (e⁻/px)", 4, called="sky"),
     ),
     Measurement(
         "background_rms", "background rms", "e⁻/px", "Noise of the sky, pixel by pixel.",
@@ -170,6 +197,7 @@ MEASUREMENTS = (
         "fwhm_px", "FWHM", "px", "Full width of the PSF at half its maximum.",
         Reason.SEEING_TOO_POOR, Reason.SEEING_TOO_POOR,
         mail=MailColumn(QUALITY, "FWHM (arcsec) 10/50/90 %", Summary.SPREAD, in_arcsec=True),
+        panel=Panel("FWHM (arcsec)", 1, called="seeing", in_arcsec=True),
     ),
     Measurement(
         "pointing_offset_arcsec", "pointing offset", "arcsec", "How far the image lies from where its header says.",
@@ -193,6 +221,7 @@ MEASUREMENTS = (
     Measurement(
         "zero_point", "zero point", "mag", "Magnitude of one electron in the whole exposure.",
         Reason.CLOUDY, Reason.PHOTOMETRY_FAILED, mail=MailColumn(QUALITY, "Zero point (mag)"),
+        panel=Panel("zero point (mag)", 3),
     ),
     Measurement(
         "zero_point_rms", "zero point rms", "mag", "Scatter of the stars about the zero point.",
@@ -201,7 +230,7 @@ MEASUREMENTS = (
     Measurement(
         "limiting_magnitude", "limiting magnitude", "mag", "Magnitude of a point source of 5 sigma.",
         Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED,
-        mail=MailColumn(QUALITY, "Limit (mag) 10/50/90 %", Summary.SPREAD),
+        mail=MailColumn(QUALITY, "Limit (mag) 10/50/90 %", Summary.SPREAD), panel=Panel("limiting mag (5σ)", 2),
     ),
     Measurement(
         "colour_term", "colour term", "mag/mag", "By how much the zero point changes with a star's colour.",
@@ -237,6 +266,12 @@ def all_measurements() -> tuple[Measurement, ...]:
 def bounded_measurements() -> tuple[Measurement, ...]:
     """Return the measurements that thresholds may bound, in the order of causes."""
     return tuple(measurement for measurement in MEASUREMENTS if measurement.bounded)
+
+
+def panels() -> tuple[tuple[Measurement, Panel], ...]:
+    """Return the measurements that are drawn against time, from the top panel down."""
+    found = [(measurement, measurement.panel) for measurement in MEASUREMENTS if measurement.panel is not None]
+    return tuple(sorted(found, key=lambda pair: pair[1].rank))
 
 
 def measurement_named(name: str) -> Measurement | None:

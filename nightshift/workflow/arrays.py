@@ -8,14 +8,17 @@ and who may cancel it, is said in `nightshift.workflow.cancelling`.
 import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, UnitWork, new_token, write_job_file
 from nightshift.kinds.plans import Plan, PlannedUnit
+from nightshift.ledger.queries import jobs as job_queries
+from nightshift.ledger.queries import runs as run_queries
+from nightshift.ledger.queries.jobs import EarlierFailures, OpenSubmission, PastAttempt, Straggler
 from nightshift.runners.base import ArrayRequest, Runner
 from nightshift.settings.models import Profile
 from nightshift.settings.stages import hash_of_kind, settings_of_job
@@ -79,35 +82,32 @@ def submit(
     """
     subject, ledger = subject_of(kind, conf), context.ledger
     context = context_of(context, subject)
-    for old in ledger.rows("jobs", "open_submissions", job_key=subject.job_key):
-        if cleared_after and old["airflow_run"] == airflow_run and old["airflow_try"] <= cleared_after:
-            supersede(context, runner, old["name"], f"a person cleared try {old['airflow_try']} of {airflow_run}")
+    for old in job_queries.open_submissions(ledger, job_key=subject.job_key):
+        if cleared_after and old.airflow_run == airflow_run and (old.airflow_try or 0) <= cleared_after:
+            supersede(context, runner, old.name, f"a person cleared try {old.airflow_try} of {airflow_run}")
     with ledger.transaction():
-        ledger.rows("runs", "lock_subject", subject=subject.job_key)
-        ledger.run(
-            "runs", "put_run",
-            run_id=airflow_run, dag_id=subject.kind.workflow, subject=subject.job_key, conf=dict(conf),
-        )  # fmt: skip
+        run_queries.lock_subject(ledger, subject=subject.job_key)
+        run_queries.put_run(
+            ledger, run_id=airflow_run, dag_id=subject.kind.workflow, subject=subject.job_key, conf=dict(conf)
+        )
         if cleared_after or wanted_anew:
-            ledger.run("runs", "resume_run", run_id=airflow_run)
+            run_queries.resume_run(ledger, run_id=airflow_run)
             forget_cancelled(context, subject)
         _intend(context, runner, subject, airflow_run, airflow_try)
-        waiting = ledger.rows("jobs", "open_submissions", job_key=subject.job_key)
+        waiting = job_queries.open_submissions(ledger, job_key=subject.job_key)
         if not waiting:
             subject.kind.end(context, subject)
-            ledger.run("runs", "end_runs", subject=subject.job_key)
+            run_queries.end_runs(ledger, subject=subject.job_key)
             return None
         for submission in waiting:
-            ledger.run(
-                "jobs", "own_submission",
-                job_key=subject.job_key, submission=submission["submission"], airflow_run=airflow_run,
+            job_queries.own_submission(
+                ledger, job_key=subject.job_key, submission=submission.submission, airflow_run=airflow_run,
                 airflow_try=airflow_try,
             )  # fmt: skip
     for submission in waiting:
-        if submission["runner_job_id"] is None:
+        if submission.runner_job_id is None:
             _hand_over(context, runner, subject, submission)
-    name: str = waiting[-1]["name"]
-    return name
+    return waiting[-1].name
 
 
 def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str, airflow_try: int) -> None:
@@ -117,29 +117,26 @@ def _intend(context: Context, runner: Runner, subject: Subject, airflow_run: str
     numbers = _next_attempts(context, job_key, plan)
     if not numbers:
         return
-    ledger.run(
-        "jobs", "put_job",
-        job_key=job_key, kind=subject.kind.name, subject=subject.text, campaign=subject.campaign, site=plan.site,
-        night=plan.night,
+    job_queries.put_job(
+        ledger, job_key=job_key, kind=subject.kind.name, subject=subject.text, campaign=subject.campaign,
+        site=plan.site, night=plan.night,
     )  # fmt: skip
-    submission = ledger.value("jobs", "next_submission", job_key=job_key)
+    submission = job_queries.next_submission(ledger, job_key=job_key)
     folder = context.depot.work(plan.night, job_key)
     job = _job_file(context, subject, plan, numbers, submission, folder)
     path = folder / f"job_{submission}.json"
     write_job_file(path, job)
     # the last part keeps apart two ledgers of one survey that share a cluster, such as a night played twice
     name = f"{job_key.replace('/', '__')}__s{submission}t{airflow_try}__{new_token()[:6]}"
-    ledger.run(
-        "jobs", "put_submission",
-        job_key=job_key, submission=submission, array_name=name,
+    job_queries.put_submission(
+        ledger, job_key=job_key, submission=submission, array_name=name,
         runner=runner.name, airflow_run=airflow_run, airflow_try=airflow_try,
         job_file=context.depot.relative(path), tasks=len(job.tasks),
     )  # fmt: skip
     for task, indices in enumerate(job.tasks):
         for unit in (job.units[index] for index in indices):
-            ledger.run(
-                "jobs", "put_attempt",
-                job_key=job_key, unit_key=unit.unit_key, attempt=unit.attempt, submission=submission,
+            job_queries.put_attempt(
+                ledger, job_key=job_key, unit_key=unit.unit_key, attempt=unit.attempt, submission=submission,
                 task_index=task, token=unit.token, folder=context.depot.relative(Path(unit.folder)),
             )  # fmt: skip
     subject.kind.begin(context, subject, [unit.unit_key for unit in job.units])
@@ -149,29 +146,28 @@ def _next_attempts(context: Context, job_key: str, plan: Plan) -> dict[str, int]
     """Return the number of the next attempt of every planned unit that may have one."""
     past = defaultdict(list)
     numbers: dict[str, int] = defaultdict(int)
-    for row in context.ledger.rows("jobs", "attempts_of_job", job_key=job_key):
-        numbers[row["unit_key"]] += 1
-        if not row["overruled"] or AttemptState(row["state"]) in OPEN:
-            past[row["unit_key"]].append(row)
+    for attempt in job_queries.attempts_of_job(context.ledger, job_key=job_key):
+        numbers[attempt.unit_key] += 1
+        if not attempt.overruled or attempt.state in OPEN:
+            past[attempt.unit_key].append(attempt)
     return {
         unit.unit_key: numbers[unit.unit_key] + 1
         for unit in plan.units
-        if not any(_is_final(row) for row in past[unit.unit_key])
-        and tries_made(row["reason"] for row in past[unit.unit_key]) < context.survey.exposure.attempts
+        if not any(map(_is_final, past[unit.unit_key]))
+        and tries_made(attempt.reason for attempt in past[unit.unit_key]) < context.survey.exposure.attempts
     }
 
 
-def _is_final(attempt: Mapping[str, Any]) -> bool:
+def _is_final(attempt: PastAttempt) -> bool:
     """Whether an attempt is open, ended well, or failed in a way that the same input would again.
 
     What a person cancelled is not: it is planned again only after a person has taken that back.
     """
-    state = AttemptState(attempt["state"])
-    if attempt["reason"] == Reason.CANCELLED:
+    if attempt.reason == Reason.CANCELLED:
         return False
-    if state in OPEN or state in ENDED_WELL:
+    if attempt.state in OPEN or attempt.state in ENDED_WELL:
         return True
-    return attempt["error_class"] is not None and ErrorClass(attempt["error_class"]) not in RETRIED
+    return attempt.error_class is not None and attempt.error_class not in RETRIED
 
 
 def _job_file(
@@ -201,32 +197,32 @@ def _work(unit: PlannedUnit, attempt: int, folder: Path) -> UnitWork:
     return UnitWork(unit.unit_key, attempt, new_token(), str(own), unit.inputs, unit.parameters)
 
 
-def _hand_over(context: Context, runner: Runner, subject: Subject, submission: dict[str, Any]) -> None:
+def _hand_over(context: Context, runner: Runner, subject: Subject, submission: OpenSubmission) -> None:
     """Ask the runner to take an array whose intent is written. Asking again adopts what it has."""
-    key = {"job_key": submission["job_key"], "submission": submission["submission"]}
     try:
         runner_job_id = runner.submit(_request(context, subject, submission))
     except NeedsOperator as error:
-        call_once(context, "array_refused", submission["name"], f"The runner refuses the array: {error}")
+        call_once(context, "array_refused", submission.name, f"The runner refuses the array: {error}")
         raise
-    with context.ledger.transaction():
-        context.ledger.run("jobs", "set_submitted", runner_job_id=runner_job_id, **key)
-        context.ledger.run("jobs", "set_attempts_submitted", **key)
+    ledger, job_key, number = context.ledger, submission.job_key, submission.submission
+    with ledger.transaction():
+        job_queries.set_submitted(ledger, job_key=job_key, submission=number, runner_job_id=runner_job_id)
+        job_queries.set_attempts_submitted(ledger, job_key=job_key, submission=number)
 
 
-def _request(context: Context, subject: Subject, submission: dict[str, Any]) -> ArrayRequest:
+def _request(context: Context, subject: Subject, submission: OpenSubmission) -> ArrayRequest:
     profile = context.survey.profile(subject.kind.name)
-    failures = context.ledger.row(
-        "jobs", "earlier_failures", job_key=submission["job_key"], submission=submission["submission"]
-    ) or {"memory": 0, "time": 0}
+    failures = job_queries.earlier_failures(
+        context.ledger, job_key=submission.job_key, submission=submission.submission
+    ) or EarlierFailures(memory=0, time=0)
     priority = priority_of(context, subject)
     return ArrayRequest(
-        name=submission["name"],
+        name=submission.name,
         kind=subject.kind.name,
-        job_file=context.depot.absolute(submission["job_file"]),
-        tasks=submission["tasks"],
-        memory_mb=profile.memory_mb * GROWTH ** failures["memory"],
-        time_s=profile.time_s * GROWTH ** failures["time"],
+        job_file=context.depot.absolute(submission.job_file),
+        tasks=submission.tasks,
+        memory_mb=profile.memory_mb * GROWTH**failures.memory,
+        time_s=profile.time_s * GROWTH**failures.time,
         cores=profile.cores,
         priority=profile.priority + priority,
         options=_options(profile, backlog=is_backlog(priority)),
@@ -255,10 +251,8 @@ def array_to_wait_for(
     A wait that was cleared by itself, without its `submit`, has the work that was taken back handed in anew here.
     """
     subject = subject_of(kind, conf)
-    waiting = context.ledger.rows("jobs", "open_submissions", job_key=subject.job_key)
-    if waiting:
-        name: str = waiting[-1]["name"]
-        return name
+    if waiting := job_queries.open_submissions(context.ledger, job_key=subject.job_key):
+        return waiting[-1].name
     if wait_try > 1 and was_taken_back(context, subject):
         return submit(context, runner, kind, conf, airflow_run=airflow_run, airflow_try=0, wanted_anew=True)
     return None
@@ -283,7 +277,7 @@ def collect(context: Context, runner: Runner, kind: str, conf: Mapping[str, str]
     subject = subject_of(kind, conf)
     context = subject.scope(context)
     summary = take_in(context, runner, subject, final=final)
-    context.ledger.run("runs", "end_runs", subject=subject.job_key)
+    run_queries.end_runs(context.ledger, subject=subject.job_key)
     return summary
 
 
@@ -296,32 +290,31 @@ def sweep(context: Context, runner: Runner) -> list[CollectSummary]:
     summaries = []
     for site in context.sites():
         deadline_s = min(survey.exposure.hard_deadline_s for survey in site.deployment.surveys)
-        for row in site.ledger.rows("jobs", "stragglers", site=site.site.name, deadline_s=deadline_s):
+        for job in job_queries.stragglers(site.ledger, site=site.site.name, deadline_s=deadline_s):
             try:
-                summaries.append(_collect_straggler(site, runner, row))
+                summaries.append(_collect_straggler(site, runner, job))
             except NightshiftError as error:
-                call_once(site, "job_not_collected", row["job_key"], f"The job cannot be collected: {error}")
+                call_once(site, "job_not_collected", job.job_key, f"The job cannot be collected: {error}")
     return summaries
 
 
-def _collect_straggler(site: Context, runner: Runner, row: Mapping[str, Any]) -> CollectSummary:
-    subject = subject_of_job(row)
+def _collect_straggler(site: Context, runner: Runner, job: Straggler) -> CollectSummary:
+    subject = subject_of_job(job)
     context = subject.scope(site)
     _hand_over_again(context, runner, subject)
-    late = row["age_s"] > context.survey.exposure.hard_deadline_s
+    late = job.age_s > context.survey.exposure.hard_deadline_s
     return take_in(context, runner, subject, final=late, spare_live=True)
 
 
-def give_up(context: Context, runner: Runner, site: str, night: Any) -> list[CollectSummary]:
+def give_up(context: Context, runner: Runner, site: str, night: date) -> list[CollectSummary]:
     """Collect everything of a night that is open, and give up what has no result: the night's hard deadline."""
-    rows = context.ledger.rows("jobs", "open_jobs_of_night", site=site, night=night)
-    subjects = [subject_of_job(row) for row in rows]
+    subjects = map(subject_of_job, job_queries.open_jobs_of_night(context.ledger, site=site, night=night))
     return [take_in(subject.scope(context), runner, subject, final=True) for subject in subjects]
 
 
 def _hand_over_again(context: Context, runner: Runner, subject: Subject) -> None:
     """Ask the runner again for arrays of which it is not known whether it took them."""
-    for submission in context.ledger.rows("jobs", "open_submissions", job_key=subject.job_key):
-        if submission["runner_job_id"] is None:
+    for submission in job_queries.open_submissions(context.ledger, job_key=subject.job_key):
+        if submission.runner_job_id is None:
             with contextlib.suppress(Retry, NeedsOperator):
                 _hand_over(context, runner, subject, submission)

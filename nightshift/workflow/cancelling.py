@@ -25,10 +25,13 @@ open submission wants, which the reaper cancels.
 
 import contextlib
 import time
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import Retry
+from nightshift.ledger.queries import exposures as exposure_queries
+from nightshift.ledger.queries import jobs as job_queries
+from nightshift.ledger.queries import runs as run_queries
+from nightshift.ledger.queries.jobs import Submission
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, Reason
 from nightshift.workflow.collecting import job_file_of, settle, subject_of_job, take_in
@@ -56,14 +59,14 @@ def stop(context: Context, runner: Runner, array: str, why: str) -> bool:
     bool
         Whether the runner says that nothing of it lives any more.
     """
-    submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
-    if submission is not None and submission["ended_at"] is None:
+    submission = job_queries.submission_by_name(context.ledger, array_name=array)
+    if submission is not None and submission.ended_at is None:
         subject = subject_of_job(submission)
         context = subject.scope(context)
         take_in(context, runner, subject)
         _fail_what_is_open(context, subject, submission, why)
         settle(context, subject)
-        context.ledger.run("runs", "end_runs", subject=subject.job_key)
+        run_queries.end_runs(context.ledger, subject=subject.job_key)
         _say(context, EventLevel.WARNING, "array_stopped", array, f"The array is stopped: {why}.")
     return cancel_and_verify(context, runner, array)
 
@@ -73,18 +76,17 @@ def supersede(context: Context, runner: Runner, array: str, why: str) -> bool:
 
     Parameters, answer: as of `stop`.
     """
-    submission = context.ledger.row("jobs", "submission_by_name", array_name=array)
-    if submission is not None and submission["ended_at"] is None:
+    submission = job_queries.submission_by_name(context.ledger, array_name=array)
+    if submission is not None and submission.ended_at is None:
         subject = subject_of_job(submission)
         context = subject.scope(context)
         take_in(context, runner, subject)
         with context.ledger.transaction():
-            context.ledger.rows("runs", "lock_subject", subject=subject.job_key)
-            for row in context.ledger.rows(
-                "jobs", "supersede_attempts",
-                job_key=subject.job_key, submission=submission["submission"], detail=why,
-            ):  # fmt: skip
-                context.ledger.run("exposures", "return_unit", unit_key=row["unit_key"])
+            run_queries.lock_subject(context.ledger, subject=subject.job_key)
+            for attempt in job_queries.supersede_attempts(
+                context.ledger, job_key=subject.job_key, submission=submission.submission, detail=why
+            ):
+                exposure_queries.return_unit(context.ledger, unit_key=attempt.unit_key)
             settle(context, subject)
         _say(context, EventLevel.INFO, "array_superseded", array, f"The array's work is begun anew: {why}.")
     return cancel_and_verify(context, runner, array)
@@ -118,8 +120,7 @@ def cancel_and_verify(context: Context, runner: Runner, array: str, *, within_s:
 
 def was_taken_back(context: Context, subject: Subject) -> bool:
     """Whether the last word on some unit of a subject is that it was stopped or superseded."""
-    taken_back: bool = context.ledger.value("jobs", "was_taken_back", job_key=subject.job_key)
-    return taken_back
+    return job_queries.was_taken_back(context.ledger, job_key=subject.job_key)
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:
@@ -135,16 +136,16 @@ def _lives(runner: Runner, array: str) -> bool:
     return any(not report.state.ended for report in reports)
 
 
-def _fail_what_is_open(context: Context, subject: Subject, submission: dict[str, Any], why: str) -> None:
+def _fail_what_is_open(context: Context, subject: Subject, submission: Submission, why: str) -> None:
     outcome = Outcome(
         AttemptState.FAILED,
         reason=Reason.CANCELLED,
         error_class=ErrorClass.NEEDS_OPERATOR,
         detail=f"{why}. Clear the run's `submit` in Airflow's page to have it made.",
     )
-    for attempt in context.ledger.rows("jobs", "open_attempts", job_key=subject.job_key):
-        if attempt["name"] == submission["name"]:
-            job = job_file_of(context, attempt["job_file"])
+    for attempt in job_queries.open_attempts(context.ledger, job_key=subject.job_key):
+        if attempt.name == submission.name:
+            job = job_file_of(context, attempt.job_file)
             record(context, subject, attempt, job, outcome)
 
 

@@ -2,15 +2,16 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.jobs.contract import JobFile, read_job_file
+from nightshift.ledger.queries import jobs as job_queries
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries.jobs import OpenAttempt, OpenJob, Straggler, Submission
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import ErrorClass, EventLevel, JobState, Reason
 from nightshift.workflow.gather import gather
@@ -104,23 +105,25 @@ def take_in(
         Then too not those that wait or run, or of which the runner says nothing.
     """
     context = context_of(context, subject)
-    attempts = context.ledger.rows("jobs", "open_attempts", job_key=subject.job_key)
-    answer = ask(runner, frozenset(row["name"] for row in attempts))
+    attempts = job_queries.open_attempts(context.ledger, job_key=subject.job_key)
+    answer = ask(runner, frozenset(attempt.name for attempt in attempts))
     _call_where_nothing_is_known(context, answer)
     read_job = cache(lambda place: job_file_of(context, place))
     counts: dict[str, int] = defaultdict(int)
-    problems = []
+    problems, ended = [], []
     for attempt in attempts:
         outcome = outcome_of(context, attempt, answer, final=final and not (spare_live and answer.may_live(attempt)))
         if outcome is None:
             counts["running"] += 1
-            continue
+        else:
+            ended.append((attempt, outcome))
+    for attempt, outcome in _in_order_of_jobs(ended, read_job):
         try:
-            became, outcome = record(context, subject, attempt, read_job(attempt["job_file"]), outcome, final=final)
+            became, outcome = record(context, subject, attempt, read_job(attempt.job_file), outcome, final=final)
         except Retry as error:
             if error.reason is not Reason.STORAGE_UNAVAILABLE:
                 raise
-            log.warning("%s is looked at again: %s", attempt["unit_key"], error)
+            log.warning("%s is looked at again: %s", attempt.unit_key, error)
             counts["running"] += 1
             continue
         counts[became] += 1
@@ -132,6 +135,16 @@ def take_in(
     gather(context, subject)
     counts.pop("known", None)
     return CollectSummary(subject.job_key, **counts, problems=tuple(problems))
+
+
+def _in_order_of_jobs(
+    ended: Iterable[tuple[OpenAttempt, Outcome]], read_job: Callable[[str], JobFile]
+) -> list[tuple[OpenAttempt, Outcome]]:
+    """Return attempts as their job files list them: what is wanted most comes first there."""
+    ended = list(ended)
+    jobs = {attempt.job_file: read_job(attempt.job_file) for attempt, _ in ended}
+    places = {unit.token: number for job in jobs.values() for number, unit in enumerate(job.units)}
+    return sorted(ended, key=lambda each: places.get(each[0].token, 0))
 
 
 def _call_where_nothing_is_known(context: Context, answer: Answer) -> None:
@@ -173,26 +186,26 @@ def job_file_of(context: Context, place: str) -> JobFile:
 def settle(context: Context, subject: Subject) -> None:
     """End the submissions, the job and the exposures of a subject of which nothing is open any more."""
     with context.ledger.transaction():
-        context.ledger.run("jobs", "end_submissions", job_key=subject.job_key)
-        context.ledger.run("jobs", "end_job", job_key=subject.job_key)
+        job_queries.end_submissions(context.ledger, job_key=subject.job_key)
+        job_queries.end_job(context.ledger, job_key=subject.job_key)
         subject.kind.end(context, subject)
 
 
-def subject_of_job(row: Mapping[str, Any]) -> Subject:
-    """Return the subject of a row that has a job's kind, subject and campaign."""
-    return Subject.parse(row["kind"], row["subject"], row["campaign"])
+def subject_of_job(job: OpenJob | Straggler | Submission) -> Subject:
+    """Return what a job is for."""
+    return Subject.parse(job.kind, job.subject, job.campaign)
 
 
-def _problem(attempt: Mapping[str, Any], outcome: Outcome, *, again: bool) -> Problem:
+def _problem(attempt: OpenAttempt, outcome: Outcome, *, again: bool) -> Problem:
     return Problem(
-        attempt["unit_key"], attempt["attempt"], outcome.reason, outcome.error_class, outcome.detail, again,
-        attempt["name"], attempt["task_index"],
+        attempt.unit_key, attempt.attempt, outcome.reason, outcome.error_class, outcome.detail, again,
+        attempt.name, attempt.task_index,
     )  # fmt: skip
 
 
-def _cancel_what_lives(runner: Runner, attempts: Iterable[Mapping[str, Any]], answer: Answer) -> None:
+def _cancel_what_lives(runner: Runner, attempts: Iterable[OpenAttempt], answer: Answer) -> None:
     """Stop arrays whose tasks were given up while they live: their output would not be believed any more."""
-    live = {row["name"] for row in attempts if (report := answer.of(row)) and not report.state.ended}
+    live = {each.name for each in attempts if (report := answer.of(each)) and not report.state.ended}
     for name in sorted(live):
         try:
             runner.cancel(name)

@@ -6,14 +6,16 @@ twice is one run.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from nightshift.context import Context
 from nightshift.kinds import kind_of_workflow, kinds
 from nightshift.kinds.poll import Poll
+from nightshift.ledger.queries import nights as nights_queries
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
-__all__ = ["RunRequest", "due_runs", "mark_requested"]
+__all__ = ["RunRequest", "due_runs", "mark_requested", "stale_after_s"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ def due_runs(context: Context) -> list[RunRequest]:
     return _not_under_way(context, wanted)
 
 
+def stale_after_s(context: Context) -> float:
+    """Return after how many seconds a run that was asked for and has not ended does not count as under way."""
+    policies = [survey.exposure for survey in context.deployment.surveys]
+    return 2 * max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies)
+
+
 def mark_requested(context: Context, request: RunRequest) -> None:
     """Record that Airflow took a run (or already had it). May run again, and after the run has ended."""
     ledger, conf = context.ledger, request.conf
@@ -63,10 +71,9 @@ def mark_requested(context: Context, request: RunRequest) -> None:
 
 
 def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
-    begun = context.ledger.run(
-        "nights", "mark_night_closing",
-        site=conf["site"], night=conf["night"], signal=conf.get("signal"),
-    )  # fmt: skip
+    begun = nights_queries.mark_night_closing(
+        context.ledger, site=conf["site"], night=date.fromisoformat(conf["night"]), signal=conf.get("signal")
+    )
     if begun:
         context.ledger.event(
             EventLevel.INFO, "night_closing", f"The night {conf['night']} closes, by the {conf.get('signal')}.",
@@ -77,12 +84,9 @@ def _mark_closing(context: Context, conf: Mapping[str, str]) -> None:
 def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -> list[RunRequest]:
     """Number the runs of each subject, and leave out those of which one is under way."""
     subjects = [subject_of_run(dag_id, conf) for dag_id, conf in wanted]
-    policies = [survey.exposure for survey in context.deployment.surveys]
-    stale_s = 2 * max(policy.soft_deadline_s + policy.hard_deadline_s for policy in policies)
-    asked = {
-        row["subject"]: row
-        for row in (context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ())
-    }
+    stale_s = stale_after_s(context)
+    rows = context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ()
+    asked = {row["subject"]: row for row in rows}
     requests = []
     for subject, (dag_id, conf) in zip(subjects, wanted, strict=True):
         known = asked.get(subject, {"times": 0, "under_way": False})
@@ -92,9 +96,8 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
 
 
 def _due_nights(context: Context) -> Iterable[dict[str, str]]:
-    rows = context.ledger.rows(
-        "nights", "nights_to_close",
-        site=context.site.name, now=context.clock.now(), quiet_s=context.night_policy.grace_s,
-    )  # fmt: skip
-    for row in rows:
-        yield {"site": row["site"], "night": row["night"].isoformat(), "signal": row["signal"]}
+    nights = nights_queries.nights_to_close(
+        context.ledger, site=context.site.name, now=context.clock.now(), quiet_s=context.night_policy.grace_s
+    )
+    for row in nights:
+        yield {"site": row.site, "night": row.night.isoformat(), "signal": row.signal}

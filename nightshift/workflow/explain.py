@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date
-from typing import Any
+from datetime import date, datetime
 
 from nightshift.context import Context
 from nightshift.ingest.naming import file_of_night, shown
 from nightshift.keys import FrameKey
+from nightshift.ledger.queries import explain as explain_queries
+from nightshift.ledger.queries import overrides as overrides_queries
+from nightshift.ledger.queries.explain import Arrival, Exposure, FrameNote, Unit
 from nightshift.vocabulary import Reason
 
 __all__ = ["explain"]
@@ -32,117 +34,128 @@ def explain(context: Context, thing: str) -> list[str]:
     """
     night, thing = file_of_night(shown(thing))
     frame = _FRAME.fullmatch(thing)
-    exposures = context.ledger.rows("explain", "exposures_like", thing=frame[1] if frame else thing, night=night)
+    called = frame[1] if frame else thing
+    exposures = explain_queries.exposures_like(context.ledger, thing=called, night=night)
     arrivals = _arrivals_of(context, thing, night, exposures)
     lines = [*_manifests(context, thing, night, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:
         lines += _exposure(context, exposure, thing)
     if not exposures:
-        lines += _overrides(context, [thing, *(f"arrival/{row['arrival_key']}" for row in arrivals)])
+        lines += _overrides(context, [thing, *(f"arrival/{arrival.arrival_key}" for arrival in arrivals)])
         lines += _events(context, [thing])
     return lines
 
 
-def _arrivals_of(
-    context: Context, thing: str, night: date | None, exposures: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    things = {thing, *(exposure["exposure_id"] for exposure in exposures)}
-    rows = [
-        row for name in things for row in context.ledger.rows("explain", "arrivals_like", thing=name, night=night)
-    ]
-    known = {row["arrival_key"]: row for row in rows}
-    return sorted(known.values(), key=lambda row: (row["arrived_at"], row["arrival_key"]))
+def _arrivals_of(context: Context, thing: str, night: date | None, exposures: list[Exposure]) -> list[Arrival]:
+    things = {thing, *(exposure.exposure_id for exposure in exposures)}
+    known = {
+        arrival.arrival_key: arrival
+        for name in things
+        for arrival in explain_queries.arrivals_like(context.ledger, thing=name, night=night)
+    }
+    return sorted(known.values(), key=lambda arrival: (arrival.arrived_at, arrival.arrival_key))
 
 
-def _manifests(context: Context, thing: str, night: date | None, arrivals: list[dict[str, Any]]) -> Iterator[str]:
+def _manifests(context: Context, thing: str, night: date | None, arrivals: list[Arrival]) -> Iterator[str]:
     """Tell what the mountain says that it sent under these names."""
-    for name in sorted({thing, *(row["inbox_name"] for row in arrivals)}):
-        for row in context.ledger.rows("explain", "on_manifests", thing=name, night=night):
-            never = "" if row["arrived"] else "; it never arrived"
+    for name in sorted({thing, *(arrival.inbox_name for arrival in arrivals)}):
+        for line in explain_queries.on_manifests(context.ledger, thing=name, night=night):
+            never = "" if line.arrived else "; it never arrived"
             yield (
-                f"{_time(row['received_at'])} the manifest of {row['site']}, {row['night']}, lists {name}: "
-                f"{row['bytes']} bytes, sha256 {row['sha256'][:12]}{never}"
+                f"{_time(line.received_at)} the manifest of {line.site}, {line.night}, lists {name}: "
+                f"{line.bytes} bytes, sha256 {line.sha256[:12]}{never}"
             )
 
 
-def _arrival(row: dict[str, Any]) -> str:
-    why = f": {row['reason']}, {row['detail']}" if row["reason"] else ""
-    content = f", sha256 {row['sha256'][:12]}" if row["sha256"] else ""
-    kept = f"; kept as {row['kept_path']}" if row["kept_path"] else ""
+def _arrival(arrival: Arrival) -> str:
+    why = f": {arrival.reason}, {arrival.detail}" if arrival.reason else ""
+    content = f", sha256 {arrival.sha256[:12]}" if arrival.sha256 else ""
+    kept = f"; kept as {arrival.kept_path}" if arrival.kept_path else ""
     disposed = (
-        f"; {row['disposed_as']} by {row['disposed_by']} at {_time(row['disposed_at'])}" if row["disposed_at"] else ""
+        f"; {arrival.disposed_as} by {arrival.disposed_by} at {_time(arrival.disposed_at)}"
+        if arrival.disposed_at
+        else ""
     )
-    came = f"{_time(row['arrived_at'])} {row['inbox_name']} arrived ({row['bytes']} bytes{content})"
-    return f"{came}, {row['disposition']}{why}{kept}{disposed}"
+    came = f"{_time(arrival.arrived_at)} {arrival.inbox_name} arrived ({arrival.bytes} bytes{content})"
+    return f"{came}, {arrival.disposition}{why}{kept}{disposed}"
 
 
-def _exposure(context: Context, exposure: dict[str, Any], thing: str) -> Iterator[str]:
-    key = {"instrument": exposure["instrument"], "exposure_id": exposure["exposure_id"]}
-    name = f"{key['instrument']}/{key['exposure_id']}"
-    whole = "" if thing in (key["exposure_id"], name) or _FRAME.fullmatch(thing) else thing
+def _exposure(context: Context, exposure: Exposure, thing: str) -> Iterator[str]:
+    ledger, instrument, exposure_id = context.ledger, exposure.instrument, exposure.exposure_id
+    name = f"{instrument}/{exposure_id}"
+    whole = "" if thing in (exposure_id, name) or _FRAME.fullmatch(thing) else thing
     subjects = [name]
     yield (
-        f"exposure {name}: {exposure['image_type']} of night {exposure['night']}, opened "
-        f"{_time(exposure['shutter_open'])} for {exposure['exposure_s']:g} s, filter {exposure['filter'] or 'none'}, "
-        f"field {exposure['field'] or 'none'}; {exposure['state']}{_by_run(exposure['run_id'])}"
+        f"exposure {name}: {exposure.image_type} of night {exposure.night}, opened "
+        f"{_time(exposure.shutter_open)} for {exposure.exposure_s:g} s, filter {exposure.filter or 'none'}, "
+        f"field {exposure.field or 'none'}; {exposure.state}{_by_run(exposure.run_id)}"
     )
-    if folder := context.ledger.value("months", "detached_folder", night=exposure["night"]):
+    if folder := ledger.value("months", "detached_folder", night=exposure.night):
         yield (
             f"  the month of this night has left the ledger, with its units, products and alerts: `nightshift ledger "
-            f"attach {exposure['night']:%Y-%m} --folder {folder} --operator <you>` brings it back"
+            f"attach {exposure.night:%Y-%m} --folder {folder} --operator <you>` brings it back"
         )
-    notes = {row["detector"]: row for row in context.ledger.rows("explain", "frame_notes", **key)}
-    frames = context.ledger.rows("explain", "frames_like", thing="" if "/" in whole else whole, **key)
-    for row in frames:
-        subjects.append(str(FrameKey(**key, detector=row["detector"])))
-        bad = f"; not valid: {row['invalid_reason']}" if row["invalid_reason"] else ""
-        yield (
-            f"  frame of detector {row['detector']}: {row['path']}, sha256 {row['sha256'][:12]}{bad}"
-            f"{_notes(notes[row['detector']])}"
-        )
-    for row in context.ledger.rows("explain", "uses_in_masters", **key):
-        verdict = "accepted" if row["accepted"] else f"left out: {row['reason']}"
-        yield f"  detector {row['detector']} in master {row['calibration_key']}: {verdict}"
-    for row in context.ledger.rows("explain", "units_like", thing=whole, **key):
-        subjects.append(row["unit_key"])
-        yield from _unit(context, row)
+    for frame, line in _frames(context, exposure, "" if "/" in whole else whole):
+        subjects.append(str(frame))
+        yield line
+    for use in explain_queries.uses_in_masters(ledger, instrument=instrument, exposure_id=exposure_id):
+        verdict = "accepted" if use.accepted else f"left out: {use.reason}"
+        yield f"  detector {use.detector} in master {use.calibration_key}: {verdict}"
+    for unit in explain_queries.units_like(ledger, instrument=instrument, exposure_id=exposure_id, thing=whole):
+        subjects.append(unit.unit_key)
+        yield from _unit(context, unit)
     yield from _overrides(context, subjects)
     yield from _events(context, subjects)
 
 
-def _notes(row: dict[str, Any]) -> str:
-    late = f"; {Reason.CAME_LATE}: its night had closed" if row["late"] else ""
-    return late + (f"; {Reason.NOT_ON_MANIFEST}" if row["unlisted"] else "")
+def _frames(context: Context, exposure: Exposure, thing: str) -> Iterator[tuple[FrameKey, str]]:
+    """Tell of the frames of an exposure, or of the one whose file is of that name."""
+    ledger, instrument, exposure_id = context.ledger, exposure.instrument, exposure.exposure_id
+    notes = explain_queries.frame_notes(ledger, instrument=instrument, exposure_id=exposure_id)
+    by_detector = {note.detector: note for note in notes}
+    for frame in explain_queries.frames_like(ledger, instrument=instrument, exposure_id=exposure_id, thing=thing):
+        bad = f"; not valid: {frame.invalid_reason}" if frame.invalid_reason else ""
+        yield (
+            FrameKey(instrument, exposure_id, frame.detector),
+            f"  frame of detector {frame.detector}: {frame.path}, sha256 {frame.sha256[:12]}{bad}"
+            f"{_notes(by_detector[frame.detector])}",
+        )
+
+
+def _notes(note: FrameNote) -> str:
+    late = f"; {Reason.CAME_LATE}: its night had closed" if note.late else ""
+    return late + (f"; {Reason.NOT_ON_MANIFEST}" if note.unlisted else "")
 
 
 def _overrides(context: Context, subjects: list[str]) -> Iterator[str]:
-    for row in context.ledger.rows("overrides", "overrides_about", subjects=subjects):
+    for override in overrides_queries.overrides_about(context.ledger, subjects=subjects):
         yield (
-            f"  {_time(row['made_at'])} {row['operator']} said {row['verdict']} of {row['subject']}: "
-            f"{row['explanation']}"
+            f"  {_time(override.made_at)} {override.operator} said {override.verdict} of {override.subject}: "
+            f"{override.explanation}"
         )
 
 
-def _unit(context: Context, unit: dict[str, Any]) -> Iterator[str]:
-    key = unit["unit_key"]
-    yield f"  unit {key}: {unit['state']}{_why(unit)}{_flags(unit['flags'])}"
-    for row in context.ledger.rows("explain", "attempts_of_unit", unit_key=key):
-        memory = f", {row['peak_memory_mb']:.0f} MB" if row["peak_memory_mb"] else ""
-        where = f" on {row['host']}" if row["host"] else ""
+def _unit(context: Context, unit: Unit) -> Iterator[str]:
+    ledger, key = context.ledger, unit.unit_key
+    yield f"  unit {key}: {unit.state}{_why(unit.reason, unit.detail)}{_flags(unit.flags)}"
+    for attempt in explain_queries.attempts_of_unit(ledger, unit_key=key):
+        memory = f", {attempt.peak_memory_mb:.0f} MB" if attempt.peak_memory_mb else ""
+        where = f" on {attempt.host}" if attempt.host else ""
         yield (
-            f"    {_time(row['created_at'])} attempt {row['attempt']} of {row['job_key']}{where}: "
-            f"{row['state']}{_why(row)}{memory}"
+            f"    {_time(attempt.created_at)} attempt {attempt.attempt} of {attempt.job_key}{where}: "
+            f"{attempt.state}{_why(attempt.reason, attempt.detail)}{memory}"
         )
-    for row in context.ledger.rows("explain", "products_of_unit", unit_key=key):
-        yield f"    {_time(row['made_at'])} {row['kind']}: {row['path']}, code {row['code_version']}"
-        for made_from in row["inputs"]:
+    for product in explain_queries.products_of_unit(ledger, unit_key=key):
+        yield f"    {_time(product.made_at)} {product.kind}: {product.path}, code {product.code_version}"
+        for made_from in product.inputs:
             yield f"      from {made_from}"
-    for row in context.ledger.rows("explain", "difference_of_unit", unit_key=key):
-        found = _count(row["candidates"], "candidate")
-        yield f"    difference with {row['reference_key']}: {row['state']}{_why(row)}, {found}"
-    for row in context.ledger.rows("explain", "alerts_of_unit", unit_key=key):
-        why = f": {row['reason']}" if row["reason"] else ""
-        yield f"    {_count(row['alerts'], 'alert')} {row['state']}{why}"
+    for difference in explain_queries.difference_of_unit(ledger, unit_key=key):
+        found = _count(difference.candidates, "candidate")
+        why = _why(difference.reason, difference.detail)
+        yield f"    difference with {difference.reference_key}: {difference.state}{why}, {found}"
+    for alerts in explain_queries.alerts_of_unit(ledger, unit_key=key):
+        because = f": {alerts.reason}" if alerts.reason else ""
+        yield f"    {_count(alerts.alerts, 'alert')} {alerts.state}{because}"
 
 
 def _count(number: int, what: str) -> str:
@@ -150,12 +163,12 @@ def _count(number: int, what: str) -> str:
 
 
 def _events(context: Context, subjects: list[str]) -> Iterator[str]:
-    for row in context.ledger.rows("explain", "events_about", subjects=subjects):
-        yield f"  {_time(row['at'])} {row['level']}: {row['message']}"
+    for event in explain_queries.events_about(context.ledger, subjects=subjects):
+        yield f"  {_time(event.at)} {event.level}: {event.message}"
 
 
-def _why(row: dict[str, Any]) -> str:
-    said = ", ".join(part for part in (row["reason"], row["detail"]) if part)
+def _why(reason: str | None, detail: str) -> str:
+    said = ", ".join(part for part in (reason, detail) if part)
     return f" ({said})" if said else ""
 
 
@@ -167,5 +180,5 @@ def _by_run(run_id: str | None) -> str:
     return f" by {run_id}" if run_id else ""
 
 
-def _time(moment: Any) -> str:
+def _time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"

@@ -5,6 +5,7 @@ from contextlib import suppress
 from nightshift.alerts.release_order import release_in_order
 from nightshift.context import Context
 from nightshift.ledger.advisory_lock import Busy
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.workflow.subjects import Subject
 
 __all__ = ["gather"]
@@ -18,10 +19,10 @@ def gather(context: Context, subject: Subject) -> None:
     """
     if not subject.kind.of_exposure:
         return
-    exposure = context.ledger.row(
-        "exposures", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    exposure = exposure_queries.exposure(
+        context.ledger, instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
     if exposure is None:
         return
     with suppress(Busy):  # whoever is at it releases these too, or the watch does
-        release_in_order(context, exposure["instrument"], exposure["field"], subject.campaign)
+        release_in_order(context, exposure.instrument, exposure.field, subject.campaign)

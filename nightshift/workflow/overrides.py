@@ -6,6 +6,7 @@ the planning of masters, references and reductions, and by the accounts of the n
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import overrides as overrides_queries
+from nightshift.ledger.queries.overrides import FileInQuarantine
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
 
 __all__ = ["ACCEPTABLE", "Disposal", "Verdict", "dispose", "read_disposal"]
@@ -115,16 +118,14 @@ def dispose(context: Context, request: Disposal, *, operator: str, request_id: s
 def _dispose(context: Context, request: Disposal, operator: str, request_id: str, account: str) -> str:
     ledger, action = context.ledger, f"{request.verdict}_frame"
     with ledger.transaction():
-        ledger.rows("overrides", "lock_disposal", subject=request.thing)
-        known = ledger.row("overrides", "request_known", action=action, request_id=request_id) if request_id else None
+        overrides_queries.lock_disposal(ledger, subject=request.thing)
+        known = overrides_queries.request_known(ledger, action=action, request_id=request_id) if request_id else None
         if known is not None:
-            told: str = known["text"]
-            return told
+            return known.text
         subject, text = _apply(context, request, operator)
-        ledger.run(
-            "overrides", "put_override",
-            subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator,
-        )  # fmt: skip
+        overrides_queries.put_override(
+            ledger, subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator
+        )
         detail = {"explanation": request.explanation, "asked": request.thing, "text": text, "request_id": request_id}
         detail |= {"account": account} if account else {}
         ledger_queries.put_audit(ledger, operator=operator, action=action, subject=subject, detail=detail)
@@ -135,72 +136,113 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
     return text
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What of an exposure is meant: a frame of one detector, or one of its units.
+
+    Parameters
+    ----------
+    subject : str
+        Of the override.
+    frame : FrameKey
+    quadrant : int or None
+        None where the whole frame is meant.
+    campaign : str
+        Of the units; of a whole frame, that of the night as it happens.
+    has_file : bool
+    is_science : bool
+    """
+
+    subject: str
+    frame: FrameKey
+    quadrant: int | None
+    campaign: str
+    has_file: bool
+    is_science: bool
+
+
 def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str]:
     """Do it, and return the override's subject and what was done."""
-    ledger = context.ledger
     night, thing = file_of_night(request.thing)
-    nights = [f"{row['night']:%Y%m%d}/{thing}" for row in ledger.rows("overrides", "nights_called", thing=thing)]
+    called = overrides_queries.nights_called(context.ledger, thing=thing)
+    nights = [f"{row.night:%Y%m%d}/{thing}" for row in called]
     if night is None and len(nights) > 1:
         raise BadInput(Reason.INTERNAL_ERROR, f"several nights have a file of this name: say {' or '.join(nights)}")
-    if (unit := ledger.row("overrides", "unit_called", thing=thing)) is not None:
-        key, subject = _place(unit, unit["quadrant"]), unit["unit_key"]
-    elif frames := ledger.rows("overrides", "frame_called", thing=thing, night=night):
-        if len(frames) > 1:
-            keys = " or ".join(str(_frame_key(frame)) for frame in frames)
-            raise BadInput(Reason.INTERNAL_ERROR, f"several cameras have a file of this name: say {keys}")
-        frame = frames[0]
-        key, subject = _place(frame, None), str(_frame_key(frame))
-        unit = frame
-    elif (file := ledger.row("overrides", "quarantined_called", thing=thing, night=night)) is not None:
+    target = _target_unit(context, thing) or _target_frame(context, thing, night)
+    if target is not None:
+        if request.verdict is Verdict.REJECT:
+            return target.subject, _reject(context, target, request.explanation)
+        return target.subject, _accept(context, target)
+    file = overrides_queries.quarantined_called(context.ledger, thing=thing, night=night)
+    if file is not None:
         return _dispose_of_file(context, request, operator, file)
-    else:
-        raise BadInput(
-            Reason.INTERNAL_ERROR,
-            f"the ledger knows no frame, unit or quarantined file {thing!r}. What never came cannot be disposed of; "
-            "`nightshift explain` says what is known.",
-        )
-    if request.verdict is Verdict.REJECT:
-        return subject, _reject(context, key, request.explanation)
-    return subject, _accept(context, key, unit)
+    raise BadInput(
+        Reason.INTERNAL_ERROR,
+        f"the ledger knows no frame, unit or quarantined file {thing!r}. What never came cannot be disposed of; "
+        "`nightshift explain` says what is known.",
+    )
 
 
-def _place(row: Mapping[str, Any], quadrant: int | None) -> dict[str, Any]:
-    """Return what of an exposure is spoken of; of a whole frame, its units of the night as it happens."""
-    campaign = LIVE if quadrant is None else UnitKey.parse(row["unit_key"]).campaign
-    place = {name: row[name] for name in ("instrument", "exposure_id", "detector")}
-    return {**place, "quadrant": quadrant, "campaign": campaign}
+def _target_unit(context: Context, thing: str) -> _Target | None:
+    unit = overrides_queries.unit_called(context.ledger, thing=thing)
+    if unit is None:
+        return None
+    return _Target(
+        unit.unit_key,
+        FrameKey(unit.instrument, unit.exposure_id, unit.detector),
+        unit.quadrant,
+        UnitKey.parse(unit.unit_key).campaign,
+        has_file=unit.inbox_name is not None,
+        is_science=True,
+    )
 
 
-def _frame_key(row: Mapping[str, Any]) -> FrameKey:
-    return FrameKey(row["instrument"], row["exposure_id"], row["detector"])
+def _target_frame(context: Context, thing: str, night: date | None) -> _Target | None:
+    found = overrides_queries.frame_called(context.ledger, thing=thing, night=night)
+    frames = [FrameKey(row.instrument, row.exposure_id, row.detector) for row in found]
+    if len(frames) > 1:
+        keys = " or ".join(map(str, frames))
+        raise BadInput(Reason.INTERNAL_ERROR, f"several cameras have a file of this name: say {keys}")
+    if not frames:
+        return None
+    (frame,), (row,) = frames, found
+    is_science = row.image_type is ImageType.SCIENCE
+    return _Target(str(frame), frame, None, LIVE, has_file=True, is_science=is_science)
 
 
-def _reject(context: Context, key: dict[str, Any], explanation: str) -> str:
-    ledger, frame = context.ledger, _frame_key(key)
-    if key["quadrant"] is None:
-        ledger.run("overrides", "invalidate_frame", **frame._asdict())
-    units = [row["unit_key"] for row in ledger.rows("overrides", "reject_units", explanation=explanation, **key)]
-    withheld = ledger.run("overrides", "withhold_alerts", unit_keys=units)
+def _reject(context: Context, target: _Target, explanation: str) -> str:
+    ledger, frame = context.ledger, target.frame
+    if target.quadrant is None:
+        overrides_queries.invalidate_frame(ledger, **frame._asdict())
+    rejected = overrides_queries.reject_units(
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign, explanation=explanation
+    )
+    withheld = overrides_queries.withhold_alerts(ledger, unit_keys=[unit.unit_key for unit in rejected])
     ledger.run("exposures", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
-    said = [f"units rejected: {len(units)}"]
+    said = [f"units rejected: {len(rejected)}"]
     if withheld:
         said.append(f"messages withheld that were not sent yet: {withheld}")
-    if used := [row["unit_key"] for row in ledger.rows("overrides", "made_with", frame_key=str(frame))]:
-        said.append(f"made with it before, and staying: {len(used)} masters or references, the first {used[0]}")
+    if used := overrides_queries.made_with(ledger, frame_key=str(frame)):
+        first = used[0].unit_key
+        said.append(f"made with it before, and staying: {len(used)} masters or references, the first {first}")
     return "; ".join(said) + "."
 
 
-def _accept(context: Context, key: dict[str, Any], row: Mapping[str, Any]) -> str:
-    ledger, frame = context.ledger, _frame_key(key)
-    if row.get("inbox_name") is None:
+def _accept(context: Context, target: _Target) -> str:
+    ledger, frame = context.ledger, target.frame
+    if not target.has_file:
         raise BadInput(Reason.NEVER_ARRIVED, f"{frame} never arrived: there is nothing to reduce. Ask for the file.")
-    ledger.run("overrides", "validate_frame", **frame._asdict())
-    reducing = [kind.name for kind in kinds() if kind.real_time]
-    restored = [row["unit_key"] for row in ledger.rows("overrides", "restore_units", reducing=reducing, **key)]
-    sent = ledger.run("overrides", "send_after_all", unit_keys=restored)
-    due = ledger.rows("overrides", "reopen_units", **key)
-    ledger.run("overrides", "reopen_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
-    if row.get("image_type") not in (None, ImageType.SCIENCE):
+    overrides_queries.validate_frame(ledger, **frame._asdict())
+    restored = overrides_queries.restore_units(
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign,
+        reducing=[kind.name for kind in kinds() if kind.real_time],
+    )  # fmt: skip
+    sent = overrides_queries.send_after_all(ledger, unit_keys=[unit.unit_key for unit in restored])
+    due = overrides_queries.reopen_units(
+        ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign
+    )
+    overrides_queries.reopen_exposure(ledger, instrument=frame.instrument, exposure_id=frame.exposure_id)
+    if not target.is_science:
         return "It counts as good for the masters that are built from now on."
     if not due and not restored:
         return "Nothing changes now: no unit of it was rejected. It is reduced without the checks from now on."
@@ -213,27 +255,27 @@ def _accept(context: Context, key: dict[str, Any], row: Mapping[str, Any]) -> st
 # --- files in quarantine --------------------------------------------------------------------------------------
 
 
-def _dispose_of_file(context: Context, request: Disposal, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
-    disposed = {"arrival_key": file["arrival_key"], "operator": operator}
+def _dispose_of_file(context: Context, request: Disposal, operator: str, file: FileInQuarantine) -> tuple[str, str]:
+    ledger, arrival_key = context.ledger, file.arrival_key
     if request.verdict is Verdict.REJECT:
-        context.ledger.run("overrides", "dispose", disposed_as="rejected", **disposed)
-        return f"arrival/{file['arrival_key']}", "It stays in quarantine, and nobody needs to look at it again."
-    if file["reason"] in (Reason.EXPOSURE_ID_REPEATS, Reason.MONTH_DETACHED):
+        overrides_queries.dispose(ledger, arrival_key=arrival_key, operator=operator, disposed_as="rejected")
+        return f"arrival/{arrival_key}", "It stays in quarantine, and nobody needs to look at it again."
+    if file.reason in (Reason.EXPOSURE_ID_REPEATS, Reason.MONTH_DETACHED):
         return _take_in_again(context, operator, file)
-    if file["disposition"] != Disposition.QUARANTINED or Reason(file["reason"]) not in ACCEPTABLE:
-        raise BadInput(Reason(file["reason"]), _why_not(file))
+    if file.disposition is not Disposition.QUARANTINED or Reason(file.reason) not in ACCEPTABLE:
+        raise BadInput(Reason(file.reason), _why_not(file))
     kept = _kept_file(context, file)
     context = context_of_frame(context, kept)
     frame = examine(kept, context.survey, Known(), overruled=True)
     arrival = register(context, kept, frame, overruled=True)
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(Reason.NAME_CONFLICT, f"{frame.key} is registered already, with another file")
-    context.ledger.run("overrides", "dispose", disposed_as="accepted", **disposed)
-    context.ledger.rows("overrides", "reopen_units", **frame.key._asdict(), quadrant=None, campaign=LIVE)
+    overrides_queries.dispose(ledger, arrival_key=arrival_key, operator=operator, disposed_as="accepted")
+    overrides_queries.reopen_units(ledger, **frame.key._asdict(), quadrant=None, campaign=LIVE)
     return str(frame.key), f"It is registered as {frame.key}; what the checks say of it is a flag."
 
 
-def _take_in_again(context: Context, operator: str, file: Mapping[str, Any]) -> tuple[str, str]:
+def _take_in_again(context: Context, operator: str, file: FileInQuarantine) -> tuple[str, str]:
     """Register a good frame that could not be when it came, for its id or its month. No check of it is overruled."""
     kept = _kept_file(context, file)
     context = context_of_frame(context, kept)
@@ -241,28 +283,26 @@ def _take_in_again(context: Context, operator: str, file: Mapping[str, Any]) -> 
     arrival = register(context, kept, frame)
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(arrival.reason or Reason.NAME_CONFLICT, f"{frame.key} is registered already: {arrival.detail}")
-    context.ledger.run(
-        "overrides", "dispose", disposed_as="accepted", arrival_key=file["arrival_key"], operator=operator
-    )
-    return f"arrival/{file['arrival_key']}", f"It is registered as {frame.key}, and reduced like any other."
+    overrides_queries.dispose(context.ledger, arrival_key=file.arrival_key, operator=operator, disposed_as="accepted")
+    return f"arrival/{file.arrival_key}", f"It is registered as {frame.key}, and reduced like any other."
 
 
-def _why_not(file: Mapping[str, Any]) -> str:
+def _why_not(file: FileInQuarantine) -> str:
     allowed = ", ".join(sorted(ACCEPTABLE))
     return (
-        f"{file['inbox_name']} cannot be accepted: {file['reason']} ({file['detail']}). Only a whole file that says "
+        f"{file.inbox_name} cannot be accepted: {file.reason} ({file.detail}). Only a whole file that says "
         f"what it is can be reduced; what may be overruled is {allowed}. Ask the mountain to send it again."
     )
 
 
-def _kept_file(context: Context, file: Mapping[str, Any]) -> PhysicalFile:
+def _kept_file(context: Context, file: FileInQuarantine) -> PhysicalFile:
     """Return a quarantined file as it came, by its name in the inbox and its arrival's key."""
-    place = context.depot.absolute(file["path"])
+    place = context.depot.absolute(file.path)
     try:
         content, status = place.read_bytes(), place.lstat()
     except OSError as error:
-        raise NeedsOperator(Reason.INPUT_LOST, f"{file['path']} is not where the ledger says: {error}") from error
-    kept = PhysicalFile(Path(file["inbox_name"]), status, content, known_key=file["arrival_key"])
-    if kept.sha256 != file["sha256"]:
-        raise NeedsOperator(Reason.INPUT_LOST, f"{file['path']} has changed since it came")
+        raise NeedsOperator(Reason.INPUT_LOST, f"{file.path} is not where the ledger says: {error}") from error
+    kept = PhysicalFile(Path(file.inbox_name), status, content, known_key=file.arrival_key)
+    if kept.sha256 != file.sha256:
+        raise NeedsOperator(Reason.INPUT_LOST, f"{file.path} has changed since it came")
     return kept

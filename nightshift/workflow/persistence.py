@@ -6,7 +6,7 @@ at their place.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,12 @@ from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
+from nightshift.ledger.queries import exposures as exposure_queries
+from nightshift.ledger.queries import jobs as job_queries
 from nightshift.ledger.queries import ledger as ledger_queries
-from nightshift.vocabulary import (
-    AttemptState,
-    ErrorClass,
-    EventLevel,
-    Reason,
-)
+from nightshift.ledger.queries import products as product_queries
+from nightshift.ledger.queries.jobs import OpenAttempt
+from nightshift.vocabulary import AttemptState, ErrorClass, EventLevel, Reason
 from nightshift.workflow.subjects import Subject
 
 __all__ = ["Ending", "Outcome", "record", "tries_made"]
@@ -59,7 +58,7 @@ class Ending:
     """A unit whose work has ended for good, with everything its record function needs."""
 
     subject: Subject
-    attempt: Mapping[str, Any]
+    attempt: OpenAttempt
     job: JobFile
     work: UnitWork
     outcome: Outcome
@@ -83,7 +82,7 @@ class Ending:
 def record(
     context: Context,
     subject: Subject,
-    attempt: Mapping[str, Any],
+    attempt: OpenAttempt,
     job: JobFile,
     outcome: Outcome,
     *,
@@ -108,9 +107,9 @@ def record(
     Outcome
         As it was written: a result whose products are not what it says is a failure after all.
     """
-    work = next(unit for unit in job.units if unit.token == attempt["token"])
+    work = next(unit for unit in job.units if unit.token == attempt.token)
     with context.ledger.transaction():
-        if context.ledger.row("jobs", "lock_attempt", job_key=job.job_key, token=attempt["token"]) is None:
+        if job_queries.lock_attempt(context.ledger, job_key=job.job_key, token=attempt.token) is None:
             return "known", outcome
         try:
             products = _keep_products(context, subject, attempt, job, work, outcome)
@@ -126,7 +125,7 @@ def record(
         _say_other_code(context, job, outcome)
         if _tries_again(context, attempt, outcome):
             _say_retried(context, attempt, outcome)
-            context.ledger.run("exposures", "return_unit", unit_key=attempt["unit_key"])
+            exposure_queries.return_unit(context.ledger, unit_key=attempt.unit_key)
             return "retried", outcome
         subject.kind.record(context, Ending(subject, attempt, job, work, outcome, products))
         if outcome.state in (AttemptState.FAILED, AttemptState.LOST):
@@ -138,11 +137,11 @@ def record(
 # --- attempts -----------------------------------------------------------------------------------------------
 
 
-def _end_attempt(context: Context, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+def _end_attempt(context: Context, attempt: OpenAttempt, outcome: Outcome) -> None:
     result = outcome.result
-    context.ledger.run(
-        "jobs", "end_attempt",
-        job_key=attempt["job_key"], token=attempt["token"], state=outcome.state, reason=outcome.reason,
+    job_queries.end_attempt(
+        context.ledger,
+        job_key=attempt.job_key, token=attempt.token, state=outcome.state, reason=outcome.reason,
         error_class=outcome.error_class, detail=outcome.detail[:2000], restart_count=outcome.restarts,
         host=(result.host if result else outcome.host),
         peak_memory_mb=(result.peak_memory_mb if result else None),
@@ -159,8 +158,8 @@ def tries_made(reasons: Iterable[str | None]) -> int:
     return counts.total() - counts[Reason.CANCELLED] - min(counts[Reason.STORAGE_UNAVAILABLE], FREE_TRIES)
 
 
-def _tries_again(context: Context, attempt: Mapping[str, Any], outcome: Outcome) -> bool:
-    earlier = attempt["earlier_reasons"]
+def _tries_again(context: Context, attempt: OpenAttempt, outcome: Outcome) -> bool:
+    earlier = attempt.earlier_reasons
     tries = tries_made([*earlier, outcome.reason])
     return outcome.error_class in (ErrorClass.RETRY, ErrorClass.RESOURCES) and (
         tries == tries_made(earlier) or tries < context.survey.exposure.attempts
@@ -183,19 +182,19 @@ def _say_other_code(context: Context, job: JobFile, outcome: Outcome) -> None:
         )  # fmt: skip
 
 
-def _say_retried(context: Context, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+def _say_retried(context: Context, attempt: OpenAttempt, outcome: Outcome) -> None:
     context.ledger.event(
         EventLevel.WARNING, "attempt_failed",
-        f"Attempt {attempt['attempt']} failed and is made again: {outcome.reason}. {outcome.detail}"[:1000],
-        subject=attempt["unit_key"], night_time=context.clock.now(), reason=outcome.reason,
+        f"Attempt {attempt.attempt} failed and is made again: {outcome.reason}. {outcome.detail}"[:1000],
+        subject=attempt.unit_key, night_time=context.clock.now(), reason=outcome.reason,
     )  # fmt: skip
 
 
-def _say_failed(context: Context, attempt: Mapping[str, Any], outcome: Outcome) -> None:
+def _say_failed(context: Context, attempt: OpenAttempt, outcome: Outcome) -> None:
     context.ledger.event(
         EventLevel.ERROR, "unit_failed",
-        f"Attempt {attempt['attempt']} failed and is the last: {outcome.reason}. {outcome.detail}"[:1000],
-        subject=attempt["unit_key"], night_time=context.clock.now(), reason=outcome.reason,
+        f"Attempt {attempt.attempt} failed and is the last: {outcome.reason}. {outcome.detail}"[:1000],
+        subject=attempt.unit_key, night_time=context.clock.now(), reason=outcome.reason,
     )  # fmt: skip
 
 
@@ -205,7 +204,7 @@ def _say_failed(context: Context, attempt: Mapping[str, Any], outcome: Outcome) 
 def _keep_products(
     context: Context,
     subject: Subject,
-    attempt: Mapping[str, Any],
+    attempt: OpenAttempt,
     job: JobFile,
     work: UnitWork,
     outcome: Outcome,
@@ -219,19 +218,18 @@ def _keep_products(
     keys = {}
     for product, target in placed:
         keys[product.kind] = f"{work.unit_key}/{product.kind}"
-        context.ledger.run(
-            "products", "put_product",
+        product_queries.put_product(
+            context.ledger,
             product_key=keys[product.kind], kind=product.kind, unit_key=work.unit_key, campaign=subject.campaign,
             site=context.site.name, night=night, path=context.depot.relative(target),
             sha256=product.sha256, bytes=product.bytes, code_version=outcome.result.code_version or code_version(),
-            settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt["attempt"],
+            settings_hash=job.settings_hash, job_key=job.job_key, attempt=attempt.attempt,
         )  # fmt: skip
-        month = {"job_key": job.job_key, "night": night}
-        context.ledger.run("products", "delete_product_inputs", product_key=keys[product.kind], **month)
+        of_product = {"product_key": keys[product.kind], "job_key": job.job_key}
+        product_queries.delete_product_inputs(context.ledger, **of_product, night=night)
         inputs = product.inputs or work.inputs
-        context.ledger.run(
-            "products", "put_product_inputs",
-            product_key=keys[product.kind], **month,
+        product_queries.put_product_inputs(
+            context.ledger, **of_product, night=night,
             inputs={"rows": [{"role": i.role, "input_key": i.key, "sha256": i.sha256} for i in inputs]},
         )  # fmt: skip
     return keys

@@ -13,6 +13,7 @@ from datetime import datetime
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import Rank
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.nights import night_bounds, night_of
 from nightshift.workflow.subjects import Subject
 
@@ -62,7 +63,7 @@ def rank_of(subject: Subject, *, tonight: bool) -> Rank:
 def _moment(context: Context, subject: Subject) -> datetime | None:
     if not subject.kind.of_exposure:
         return subject.kind.moment(context, subject)
-    row = context.ledger.row(
-        "exposures", "exposure", instrument=subject["instrument"], exposure_id=subject["exposure_id"]
+    exposure = exposure_queries.exposure(
+        context.ledger, instrument=subject["instrument"], exposure_id=subject["exposure_id"]
     )
-    return row["shutter_open"] if row else None
+    return exposure.shutter_open if exposure else None

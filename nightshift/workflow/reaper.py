@@ -15,11 +15,13 @@ A question that is not answered, by the runner or by Airflow, is no finding.
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import NightshiftError, Retry
+from nightshift.ledger.queries import jobs as job_queries
 from nightshift.ledger.queries import ledger as ledger_queries
+from nightshift.ledger.queries import runs as run_queries
+from nightshift.ledger.queries.jobs import OpenArray
 from nightshift.runners.base import Runner
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.arrays import sweep
@@ -66,12 +68,12 @@ def reap(context: Context, runner: Runner, how_runs_stand: Standings) -> list[st
 
 def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
     """Cancel a live array that no open submission wants."""
-    row = context.ledger.row("jobs", "submission_by_name", array_name=name)
-    if row is None:
+    submission = job_queries.submission_by_name(context.ledger, array_name=name)
+    if submission is None:
         if not ledger_queries.event_said(context.ledger, kind="array_unknown", subject=name):
             _say(context, "array_unknown", name, "A live array that the ledger does not know; it is left alone.")
         return []
-    if row["ended_at"] is None or row["ended_s"] < SETTLED_AFTER_S:
+    if submission.ended_s is None or submission.ended_s < SETTLED_AFTER_S:
         return []
     gone = cancel_and_verify(context, runner, name)
     return [_say(context, "orphan_cancelled", name, f"An orphan {'is' if gone else 'is being'} cancelled.")]
@@ -79,12 +81,12 @@ def _orphan(context: Context, runner: Runner, name: str) -> list[str]:
 
 def _unwanted(context: Context, runner: Runner, how_runs_stand: Standings) -> list[str]:
     """Stop or supersede the open arrays whose run was stopped or is gone."""
-    rows = [
-        row
+    arrays = [
+        array
         for site in context.sites()
-        for row in context.ledger.rows("jobs", "all_open_submissions", site=site.site.name, settled_s=SETTLED_AFTER_S)
+        for array in job_queries.all_open_submissions(context.ledger, site=site.site.name, settled_s=SETTLED_AFTER_S)
     ]
-    runs = frozenset(row["airflow_run"] for row in rows if row["airflow_run"])
+    runs = frozenset(array.airflow_run for array in arrays if array.airflow_run)
     if not runs:
         return []
     try:
@@ -92,31 +94,31 @@ def _unwanted(context: Context, runner: Runner, how_runs_stand: Standings) -> li
     except Retry:
         return []
     actions = []
-    for row in rows:
-        how = standing.get(row["airflow_run"], RunStanding.WANTED)
+    for array in arrays:
+        how = standing.get(array.airflow_run or "", RunStanding.WANTED)
         try:
-            actions += _end_unwanted(context, runner, row, how)
+            actions += _end_unwanted(context, runner, array, how)
         except NightshiftError as error:
-            actions.append(_say(context, "array_not_reaped", row["name"], f"{how}, and cannot be ended: {error}"))
+            actions.append(_say(context, "array_not_reaped", array.name, f"{how}, and cannot be ended: {error}"))
     return actions
 
 
-def _end_unwanted(context: Context, runner: Runner, row: dict[str, Any], how: RunStanding) -> list[str]:
-    name, run = row["name"], row["airflow_run"]
-    if how is RunStanding.STOPPED and not _was_refused(context, row):
+def _end_unwanted(context: Context, runner: Runner, array: OpenArray, how: RunStanding) -> list[str]:
+    name, run = array.name, array.airflow_run
+    if how is RunStanding.STOPPED and not _was_refused(context, array):
         stop(context, runner, name, f"{run} was stopped by a person")
         return [_say(context, "stopped_run_reaped", name, f"The array of {run}, which a person stopped, is ended.")]
     if how is RunStanding.GONE:
         supersede(context, runner, name, f"{run} is gone from Airflow")
-        context.ledger.run("runs", "end_runs", subject=row["job_key"])
+        run_queries.end_runs(context.ledger, subject=array.job_key)
         return [_say(context, "lost_run_reaped", name, f"{run} is gone from Airflow; its work is due again.")]
     return []
 
 
-def _was_refused(context: Context, row: dict[str, Any]) -> bool:
+def _was_refused(context: Context, array: OpenArray) -> bool:
     """Whether the cluster, and no person, ended the run: the sweep hands the array in again until it is taken."""
-    said = ledger_queries.event_said(context.ledger, kind="array_refused", subject=row["name"])
-    return row["runner_job_id"] is None and bool(said)
+    said = ledger_queries.event_said(context.ledger, kind="array_refused", subject=array.name)
+    return array.runner_job_id is None and bool(said)
 
 
 def _say(context: Context, kind: str, name: str, text: str) -> str:

@@ -12,13 +12,15 @@ from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.keys import LIVE
 from nightshift.kinds import Kind, kind_named, kind_of_workflow
+from nightshift.ledger.queries import nights as nights_queries
 from nightshift.vocabulary import Reason
 
 __all__ = ["NIGHT_DAG", "Subject", "context_of", "run_id", "subject_of", "subject_of_run"]
 
 NIGHT_DAG = "end_of_night"
 NIGHT_KEY = ("site", "night")
-_DEFAULTS = {"filter": "", "version": "1", "campaign": LIVE}
+_DEFAULTS = {"filter": "", "version": "1", "oldest": "", "campaign": LIVE}
+_MAY_BE_EMPTY = ("filter", "oldest")
 _SAFE = re.compile(r"[A-Za-z0-9_.+-]+")
 
 
@@ -34,10 +36,11 @@ class Subject:
 
     @classmethod
     def parse(cls, kind: str, text: str, campaign: str) -> "Subject":
-        """Return the subject of a job's row."""
+        """Return the subject of a job's row; a key that came to its kind later has its default."""
         known = kind_named(kind)
-        values = ("" if part == "-" else part for part in text.split("/"))
-        return cls(known, (*zip(known.key, values, strict=True), ("campaign", campaign)))
+        values = dict(zip(known.key, ("" if part == "-" else part for part in text.split("/")), strict=False))
+        missing = {name: _DEFAULTS[name] for name in known.key if name not in values}
+        return cls(known, (*(values | missing).items(), ("campaign", campaign)))
 
     @property
     def text(self) -> str:
@@ -78,7 +81,7 @@ def subject_of(kind: str | Kind, conf: Mapping[str, str]) -> Subject:
         value = str(conf.get(name, _DEFAULTS.get(name, "")))
         if name == "night":
             value = value and _iso_night(value)
-        if not (_SAFE.fullmatch(value) and value.strip(".")) and not (name == "filter" and value == ""):
+        if not (_SAFE.fullmatch(value) and value.strip(".")) and not (name in _MAY_BE_EMPTY and value == ""):
             raise BadInput(Reason.INTERNAL_ERROR, f"a run of kind {known} needs {name} in its conf, not {value!r}")
         values[name] = value
     return Subject(known, tuple(values.items()))
@@ -101,8 +104,8 @@ def context_of(context: Context, subject: Subject) -> Context:
         return context.of_night(subject.night)
     if not subject.kind.of_exposure:
         return context
-    night = context.ledger.value(
-        "nights", "night_of_exposure", instrument=known["instrument"], exposure_id=known["exposure_id"]
+    night = nights_queries.night_of_exposure(
+        context.ledger, instrument=known["instrument"], exposure_id=known["exposure_id"]
     )
     return context.of_night(night)
 

@@ -6,14 +6,13 @@ what to do.
 
 import contextlib
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.jobs.contract import RESULT_NAME, NotWhole, UnitResult, new_token, read_result
+from nightshift.ledger.queries.jobs import OpenAttempt
 from nightshift.runners.base import Runner, TaskReport
 from nightshift.runners.watch import LOST_AFTER_S
 from nightshift.vocabulary import AttemptState, EventLevel, JobState, Reason, reason_entries
@@ -68,24 +67,24 @@ class Answer:
     reports: dict[tuple[str, int], TaskReport] = field(default_factory=dict)
     arrays: frozenset[str] = frozenset()
 
-    def of(self, attempt: Mapping[str, Any]) -> TaskReport | None:
+    def of(self, attempt: OpenAttempt) -> TaskReport | None:
         """Return what was said of the task of an attempt."""
-        return self.reports.get((attempt["name"], attempt["task_index"]))
+        return self.reports.get((attempt.name, attempt.task_index))
 
-    def may_live(self, attempt: Mapping[str, Any]) -> bool:
+    def may_live(self, attempt: OpenAttempt) -> bool:
         """Whether the task waits or runs, or could not be asked about."""
         if not self.answered or (report := self.of(attempt)) is None:
-            return not self.answered or attempt["name"] in self.arrays
+            return not self.answered or attempt.name in self.arrays
         return not report.state.ended
 
-    def is_lost(self, attempt: Mapping[str, Any]) -> bool:
+    def is_lost(self, attempt: OpenAttempt) -> bool:
         """Whether the runner took the array, answers, and does not know it any more."""
         return (
             self.answered
-            and attempt["runner"] == self.runner
-            and attempt["state"] == AttemptState.SUBMITTED
-            and attempt["age_s"] > LOST_AFTER_S
-            and attempt["name"] not in self.arrays
+            and attempt.runner == self.runner
+            and attempt.state == AttemptState.SUBMITTED
+            and attempt.age_s > LOST_AFTER_S
+            and attempt.name not in self.arrays
         )
 
 
@@ -101,21 +100,20 @@ def ask(runner: Runner, names: frozenset[str]) -> Answer:
     return Answer(runner.name, True, reports, frozenset(said))
 
 
-def outcome_of(context: Context, attempt: Mapping[str, Any], answer: Answer, *, final: bool) -> Outcome | None:
+def outcome_of(context: Context, attempt: OpenAttempt, answer: Answer, *, final: bool) -> Outcome | None:
     """Return how an attempt ended, or None while it has not.
 
     Parameters
     ----------
-    attempt : mapping
-        A row of `open_attempts`.
+    attempt : OpenAttempt
     final : bool
         Whether it is given up where neither a result nor a verdict is there.
     """
-    folder, report = context.depot.absolute(attempt["folder"]), answer.of(attempt)
+    folder, report = context.depot.absolute(attempt.folder), answer.of(attempt)
     if report is not None and report.state is JobState.DONE:
         _refresh(folder)
     try:
-        result, invalid = read_result(folder, attempt["token"]), ""
+        result, invalid = read_result(folder, attempt.token), ""
     except Retry as error:
         away = error.reason is Reason.STORAGE_UNAVAILABLE  # a disk that does not answer says nothing of the result
         if not final and (away or (isinstance(error, NotWhole) and answer.may_live(attempt))):
@@ -132,7 +130,7 @@ def outcome_of(context: Context, attempt: Mapping[str, Any], answer: Answer, *, 
     if answer.is_lost(attempt):
         return _failure(Reason.WORKER_LOST, "the runner does not know the array any more", None, AttemptState.LOST)
     if final:
-        taken = attempt["state"] != AttemptState.INTENDED
+        taken = attempt.state != AttemptState.INTENDED
         why = "no result by the hard deadline" if taken else "the runner has not taken the array by the hard deadline"
         return _failure(Reason.WORKER_LOST, why, report, AttemptState.LOST)
     return None
@@ -144,13 +142,13 @@ def _refresh(folder: Path) -> None:
         os.scandir(folder).close()
 
 
-def _set_aside(context: Context, folder: Path, attempt: Mapping[str, Any], why: str) -> None:
+def _set_aside(context: Context, folder: Path, attempt: OpenAttempt, why: str) -> None:
     """Keep a result that is not believed, out of the way of the attempt's own."""
     with contextlib.suppress(FileNotFoundError):
         (folder / RESULT_NAME).replace(folder / f"not_believed_{new_token()[:8]}.json")
     context.ledger.event(
         EventLevel.WARNING, "result_not_believed", why,
-        subject=attempt["unit_key"], night_time=context.clock.now(),
+        subject=attempt.unit_key, night_time=context.clock.now(),
     )  # fmt: skip
 
 

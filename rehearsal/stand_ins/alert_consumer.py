@@ -3,7 +3,7 @@
 It reads each partition of the survey's topics from its beginning and drops what it has by ``candid``, so it may
 be stopped and started at any time. It keeps no place in a consumer group: a topic of the night is short, and the
 lines that it wrote are its memory. Of the embedded broker it writes down how far it is, because whoever posts there
-must not push out what it has not taken (`nightshift.alerts.back_pressure`).
+must not push out what it has not taken (`mock_broker_limits`).
 """
 
 import argparse
@@ -22,13 +22,14 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from nightshift.alerts.address import broker_life, brokers_from_environment, put_taken
+from nightshift.alerts.address import address_file, broker_from_environment, brokers_from_environment
 from nightshift.alerts.packets import decode
 from nightshift.alerts.steady_waits import wait_for_messages
 from nightshift.context import deployment_from_environment
 from nightshift.errors import Retry
 from nightshift.files import write_json
 from nightshift.settings import Survey
+from rehearsal.stand_ins.consumer_offsets import put_taken
 
 __all__ = ["AlertLog", "consume", "essentials", "main", "topic_pattern"]
 
@@ -144,14 +145,14 @@ class _Subscription:
     Parameters
     ----------
     brokers : str
-    life : str, optional
-        The name of an embedded broker's life.
+    start : str
+        The name of the embedded broker's present start; empty of a broker that keeps what it took.
     pattern : re.Pattern
         Of the names of topics.
     """
 
-    def __init__(self, brokers: str, life: str | None, pattern: re.Pattern[str]):
-        self.source, self._life, self._pattern = (brokers, life), life, pattern
+    def __init__(self, brokers: str, start: str, pattern: re.Pattern[str]):
+        self.source, self._start, self._pattern = (brokers, start), start, pattern
         self._partitions: set[tuple[str, int]] = set()
         self._consumer = Consumer(
             {
@@ -184,9 +185,9 @@ class _Subscription:
 
     def say_taken(self) -> None:
         """Write down what came so far, where whoever posts asks for it."""
-        if self._life is not None:
+        if self._start:
             places = self._consumer.position([TopicPartition(*key) for key in self._partitions])
-            put_taken(self._life, {(p.topic, p.partition): p.offset for p in places if p.offset >= 0})
+            put_taken(self._start, {(p.topic, p.partition): p.offset for p in places if p.offset >= 0})
 
     def close(self) -> None:
         """Leave."""
@@ -247,7 +248,7 @@ def _follow(
 ) -> _Subscription | None:
     """Return a subscription at the broker's present address; what cannot be reached now is tried again."""
     try:
-        source = brokers(), broker_life()
+        source = brokers(), _start()
         if subscription is not None and subscription.source != source:
             subscription.close()
             subscription = None
@@ -257,6 +258,11 @@ def _follow(
     except (KafkaException, Retry) as error:
         log.warning("the broker does not answer: %s", error)
     return subscription
+
+
+def _start() -> str:
+    """Return the name of the present start of the broker that the environment names, where it has one."""
+    return broker_from_environment().start if address_file() is not None else ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

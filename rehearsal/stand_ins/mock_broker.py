@@ -2,8 +2,8 @@
 
 It speaks Kafka's protocol and keeps nothing: its messages are in memory, 5 MiB a partition, and are gone with the
 process. It serves the one-machine night and the tests. The depot holds every packet; nothing is sent that would push
-out what the night's own consumer has not taken (`alerts.back_pressure`); each life of the broker has a name, and
-what an earlier life of it acknowledged within a day is sent again (`nightshift.alerts.post`).
+out what the night's own consumer has not taken; each start of the broker has a name, and what an earlier one
+acknowledged within a day is sent again (`mock_broker_limits`).
 """
 
 import argparse
@@ -17,12 +17,15 @@ from pathlib import Path
 
 from confluent_kafka import Producer
 
-from nightshift.alerts.address import brokers_from_environment
+from nightshift.alerts.address import Broker
+from nightshift.context import Context
 from nightshift.files import write_whole
+from rehearsal.stand_ins.mock_broker_limits import MockBrokerLimits
 
-__all__ = ["brokers_from_environment", "main", "mock_cluster"]
+__all__ = ["main", "mock_cluster", "sending_limits"]
 
 START_S = 10.0
+NAME = "broker"  # among the stand-ins
 log = logging.getLogger(__name__)
 
 
@@ -35,11 +38,19 @@ def mock_cluster(*, nodes: int = 1) -> Iterator[str]:
     owner.flush(0)
 
 
+def sending_limits(context: Context, broker: Broker) -> MockBrokerLimits:
+    """Return what the mock broker asks of whoever sends to it."""
+    return MockBrokerLimits(context, broker.start)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the embedded broker until it is asked to end (SIGTERM or SIGINT)."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.stand_ins.mock_broker", description=__doc__)
     parser.add_argument(
-        "--address-file", type=Path, required=True, help="where its address and the name of its life are written"
+        "--address-file",
+        type=Path,
+        required=True,
+        help="where its address and the names of the stand-in and of this start of it are written",
     )
     parser.add_argument("--nodes", type=int, default=1, help="brokers of the cluster")
     options = parser.parse_args(arguments)
@@ -48,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     with mock_cluster(nodes=options.nodes) as brokers:
-        write_whole(options.address_file, f"{brokers}\n{secrets.token_hex(8)}\n".encode())
+        write_whole(options.address_file, f"{brokers}\n{NAME} {secrets.token_hex(8)}\n".encode())
         log.info("embedded broker at %s", brokers)
         log.warning("it keeps nothing: messages are in memory, 5 MiB a partition, and end with this process")
         try:

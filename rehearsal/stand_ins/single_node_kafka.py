@@ -126,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     folder = options.folder.resolve()
     address = prepare(folder)
-    write_whole(options.address_file, f"{address}\n".encode())  # no name of a life: this broker keeps
+    write_whole(options.address_file, f"{address}\n".encode())  # and no name of a stand-in: this broker keeps
     command = [*_java("kafka.Kafka"), FILE]
     os.chdir(folder)
     os.execve(command[0], command, _environment())  # noqa: S606

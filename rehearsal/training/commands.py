@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -137,16 +138,17 @@ def _inject(arguments: argparse.Namespace) -> int:
             "give either --night, or all of --calibrated, --sources, --reference and --reference-sources"
         )
     from nightshift.context import open_context
+    from nightshift.ledger.queries import injection as injection_queries
 
     with open_context() as context:
-        counts = context.ledger.row(
-            "injection", "completeness_of_night", site=context.site.name, night=arguments.night, campaign=LIVE
+        (counts,) = injection_queries.completeness_of_night(
+            context.ledger, site=context.site.name, night=arguments.night, campaign=LIVE
         )
-    if counts is None or not counts["quadrants"]:
+    if not counts.quadrants:
         print(f"no quadrant of {arguments.night} was sampled (reduction.injection_fraction)")
         return 1
-    print(f"{counts['quadrants']} quadrants of {arguments.night}")
-    print(_table(counts))
+    print(f"{counts.quadrants} quadrants of {arguments.night}")
+    print(_table(asdict(counts)))
     return 0
 
 

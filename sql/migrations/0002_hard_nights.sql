@@ -3,7 +3,7 @@
 -- Whether a difference's alerts have had their turn. In a field they are released in the order of these moments: of
 -- the frame's own shutter, or where it is later, of its reference's last member, without which it had no difference.
 alter table differences add column turn timestamptz; -- null: its own shutter
-alter table differences add column released_at timestamptz; -- when its alerts were decided on; null: awaits its turn
+alter table differences add column released_at timestamptz; -- when its alerts were decided on; null: not yet
 update differences set released_at = coalesce(ended_at, now());
 create index on differences (ended_at) where released_at is null;
 
@@ -77,7 +77,7 @@ create table storage (
 
 -- What the night waits for now; empty while all is well.
 create table waits (
-    name text primary key, -- depot, archive, inbox, or consumer: of the embedded broker
+    name text primary key, -- depot, archive, inbox, or alerts: the queued ones
     why text not null,
     since timestamptz not null default now()
 );

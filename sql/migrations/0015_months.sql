@@ -166,7 +166,7 @@ create table differences (
     quality jsonb not null default '{}',
     ended_at timestamptz,
     turn timestamptz, -- null: its own shutter
-    released_at timestamptz, -- when its alerts were decided on; null: awaits its turn
+    released_at timestamptz, -- when its alerts were decided on; null: not yet
     primary key (unit_key, campaign, night), -- candids are numbered within it
     check (state not in ('rejected', 'failed', 'missing', 'held') or reason is not null)
 ) partition by range (night);

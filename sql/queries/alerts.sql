@@ -4,16 +4,19 @@
 select pg_advisory_xact_lock(hashtext('nightshift.association'));
 
 -- name: objects_of
+-- row: NamedDetection
 select candid, object_id from candidates where candid = any(:candids::bigint[]) and object_id is not null
 union
 select first_candid, object_id from objects where first_candid = any(:candids::bigint[]);
 
 -- name: objects_in_windows
+-- row: SkyObject
 select distinct o.object_id, o.ra_deg, o.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join objects o on o.zone = w.zone and o.ra_deg between w.low and w.high;
 
 -- name: add_objects
+-- row: AddedObject
 insert into objects (object_id, site, ra_deg, dec_deg, first_candid, detections, first_seen, last_seen)
 select n.object_id, n.site, n.ra_deg, n.dec_deg, n.candid, 0, n.seen, n.seen
 from unnest(:names::text[], :sites::text[], :ras::float8[], :decs::float8[], :candids::bigint[], :times::timestamptz[])
@@ -38,18 +41,21 @@ set object_id = n.object_id
 from unnest(:candids::bigint[], :times::timestamptz[], :names::text[]) as n (candid, shutter_open, object_id)
 where c.candid = n.candid and c.shutter_open = n.shutter_open and c.object_id is null;
 
--- name: fields_awaiting_turns
--- Where something waits for its turn.
+-- name: fields_awaiting_release
+-- Where something awaits its release.
+-- row: FieldAwaitingRelease
 select distinct e.instrument, e.field, d.campaign
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
 where d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
     and e.instrument = :instrument and d.released_at is null and d.state = 'processed' and u.state = 'processed'
 order by e.instrument, e.field, d.campaign;
 
--- name: next_turn
--- The differences of the exposure whose turn in its field is next, and whether something that comes before it in the
--- order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is there or
--- for which enough good frames are there.
+-- name: next_in_release_order
+-- The differences of the exposure that is next in its field, and whether something that comes before it in the order
+-- of release is still open: not reduced yet, or reduced and to be differenced with a reference that is there or for
+-- which enough good frames are there.
+-- row: NextDifference
+-- nullable: waits_for
 with visits as (
     select u.unit_key, u.detector, u.quadrant, u.state, e.exposure_id, e.shutter_open, e.filter
     from exposures e join nights n using (site, night) join units u using (instrument, exposure_id, night)
@@ -65,9 +71,10 @@ with visits as (
 ), undifferenced as (
     select v.* from visits v join undifferenced d using (unit_key) where d.campaign = :campaign
 ), still_open as (
-    select v.shutter_open as turn, v.shutter_open, v.exposure_id from visits v where v.state in ('pending', 'running')
+    select v.shutter_open as release_order_at, v.shutter_open, v.exposure_id
+    from visits v where v.state in ('pending', 'running')
     union all
-    select turn_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
+    select release_order_of(v.unit_key, r.reference_key), v.shutter_open, v.exposure_id
     from undifferenced v join reference_images r on r.instrument = :instrument and r.field = :field
         and r.detector = v.detector and r.quadrant = v.quadrant and r.filter = v.filter and r.state = 'in_service'
         and r.campaign = any (:campaigns::text[])
@@ -76,23 +83,25 @@ with visits as (
     select greatest(v.shutter_open, c.last_member), v.shutter_open, v.exposure_id
     from undifferenced v join coming c using (filter, detector, quadrant)
 ), waiting as (
-    select d.unit_key, coalesce(d.turn, e.shutter_open) as turn, e.shutter_open, e.exposure_id,
+    select d.unit_key, coalesce(d.release_order_at, e.shutter_open) as release_order_at, e.shutter_open, e.exposure_id,
         steady_age_s(d.ended_at) as waited_s
     from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id)
     where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
         and u.state = 'processed' and d.released_at is null
         and d.night >= first_unreleased_night() and u.night >= first_unreleased_night()
 ), first as (
-    select turn, shutter_open, exposure_id from waiting order by turn, shutter_open, exposure_id limit 1
+    select release_order_at, shutter_open, exposure_id from waiting
+    order by release_order_at, shutter_open, exposure_id limit 1
 )
 select w.unit_key, w.exposure_id, w.waited_s, (
     select o.exposure_id from still_open o
-    where (o.turn, o.shutter_open, o.exposure_id) < (w.turn, w.shutter_open, w.exposure_id)
-    order by o.turn, o.shutter_open, o.exposure_id limit 1) as waits_for
-from waiting w join first f using (turn, shutter_open, exposure_id) order by w.unit_key;
+    where (o.release_order_at, o.shutter_open, o.exposure_id) < (w.release_order_at, w.shutter_open, w.exposure_id)
+    order by o.release_order_at, o.shutter_open, o.exposure_id limit 1) as waits_for
+from waiting w join first f using (release_order_at, shutter_open, exposure_id) order by w.unit_key;
 
 -- name: lock_units_that_stand
 -- Which of some units are processed; nobody rejects one of them before the transaction has ended.
+-- row: StandingUnit
 select unit_key from units
 where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::text[])) and state = 'processed'
 order by unit_key for share;
@@ -104,29 +113,34 @@ where unit_key = any(:unit_keys::text[]) and night = any(nights_of(:unit_keys::t
   and released_at is null;
 
 -- name: searches_of_units
--- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 -- Of one exposure.
+-- row: Search
+-- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 select * from searches(night_of((:unit_keys::text[])[1]), night_of((:unit_keys::text[])[1]))
 where unit_key = any(:unit_keys::text[]) order by unit_key;
 
 -- name: searches_of_field
--- nullable: limiting_magnitude, zero_point, zero_point_rms, stars_matched, difference_path
 -- A shutter opens on the date of its night, or the day before or after it.
+-- row: Search
+-- nullable: limiting_magnitude, field, zero_point, zero_point_rms, stars_matched, corners_deg, difference_path
 select * from searches(
     (:since::timestamptz at time zone 'UTC')::date - 1, (:before::timestamptz at time zone 'UTC')::date + 1)
 where instrument = :instrument and field = :field and campaign = :campaign and corners_deg is not null
-  and shutter_open >= :since and shutter_open < :before and turn <= :turn
+  and shutter_open >= :since and shutter_open < :before and release_order_at <= :release_order_at
 order by shutter_open, unit_key;
 
 -- name: searches_so_far
 -- Since the survey began, as far as the ledger holds it.
+-- row: SearchCount
 select u.detector, u.quadrant, count(*) as searches
 from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
 where e.instrument = :instrument and e.field = :field and d.campaign = :campaign and d.state = 'processed'
-  and e.shutter_open <= :until and coalesce(d.turn, e.shutter_open) <= :turn
+  and e.shutter_open <= :until and coalesce(d.release_order_at, e.shutter_open) <= :release_order_at
 group by u.detector, u.quadrant;
 
 -- name: candidates_of_units
+-- row: Candidate
+-- nullable: alert_state
 select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
        unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert_state
@@ -136,6 +150,7 @@ where c.unit_key = any(:unit_keys::text[]) and c.shutter_open = :shutter_open an
 order by c.candid;
 
 -- name: detections_in_windows
+-- row: EarlierDetection
 select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
        unpack_record(c.layout, c.numbers, c.texts) as record
@@ -145,19 +160,22 @@ join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.
 where c.campaign = :campaign and c.shutter_open >= :since and c.shutter_open < :before
   and d.night between (:since::timestamptz at time zone 'UTC')::date - 1
     and (:before::timestamptz at time zone 'UTC')::date + 1
-  and coalesce(d.turn, c.shutter_open) <= :turn
+  and coalesce(d.release_order_at, c.shutter_open) <= :release_order_at
 order by w.item, c.shutter_open, c.candid;
 
 -- name: detection_times_in_windows
 -- Since the survey began, as far as the ledger holds it: every month is looked into, by an index.
+-- row: DetectionTime
 select w.item, c.candid, c.shutter_open, c.unit_key, c.field, c.ra_deg, c.dec_deg
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
 join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night
-where c.campaign = :campaign and c.shutter_open <= :until and coalesce(d.turn, c.shutter_open) <= :turn
+where c.campaign = :campaign and c.shutter_open <= :until
+  and coalesce(d.release_order_at, c.shutter_open) <= :release_order_at
 order by w.item, c.shutter_open, c.candid;
 
 -- name: reference_spans
+-- row: ReferenceSpan
 select m.reference_key, min(e.shutter_open) as begins, max(e.shutter_open) as ends
 from reference_members m
 join exposures e on e.instrument = split_part(m.unit_key, '/', 1) and e.exposure_id = split_part(m.unit_key, '/', 2)
@@ -165,6 +183,8 @@ where m.reference_key = any(:reference_keys::text[])
 group by m.reference_key;
 
 -- name: cutouts_of_units
+-- row: CutoutsFile
+-- not null: unit_key
 select unit_key, path, sha256 from products
 where unit_key = any(:unit_keys::text[]) and leaves_with = any(nights_of(:unit_keys::text[])) and kind = 'cutouts'
   and deleted_at is null;
@@ -201,7 +221,10 @@ select candid, :shutter_open, :kafka_topic, 'withheld' from unnest(:candids::big
 on conflict (candid, topic, shutter_open) do update set state = 'withheld' where outbox.state = 'held';
 
 -- name: queued
-select o.candid, o.shutter_open, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes, a.packet_sha256
+-- row: QueuedMessage
+-- not null: object_id, packet_path, packet_offset, packet_bytes, packet_sha256, queued_at
+select o.candid, o.shutter_open, o.topic, o.queued_at, a.object_id, a.packet_path, a.packet_offset, a.packet_bytes,
+    a.packet_sha256
 from outbox o
 join alerts a using (candid, shutter_open)
 where o.state = 'queued' and (o.queued_at, o.candid, o.topic) > (:after_time, :after_candid, :after_topic)
@@ -212,7 +235,7 @@ limit :most;
 with delivered as (
     update outbox o
     set state = 'acknowledged', acknowledged_at = clock_timestamp(), broker_partition = n.broker_partition,
-        broker_offset = n.broker_offset, acknowledged_by = :life, tries = o.tries + 1, last_error = null
+        broker_offset = n.broker_offset, tries = o.tries + 1, last_error = null
     from unnest(:candids::bigint[], :times::timestamptz[], :topics::text[], :partitions::integer[], :offsets::bigint[])
         as n (candid, shutter_open, topic, broker_partition, broker_offset)
     where o.candid = n.candid and o.shutter_open = n.shutter_open and o.topic = n.topic and o.state = 'queued'
@@ -220,28 +243,6 @@ with delivered as (
 )
 update alerts a set state = 'sent' from delivered d
 where a.candid = d.candid and a.shutter_open = d.shutter_open and a.state = 'released';
-
--- name: queue_again!
--- What another life of an embedded broker acknowledged within a night's time.
-update outbox set state = 'queued', queued_at = clock_timestamp()
-where state = 'acknowledged' and acknowledged_by is not null and acknowledged_by <> :life and acknowledged_at > clock_timestamp() - interval '1 day';
-
--- name: unread_partitions
--- What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes, and the
--- offsets of its first and last message.
-select o.topic, o.broker_partition, sum(a.packet_bytes)::bigint as bytes,
-    min(o.broker_offset) as first_offset, max(o.broker_offset) as last_offset
-from outbox o join alerts a using (candid, shutter_open)
-left join unnest(:topics::text[], :partitions::integer[], :offsets::bigint[])
-    as c (topic, broker_partition, next_offset) using (topic, broker_partition)
-where o.acknowledged_by = :life and o.broker_offset >= coalesce(c.next_offset, 0)
-group by o.topic, o.broker_partition;
-
--- name: sent_unread$
--- Of each partition the last message that its consumer had not taken when it was last given up. By offsets, and not by
--- times: a clock may have been set back since.
-select detail -> 'unread_to' as unread_to from events where kind = 'alerts_sent_unread' and subject = :life
-order by event_id desc limit 1;
 
 -- name: note_failures!
 update outbox o
@@ -263,5 +264,6 @@ where state = 'released' and (candid, shutter_open) in (select candid, shutter_o
 select count(*) from outbox where state = 'queued';
 
 -- name: packet_place^
+-- row: PacketPlace
 select candid, state, object_id, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
 where candid = :candid;

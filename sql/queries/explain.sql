@@ -1,6 +1,8 @@
 -- Everything that is known of one file, exposure or unit.
 
 -- name: arrivals_like
+-- row: Arrival
+-- nullable: reason, night
 -- Arrivals of a file name (of one night, where it is given), of an exposure, or by their own key.
 select a.arrival_key, a.arrived_at, a.inbox_name, a.bytes, a.sha256, a.disposition::text as disposition,
     coalesce(a.reason, q.reason) as reason, coalesce(nullif(a.detail, ''), q.detail, '') as detail, a.kept_path,
@@ -11,6 +13,8 @@ where (a.inbox_name = :thing or a.exposure_id = :thing or a.arrival_key = :thing
 order by a.arrived_at, a.arrival_key;
 
 -- name: on_manifests
+-- row: ManifestLine
+-- nullable: night
 -- What the mountain says of a file name.
 select e.site, e.night, e.part, e.bytes, e.sha256, m.received_at, exists (select from arrivals_on_manifests a
     where a.site = e.site and a.night = e.night and a.file_name = e.file_name) as arrived
@@ -19,6 +23,8 @@ where e.file_name = :thing and (:night::date is null or e.night = :night::date)
 order by e.night, e.part;
 
 -- name: frame_notes
+-- row: FrameNote
+-- nullable: late
 -- Whether a frame came after its night had closed, and whether a manifest of its night names it.
 select r.inbox_name, r.detector, a.arrived_at > (
         select min(x.at) from events x where x.kind in ('night_closed', 'unbalanced')
@@ -31,6 +37,8 @@ where r.instrument = :instrument and r.exposure_id = :exposure_id
 order by r.detector;
 
 -- name: exposures_like
+-- row: Exposure
+-- nullable: night
 with called as (
     select instrument, exposure_id from exposures where exposure_id = :thing
     union
@@ -49,12 +57,14 @@ where :night::date is null or e.night = :night::date
 order by e.shutter_open, e.exposure_id;
 
 -- name: frames_like
+-- row: Frame
 select r.detector, r.inbox_name, r.path, r.sha256, r.invalid_reason, r.registered_at
 from raw_frames r
 where r.instrument = :instrument and r.exposure_id = :exposure_id and (:thing in ('', r.inbox_name))
 order by r.detector;
 
 -- name: units_like
+-- row: Unit
 select u.unit_key, u.state::text as state, u.reason, u.detail, u.flags, u.ended_at
 from units u
 left join raw_frames r using (instrument, exposure_id, detector)
@@ -64,31 +74,37 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id
 order by u.unit_key;
 
 -- name: uses_in_masters
+-- row: UseInMaster
 select f.detector, f.calibration_key, f.accepted, f.reason, f.level
 from calibration_frames f
 where f.instrument = :instrument and f.exposure_id = :exposure_id
 order by f.calibration_key, f.detector;
 
 -- name: attempts_of_unit
+-- row: Attempt
 select job_key, attempt, state::text as state, reason, detail, host, peak_memory_mb, created_at, ended_at
 from attempts where unit_key = :unit_key and night = night_of(:unit_key) order by created_at, job_key, attempt;
 
 -- name: products_of_unit
+-- row: Product
 select p.product_key, p.kind, p.path, p.sha256, p.code_version, p.settings_hash, p.made_at,
-    array_agg(i.role || ' ' || i.input_key order by i.role, i.input_key) as inputs
+    array_remove(array_agg(i.role || ' ' || i.input_key order by i.role, i.input_key), null) as inputs
 from products p left join product_inputs i on i.product_key = p.product_key and i.leaves_with = p.leaves_with
     and i.leaves_with in (night_of(:unit_key), 'infinity')
 where p.unit_key = :unit_key and p.leaves_with in (night_of(:unit_key), 'infinity')
 group by p.product_key, p.leaves_with order by p.product_key;
 
 -- name: difference_of_unit
+-- row: Difference
 select reference_key, state::text as state, reason, detail, candidates
 from differences where unit_key = :unit_key and night = night_of(:unit_key);
 
 -- name: alerts_of_unit
+-- row: AlertsInState
 select state::text as state, reason, count(*) as alerts from alerts
 where unit_key = :unit_key and shutter_open = opening_of(:unit_key)
 group by state, reason order by state, reason;
 
 -- name: events_about
+-- row: Event
 select at, level::text as level, kind, message from events where subject = any (:subjects::text[]) order by event_id;

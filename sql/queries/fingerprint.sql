@@ -90,7 +90,7 @@ from alerts t order by 1;
 
 -- name: outbox
 select candid || ' ' || topic as key,
-    to_jsonb(t) - '{shutter_open,queued_at,acknowledged_at,acknowledged_by,broker_partition,broker_offset,tries,last_error}'::text[] as content
+    to_jsonb(t) - '{shutter_open,queued_at,acknowledged_at,broker_partition,broker_offset,tries,last_error}'::text[] as content
 from outbox t order by 1;
 
 -- name: tracklets

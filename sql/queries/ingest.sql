@@ -87,12 +87,17 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- Files that jobs take in -------------------------------------------------------------------------------------
 
 -- name: attempts_at_files
--- How the attempts at the files of some exposures ended, the first of each file first.
--- row: FileAttempt
-select unit_key, state, reason, error_class
-from attempts where job_key = any (:job_keys::text[])
-    and night in (select night from submissions where job_key = any (:job_keys::text[]))
-order by unit_key, attempt;
+-- How the attempts at some files ended, the first of each file first, and whose they were.
+-- row: AttemptAtFile
+select a.unit_key, a.state, a.reason, a.error_class, j.subject
+from attempts a join jobs j using (job_key, night)
+where a.unit_key = any (:unit_keys::text[]) order by a.unit_key, a.attempt;
+
+-- name: files_of_job
+-- The files at which a job has made an attempt.
+-- row: FileOfJob
+select distinct unit_key from attempts
+where job_key = :job_key and night = (select night from jobs where job_key = :job_key);
 
 -- name: arrived
 -- Which of these files have an arrival.

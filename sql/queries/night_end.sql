@@ -11,14 +11,17 @@ select pg_advisory_xact_lock(hashtextextended(:subject, 0));
 -- Accounts ---------------------------------------------------------------------------------------------------
 
 -- name: manifests
+-- row: Manifest
 select part, parts, sha256, path, synthetic, received_at
 from manifests where site = :site and night = :night order by part;
 
 -- name: manifest_entries
+-- row: ManifestEntry
 select file_name, bytes, sha256, part
 from manifest_entries where site = :site and night = :night order by file_name;
 
 -- name: arrivals_of_night
+-- row: ArrivalOfNight
 -- What a registered frame belongs to is said by its exposure, of anything else by the arrival itself.
 with of_night as (
     select a.arrival_key, f.arrival_key as frame
@@ -36,6 +39,7 @@ from of_night o join arrivals a using (arrival_key) left join quarantine q using
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: arrivals_on_manifest
+-- row: ArrivalOnManifest
 -- Every arrival of a file that the night's manifest lists, whenever it came.
 select a.inbox_name, a.sha256, a.disposition, a.reason, a.detail
 from arrivals_on_manifests m join arrivals a using (arrival_key)
@@ -43,6 +47,7 @@ where m.site = :site and m.night = :night
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: frames_of_night
+-- row: FrameOfNight
 select f.instrument, f.exposure_id, f.detector, f.inbox_name, f.path, f.sha256, f.bytes, f.invalid_reason,
     e.image_type, e.filter, e.field, e.shutter_open
 from raw_frames f join exposures e using (instrument, exposure_id)
@@ -50,6 +55,7 @@ where e.site = :site and e.night = :night
 order by f.instrument, f.exposure_id, f.detector;
 
 -- name: late_frames
+-- row: LateFrame
 -- Registered frames that came after the night was closed for the first time.
 select f.inbox_name
 from raw_frames f join exposures e using (instrument, exposure_id) join arrivals a using (arrival_key)
@@ -58,15 +64,19 @@ where e.site = :site and e.night = :night and a.arrived_at > (
 order by f.inbox_name;
 
 -- name: exposure_types
+-- row: ExposureType
 select instrument, exposure_id, image_type from exposures where site = :site and night = :night;
 
 -- name: units_of_night
+-- row: UnitOfNight
 select u.unit_key, u.instrument, u.exposure_id, u.detector, u.quadrant, u.state, u.reason, u.detail, u.flags
 from units u join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and u.tier = :tier::tier and u.campaign = :campaign
 order by u.unit_key;
 
 -- name: calibration_uses
+-- row: CalibrationUse
+-- nullable: reason, level
 -- What each master of the night's frames made of each of them.
 select c.instrument, c.exposure_id, c.detector, bool_or(c.accepted) as accepted,
     (array_agg(c.reason order by c.calibration_key desc) filter (where c.reason is not null))[1] as reason,
@@ -145,6 +155,8 @@ update nights set summary = :summary where site = :site and night = :night and s
 -- Archive ----------------------------------------------------------------------------------------------------
 
 -- name: files_to_archive
+-- row: FileToArchive
+-- nullable: bytes
 -- In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too
 -- large to be read, only the ledger's row is kept.
 select 'raw' as kind, f.path as source, f.sha256, f.bytes
@@ -164,16 +176,21 @@ where a.site = :site and a.night = :night and a.sha256 is not null and q.dispose
 order by source;
 
 -- name: packet_tars
+-- row: PacketTar
+-- not null: packet_path
 select distinct packet_path
 from alerts where site = :site and night = :night and packet_path is not null order by packet_path;
 
 -- name: packets
+-- row: Packet
+-- not null: packet_path, packet_offset, packet_bytes, packet_sha256
 select candid, packet_path, packet_offset, packet_bytes, packet_sha256
 from alerts
 where site = :site and night = :night and state in ('released', 'sent', 'retracted')
 order by candid;
 
 -- name: archived
+-- row: ArchivedFile
 select path, kind, source, sha256, bytes, verified_at
 from archive_files where site = :site and night = :night order by path;
 
@@ -191,9 +208,11 @@ update archive_files set verified_at = now() where site = :site and night = :nig
 update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
 
 -- name: last_closed_night$
+-- nullable: night
 select max(night) as night from nights where site = :site and state = 'closed';
 
 -- name: old_events
+-- row: OldEvent
 -- The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for of a
 -- night that is not closed.
 select * from events
@@ -203,12 +222,15 @@ where at < least(statement_timestamp() - make_interval(days => :days),
 order by event_id limit :most;
 
 -- name: old_events_in_sum^
+-- row: SumOfOldEvents
+-- nullable: first, last
 select count(*) as events, min(at) as first, max(at) as last from events
 where at < least(statement_timestamp() - make_interval(days => :days),
         (select min(n.begins) from nights n where n.state <> 'closed'))
     and kind not in ('night_closed', 'unbalanced');
 
 -- name: night_that_keeps_events^
+-- row: NightThatKeepsEvents
 -- The first night that is not closed, and how many old events stay for its sake.
 select n.night, n.state, (
     select count(*) from events e
@@ -223,13 +245,15 @@ on conflict (path) do nothing;
 -- name: delete_events!
 delete from events where event_id = any (:event_ids::bigint[]);
 
--- name: archive_totals
+-- name: archive_totals^
+-- row: ArchiveTotals
 select count(*) as files, coalesce(sum(bytes), 0)::bigint as bytes, count(verified_at) as verified
 from archive_files where site = :site and night = :night;
 
 -- Report -----------------------------------------------------------------------------------------------------
 
 -- name: science_by_field
+-- row: ScienceOfField
 select e.field, e.filter, count(distinct e.exposure_id) as exposures,
     min(e.shutter_open) as first_open, max(e.shutter_open) as last_open,
     count(u.unit_key) filter (where u.state = 'processed') as processed,
@@ -248,10 +272,12 @@ left join differences d on d.unit_key = u.unit_key and d.night = :night and d.ca
 left join (select unit_key, count(*) as alerts from alerts
            where site = :site and night = :night and state in ('sent', 'retracted') group by unit_key) a
     on a.unit_key = u.unit_key
-where e.site = :site and e.night = :night and e.image_type = 'science'
+where e.site = :site and e.night = :night and e.image_type = 'science' and e.instrument = :instrument
 group by e.field, e.filter order by e.field nulls last, e.filter;
 
 -- name: masters
+-- row: MastersOfKind
+-- nullable: level, noise, read_noise, gain
 select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = 'in_service') as in_service,
     max(c.frames) as frames,
     percentile_cont(0.5) within group (order by c.level) as level,
@@ -264,14 +290,18 @@ where c.night = :night and c.instrument = :instrument and c.campaign = :campaign
 group by c.kind, c.filter order by c.kind, c.filter;
 
 -- name: image_quality_by_filter
+-- row: QualityOfFilter
 select e.filter, count(*) as units, count(*) filter (where not q.good) as bad
 from image_quality q
 join units u using (unit_key, night)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
-where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
+where e.site = :site and e.night = :night and e.instrument = :instrument
+    and u.tier = :tier::tier and u.campaign = :campaign
 group by e.filter order by e.filter;
 
 -- name: measurements_by_filter
+-- row: MeasurementOfFilter
+-- nullable: quantiles
 -- Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in how many
 -- quadrants it is above zero.
 select e.filter, m.name,
@@ -281,36 +311,48 @@ from image_measurements i
 join units u using (unit_key, night)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 cross join measurements m
-where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
-    and m.name = any(:names::text[])
+where e.site = :site and e.night = :night and e.instrument = :instrument
+    and u.tier = :tier::tier and u.campaign = :campaign and m.name = any(:names::text[])
 group by e.filter, m.name order by e.filter, m.name;
 
 -- name: quality_warnings
+-- row: WarnedMeasurement
 -- How many quadrants are outside of the `warn` bounds of each measurement, the commonest first.
 select split_part(w.warning, ' ', 1) as measurement, count(distinct q.unit_key) as units
 from image_quality q
 join units u using (unit_key, night)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
 cross join unnest(q.warnings) as w (warning)
-where e.site = :site and e.night = :night and u.tier = :tier::tier and u.campaign = :campaign
+where e.site = :site and e.night = :night and e.instrument = :instrument and u.tier = :tier::tier and u.campaign = :campaign
 group by 1 order by 2 desc, 1;
 
 -- name: timeline
--- One row a science exposure, in shutter order; the measurements are medians over its units.
-select e.exposure_id, e.shutter_open, e.exposure_s, e.filter, e.field,
-    percentile_cont(0.5) within group (order by q.fwhm_px) as fwhm_px,
-    percentile_cont(0.5) within group (order by q.background) as background,
-    percentile_cont(0.5) within group (order by q.zero_point) as zero_point,
-    percentile_cont(0.5) within group (order by q.limiting_magnitude) as limiting_magnitude,
-    coalesce(bool_and(q.good), false) as good
+-- row: TimelineExposure
+-- One row a science exposure, in shutter order; it is good where all its units that were measured are.
+select e.exposure_id, e.shutter_open, e.exposure_s, e.filter, e.field, coalesce(bool_and(q.good), false) as good
 from exposures e
 left join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = :night
     and u.tier = :tier::tier and u.campaign = :campaign
-left join image_quality q on q.unit_key = u.unit_key and q.night = :night
-where e.site = :site and e.night = :night and e.image_type = 'science'
+left join image_measurements q on q.unit_key = u.unit_key and q.night = :night
+where e.site = :site and e.night = :night and e.image_type = 'science' and e.instrument = :instrument
 group by e.instrument, e.exposure_id order by e.shutter_open, e.exposure_id;
 
+-- name: measurements_of_timeline
+-- row: MeasurementOfExposure
+-- nullable: median
+-- Of each science exposure and measurement the median over its units, null where it was made on none.
+select e.exposure_id, m.name, percentile_cont(0.5) within group (order by i.values[m.position]) as median
+from image_measurements i
+join units u using (unit_key, night)
+join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night
+cross join measurements m
+where e.site = :site and e.night = :night and e.image_type = 'science' and e.instrument = :instrument
+    and u.tier = :tier::tier and u.campaign = :campaign and m.name = any(:names::text[])
+group by e.exposure_id, m.name;
+
 -- name: quarantined
+-- row: QuarantinedFile
+-- nullable: reason
 select a.inbox_name, a.bytes, a.arrived_at, a.disposition, coalesce(q.reason, a.reason) as reason,
     coalesce(q.detail, a.detail) as detail, q.disposed_as
 from arrivals a left join quarantine q using (arrival_key)
@@ -318,6 +360,8 @@ where (a.site = :site and a.night = :night or a.site is null and a.night = :nigh
 order by a.inbox_name, a.arrived_at, a.arrival_key;
 
 -- name: differences_by_state
+-- row: DifferencesInState
+-- nullable: noise_ratio
 select d.state, d.reason, count(*) as units, coalesce(sum(d.candidates), 0)::bigint as candidates,
     percentile_cont(0.5) within group (order by d.noise_ratio) as noise_ratio
 from differences d
@@ -327,6 +371,8 @@ where e.site = :site and e.night = :night and d.campaign = :campaign
 group by d.state, d.reason order by d.state, d.reason nulls first;
 
 -- name: references_built
+-- row: ReferenceBuilt
+-- nullable: fwhm_px, limiting_magnitude
 select r.field, r.filter, r.version, count(*) as quadrants,
     count(*) filter (where r.state = 'in_service') as in_service, max(r.frames) as frames,
     percentile_cont(0.5) within group (order by r.fwhm_px) as fwhm_px,
@@ -343,17 +389,20 @@ where r.instrument = :instrument and r.campaign = :campaign and r.reference_key 
 group by r.field, r.filter, r.version order by r.field, r.filter, r.version;
 
 -- name: alerts_by_state
+-- row: AlertsInState
 select a.state, count(*) as alerts, count(distinct a.object_id) as objects,
     array_remove(array_agg(distinct a.reason), null) as reasons
 from alerts a where a.site = :site and a.night = :night group by a.state order by a.state;
 
 -- name: outbox_by_topic
+-- row: TopicMessages
 select o.topic, count(*) as messages, count(*) filter (where o.state = 'acknowledged') as acknowledged,
     count(*) filter (where o.state = 'queued') as queued, max(o.tries) as most_tries
 from outbox o join alerts a using (candid, shutter_open)
 where a.site = :site and a.night = :night group by o.topic order by o.topic;
 
 -- name: latency
+-- row: Latency
 -- Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
 -- that had to wait for their reference are apart: they measure the wait.
 with each as (
@@ -374,11 +423,13 @@ select waited, count(*) as alerts,
 from each group by waited order by waited;
 
 -- name: tracklets
+-- row: Tracklet
 select number, tracklet_key, detections, begins, ends, ra_deg, dec_deg, rate_deg_per_day, position_angle_deg,
     residual_arcsec, magnitude
 from tracklets where site = :site and night = :night and campaign = :campaign order by number;
 
 -- name: tracklet_positions
+-- row: TrackletPosition
 select t.number, c.shutter_open, c.ra_deg, c.dec_deg
 from tracklets t
 join tracklet_members m using (tracklet_key)
@@ -387,12 +438,15 @@ where t.site = :site and t.night = :night and t.campaign = :campaign
 order by t.number, m.position;
 
 -- name: sky_of_alerts
+-- row: AlertOnSky
 select c.field, c.filter, c.ra_deg, c.dec_deg, c.signal_to_noise, a.state
 from alerts a join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
 where a.site = :site and a.night = :night
 order by c.signal_to_noise desc, c.candid limit :most;
 
 -- name: footprints
+-- row: Footprint
+-- not null: corners_deg
 select e.field, q.corners_deg
 from image_quality q
 join units u using (unit_key, night)
@@ -401,6 +455,8 @@ where e.site = :site and e.night = :night and q.corners_deg is not null
 order by e.shutter_open, u.unit_key limit :most;
 
 -- name: best_candidates
+-- row: BestCandidate
+-- not null: object_id
 -- The strongest detection of each object whose alert left, strongest first.
 select * from (
     select distinct on (a.object_id) a.object_id, c.candid, c.number, c.unit_key, c.signal_to_noise, c.magnitude,
@@ -416,6 +472,7 @@ select * from (
 order by signal_to_noise desc, candid limit :most;
 
 -- name: loud_events
+-- row: LoudEvent
 -- Each thing said aloud during the night, once, with how often; without what the books and the archive say by
 -- themselves as they stand now.
 select e.level, e.kind, e.message, max(e.subject) as subject, count(*) as times
@@ -436,9 +493,11 @@ group by e.level, e.kind, e.message
 order by e.level desc, min(e.event_id);
 
 -- name: reasons
+-- row: KnownReason
 select reason, error_class, sentence from reasons;
 
 -- name: report^
+-- row: WrittenReport
 select path, sent_at, message_id from reports where site = :site and night = :night and kind = :kind;
 
 -- name: changed_since_mail$
@@ -474,26 +533,31 @@ update nights set state = :state::night_state, closed_at = now()
 where site = :site and night = :night and state is distinct from :state::night_state;
 
 -- name: seconds_closing$
-select steady_age_s(closing_since) from nights where site = :site and night = :night;
+-- nullable: seconds
+select steady_age_s(closing_since) as seconds from nights where site = :site and night = :night;
 
 -- name: units_in_flight
+-- row: Unfinished
 select u.unit_key as subject, u.state::text as state
 from units u join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and u.state in ('pending', 'running') order by u.unit_key;
 
 -- name: exposures_in_flight
+-- row: Unfinished
 select instrument || '/' || exposure_id as subject, state::text as state
 from exposures
 where site = :site and night = :night and image_type = any (:kinds::image_type[]) and state <> 'ended'
 order by exposure_id;
 
 -- name: attempts_in_flight
+-- row: Unfinished
 select a.job_key || ' ' || a.unit_key || ' ' || a.attempt as subject, a.state::text as state
 from attempts a join jobs j using (job_key)
 where j.site = :site and j.night = :night and a.night = :night and a.state in ('intended', 'submitted')
 order by subject;
 
 -- name: runs_in_flight
+-- row: Unfinished
 -- Runs that were asked for and whose job is this night's, or whose job is not planned yet.
 select r.run_id as subject, 'requested' as state
 from runs r
@@ -505,20 +569,23 @@ where r.ended_at is null and r.dag_id = any (:workflows::text[])
             and r.conf ->> 'instrument' = any (:instruments::text[]) end
 order by r.run_id;
 
--- name: turns_in_flight
--- Searched differences whose alerts await their turn.
-select d.unit_key as subject, 'awaiting its turn' as state
+-- name: releases_in_flight
+-- row: Unfinished
+-- Searched differences whose alerts await their release.
+select d.unit_key as subject, 'awaiting its release' as state
 from differences d join units u using (unit_key, night) join exposures e using (instrument, exposure_id, night)
 where e.site = :site and night = :night and d.state = 'processed' and u.state = 'processed'
     and d.released_at is null
 order by d.unit_key;
 
 -- name: outbox_in_flight
+-- row: Unfinished
 select o.candid::text || ' ' || o.topic as subject, o.state::text as state
 from outbox o join alerts a using (candid, shutter_open)
 where a.site = :site and a.night = :night and o.state in ('queued', 'held') order by o.candid, o.topic;
 
 -- name: names_awaited
+-- row: AwaitedName
 select m.file_name
 from manifest_entries m
 where m.site = :site and m.night = :night
@@ -533,6 +600,7 @@ where e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.site =
     and u.night = :night and u.state in ('pending', 'running') and u.campaign = :campaign;
 
 -- name: unclosed_nights
+-- row: UnclosedNight
 -- Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while.
 select n.site, n.night, n.state, n.ends, n.closing_since
 from nights n

@@ -1,6 +1,7 @@
 -- Which nights are to be closed.
 
 -- name: nights_to_close
+-- row: NightToClose
 -- Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed ones of
 -- which something came or was reduced since, once nothing has come for a while.
 select n.site, n.night,
@@ -26,6 +27,7 @@ where site = :site and night = :night and state = 'open';
 -- What a night was opened with --------------------------------------------------------------------------------
 
 -- name: is_pinned$
+-- nullable: pinned
 select settings -> 'instruments' ? :instrument as pinned from nights where site = :site and night = :night;
 
 -- name: pin_night!
@@ -43,16 +45,18 @@ on conflict (site, night) do update set
 where nights.state = 'open';
 
 -- name: pin^
-select site, night, ends, state::text as state, code_version, settings from nights
+select site, night, ends, state, code_version, settings, settings_hashes from nights
 where site = :site and night = :night;
 
 -- name: lock_pin^
-select site, night, state::text as state, code_version, settings from nights
+-- row: Pin
+select site, night, ends, state, code_version, settings, settings_hashes from nights
 where site = :site and night = :night for update;
 
 -- name: last_pins
+-- row: Pin
 -- Of each site the newest night that has begun and has not both ended and closed.
-select distinct on (site) site, night, ends, state::text as state, code_version, settings, settings_hashes from nights
+select distinct on (site) site, night, ends, state, code_version, settings, settings_hashes from nights
 where begins <= :now and (ends > :now or state <> 'closed') and settings ->> 'survey' = :survey
 order by site, night desc;
 
@@ -63,4 +67,5 @@ update nights set code_version = :code_version,
 where site = :site and night = :night;
 
 -- name: night_of_exposure$
+-- nullable: night
 select night from exposures where instrument = :instrument and exposure_id = :exposure_id;

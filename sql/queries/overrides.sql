@@ -5,9 +5,12 @@
 select pg_advisory_xact_lock(hashtextextended('override/' || :subject, 0));
 
 -- name: request_known^
+-- row: KnownRequest
 select detail ->> 'text' as text from audit where action = :action and detail ->> 'request_id' = :request_id limit 1;
 
 -- name: frame_called
+-- row: FrameCalled
+-- nullable: night
 -- A registered frame by its file's name (of one night, where it is given) or by its key.
 with called as (
     select instrument, exposure_id, detector from raw_frames
@@ -30,6 +33,8 @@ from units u left join raw_frames r using (instrument, exposure_id, detector)
 where u.unit_key = :thing and u.night = night_of(:thing);
 
 -- name: quarantined_called^
+-- row: FileInQuarantine
+-- nullable: night
 -- The newest file in quarantine of that name or arrival key of which nobody has disposed.
 select a.arrival_key, a.inbox_name, a.disposition, a.bytes, a.sha256, q.path, q.reason, q.detail
 from quarantine q join arrivals a using (arrival_key)
@@ -38,6 +43,8 @@ where ((a.inbox_name = :thing and (:night::date is null or a.night = :night::dat
 order by a.arrived_at desc limit 1;
 
 -- name: nights_called
+-- row: NightCalled
+-- not null: night
 -- The nights that have a registered frame, or a file in quarantine of which nobody has disposed, of that name.
 select night from raw_frames where inbox_name = :thing
 union
@@ -62,6 +69,7 @@ update raw_frames set invalid_reason = null
 where instrument = :instrument and exposure_id = :exposure_id and detector = :detector;
 
 -- name: reject_units
+-- row: ChangedUnit
 -- nullable: quadrant
 -- Of a frame, or one of them. A result that is still under way will change them no more.
 update units set state = 'rejected', reason = 'operator_rejected', detail = :explanation, ended_at = now()
@@ -92,6 +100,7 @@ update outbox set state = 'queued', queued_at = clock_timestamp()
 where state = 'withheld' and (candid, shutter_open) in (select candid, shutter_open from back);
 
 -- name: restore_units
+-- row: ChangedUnit
 -- nullable: quadrant
 -- What had succeeded before somebody rejected it stands again.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
@@ -105,6 +114,7 @@ where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector
 returning unit_key;
 
 -- name: reopen_units
+-- row: ChangedUnit
 -- nullable: quadrant
 -- They are due once more.
 update units set state = 'pending', reason = null, detail = '', ended_at = null
@@ -121,6 +131,7 @@ where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state = 
         and u.night = night_of(:instrument || '/' || :exposure_id) and u.state = 'pending');
 
 -- name: made_with
+-- row: ProductMadeWith
 -- Masters and references that were made with a frame or with its units before.
 select distinct p.unit_key
 from product_inputs i join products p using (product_key, leaves_with)

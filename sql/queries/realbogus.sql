@@ -6,6 +6,7 @@ insert into real_bogus_models (instrument, version) values (:instrument, :versio
 
 -- name: references_replaced
 -- References that took the place of others since a model came into use.
+-- row: ReplacedReferences
 select r.field, r.filter, max(r.version)::integer as version, count(*)::integer as quadrants
 from reference_images r
 join real_bogus_models m on m.instrument = r.instrument and m.version = :version

@@ -87,7 +87,7 @@ def put_difference(
     limiting_magnitude: float | None,
     quality: dict[str, Any] | None,
 ) -> int:
-    """One without candidates has nothing that awaits its turn."""
+    """One without candidates has nothing that awaits its release."""
     return ledger.run(
         TOPIC,
         "put_difference",

@@ -30,11 +30,11 @@ where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = 
 order by u.detector, u.quadrant;
 
 -- name: put_difference!
--- One without candidates has nothing that awaits its turn.
+-- One without candidates has nothing that awaits its release.
 insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,
-    noise_ratio, limiting_magnitude, quality, ended_at, turn, released_at)
+    noise_ratio, limiting_magnitude, quality, ended_at, release_order_at, released_at)
 values (:unit_key, night_of(:unit_key), :reference_key, :campaign, :state::unit_state, :reason, :detail, :product_key,
-    :candidates, :noise_ratio, :limiting_magnitude, :quality, now(), turn_of(:unit_key, :reference_key),
+    :candidates, :noise_ratio, :limiting_magnitude, :quality, now(), release_order_of(:unit_key, :reference_key),
     case when :candidates = 0 or :state <> 'processed' then now() end)
 on conflict do nothing;
 

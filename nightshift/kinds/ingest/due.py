@@ -4,7 +4,8 @@ import logging
 from collections.abc import Iterable
 
 from nightshift.context import Context
-from nightshift.kinds.ingest.inbox_files import files_for_jobs, groups_of_inbox, taken_by_jobs
+from nightshift.kinds.ingest.inbox_files import groups_of_inbox, taken_by_jobs
+from nightshift.kinds.ingest.spans import due_spans
 from nightshift.kinds.poll import Poll
 
 __all__ = ["due"]
@@ -13,21 +14,12 @@ log = logging.getLogger(__name__)
 
 
 def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
-    """Yield the exposures to take in now, the newest first.
-
-    Never more than ``ingest.at_once``: in a backlog whatever comes next goes before what waits.
-    """
+    """Return the exposures to take in now, the newest first: see `due_spans`."""
     if not taken_by_jobs(context.survey):
-        return
+        return ()
     try:
         groups = groups_of_inbox(context)
     except OSError as error:
         log.warning("the inbox does not read: %s", error)
-        return
-    asked = 0
-    for (instrument, exposure_id), files in groups.items():
-        if asked == context.survey.ingest.at_once:
-            return
-        if files_for_jobs(context, files):
-            asked += 1
-            yield {"instrument": instrument, "exposure_id": exposure_id}
+        return ()
+    return due_spans(context, groups)

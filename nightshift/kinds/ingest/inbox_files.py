@@ -20,17 +20,18 @@ from nightshift.errors import BadInput
 from nightshift.ingest.arrival import PhysicalFile
 from nightshift.ingest.inbox import may_be_taken
 from nightshift.ingest.naming import one_exposure, parse_name
-from nightshift.keys import LIVE
 from nightshift.ledger.queries import ingest as ingest_queries
-from nightshift.ledger.queries.ingest import FileAttempt
+from nightshift.ledger.queries.ingest import AttemptAtFile
 from nightshift.runners.choice import runner_name
 from nightshift.settings import Deployment, Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason
 from nightshift.workflow.persistence import tries_made
 
 __all__ = [
+    "DueFile",
+    "Group",
     "InboxFile",
-    "files_for_jobs",
+    "due_files",
     "groups_of_inbox",
     "left_by_jobs",
     "named_for_watch",
@@ -68,11 +69,6 @@ class InboxFile:
     def key(self) -> str:
         """Its arrival's key: another file under the same name has another."""
         return self.physical.key
-
-    @property
-    def job_key(self) -> str:
-        """The job that takes it in."""
-        return f"ingest/{'/'.join(self.group)}/{LIVE}"
 
     @property
     def unit_key(self) -> str:
@@ -134,9 +130,28 @@ def _group_of(name: str, deployment: Deployment) -> Group | None:
     return survey.camera.instrument, one_exposure(name, survey.camera)
 
 
-def files_for_jobs(context: Context, files: Iterable[InboxFile]) -> list[InboxFile]:
+@dataclass(frozen=True)
+class DueFile:
+    """A file that a job is to take in.
+
+    Parameters
+    ----------
+    file : InboxFile
+    tried_by : str
+        The subject of the job that has tried before: the file stays with it. Empty where none has.
+    """
+
+    file: InboxFile
+    tried_by: str = ""
+
+
+def due_files(context: Context, files: Iterable[InboxFile]) -> list[DueFile]:
     """Return those that a job may take in now: not in the ledger, and not given up."""
-    return [file for file, stands in _how_they_stand(context, list(files)) if stands == "due"]
+    return [
+        DueFile(file, attempts[-1].subject if attempts else "")
+        for file, stands, attempts in _how_they_stand(context, list(files))
+        if stands == "due"
+    ]
 
 
 def named_for_watch(deployment: Deployment, paths: Iterable[Path]) -> list[Path]:
@@ -160,32 +175,34 @@ def _left_of_instrument(context: Context, paths: Iterable[Path]) -> list[Path]:
         with suppress(FileNotFoundError):
             if (group := _group_of(path.name, context.deployment)) and _is_file(path):
                 files.append(InboxFile(path, path.lstat(), group))
-    return [file.path for file, stands in _how_they_stand(context, files) if stands == "left"]
+    return [file.path for file, stands, _ in _how_they_stand(context, files) if stands == "left"]
 
 
 def _is_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _how_they_stand(context: Context, files: list[InboxFile]) -> Iterator[tuple[InboxFile, str]]:
-    """Yield each file and whether it is due, left to the watch, or stopped by a person."""
+def _how_they_stand(
+    context: Context, files: list[InboxFile]
+) -> Iterator[tuple[InboxFile, str, Sequence[AttemptAtFile]]]:
+    """Yield each file, whether it is due, left to the watch, or stopped by a person, and the attempts at it."""
     if not files:
         return
-    rows = ingest_queries.arrived(context.ledger, arrival_keys=[file.key for file in files])
-    arrived = {row.arrival_key for row in rows}
-    job_keys = sorted({file.job_key for file in files})
+    keys = [file.key for file in files]
+    arrived = {row.arrival_key for row in ingest_queries.arrived(context.ledger, arrival_keys=keys)}
     attempts = defaultdict(list)
-    for attempt in ingest_queries.attempts_at_files(context.ledger, job_keys=job_keys):
-        attempts[attempt.unit_key].append(attempt)
+    for row in ingest_queries.attempts_at_files(context.ledger, unit_keys=[file.unit_key for file in files]):
+        attempts[row.unit_key].append(row)
     for file in files:
-        yield file, "left" if file.key in arrived else _how_it_stands(attempts[file.unit_key], context.survey)
+        made = attempts[file.unit_key]
+        yield file, "left" if file.key in arrived else _how_it_stands(made, context.survey), made
 
 
-def _how_it_stands(attempts: Sequence[FileAttempt], survey: Survey) -> str:
+def _how_it_stands(attempts: Sequence[AttemptAtFile], survey: Survey) -> str:
     if not attempts or attempts[-1].state in OPEN:
         return "due"
     if attempts[-1].reason == Reason.CANCELLED:
         return "stopped"
     retried = attempts[-1].error_class in RETRIED
-    again = retried and tries_made(attempt.reason for attempt in attempts) < survey.exposure.attempts
+    again = retried and tries_made(row.reason for row in attempts) < survey.exposure.attempts
     return "due" if again else "left"

@@ -12,23 +12,21 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import AlertState
 
 __all__ = [
-    "AddObjects",
-    "CandidatesOfUnits",
-    "CutoutsOfUnits",
-    "DetectionTimesInWindows",
-    "DetectionsInWindows",
-    "FieldsAwaitingTurns",
-    "LockUnitsThatStand",
-    "NextTurn",
-    "ObjectsInWindows",
-    "ObjectsOf",
+    "AddedObject",
+    "Candidate",
+    "CutoutsFile",
+    "DetectionTime",
+    "EarlierDetection",
+    "FieldAwaitingRelease",
+    "NamedDetection",
+    "NextDifference",
     "PacketPlace",
-    "Queued",
-    "ReferenceSpans",
-    "SearchesOfField",
-    "SearchesOfUnits",
-    "SearchesSoFar",
-    "UnreadPartitions",
+    "QueuedMessage",
+    "ReferenceSpan",
+    "Search",
+    "SearchCount",
+    "SkyObject",
+    "StandingUnit",
     "acknowledge",
     "add_objects",
     "candidates_of_units",
@@ -36,16 +34,15 @@ __all__ = [
     "cutouts_of_units",
     "detection_times_in_windows",
     "detections_in_windows",
-    "fields_awaiting_turns",
+    "fields_awaiting_release",
     "lock_association",
     "lock_units_that_stand",
-    "next_turn",
+    "next_in_release_order",
     "note_failures",
     "objects_in_windows",
     "objects_of",
     "packet_place",
     "put_alerts",
-    "queue_again",
     "queue_length",
     "queue_messages",
     "queued",
@@ -53,10 +50,8 @@ __all__ = [
     "searches_of_field",
     "searches_of_units",
     "searches_so_far",
-    "sent_unread",
     "set_objects",
     "set_released",
-    "unread_partitions",
     "withhold_alerts",
     "withhold_damaged",
     "withhold_messages",
@@ -66,7 +61,7 @@ TOPIC = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectsOf:
+class NamedDetection:
     """A row of `objects_of`."""
 
     candid: int
@@ -74,7 +69,7 @@ class ObjectsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectsInWindows:
+class SkyObject:
     """A row of `objects_in_windows`."""
 
     object_id: str
@@ -83,7 +78,7 @@ class ObjectsInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class AddObjects:
+class AddedObject:
     """A row of `add_objects`."""
 
     object_id: str
@@ -91,8 +86,8 @@ class AddObjects:
 
 
 @dataclass(frozen=True, slots=True)
-class FieldsAwaitingTurns:
-    """A row of `fields_awaiting_turns`."""
+class FieldAwaitingRelease:
+    """A row of `fields_awaiting_release`."""
 
     instrument: str
     field: int | None
@@ -100,25 +95,25 @@ class FieldsAwaitingTurns:
 
 
 @dataclass(frozen=True, slots=True)
-class NextTurn:
-    """A row of `next_turn`."""
+class NextDifference:
+    """A row of `next_in_release_order`."""
 
     unit_key: str
     exposure_id: str
     waited_s: float
-    waits_for: str
+    waits_for: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class LockUnitsThatStand:
+class StandingUnit:
     """A row of `lock_units_that_stand`."""
 
     unit_key: str
 
 
 @dataclass(frozen=True, slots=True)
-class SearchesOfUnits:
-    """A row of `searches_of_units`."""
+class Search:
+    """A row of `searches_of_units` or `searches_of_field`."""
 
     unit_key: str
     campaign: str
@@ -144,42 +139,11 @@ class SearchesOfUnits:
     reference_version: int
     reference_frames: int
     difference_path: str | None
-    turn: datetime
+    release_order_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class SearchesOfField:
-    """A row of `searches_of_field`."""
-
-    unit_key: str
-    campaign: str
-    campaign_number: int
-    reference_key: str
-    limiting_magnitude: float | None
-    instrument: str
-    exposure_id: str
-    detector: int
-    quadrant: int
-    site: str
-    night: date
-    ut_day: date
-    field: int
-    filter: str
-    exposure_s: float
-    shutter_open: datetime
-    program_id: int
-    zero_point: float | None
-    zero_point_rms: float | None
-    stars_matched: float | None
-    corners_deg: list[float]
-    reference_version: int
-    reference_frames: int
-    difference_path: str | None
-    turn: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SearchesSoFar:
+class SearchCount:
     """A row of `searches_so_far`."""
 
     detector: int
@@ -188,7 +152,7 @@ class SearchesSoFar:
 
 
 @dataclass(frozen=True, slots=True)
-class CandidatesOfUnits:
+class Candidate:
     """A row of `candidates_of_units`."""
 
     candid: int
@@ -206,11 +170,11 @@ class CandidatesOfUnits:
     magnitude: float | None
     magnitude_error: float | None
     record: dict[str, Any]
-    alert_state: AlertState
+    alert_state: AlertState | None
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionsInWindows:
+class EarlierDetection:
     """A row of `detections_in_windows`."""
 
     item: int
@@ -232,7 +196,7 @@ class DetectionsInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class DetectionTimesInWindows:
+class DetectionTime:
     """A row of `detection_times_in_windows`."""
 
     item: int
@@ -245,7 +209,7 @@ class DetectionTimesInWindows:
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceSpans:
+class ReferenceSpan:
     """A row of `reference_spans`."""
 
     reference_key: str
@@ -254,7 +218,7 @@ class ReferenceSpans:
 
 
 @dataclass(frozen=True, slots=True)
-class CutoutsOfUnits:
+class CutoutsFile:
     """A row of `cutouts_of_units`."""
 
     unit_key: str
@@ -263,29 +227,18 @@ class CutoutsOfUnits:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class QueuedMessage:
     """A row of `queued`."""
 
     candid: int
     shutter_open: datetime
     topic: str
-    queued_at: datetime | None
-    object_id: str | None
-    packet_path: str | None
-    packet_offset: int | None
-    packet_bytes: int | None
-    packet_sha256: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadPartitions:
-    """A row of `unread_partitions`."""
-
-    topic: str
-    broker_partition: int | None
-    bytes: int
-    first_offset: int
-    last_offset: int
+    queued_at: datetime
+    object_id: str
+    packet_path: str
+    packet_offset: int
+    packet_bytes: int
+    packet_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,18 +259,16 @@ def lock_association(ledger: Ledger) -> int:
     return ledger.run(TOPIC, "lock_association")
 
 
-def objects_of(ledger: Ledger, *, candids: Sequence[int]) -> list[ObjectsOf]:
+def objects_of(ledger: Ledger, *, candids: Sequence[int]) -> list[NamedDetection]:
     """Run `objects_of`."""
-    return ledger.select(TOPIC, "objects_of", ObjectsOf, candids=candids)
+    return ledger.select(TOPIC, "objects_of", NamedDetection, candids=candids)
 
 
 def objects_in_windows(
     ledger: Ledger, *, items: Sequence[int], zones: Sequence[int], lows: Sequence[float], highs: Sequence[float]
-) -> list[ObjectsInWindows]:
+) -> list[SkyObject]:
     """Run `objects_in_windows`."""
-    return ledger.select(
-        TOPIC, "objects_in_windows", ObjectsInWindows, items=items, zones=zones, lows=lows, highs=highs
-    )
+    return ledger.select(TOPIC, "objects_in_windows", SkyObject, items=items, zones=zones, lows=lows, highs=highs)
 
 
 def add_objects(
@@ -329,10 +280,10 @@ def add_objects(
     decs: Sequence[float],
     candids: Sequence[int],
     times: Sequence[datetime],
-) -> list[AddObjects]:
+) -> list[AddedObject]:
     """Run `add_objects`."""
     return ledger.select(
-        TOPIC, "add_objects", AddObjects, names=names, sites=sites, ras=ras, decs=decs, candids=candids, times=times
+        TOPIC, "add_objects", AddedObject, names=names, sites=sites, ras=ras, decs=decs, candids=candids, times=times
     )
 
 
@@ -348,12 +299,12 @@ def set_objects(
     return ledger.run(TOPIC, "set_objects", candids=candids, times=times, names=names)
 
 
-def fields_awaiting_turns(ledger: Ledger, *, instrument: str) -> list[FieldsAwaitingTurns]:
-    """Where something waits for its turn."""
-    return ledger.select(TOPIC, "fields_awaiting_turns", FieldsAwaitingTurns, instrument=instrument)
+def fields_awaiting_release(ledger: Ledger, *, instrument: str) -> list[FieldAwaitingRelease]:
+    """Where something awaits its release."""
+    return ledger.select(TOPIC, "fields_awaiting_release", FieldAwaitingRelease, instrument=instrument)
 
 
-def next_turn(
+def next_in_release_order(
     ledger: Ledger,
     *,
     instrument: str,
@@ -363,15 +314,15 @@ def next_turn(
     campaigns: Sequence[str],
     at_least: int,
     serves_now: bool,
-) -> list[NextTurn]:
-    """The differences of the exposure whose turn in its field is next, and whether something that comes before it
-    in the order of turns is still open: not reduced yet, or reduced and to be differenced with a reference that is
+) -> list[NextDifference]:
+    """The differences of the exposure that is next in its field, and whether something that comes before it in the
+    order of release is still open: not reduced yet, or reduced and to be differenced with a reference that is
     there or for which enough good frames are there.
     """
     return ledger.select(
         TOPIC,
-        "next_turn",
-        NextTurn,
+        "next_in_release_order",
+        NextDifference,
         instrument=instrument,
         field=field,
         campaign=campaign,
@@ -382,9 +333,9 @@ def next_turn(
     )
 
 
-def lock_units_that_stand(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[LockUnitsThatStand]:
+def lock_units_that_stand(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[StandingUnit]:
     """Which of some units are processed; nobody rejects one of them before the transaction has ended."""
-    return ledger.select(TOPIC, "lock_units_that_stand", LockUnitsThatStand, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "lock_units_that_stand", StandingUnit, unit_keys=unit_keys)
 
 
 def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: str | None) -> int:
@@ -392,55 +343,57 @@ def set_released(ledger: Ledger, *, unit_keys: Sequence[str] | None, campaign: s
     return ledger.run(TOPIC, "set_released", unit_keys=unit_keys, campaign=campaign)
 
 
-def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[SearchesOfUnits]:
+def searches_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[Search]:
     """Of one exposure."""
-    return ledger.select(TOPIC, "searches_of_units", SearchesOfUnits, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "searches_of_units", Search, unit_keys=unit_keys)
 
 
 def searches_of_field(
-    ledger: Ledger, *, since: datetime, before: datetime, instrument: str, field: int, campaign: str, turn: datetime
-) -> list[SearchesOfField]:
+    ledger: Ledger,
+    *,
+    since: datetime,
+    before: datetime,
+    instrument: str,
+    field: int | None,
+    campaign: str,
+    release_order_at: datetime,
+) -> list[Search]:
     """A shutter opens on the date of its night, or the day before or after it."""
     return ledger.select(
         TOPIC,
         "searches_of_field",
-        SearchesOfField,
+        Search,
         since=since,
         before=before,
         instrument=instrument,
         field=field,
         campaign=campaign,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
 def searches_so_far(
-    ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, turn: datetime
-) -> list[SearchesSoFar]:
+    ledger: Ledger, *, instrument: str, field: int, campaign: str, until: datetime, release_order_at: datetime
+) -> list[SearchCount]:
     """Since the survey began, as far as the ledger holds it."""
     return ledger.select(
         TOPIC,
         "searches_so_far",
-        SearchesSoFar,
+        SearchCount,
         instrument=instrument,
         field=field,
         campaign=campaign,
         until=until,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
 def candidates_of_units(
     ledger: Ledger, *, unit_keys: Sequence[str], shutter_open: datetime, campaign: str
-) -> list[CandidatesOfUnits]:
+) -> list[Candidate]:
     """Run `candidates_of_units`."""
     return ledger.select(
-        TOPIC,
-        "candidates_of_units",
-        CandidatesOfUnits,
-        unit_keys=unit_keys,
-        shutter_open=shutter_open,
-        campaign=campaign,
+        TOPIC, "candidates_of_units", Candidate, unit_keys=unit_keys, shutter_open=shutter_open, campaign=campaign
     )
 
 
@@ -454,13 +407,13 @@ def detections_in_windows(
     campaign: str,
     since: datetime,
     before: datetime,
-    turn: datetime,
-) -> list[DetectionsInWindows]:
+    release_order_at: datetime,
+) -> list[EarlierDetection]:
     """Run `detections_in_windows`."""
     return ledger.select(
         TOPIC,
         "detections_in_windows",
-        DetectionsInWindows,
+        EarlierDetection,
         items=items,
         zones=zones,
         lows=lows,
@@ -468,7 +421,7 @@ def detections_in_windows(
         campaign=campaign,
         since=since,
         before=before,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
@@ -481,31 +434,31 @@ def detection_times_in_windows(
     highs: Sequence[float],
     campaign: str,
     until: datetime,
-    turn: datetime,
-) -> list[DetectionTimesInWindows]:
+    release_order_at: datetime,
+) -> list[DetectionTime]:
     """Since the survey began, as far as the ledger holds it: every month is looked into, by an index."""
     return ledger.select(
         TOPIC,
         "detection_times_in_windows",
-        DetectionTimesInWindows,
+        DetectionTime,
         items=items,
         zones=zones,
         lows=lows,
         highs=highs,
         campaign=campaign,
         until=until,
-        turn=turn,
+        release_order_at=release_order_at,
     )
 
 
-def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[ReferenceSpans]:
+def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[ReferenceSpan]:
     """Run `reference_spans`."""
-    return ledger.select(TOPIC, "reference_spans", ReferenceSpans, reference_keys=reference_keys)
+    return ledger.select(TOPIC, "reference_spans", ReferenceSpan, reference_keys=reference_keys)
 
 
-def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsOfUnits]:
+def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsFile]:
     """Run `cutouts_of_units`."""
-    return ledger.select(TOPIC, "cutouts_of_units", CutoutsOfUnits, unit_keys=unit_keys)
+    return ledger.select(TOPIC, "cutouts_of_units", CutoutsFile, unit_keys=unit_keys)
 
 
 def put_alerts(
@@ -582,17 +535,24 @@ def withhold_messages(
     return ledger.run(TOPIC, "withhold_messages", shutter_open=shutter_open, kafka_topic=kafka_topic, candids=candids)
 
 
-def queued(ledger: Ledger, *, after_time: datetime, after_candid: int, after_topic: str, most: int) -> list[Queued]:
+def queued(
+    ledger: Ledger, *, after_time: datetime, after_candid: int, after_topic: str, most: int
+) -> list[QueuedMessage]:
     """Run `queued`."""
     return ledger.select(
-        TOPIC, "queued", Queued, after_time=after_time, after_candid=after_candid, after_topic=after_topic, most=most
+        TOPIC,
+        "queued",
+        QueuedMessage,
+        after_time=after_time,
+        after_candid=after_candid,
+        after_topic=after_topic,
+        most=most,
     )
 
 
 def acknowledge(
     ledger: Ledger,
     *,
-    life: str | None,
     candids: Sequence[int] | None,
     times: Sequence[datetime] | None,
     topics: Sequence[str] | None,
@@ -601,39 +561,8 @@ def acknowledge(
 ) -> int:
     """Run `acknowledge`."""
     return ledger.run(
-        TOPIC,
-        "acknowledge",
-        life=life,
-        candids=candids,
-        times=times,
-        topics=topics,
-        partitions=partitions,
-        offsets=offsets,
+        TOPIC, "acknowledge", candids=candids, times=times, topics=topics, partitions=partitions, offsets=offsets
     )
-
-
-def queue_again(ledger: Ledger, *, life: str | None) -> int:
-    """What another life of an embedded broker acknowledged within a night's time."""
-    return ledger.run(TOPIC, "queue_again", life=life)
-
-
-def unread_partitions(
-    ledger: Ledger, *, topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int], life: str
-) -> list[UnreadPartitions]:
-    """What an embedded broker's present life acknowledged from the given offsets on: in each partition its bytes,
-    and the offsets of its first and last message.
-    """
-    return ledger.select(
-        TOPIC, "unread_partitions", UnreadPartitions, topics=topics, partitions=partitions, offsets=offsets, life=life
-    )
-
-
-def sent_unread(ledger: Ledger, *, life: str) -> dict[str, Any]:
-    """Of each partition the last message that its consumer had not taken when it was last given up. By offsets,
-    and not by times: a clock may have been set back since.
-    """
-    found: dict[str, Any] = ledger.value(TOPIC, "sent_unread", life=life)
-    return found
 
 
 def note_failures(

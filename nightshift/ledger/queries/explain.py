@@ -10,18 +10,18 @@ from datetime import date, datetime
 from nightshift.ledger.database import Ledger
 
 __all__ = [
-    "AlertsOfUnit",
-    "ArrivalsLike",
-    "AttemptsOfUnit",
-    "DifferenceOfUnit",
-    "EventsAbout",
-    "ExposuresLike",
-    "FrameNotes",
-    "FramesLike",
-    "OnManifests",
-    "ProductsOfUnit",
-    "UnitsLike",
-    "UsesInMasters",
+    "AlertsInState",
+    "Arrival",
+    "Attempt",
+    "Difference",
+    "Event",
+    "Exposure",
+    "Frame",
+    "FrameNote",
+    "ManifestLine",
+    "Product",
+    "Unit",
+    "UseInMaster",
     "alerts_of_unit",
     "arrivals_like",
     "attempts_of_unit",
@@ -40,7 +40,7 @@ TOPIC = "explain"
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalsLike:
+class Arrival:
     """A row of `arrivals_like`."""
 
     arrival_key: str
@@ -49,7 +49,7 @@ class ArrivalsLike:
     bytes: int
     sha256: str | None
     disposition: str
-    reason: str
+    reason: str | None
     detail: str
     kept_path: str | None
     disposed_at: datetime | None
@@ -58,11 +58,11 @@ class ArrivalsLike:
 
 
 @dataclass(frozen=True, slots=True)
-class OnManifests:
+class ManifestLine:
     """A row of `on_manifests`."""
 
     site: str
-    night: date
+    night: date | None
     part: int
     bytes: int
     sha256: str
@@ -71,23 +71,23 @@ class OnManifests:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameNotes:
+class FrameNote:
     """A row of `frame_notes`."""
 
     inbox_name: str
     detector: int
-    late: bool
+    late: bool | None
     unlisted: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ExposuresLike:
+class Exposure:
     """A row of `exposures_like`."""
 
     instrument: str
     exposure_id: str
     site: str
-    night: date
+    night: date | None
     image_type: str
     field: int | None
     filter: str
@@ -99,7 +99,7 @@ class ExposuresLike:
 
 
 @dataclass(frozen=True, slots=True)
-class FramesLike:
+class Frame:
     """A row of `frames_like`."""
 
     detector: int
@@ -111,7 +111,7 @@ class FramesLike:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsLike:
+class Unit:
     """A row of `units_like`."""
 
     unit_key: str
@@ -123,7 +123,7 @@ class UnitsLike:
 
 
 @dataclass(frozen=True, slots=True)
-class UsesInMasters:
+class UseInMaster:
     """A row of `uses_in_masters`."""
 
     detector: int
@@ -134,7 +134,7 @@ class UsesInMasters:
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptsOfUnit:
+class Attempt:
     """A row of `attempts_of_unit`."""
 
     job_key: str
@@ -149,7 +149,7 @@ class AttemptsOfUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class ProductsOfUnit:
+class Product:
     """A row of `products_of_unit`."""
 
     product_key: str
@@ -163,7 +163,7 @@ class ProductsOfUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class DifferenceOfUnit:
+class Difference:
     """A row of `difference_of_unit`."""
 
     reference_key: str
@@ -174,7 +174,7 @@ class DifferenceOfUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsOfUnit:
+class AlertsInState:
     """A row of `alerts_of_unit`."""
 
     state: str
@@ -183,7 +183,7 @@ class AlertsOfUnit:
 
 
 @dataclass(frozen=True, slots=True)
-class EventsAbout:
+class Event:
     """A row of `events_about`."""
 
     at: datetime
@@ -192,63 +192,61 @@ class EventsAbout:
     message: str
 
 
-def arrivals_like(ledger: Ledger, *, thing: str, night: date) -> list[ArrivalsLike]:
+def arrivals_like(ledger: Ledger, *, thing: str, night: date | None) -> list[Arrival]:
     """Arrivals of a file name (of one night, where it is given), of an exposure, or by their own key."""
-    return ledger.select(TOPIC, "arrivals_like", ArrivalsLike, thing=thing, night=night)
+    return ledger.select(TOPIC, "arrivals_like", Arrival, thing=thing, night=night)
 
 
-def on_manifests(ledger: Ledger, *, thing: str, night: date) -> list[OnManifests]:
+def on_manifests(ledger: Ledger, *, thing: str, night: date | None) -> list[ManifestLine]:
     """What the mountain says of a file name."""
-    return ledger.select(TOPIC, "on_manifests", OnManifests, thing=thing, night=night)
+    return ledger.select(TOPIC, "on_manifests", ManifestLine, thing=thing, night=night)
 
 
-def frame_notes(ledger: Ledger, *, instrument: str, exposure_id: str) -> list[FrameNotes]:
+def frame_notes(ledger: Ledger, *, instrument: str, exposure_id: str) -> list[FrameNote]:
     """Whether a frame came after its night had closed, and whether a manifest of its night names it."""
-    return ledger.select(TOPIC, "frame_notes", FrameNotes, instrument=instrument, exposure_id=exposure_id)
+    return ledger.select(TOPIC, "frame_notes", FrameNote, instrument=instrument, exposure_id=exposure_id)
 
 
-def exposures_like(ledger: Ledger, *, thing: str, night: date) -> list[ExposuresLike]:
+def exposures_like(ledger: Ledger, *, thing: str, night: date | None) -> list[Exposure]:
     """Run `exposures_like`."""
-    return ledger.select(TOPIC, "exposures_like", ExposuresLike, thing=thing, night=night)
+    return ledger.select(TOPIC, "exposures_like", Exposure, thing=thing, night=night)
 
 
-def frames_like(ledger: Ledger, *, instrument: str, exposure_id: str, thing: str) -> list[FramesLike]:
+def frames_like(ledger: Ledger, *, instrument: str, exposure_id: str, thing: str) -> list[Frame]:
     """Run `frames_like`."""
-    return ledger.select(
-        TOPIC, "frames_like", FramesLike, instrument=instrument, exposure_id=exposure_id, thing=thing
-    )
+    return ledger.select(TOPIC, "frames_like", Frame, instrument=instrument, exposure_id=exposure_id, thing=thing)
 
 
-def units_like(ledger: Ledger, *, instrument: str, exposure_id: str, thing: str) -> list[UnitsLike]:
+def units_like(ledger: Ledger, *, instrument: str, exposure_id: str, thing: str) -> list[Unit]:
     """Run `units_like`."""
-    return ledger.select(TOPIC, "units_like", UnitsLike, instrument=instrument, exposure_id=exposure_id, thing=thing)
+    return ledger.select(TOPIC, "units_like", Unit, instrument=instrument, exposure_id=exposure_id, thing=thing)
 
 
-def uses_in_masters(ledger: Ledger, *, instrument: str, exposure_id: str) -> list[UsesInMasters]:
+def uses_in_masters(ledger: Ledger, *, instrument: str, exposure_id: str) -> list[UseInMaster]:
     """Run `uses_in_masters`."""
-    return ledger.select(TOPIC, "uses_in_masters", UsesInMasters, instrument=instrument, exposure_id=exposure_id)
+    return ledger.select(TOPIC, "uses_in_masters", UseInMaster, instrument=instrument, exposure_id=exposure_id)
 
 
-def attempts_of_unit(ledger: Ledger, *, unit_key: str) -> list[AttemptsOfUnit]:
+def attempts_of_unit(ledger: Ledger, *, unit_key: str) -> list[Attempt]:
     """Run `attempts_of_unit`."""
-    return ledger.select(TOPIC, "attempts_of_unit", AttemptsOfUnit, unit_key=unit_key)
+    return ledger.select(TOPIC, "attempts_of_unit", Attempt, unit_key=unit_key)
 
 
-def products_of_unit(ledger: Ledger, *, unit_key: str) -> list[ProductsOfUnit]:
+def products_of_unit(ledger: Ledger, *, unit_key: str) -> list[Product]:
     """Run `products_of_unit`."""
-    return ledger.select(TOPIC, "products_of_unit", ProductsOfUnit, unit_key=unit_key)
+    return ledger.select(TOPIC, "products_of_unit", Product, unit_key=unit_key)
 
 
-def difference_of_unit(ledger: Ledger, *, unit_key: str) -> list[DifferenceOfUnit]:
+def difference_of_unit(ledger: Ledger, *, unit_key: str) -> list[Difference]:
     """Run `difference_of_unit`."""
-    return ledger.select(TOPIC, "difference_of_unit", DifferenceOfUnit, unit_key=unit_key)
+    return ledger.select(TOPIC, "difference_of_unit", Difference, unit_key=unit_key)
 
 
-def alerts_of_unit(ledger: Ledger, *, unit_key: str) -> list[AlertsOfUnit]:
+def alerts_of_unit(ledger: Ledger, *, unit_key: str) -> list[AlertsInState]:
     """Run `alerts_of_unit`."""
-    return ledger.select(TOPIC, "alerts_of_unit", AlertsOfUnit, unit_key=unit_key)
+    return ledger.select(TOPIC, "alerts_of_unit", AlertsInState, unit_key=unit_key)
 
 
-def events_about(ledger: Ledger, *, subjects: Sequence[str]) -> list[EventsAbout]:
+def events_about(ledger: Ledger, *, subjects: Sequence[str]) -> list[Event]:
     """Run `events_about`."""
-    return ledger.select(TOPIC, "events_about", EventsAbout, subjects=subjects)
+    return ledger.select(TOPIC, "events_about", Event, subjects=subjects)

@@ -13,7 +13,8 @@ from nightshift.vocabulary import AttemptState, Disposition, ErrorClass
 
 __all__ = [
     "ArrivedFile",
-    "FileAttempt",
+    "AttemptAtFile",
+    "FileOfJob",
     "KnownOpening",
     "ManifestEntry",
     "ManifestPart",
@@ -25,6 +26,7 @@ __all__ = [
     "arrived",
     "attempts_at_files",
     "delete_entries",
+    "files_of_job",
     "frame_like",
     "frame_named",
     "lock_name",
@@ -87,13 +89,21 @@ class NamedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class FileAttempt:
+class AttemptAtFile:
     """A row of `attempts_at_files`."""
 
     unit_key: str
     state: AttemptState
     reason: str | None
     error_class: ErrorClass | None
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileOfJob:
+    """A row of `files_of_job`."""
+
+    unit_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,9 +314,14 @@ def set_invalid(
     )
 
 
-def attempts_at_files(ledger: Ledger, *, job_keys: Sequence[str]) -> list[FileAttempt]:
-    """How the attempts at the files of some exposures ended, the first of each file first."""
-    return ledger.select(TOPIC, "attempts_at_files", FileAttempt, job_keys=job_keys)
+def attempts_at_files(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[AttemptAtFile]:
+    """How the attempts at some files ended, the first of each file first, and whose they were."""
+    return ledger.select(TOPIC, "attempts_at_files", AttemptAtFile, unit_keys=unit_keys)
+
+
+def files_of_job(ledger: Ledger, *, job_key: str) -> list[FileOfJob]:
+    """The files at which a job has made an attempt."""
+    return ledger.select(TOPIC, "files_of_job", FileOfJob, job_key=job_key)
 
 
 def arrived(ledger: Ledger, *, arrival_keys: Sequence[str]) -> list[ArrivedFile]:

@@ -4,24 +4,26 @@ Written by ``make queries``: change the SQL and run it.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
 
 __all__ = [
     "Calibration",
-    "Candidates",
+    "Candidate",
     "Difference",
-    "Products",
+    "Product",
     "Quality",
-    "Reference",
     "ReferenceImage",
+    "ReferenceProduct",
     "Unit",
-    "UnitsLike",
+    "UnitCalled",
+    "UnitMeasurement",
     "calibration",
     "candidates",
     "difference",
+    "measurements",
     "products",
     "quality",
     "reference",
@@ -34,7 +36,7 @@ TOPIC = "inspect"
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsLike:
+class UnitCalled:
     """A row of `units_like`."""
 
     unit_key: str
@@ -75,7 +77,6 @@ class ReferenceImage:
 class Unit:
     """A row of `unit`."""
 
-    unit_key: str
     state: str
     reason: str | None
     detail: str
@@ -83,7 +84,7 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Products:
+class Product:
     """A row of `products`."""
 
     kind: str
@@ -94,40 +95,16 @@ class Products:
 class Quality:
     """A row of `quality`."""
 
-    unit_key: str | None
-    night: date | None
-    instrument: str | None
-    exposure_id: str | None
-    detector: int | None
-    quadrant: int | None
-    good: bool | None
-    warnings: list[str] | None
-    corners_deg: list[float] | None
-    measured_at: datetime | None
-    fwhm_px: float | None
-    elongation: float | None
-    background: float | None
-    background_rms: float | None
-    zero_point: float | None
-    zero_point_rms: float | None
-    stars_matched: float | None
-    astrometry_rms_arcsec: float | None
-    pointing_offset_arcsec: float | None
-    limiting_magnitude: float | None
-    sources: float | None
-    saturated_fraction: float | None
-    masked_fraction: float | None
-    cosmic_ray_pixels: float | None
-    same_value_fraction: float | None
-    thousands_fraction: float | None
-    read_noise_ratio: float | None
-    pattern_noise: float | None
-    trails: float | None
-    psf_stars: float | None
-    zero_point_stars: float | None
-    zero_point_uncertainty: float | None
-    zero_point_zenith: float | None
-    colour_term: float | None
+    good: bool
+    warnings: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitMeasurement:
+    """A row of `measurements`."""
+
+    name: str
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +121,14 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class ReferenceProduct:
     """A row of `reference`."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidate:
     """A row of `candidates`."""
 
     number: int
@@ -159,23 +136,22 @@ class Candidates:
     y: float
     positive: bool
     signal_to_noise: float
-    magnitude: float | None
     record: dict[str, Any]
 
 
-def units_like(ledger: Ledger, *, text: str) -> list[UnitsLike]:
+def units_like(ledger: Ledger, *, text: str) -> list[UnitCalled]:
     """Run `units_like`."""
-    return ledger.select(TOPIC, "units_like", UnitsLike, text=text)
+    return ledger.select(TOPIC, "units_like", UnitCalled, text=text)
 
 
-def calibration(ledger: Ledger, *, key: str) -> list[Calibration]:
+def calibration(ledger: Ledger, *, key: str) -> Calibration | None:
     """Run `calibration`."""
-    return ledger.select(TOPIC, "calibration", Calibration, key=key)
+    return ledger.first(TOPIC, "calibration", Calibration, key=key)
 
 
-def reference_image(ledger: Ledger, *, key: str) -> list[ReferenceImage]:
+def reference_image(ledger: Ledger, *, key: str) -> ReferenceImage | None:
     """Run `reference_image`."""
-    return ledger.select(TOPIC, "reference_image", ReferenceImage, key=key)
+    return ledger.first(TOPIC, "reference_image", ReferenceImage, key=key)
 
 
 def unit(ledger: Ledger, *, unit_key: str) -> Unit | None:
@@ -183,9 +159,9 @@ def unit(ledger: Ledger, *, unit_key: str) -> Unit | None:
     return ledger.first(TOPIC, "unit", Unit, unit_key=unit_key)
 
 
-def products(ledger: Ledger, *, unit_key: str) -> list[Products]:
+def products(ledger: Ledger, *, unit_key: str) -> list[Product]:
     """Run `products`."""
-    return ledger.select(TOPIC, "products", Products, unit_key=unit_key)
+    return ledger.select(TOPIC, "products", Product, unit_key=unit_key)
 
 
 def quality(ledger: Ledger, *, unit_key: str) -> Quality | None:
@@ -193,16 +169,21 @@ def quality(ledger: Ledger, *, unit_key: str) -> Quality | None:
     return ledger.first(TOPIC, "quality", Quality, unit_key=unit_key)
 
 
+def measurements(ledger: Ledger, *, unit_key: str) -> list[UnitMeasurement]:
+    """What a unit was measured for; null where one of the measurements was not made."""
+    return ledger.select(TOPIC, "measurements", UnitMeasurement, unit_key=unit_key)
+
+
 def difference(ledger: Ledger, *, unit_key: str, campaign: str) -> Difference | None:
     """Run `difference`."""
     return ledger.first(TOPIC, "difference", Difference, unit_key=unit_key, campaign=campaign)
 
 
-def reference(ledger: Ledger, *, unit_key: str, campaign: str) -> Reference | None:
+def reference(ledger: Ledger, *, unit_key: str, campaign: str) -> ReferenceProduct | None:
     """Run `reference`."""
-    return ledger.first(TOPIC, "reference", Reference, unit_key=unit_key, campaign=campaign)
+    return ledger.first(TOPIC, "reference", ReferenceProduct, unit_key=unit_key, campaign=campaign)
 
 
-def candidates(ledger: Ledger, *, unit_key: str, campaign: str) -> list[Candidates]:
+def candidates(ledger: Ledger, *, unit_key: str, campaign: str) -> list[Candidate]:
     """Run `candidates`."""
-    return ledger.select(TOPIC, "candidates", Candidates, unit_key=unit_key, campaign=campaign)
+    return ledger.select(TOPIC, "candidates", Candidate, unit_key=unit_key, campaign=campaign)

@@ -8,21 +8,22 @@ from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import AttemptState, ErrorClass
 
 __all__ = [
-    "AllOpenSubmissions",
-    "ArrayOfDag",
-    "ArraysOfRun",
-    "AttemptsOfJob",
+    "ArrayOfRun",
+    "ArrayOfWorkflow",
     "EarlierFailures",
-    "LockAttempt",
-    "OpenAttempts",
-    "OpenJobsOfNight",
-    "OpenSubmissions",
-    "OwnedUpTo",
-    "Stragglers",
-    "SubmissionByName",
-    "SupersedeAttempts",
+    "LockedAttempt",
+    "OpenArray",
+    "OpenAttempt",
+    "OpenJob",
+    "OpenSubmission",
+    "OwnedArray",
+    "PastAttempt",
+    "Straggler",
+    "Submission",
+    "SupersededAttempt",
     "all_open_submissions",
     "array_of_dag",
     "arrays_of_run",
@@ -55,19 +56,19 @@ TOPIC = "jobs"
 
 
 @dataclass(frozen=True, slots=True)
-class AttemptsOfJob:
+class PastAttempt:
     """A row of `attempts_of_job`."""
 
     unit_key: str
     attempt: int
-    state: str
+    state: AttemptState
     reason: str | None
-    error_class: str
+    error_class: ErrorClass | None
     overruled: bool
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSubmissions:
+class OpenSubmission:
     """A row of `open_submissions`."""
 
     job_key: str
@@ -82,7 +83,7 @@ class OpenSubmissions:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmissionByName:
+class Submission:
     """A row of `submission_by_name`."""
 
     job_key: str
@@ -93,14 +94,14 @@ class SubmissionByName:
     airflow_try: int | None
     ended_at: datetime | None
     runner: str
-    ended_s: float
+    ended_s: float | None
     kind: str
     subject: str
     campaign: str
 
 
 @dataclass(frozen=True, slots=True)
-class ArraysOfRun:
+class ArrayOfRun:
     """A row of `arrays_of_run`."""
 
     name: str
@@ -110,7 +111,7 @@ class ArraysOfRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayOfDag:
+class ArrayOfWorkflow:
     """A row of `array_of_dag`."""
 
     name: str
@@ -118,7 +119,7 @@ class ArrayOfDag:
 
 
 @dataclass(frozen=True, slots=True)
-class OwnedUpTo:
+class OwnedArray:
     """A row of `owned_up_to`."""
 
     job_key: str
@@ -127,7 +128,7 @@ class OwnedUpTo:
 
 
 @dataclass(frozen=True, slots=True)
-class AllOpenSubmissions:
+class OpenArray:
     """A row of `all_open_submissions`."""
 
     job_key: str
@@ -138,7 +139,7 @@ class AllOpenSubmissions:
 
 
 @dataclass(frozen=True, slots=True)
-class SupersedeAttempts:
+class SupersededAttempt:
     """A row of `supersede_attempts`."""
 
     unit_key: str
@@ -153,7 +154,7 @@ class EarlierFailures:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAttempts:
+class OpenAttempt:
     """A row of `open_attempts`."""
 
     job_key: str
@@ -163,7 +164,7 @@ class OpenAttempts:
     task_index: int
     token: str
     folder: str
-    state: str
+    state: AttemptState
     name: str
     runner: str
     job_file: str
@@ -172,14 +173,14 @@ class OpenAttempts:
 
 
 @dataclass(frozen=True, slots=True)
-class LockAttempt:
+class LockedAttempt:
     """A row of `lock_attempt`."""
 
     token: str
 
 
 @dataclass(frozen=True, slots=True)
-class Stragglers:
+class Straggler:
     """A row of `stragglers`."""
 
     job_key: str
@@ -190,7 +191,7 @@ class Stragglers:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenJobsOfNight:
+class OpenJob:
     """A row of `open_jobs_of_night`."""
 
     job_key: str
@@ -215,9 +216,9 @@ def put_job(
     )
 
 
-def attempts_of_job(ledger: Ledger, *, job_key: str) -> list[AttemptsOfJob]:
+def attempts_of_job(ledger: Ledger, *, job_key: str) -> list[PastAttempt]:
     """With whether a person has accepted the unit or its frame since: then what was before says nothing any more."""
-    return ledger.select(TOPIC, "attempts_of_job", AttemptsOfJob, job_key=job_key)
+    return ledger.select(TOPIC, "attempts_of_job", PastAttempt, job_key=job_key)
 
 
 def next_submission(ledger: Ledger, *, job_key: str) -> int:
@@ -278,9 +279,9 @@ def put_attempt(
     )
 
 
-def open_submissions(ledger: Ledger, *, job_key: str) -> list[OpenSubmissions]:
+def open_submissions(ledger: Ledger, *, job_key: str) -> list[OpenSubmission]:
     """Run `open_submissions`."""
-    return ledger.select(TOPIC, "open_submissions", OpenSubmissions, job_key=job_key)
+    return ledger.select(TOPIC, "open_submissions", OpenSubmission, job_key=job_key)
 
 
 def own_submission(
@@ -297,35 +298,35 @@ def own_submission(
     )
 
 
-def submission_by_name(ledger: Ledger, *, array_name: str) -> SubmissionByName | None:
+def submission_by_name(ledger: Ledger, *, array_name: str) -> Submission | None:
     """Run `submission_by_name`."""
-    return ledger.first(TOPIC, "submission_by_name", SubmissionByName, array_name=array_name)
+    return ledger.first(TOPIC, "submission_by_name", Submission, array_name=array_name)
 
 
-def arrays_of_run(ledger: Ledger, *, dag_id: str, run_id: str) -> list[ArraysOfRun]:
+def arrays_of_run(ledger: Ledger, *, dag_id: str, run_id: str) -> list[ArrayOfRun]:
     """Run `arrays_of_run`."""
-    return ledger.select(TOPIC, "arrays_of_run", ArraysOfRun, dag_id=dag_id, run_id=run_id)
+    return ledger.select(TOPIC, "arrays_of_run", ArrayOfRun, dag_id=dag_id, run_id=run_id)
 
 
-def array_of_dag(ledger: Ledger, *, dag_id: str, array_name: str) -> ArrayOfDag | None:
+def array_of_dag(ledger: Ledger, *, dag_id: str, array_name: str) -> ArrayOfWorkflow | None:
     """Run `array_of_dag`."""
-    return ledger.first(TOPIC, "array_of_dag", ArrayOfDag, dag_id=dag_id, array_name=array_name)
+    return ledger.first(TOPIC, "array_of_dag", ArrayOfWorkflow, dag_id=dag_id, array_name=array_name)
 
 
-def owned_up_to(ledger: Ledger, *, array_name: str, airflow_run: str) -> list[OwnedUpTo]:
+def owned_up_to(ledger: Ledger, *, array_name: str, airflow_run: str) -> list[OwnedArray]:
     """The array of that name and what is open of the ones before it, as far as that run owns them."""
-    return ledger.select(TOPIC, "owned_up_to", OwnedUpTo, array_name=array_name, airflow_run=airflow_run)
+    return ledger.select(TOPIC, "owned_up_to", OwnedArray, array_name=array_name, airflow_run=airflow_run)
 
 
-def all_open_submissions(ledger: Ledger, *, site: str, settled_s: float) -> list[AllOpenSubmissions]:
+def all_open_submissions(ledger: Ledger, *, site: str, settled_s: float) -> list[OpenArray]:
     """Run `all_open_submissions`."""
-    return ledger.select(TOPIC, "all_open_submissions", AllOpenSubmissions, site=site, settled_s=settled_s)
+    return ledger.select(TOPIC, "all_open_submissions", OpenArray, site=site, settled_s=settled_s)
 
 
-def supersede_attempts(ledger: Ledger, *, detail: str, job_key: str, submission: int) -> list[SupersedeAttempts]:
+def supersede_attempts(ledger: Ledger, *, detail: str, job_key: str, submission: int) -> list[SupersededAttempt]:
     """Take back what is open of an array; a late result of it is not believed."""
     return ledger.select(
-        TOPIC, "supersede_attempts", SupersedeAttempts, detail=detail, job_key=job_key, submission=submission
+        TOPIC, "supersede_attempts", SupersededAttempt, detail=detail, job_key=job_key, submission=submission
     )
 
 
@@ -350,14 +351,14 @@ def set_attempts_submitted(ledger: Ledger, *, job_key: str | None, submission: i
     return ledger.run(TOPIC, "set_attempts_submitted", job_key=job_key, submission=submission)
 
 
-def open_attempts(ledger: Ledger, *, job_key: str) -> list[OpenAttempts]:
+def open_attempts(ledger: Ledger, *, job_key: str) -> list[OpenAttempt]:
     """What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed."""
-    return ledger.select(TOPIC, "open_attempts", OpenAttempts, job_key=job_key)
+    return ledger.select(TOPIC, "open_attempts", OpenAttempt, job_key=job_key)
 
 
-def lock_attempt(ledger: Ledger, *, token: str, job_key: str) -> LockAttempt | None:
+def lock_attempt(ledger: Ledger, *, token: str, job_key: str) -> LockedAttempt | None:
     """Run `lock_attempt`."""
-    return ledger.first(TOPIC, "lock_attempt", LockAttempt, token=token, job_key=job_key)
+    return ledger.first(TOPIC, "lock_attempt", LockedAttempt, token=token, job_key=job_key)
 
 
 def end_attempt(
@@ -401,14 +402,14 @@ def end_job(ledger: Ledger, *, job_key: str | None) -> int:
     return ledger.run(TOPIC, "end_job", job_key=job_key)
 
 
-def stragglers(ledger: Ledger, *, site: str, deadline_s: float) -> list[Stragglers]:
+def stragglers(ledger: Ledger, *, site: str, deadline_s: float) -> list[Straggler]:
     """Jobs with an open array although no run of theirs is under way, or beyond their deadline."""
-    return ledger.select(TOPIC, "stragglers", Stragglers, site=site, deadline_s=deadline_s)
+    return ledger.select(TOPIC, "stragglers", Straggler, site=site, deadline_s=deadline_s)
 
 
-def open_jobs_of_night(ledger: Ledger, *, site: str, night: date) -> list[OpenJobsOfNight]:
+def open_jobs_of_night(ledger: Ledger, *, site: str, night: date) -> list[OpenJob]:
     """Run `open_jobs_of_night`."""
-    return ledger.select(TOPIC, "open_jobs_of_night", OpenJobsOfNight, site=site, night=night)
+    return ledger.select(TOPIC, "open_jobs_of_night", OpenJob, site=site, night=night)
 
 
 def night_of_job(ledger: Ledger, *, job_key: str) -> date:

@@ -21,52 +21,48 @@ from nightshift.vocabulary import (
 )
 
 __all__ = [
-    "AlertsByState",
+    "AlertOnSky",
+    "AlertsInState",
     "ArchiveTotals",
-    "Archived",
-    "ArrivalsOfNight",
-    "ArrivalsOnManifest",
-    "AttemptsInFlight",
-    "BestCandidates",
-    "CalibrationUses",
-    "DifferencesByState",
-    "ExposureTypes",
-    "ExposuresInFlight",
-    "FilesToArchive",
-    "Footprints",
-    "FramesOfNight",
-    "ImageQualityByFilter",
-    "LateFrames",
+    "ArchivedFile",
+    "ArrivalOfNight",
+    "ArrivalOnManifest",
+    "AwaitedName",
+    "BestCandidate",
+    "CalibrationUse",
+    "DifferencesInState",
+    "ExposureType",
+    "FileToArchive",
+    "Footprint",
+    "FrameOfNight",
+    "KnownReason",
+    "LateFrame",
     "Latency",
-    "LoudEvents",
-    "ManifestEntries",
-    "Manifests",
-    "Masters",
-    "MeasurementsByFilter",
-    "NamesAwaited",
+    "LoudEvent",
+    "Manifest",
+    "ManifestEntry",
+    "MastersOfKind",
+    "MeasurementOfExposure",
+    "MeasurementOfFilter",
     "Night",
     "NightThatKeepsEvents",
-    "OldEvents",
-    "OldEventsInSum",
-    "OutboxByTopic",
-    "OutboxInFlight",
-    "PacketTars",
-    "Packets",
-    "QualityWarnings",
-    "Quarantined",
-    "Reasons",
-    "ReferencesBuilt",
-    "Report",
-    "RunsInFlight",
-    "ScienceByField",
-    "SkyOfAlerts",
-    "Timeline",
-    "TrackletPositions",
-    "Tracklets",
-    "TurnsInFlight",
-    "UnclosedNights",
-    "UnitsInFlight",
-    "UnitsOfNight",
+    "OldEvent",
+    "Packet",
+    "PacketTar",
+    "QualityOfFilter",
+    "QuarantinedFile",
+    "ReferenceBuilt",
+    "ScienceOfField",
+    "SumOfOldEvents",
+    "TimelineExposure",
+    "TopicMessages",
+    "Tracklet",
+    "TrackletPosition",
+    "UnclosedNight",
+    "Unfinished",
+    "UnitOfNight",
+    "WarnedMeasurement",
+    "WrittenReport",
     "alerts_by_state",
     "archive_totals",
     "archived",
@@ -97,6 +93,7 @@ __all__ = [
     "mark_mismatches",
     "masters",
     "measurements_by_filter",
+    "measurements_of_timeline",
     "names_awaited",
     "night",
     "night_that_keeps_events",
@@ -116,6 +113,7 @@ __all__ = [
     "reasons",
     "references_built",
     "reject_units_of_mismatches",
+    "releases_in_flight",
     "reopen_exposures",
     "report",
     "restore_units_of_mismatches",
@@ -131,7 +129,6 @@ __all__ = [
     "timeline",
     "tracklet_positions",
     "tracklets",
-    "turns_in_flight",
     "unclosed_nights",
     "units_in_flight",
     "units_of_night",
@@ -157,7 +154,7 @@ class Night:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifests:
+class Manifest:
     """A row of `manifests`."""
 
     part: int
@@ -169,7 +166,7 @@ class Manifests:
 
 
 @dataclass(frozen=True, slots=True)
-class ManifestEntries:
+class ManifestEntry:
     """A row of `manifest_entries`."""
 
     file_name: str
@@ -179,7 +176,7 @@ class ManifestEntries:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalsOfNight:
+class ArrivalOfNight:
     """A row of `arrivals_of_night`."""
 
     arrival_key: str
@@ -196,7 +193,7 @@ class ArrivalsOfNight:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrivalsOnManifest:
+class ArrivalOnManifest:
     """A row of `arrivals_on_manifest`."""
 
     inbox_name: str
@@ -207,7 +204,7 @@ class ArrivalsOnManifest:
 
 
 @dataclass(frozen=True, slots=True)
-class FramesOfNight:
+class FrameOfNight:
     """A row of `frames_of_night`."""
 
     instrument: str
@@ -225,14 +222,14 @@ class FramesOfNight:
 
 
 @dataclass(frozen=True, slots=True)
-class LateFrames:
+class LateFrame:
     """A row of `late_frames`."""
 
     inbox_name: str
 
 
 @dataclass(frozen=True, slots=True)
-class ExposureTypes:
+class ExposureType:
     """A row of `exposure_types`."""
 
     instrument: str
@@ -241,7 +238,7 @@ class ExposureTypes:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsOfNight:
+class UnitOfNight:
     """A row of `units_of_night`."""
 
     unit_key: str
@@ -256,47 +253,47 @@ class UnitsOfNight:
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationUses:
+class CalibrationUse:
     """A row of `calibration_uses`."""
 
     instrument: str
     exposure_id: str
     detector: int
     accepted: bool
-    reason: str
-    level: float
+    reason: str | None
+    level: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class FilesToArchive:
+class FileToArchive:
     """A row of `files_to_archive`."""
 
     kind: str
     source: str
     sha256: str
-    bytes: int
+    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class PacketTars:
+class PacketTar:
     """A row of `packet_tars`."""
 
-    packet_path: str | None
+    packet_path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Packets:
+class Packet:
     """A row of `packets`."""
 
     candid: int
-    packet_path: str | None
-    packet_offset: int | None
-    packet_bytes: int | None
-    packet_sha256: str | None
+    packet_path: str
+    packet_offset: int
+    packet_bytes: int
+    packet_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
+class ArchivedFile:
     """A row of `archived`."""
 
     path: str
@@ -308,7 +305,7 @@ class Archived:
 
 
 @dataclass(frozen=True, slots=True)
-class OldEvents:
+class OldEvent:
     """A row of `old_events`."""
 
     event_id: int
@@ -322,12 +319,12 @@ class OldEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class OldEventsInSum:
+class SumOfOldEvents:
     """A row of `old_events_in_sum`."""
 
     events: int
-    first: datetime
-    last: datetime
+    first: datetime | None
+    last: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +346,7 @@ class ArchiveTotals:
 
 
 @dataclass(frozen=True, slots=True)
-class ScienceByField:
+class ScienceOfField:
     """A row of `science_by_field`."""
 
     field: int | None
@@ -369,7 +366,7 @@ class ScienceByField:
 
 
 @dataclass(frozen=True, slots=True)
-class Masters:
+class MastersOfKind:
     """A row of `masters`."""
 
     kind: CalibrationKind
@@ -377,15 +374,15 @@ class Masters:
     masters: int
     in_service: int
     frames: int
-    level: float
-    noise: float
-    read_noise: float
-    gain: float
+    level: float | None
+    noise: float | None
+    read_noise: float | None
+    gain: float | None
     reasons: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class ImageQualityByFilter:
+class QualityOfFilter:
     """A row of `image_quality_by_filter`."""
 
     filter: str
@@ -394,17 +391,17 @@ class ImageQualityByFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasurementsByFilter:
+class MeasurementOfFilter:
     """A row of `measurements_by_filter`."""
 
     filter: str
     name: str
-    quantiles: list[float]
+    quantiles: list[float] | None
     present: int
 
 
 @dataclass(frozen=True, slots=True)
-class QualityWarnings:
+class WarnedMeasurement:
     """A row of `quality_warnings`."""
 
     measurement: str
@@ -412,7 +409,7 @@ class QualityWarnings:
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
+class TimelineExposure:
     """A row of `timeline`."""
 
     exposure_id: str
@@ -420,39 +417,44 @@ class Timeline:
     exposure_s: float
     filter: str
     field: int | None
-    fwhm_px: float
-    background: float
-    zero_point: float
-    limiting_magnitude: float
     good: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
+class MeasurementOfExposure:
+    """A row of `measurements_of_timeline`."""
+
+    exposure_id: str
+    name: str
+    median: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedFile:
     """A row of `quarantined`."""
 
     inbox_name: str
     bytes: int
     arrived_at: datetime
     disposition: Disposition
-    reason: str
+    reason: str | None
     detail: str
     disposed_as: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class DifferencesByState:
+class DifferencesInState:
     """A row of `differences_by_state`."""
 
     state: UnitState
     reason: str | None
     units: int
     candidates: int
-    noise_ratio: float
+    noise_ratio: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesBuilt:
+class ReferenceBuilt:
     """A row of `references_built`."""
 
     field: int
@@ -461,13 +463,13 @@ class ReferencesBuilt:
     quadrants: int
     in_service: int
     frames: int
-    fwhm_px: float
-    limiting_magnitude: float
+    fwhm_px: float | None
+    limiting_magnitude: float | None
     reasons: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsByState:
+class AlertsInState:
     """A row of `alerts_by_state`."""
 
     state: AlertState
@@ -477,7 +479,7 @@ class AlertsByState:
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxByTopic:
+class TopicMessages:
     """A row of `outbox_by_topic`."""
 
     topic: str
@@ -499,7 +501,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracklets:
+class Tracklet:
     """A row of `tracklets`."""
 
     number: int
@@ -516,7 +518,7 @@ class Tracklets:
 
 
 @dataclass(frozen=True, slots=True)
-class TrackletPositions:
+class TrackletPosition:
     """A row of `tracklet_positions`."""
 
     number: int
@@ -526,7 +528,7 @@ class TrackletPositions:
 
 
 @dataclass(frozen=True, slots=True)
-class SkyOfAlerts:
+class AlertOnSky:
     """A row of `sky_of_alerts`."""
 
     field: int | None
@@ -538,18 +540,18 @@ class SkyOfAlerts:
 
 
 @dataclass(frozen=True, slots=True)
-class Footprints:
+class Footprint:
     """A row of `footprints`."""
 
     field: int | None
-    corners_deg: list[float] | None
+    corners_deg: list[float]
 
 
 @dataclass(frozen=True, slots=True)
-class BestCandidates:
+class BestCandidate:
     """A row of `best_candidates`."""
 
-    object_id: str | None
+    object_id: str
     candid: int
     number: int
     unit_key: str
@@ -562,7 +564,7 @@ class BestCandidates:
 
 
 @dataclass(frozen=True, slots=True)
-class LoudEvents:
+class LoudEvent:
     """A row of `loud_events`."""
 
     level: EventLevel
@@ -573,7 +575,7 @@ class LoudEvents:
 
 
 @dataclass(frozen=True, slots=True)
-class Reasons:
+class KnownReason:
     """A row of `reasons`."""
 
     reason: str
@@ -582,7 +584,7 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WrittenReport:
     """A row of `report`."""
 
     path: str
@@ -591,62 +593,24 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class UnitsInFlight:
-    """A row of `units_in_flight`."""
+class Unfinished:
+    """A row of `units_in_flight` or `exposures_in_flight` or `attempts_in_flight` or `runs_in_flight` or
+    `releases_in_flight` or `outbox_in_flight`.
+    """
 
     subject: str
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class ExposuresInFlight:
-    """A row of `exposures_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptsInFlight:
-    """A row of `attempts_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunsInFlight:
-    """A row of `runs_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class TurnsInFlight:
-    """A row of `turns_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxInFlight:
-    """A row of `outbox_in_flight`."""
-
-    subject: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class NamesAwaited:
+class AwaitedName:
     """A row of `names_awaited`."""
 
     file_name: str
 
 
 @dataclass(frozen=True, slots=True)
-class UnclosedNights:
+class UnclosedNight:
     """A row of `unclosed_nights`."""
 
     site: str
@@ -666,49 +630,49 @@ def lock_night(ledger: Ledger, *, subject: str) -> None:
     ledger.run(TOPIC, "lock_night", subject=subject)
 
 
-def manifests(ledger: Ledger, *, site: str, night: date) -> list[Manifests]:
+def manifests(ledger: Ledger, *, site: str, night: date) -> list[Manifest]:
     """Run `manifests`."""
-    return ledger.select(TOPIC, "manifests", Manifests, site=site, night=night)
+    return ledger.select(TOPIC, "manifests", Manifest, site=site, night=night)
 
 
-def manifest_entries(ledger: Ledger, *, site: str, night: date) -> list[ManifestEntries]:
+def manifest_entries(ledger: Ledger, *, site: str, night: date) -> list[ManifestEntry]:
     """Run `manifest_entries`."""
-    return ledger.select(TOPIC, "manifest_entries", ManifestEntries, site=site, night=night)
+    return ledger.select(TOPIC, "manifest_entries", ManifestEntry, site=site, night=night)
 
 
-def arrivals_of_night(ledger: Ledger, *, site: str, night: date) -> list[ArrivalsOfNight]:
+def arrivals_of_night(ledger: Ledger, *, site: str, night: date) -> list[ArrivalOfNight]:
     """What a registered frame belongs to is said by its exposure, of anything else by the arrival itself."""
-    return ledger.select(TOPIC, "arrivals_of_night", ArrivalsOfNight, site=site, night=night)
+    return ledger.select(TOPIC, "arrivals_of_night", ArrivalOfNight, site=site, night=night)
 
 
-def arrivals_on_manifest(ledger: Ledger, *, site: str, night: date) -> list[ArrivalsOnManifest]:
+def arrivals_on_manifest(ledger: Ledger, *, site: str, night: date) -> list[ArrivalOnManifest]:
     """Every arrival of a file that the night's manifest lists, whenever it came."""
-    return ledger.select(TOPIC, "arrivals_on_manifest", ArrivalsOnManifest, site=site, night=night)
+    return ledger.select(TOPIC, "arrivals_on_manifest", ArrivalOnManifest, site=site, night=night)
 
 
-def frames_of_night(ledger: Ledger, *, site: str, night: date) -> list[FramesOfNight]:
+def frames_of_night(ledger: Ledger, *, site: str, night: date) -> list[FrameOfNight]:
     """Run `frames_of_night`."""
-    return ledger.select(TOPIC, "frames_of_night", FramesOfNight, site=site, night=night)
+    return ledger.select(TOPIC, "frames_of_night", FrameOfNight, site=site, night=night)
 
 
-def late_frames(ledger: Ledger, *, site: str, night: date, subject: str) -> list[LateFrames]:
+def late_frames(ledger: Ledger, *, site: str, night: date, subject: str) -> list[LateFrame]:
     """Registered frames that came after the night was closed for the first time."""
-    return ledger.select(TOPIC, "late_frames", LateFrames, site=site, night=night, subject=subject)
+    return ledger.select(TOPIC, "late_frames", LateFrame, site=site, night=night, subject=subject)
 
 
-def exposure_types(ledger: Ledger, *, site: str, night: date) -> list[ExposureTypes]:
+def exposure_types(ledger: Ledger, *, site: str, night: date) -> list[ExposureType]:
     """Run `exposure_types`."""
-    return ledger.select(TOPIC, "exposure_types", ExposureTypes, site=site, night=night)
+    return ledger.select(TOPIC, "exposure_types", ExposureType, site=site, night=night)
 
 
-def units_of_night(ledger: Ledger, *, site: str, night: date, tier: str, campaign: str) -> list[UnitsOfNight]:
+def units_of_night(ledger: Ledger, *, site: str, night: date, tier: str, campaign: str) -> list[UnitOfNight]:
     """Run `units_of_night`."""
-    return ledger.select(TOPIC, "units_of_night", UnitsOfNight, site=site, night=night, tier=tier, campaign=campaign)
+    return ledger.select(TOPIC, "units_of_night", UnitOfNight, site=site, night=night, tier=tier, campaign=campaign)
 
 
-def calibration_uses(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[CalibrationUses]:
+def calibration_uses(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[CalibrationUse]:
     """What each master of the night's frames made of each of them."""
-    return ledger.select(TOPIC, "calibration_uses", CalibrationUses, site=site, night=night, campaign=campaign)
+    return ledger.select(TOPIC, "calibration_uses", CalibrationUse, site=site, night=night, campaign=campaign)
 
 
 def mark_mismatches(ledger: Ledger, *, site: str | None, night: date | None) -> int:
@@ -779,26 +743,26 @@ def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | N
     return ledger.run(TOPIC, "put_summary", summary=summary, site=site, night=night)
 
 
-def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FilesToArchive]:
+def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FileToArchive]:
     """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or
     too large to be read, only the ledger's row is kept.
     """
-    return ledger.select(TOPIC, "files_to_archive", FilesToArchive, site=site, night=night)
+    return ledger.select(TOPIC, "files_to_archive", FileToArchive, site=site, night=night)
 
 
-def packet_tars(ledger: Ledger, *, site: str, night: date) -> list[PacketTars]:
+def packet_tars(ledger: Ledger, *, site: str, night: date) -> list[PacketTar]:
     """Run `packet_tars`."""
-    return ledger.select(TOPIC, "packet_tars", PacketTars, site=site, night=night)
+    return ledger.select(TOPIC, "packet_tars", PacketTar, site=site, night=night)
 
 
-def packets(ledger: Ledger, *, site: str, night: date) -> list[Packets]:
+def packets(ledger: Ledger, *, site: str, night: date) -> list[Packet]:
     """Run `packets`."""
-    return ledger.select(TOPIC, "packets", Packets, site=site, night=night)
+    return ledger.select(TOPIC, "packets", Packet, site=site, night=night)
 
 
-def archived(ledger: Ledger, *, site: str, night: date) -> list[Archived]:
+def archived(ledger: Ledger, *, site: str, night: date) -> list[ArchivedFile]:
     """Run `archived`."""
-    return ledger.select(TOPIC, "archived", Archived, site=site, night=night)
+    return ledger.select(TOPIC, "archived", ArchivedFile, site=site, night=night)
 
 
 def put_archived(
@@ -828,22 +792,22 @@ def set_unverified(ledger: Ledger, *, site: str | None, night: date | None, path
     return ledger.run(TOPIC, "set_unverified", site=site, night=night, paths=paths)
 
 
-def last_closed_night(ledger: Ledger, *, site: str) -> date:
+def last_closed_night(ledger: Ledger, *, site: str) -> date | None:
     """Run `last_closed_night`."""
-    found: date = ledger.value(TOPIC, "last_closed_night", site=site)
+    found: date | None = ledger.value(TOPIC, "last_closed_night", site=site)
     return found
 
 
-def old_events(ledger: Ledger, *, days: int, most: int) -> list[OldEvents]:
+def old_events(ledger: Ledger, *, days: int, most: int) -> list[OldEvent]:
     """The oldest that may leave. What tells when a night was closed stays, and so does what programs may ask for
     of a night that is not closed.
     """
-    return ledger.select(TOPIC, "old_events", OldEvents, days=days, most=most)
+    return ledger.select(TOPIC, "old_events", OldEvent, days=days, most=most)
 
 
-def old_events_in_sum(ledger: Ledger, *, days: int) -> OldEventsInSum | None:
+def old_events_in_sum(ledger: Ledger, *, days: int) -> SumOfOldEvents | None:
     """Run `old_events_in_sum`."""
-    return ledger.first(TOPIC, "old_events_in_sum", OldEventsInSum, days=days)
+    return ledger.first(TOPIC, "old_events_in_sum", SumOfOldEvents, days=days)
 
 
 def night_that_keeps_events(ledger: Ledger, *, days: int) -> NightThatKeepsEvents | None:
@@ -863,89 +827,143 @@ def delete_events(ledger: Ledger, *, event_ids: Sequence[int] | None) -> int:
     return ledger.run(TOPIC, "delete_events", event_ids=event_ids)
 
 
-def archive_totals(ledger: Ledger, *, site: str, night: date) -> list[ArchiveTotals]:
+def archive_totals(ledger: Ledger, *, site: str, night: date) -> ArchiveTotals | None:
     """Run `archive_totals`."""
-    return ledger.select(TOPIC, "archive_totals", ArchiveTotals, site=site, night=night)
+    return ledger.first(TOPIC, "archive_totals", ArchiveTotals, site=site, night=night)
 
 
-def science_by_field(ledger: Ledger, *, night: date, tier: str, campaign: str, site: str) -> list[ScienceByField]:
+def science_by_field(
+    ledger: Ledger, *, night: date, tier: str, campaign: str, site: str, instrument: str
+) -> list[ScienceOfField]:
     """Run `science_by_field`."""
     return ledger.select(
-        TOPIC, "science_by_field", ScienceByField, night=night, tier=tier, campaign=campaign, site=site
+        TOPIC,
+        "science_by_field",
+        ScienceOfField,
+        night=night,
+        tier=tier,
+        campaign=campaign,
+        site=site,
+        instrument=instrument,
     )
 
 
-def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[Masters]:
+def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[MastersOfKind]:
     """Run `masters`."""
-    return ledger.select(TOPIC, "masters", Masters, night=night, instrument=instrument, campaign=campaign)
+    return ledger.select(TOPIC, "masters", MastersOfKind, night=night, instrument=instrument, campaign=campaign)
 
 
 def image_quality_by_filter(
-    ledger: Ledger, *, site: str, night: date, tier: str, campaign: str
-) -> list[ImageQualityByFilter]:
+    ledger: Ledger, *, site: str, night: date, instrument: str, tier: str, campaign: str
+) -> list[QualityOfFilter]:
     """Run `image_quality_by_filter`."""
     return ledger.select(
-        TOPIC, "image_quality_by_filter", ImageQualityByFilter, site=site, night=night, tier=tier, campaign=campaign
+        TOPIC,
+        "image_quality_by_filter",
+        QualityOfFilter,
+        site=site,
+        night=night,
+        instrument=instrument,
+        tier=tier,
+        campaign=campaign,
     )
 
 
 def measurements_by_filter(
-    ledger: Ledger, *, site: str, night: date, tier: str, campaign: str, names: Sequence[str]
-) -> list[MeasurementsByFilter]:
+    ledger: Ledger, *, site: str, night: date, instrument: str, tier: str, campaign: str, names: Sequence[str]
+) -> list[MeasurementOfFilter]:
     """Of each measurement, over the quadrants of a filter: four quantiles, null where it was never made, and in
     how many quadrants it is above zero.
     """
     return ledger.select(
         TOPIC,
         "measurements_by_filter",
-        MeasurementsByFilter,
+        MeasurementOfFilter,
         site=site,
         night=night,
+        instrument=instrument,
         tier=tier,
         campaign=campaign,
         names=names,
     )
 
 
-def quality_warnings(ledger: Ledger, *, site: str, night: date, tier: str, campaign: str) -> list[QualityWarnings]:
+def quality_warnings(
+    ledger: Ledger, *, site: str, night: date, instrument: str, tier: str, campaign: str
+) -> list[WarnedMeasurement]:
     """How many quadrants are outside of the `warn` bounds of each measurement, the commonest first."""
     return ledger.select(
-        TOPIC, "quality_warnings", QualityWarnings, site=site, night=night, tier=tier, campaign=campaign
+        TOPIC,
+        "quality_warnings",
+        WarnedMeasurement,
+        site=site,
+        night=night,
+        instrument=instrument,
+        tier=tier,
+        campaign=campaign,
     )
 
 
-def timeline(ledger: Ledger, *, night: date, tier: str, campaign: str, site: str) -> list[Timeline]:
-    """One row a science exposure, in shutter order; the measurements are medians over its units."""
-    return ledger.select(TOPIC, "timeline", Timeline, night=night, tier=tier, campaign=campaign, site=site)
+def timeline(
+    ledger: Ledger, *, night: date, tier: str, campaign: str, site: str, instrument: str
+) -> list[TimelineExposure]:
+    """One row a science exposure, in shutter order; it is good where all its units that were measured are."""
+    return ledger.select(
+        TOPIC,
+        "timeline",
+        TimelineExposure,
+        night=night,
+        tier=tier,
+        campaign=campaign,
+        site=site,
+        instrument=instrument,
+    )
 
 
-def quarantined(ledger: Ledger, *, site: str, night: date) -> list[Quarantined]:
+def measurements_of_timeline(
+    ledger: Ledger, *, site: str, night: date, instrument: str, tier: str, campaign: str, names: Sequence[str]
+) -> list[MeasurementOfExposure]:
+    """Of each science exposure and measurement the median over its units, null where it was made on none."""
+    return ledger.select(
+        TOPIC,
+        "measurements_of_timeline",
+        MeasurementOfExposure,
+        site=site,
+        night=night,
+        instrument=instrument,
+        tier=tier,
+        campaign=campaign,
+        names=names,
+    )
+
+
+def quarantined(ledger: Ledger, *, site: str, night: date) -> list[QuarantinedFile]:
     """Run `quarantined`."""
-    return ledger.select(TOPIC, "quarantined", Quarantined, site=site, night=night)
+    return ledger.select(TOPIC, "quarantined", QuarantinedFile, site=site, night=night)
 
 
-def differences_by_state(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[DifferencesByState]:
+def differences_by_state(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[DifferencesInState]:
     """Run `differences_by_state`."""
-    return ledger.select(TOPIC, "differences_by_state", DifferencesByState, site=site, night=night, campaign=campaign)
+    return ledger.select(TOPIC, "differences_by_state", DifferencesInState, site=site, night=night, campaign=campaign)
 
 
 def references_built(
     ledger: Ledger, *, instrument: str, campaign: str, site: str, night: date
-) -> list[ReferencesBuilt]:
+) -> list[ReferenceBuilt]:
     """Run `references_built`."""
     return ledger.select(
-        TOPIC, "references_built", ReferencesBuilt, instrument=instrument, campaign=campaign, site=site, night=night
+        TOPIC, "references_built", ReferenceBuilt, instrument=instrument, campaign=campaign, site=site, night=night
     )
 
 
-def alerts_by_state(ledger: Ledger, *, site: str, night: date) -> list[AlertsByState]:
+def alerts_by_state(ledger: Ledger, *, site: str, night: date) -> list[AlertsInState]:
     """Run `alerts_by_state`."""
-    return ledger.select(TOPIC, "alerts_by_state", AlertsByState, site=site, night=night)
+    return ledger.select(TOPIC, "alerts_by_state", AlertsInState, site=site, night=night)
 
 
-def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[OutboxByTopic]:
+def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[TopicMessages]:
     """Run `outbox_by_topic`."""
-    return ledger.select(TOPIC, "outbox_by_topic", OutboxByTopic, site=site, night=night)
+    return ledger.select(TOPIC, "outbox_by_topic", TopicMessages, site=site, night=night)
 
 
 def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
@@ -955,50 +973,48 @@ def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
     return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
 
 
-def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklets]:
+def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklet]:
     """Run `tracklets`."""
-    return ledger.select(TOPIC, "tracklets", Tracklets, site=site, night=night, campaign=campaign)
+    return ledger.select(TOPIC, "tracklets", Tracklet, site=site, night=night, campaign=campaign)
 
 
-def tracklet_positions(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[TrackletPositions]:
+def tracklet_positions(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[TrackletPosition]:
     """Run `tracklet_positions`."""
-    return ledger.select(TOPIC, "tracklet_positions", TrackletPositions, site=site, night=night, campaign=campaign)
+    return ledger.select(TOPIC, "tracklet_positions", TrackletPosition, site=site, night=night, campaign=campaign)
 
 
-def sky_of_alerts(ledger: Ledger, *, site: str, night: date, most: int) -> list[SkyOfAlerts]:
+def sky_of_alerts(ledger: Ledger, *, site: str, night: date, most: int) -> list[AlertOnSky]:
     """Run `sky_of_alerts`."""
-    return ledger.select(TOPIC, "sky_of_alerts", SkyOfAlerts, site=site, night=night, most=most)
+    return ledger.select(TOPIC, "sky_of_alerts", AlertOnSky, site=site, night=night, most=most)
 
 
-def footprints(ledger: Ledger, *, site: str, night: date, most: int) -> list[Footprints]:
+def footprints(ledger: Ledger, *, site: str, night: date, most: int) -> list[Footprint]:
     """Run `footprints`."""
-    return ledger.select(TOPIC, "footprints", Footprints, site=site, night=night, most=most)
+    return ledger.select(TOPIC, "footprints", Footprint, site=site, night=night, most=most)
 
 
-def best_candidates(ledger: Ledger, *, site: str, night: date, most: int) -> list[BestCandidates]:
+def best_candidates(ledger: Ledger, *, site: str, night: date, most: int) -> list[BestCandidate]:
     """The strongest detection of each object whose alert left, strongest first."""
-    return ledger.select(TOPIC, "best_candidates", BestCandidates, site=site, night=night, most=most)
+    return ledger.select(TOPIC, "best_candidates", BestCandidate, site=site, night=night, most=most)
 
 
-def loud_events(
-    ledger: Ledger, *, site: str, night: date, elsewhere: Sequence[str], subject: str
-) -> list[LoudEvents]:
+def loud_events(ledger: Ledger, *, site: str, night: date, elsewhere: Sequence[str], subject: str) -> list[LoudEvent]:
     """Each thing said aloud during the night, once, with how often; without what the books and the archive say by
     themselves as they stand now.
     """
     return ledger.select(
-        TOPIC, "loud_events", LoudEvents, site=site, night=night, elsewhere=elsewhere, subject=subject
+        TOPIC, "loud_events", LoudEvent, site=site, night=night, elsewhere=elsewhere, subject=subject
     )
 
 
-def reasons(ledger: Ledger) -> list[Reasons]:
+def reasons(ledger: Ledger) -> list[KnownReason]:
     """Run `reasons`."""
-    return ledger.select(TOPIC, "reasons", Reasons)
+    return ledger.select(TOPIC, "reasons", KnownReason)
 
 
-def report(ledger: Ledger, *, site: str, night: date, kind: str) -> Report | None:
+def report(ledger: Ledger, *, site: str, night: date, kind: str) -> WrittenReport | None:
     """Run `report`."""
-    return ledger.first(TOPIC, "report", Report, site=site, night=night, kind=kind)
+    return ledger.first(TOPIC, "report", WrittenReport, site=site, night=night, kind=kind)
 
 
 def changed_since_mail(ledger: Ledger, *, site: str, night: date, kind: str) -> bool:
@@ -1034,35 +1050,35 @@ def set_closed(ledger: Ledger, *, state: str | None, site: str | None, night: da
     return ledger.run(TOPIC, "set_closed", state=state, site=site, night=night)
 
 
-def seconds_closing(ledger: Ledger, *, site: str, night: date) -> float:
+def seconds_closing(ledger: Ledger, *, site: str, night: date) -> float | None:
     """Run `seconds_closing`."""
-    found: float = ledger.value(TOPIC, "seconds_closing", site=site, night=night)
+    found: float | None = ledger.value(TOPIC, "seconds_closing", site=site, night=night)
     return found
 
 
-def units_in_flight(ledger: Ledger, *, site: str, night: date) -> list[UnitsInFlight]:
+def units_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `units_in_flight`."""
-    return ledger.select(TOPIC, "units_in_flight", UnitsInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "units_in_flight", Unfinished, site=site, night=night)
 
 
-def exposures_in_flight(ledger: Ledger, *, site: str, night: date, kinds: Sequence[str]) -> list[ExposuresInFlight]:
+def exposures_in_flight(ledger: Ledger, *, site: str, night: date, kinds: Sequence[str]) -> list[Unfinished]:
     """Run `exposures_in_flight`."""
-    return ledger.select(TOPIC, "exposures_in_flight", ExposuresInFlight, site=site, night=night, kinds=kinds)
+    return ledger.select(TOPIC, "exposures_in_flight", Unfinished, site=site, night=night, kinds=kinds)
 
 
-def attempts_in_flight(ledger: Ledger, *, site: str, night: date) -> list[AttemptsInFlight]:
+def attempts_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `attempts_in_flight`."""
-    return ledger.select(TOPIC, "attempts_in_flight", AttemptsInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "attempts_in_flight", Unfinished, site=site, night=night)
 
 
 def runs_in_flight(
     ledger: Ledger, *, workflows: Sequence[str], stale_s: float, site: str, night: date, instruments: Sequence[str]
-) -> list[RunsInFlight]:
+) -> list[Unfinished]:
     """Runs that were asked for and whose job is this night's, or whose job is not planned yet."""
     return ledger.select(
         TOPIC,
         "runs_in_flight",
-        RunsInFlight,
+        Unfinished,
         workflows=workflows,
         stale_s=stale_s,
         site=site,
@@ -1071,19 +1087,19 @@ def runs_in_flight(
     )
 
 
-def turns_in_flight(ledger: Ledger, *, site: str, night: date) -> list[TurnsInFlight]:
-    """Searched differences whose alerts await their turn."""
-    return ledger.select(TOPIC, "turns_in_flight", TurnsInFlight, site=site, night=night)
+def releases_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
+    """Searched differences whose alerts await their release."""
+    return ledger.select(TOPIC, "releases_in_flight", Unfinished, site=site, night=night)
 
 
-def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[OutboxInFlight]:
+def outbox_in_flight(ledger: Ledger, *, site: str, night: date) -> list[Unfinished]:
     """Run `outbox_in_flight`."""
-    return ledger.select(TOPIC, "outbox_in_flight", OutboxInFlight, site=site, night=night)
+    return ledger.select(TOPIC, "outbox_in_flight", Unfinished, site=site, night=night)
 
 
-def names_awaited(ledger: Ledger, *, site: str, night: date) -> list[NamesAwaited]:
+def names_awaited(ledger: Ledger, *, site: str, night: date) -> list[AwaitedName]:
     """Run `names_awaited`."""
-    return ledger.select(TOPIC, "names_awaited", NamesAwaited, site=site, night=night)
+    return ledger.select(TOPIC, "names_awaited", AwaitedName, site=site, night=night)
 
 
 def fail_stragglers(ledger: Ledger, *, site: str | None, night: date | None, campaign: str | None) -> int:
@@ -1091,6 +1107,6 @@ def fail_stragglers(ledger: Ledger, *, site: str | None, night: date | None, cam
     return ledger.run(TOPIC, "fail_stragglers", site=site, night=night, campaign=campaign)
 
 
-def unclosed_nights(ledger: Ledger, *, site: str, now: datetime, quiet_s: float) -> list[UnclosedNights]:
+def unclosed_nights(ledger: Ledger, *, site: str, now: datetime, quiet_s: float) -> list[UnclosedNight]:
     """Nights that should have closed: noon has passed by the night's clock, and nothing has come for a while."""
-    return ledger.select(TOPIC, "unclosed_nights", UnclosedNights, site=site, now=now, quiet_s=quiet_s)
+    return ledger.select(TOPIC, "unclosed_nights", UnclosedNight, site=site, now=now, quiet_s=quiet_s)

@@ -8,11 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from nightshift.ledger.database import Ledger
+from nightshift.vocabulary import NightState
 
 __all__ = [
-    "LastPins",
-    "LockPin",
-    "NightsToClose",
+    "NightToClose",
     "Pin",
     "is_pinned",
     "last_pins",
@@ -29,7 +28,7 @@ TOPIC = "nights"
 
 
 @dataclass(frozen=True, slots=True)
-class NightsToClose:
+class NightToClose:
     """A row of `nights_to_close`."""
 
     site: str
@@ -39,45 +38,22 @@ class NightsToClose:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A row of `pin`."""
+    """A row of `pin` or `lock_pin` or `last_pins`."""
 
     site: str
     night: date
     ends: datetime
-    state: str
-    code_version: str | None
-    settings: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class LockPin:
-    """A row of `lock_pin`."""
-
-    site: str
-    night: date
-    state: str
-    code_version: str | None
-    settings: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class LastPins:
-    """A row of `last_pins`."""
-
-    site: str
-    night: date
-    ends: datetime
-    state: str
+    state: NightState
     code_version: str | None
     settings: dict[str, Any] | None
     settings_hashes: dict[str, Any] | None
 
 
-def nights_to_close(ledger: Ledger, *, quiet_s: float, site: str, now: datetime) -> list[NightsToClose]:
+def nights_to_close(ledger: Ledger, *, quiet_s: float, site: str, now: datetime) -> list[NightToClose]:
     """Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed
     ones of which something came or was reduced since, once nothing has come for a while.
     """
-    return ledger.select(TOPIC, "nights_to_close", NightsToClose, quiet_s=quiet_s, site=site, now=now)
+    return ledger.select(TOPIC, "nights_to_close", NightToClose, quiet_s=quiet_s, site=site, now=now)
 
 
 def mark_night_closing(ledger: Ledger, *, signal: str | None, site: str | None, night: date | None) -> int:
@@ -85,9 +61,9 @@ def mark_night_closing(ledger: Ledger, *, signal: str | None, site: str | None, 
     return ledger.run(TOPIC, "mark_night_closing", signal=signal, site=site, night=night)
 
 
-def is_pinned(ledger: Ledger, *, instrument: str, site: str, night: date) -> bool:
+def is_pinned(ledger: Ledger, *, instrument: str, site: str, night: date) -> bool | None:
     """Run `is_pinned`."""
-    found: bool = ledger.value(TOPIC, "is_pinned", instrument=instrument, site=site, night=night)
+    found: bool | None = ledger.value(TOPIC, "is_pinned", instrument=instrument, site=site, night=night)
     return found
 
 
@@ -127,14 +103,14 @@ def pin(ledger: Ledger, *, site: str, night: date) -> Pin | None:
     return ledger.first(TOPIC, "pin", Pin, site=site, night=night)
 
 
-def lock_pin(ledger: Ledger, *, site: str, night: date) -> LockPin | None:
+def lock_pin(ledger: Ledger, *, site: str, night: date) -> Pin | None:
     """Run `lock_pin`."""
-    return ledger.first(TOPIC, "lock_pin", LockPin, site=site, night=night)
+    return ledger.first(TOPIC, "lock_pin", Pin, site=site, night=night)
 
 
-def last_pins(ledger: Ledger, *, now: datetime, survey: str) -> list[LastPins]:
+def last_pins(ledger: Ledger, *, now: datetime, survey: str) -> list[Pin]:
     """Of each site the newest night that has begun and has not both ended and closed."""
-    return ledger.select(TOPIC, "last_pins", LastPins, now=now, survey=survey)
+    return ledger.select(TOPIC, "last_pins", Pin, now=now, survey=survey)
 
 
 def set_pin(
@@ -160,7 +136,7 @@ def set_pin(
     )
 
 
-def night_of_exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> date:
+def night_of_exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> date | None:
     """Run `night_of_exposure`."""
-    found: date = ledger.value(TOPIC, "night_of_exposure", instrument=instrument, exposure_id=exposure_id)
+    found: date | None = ledger.value(TOPIC, "night_of_exposure", instrument=instrument, exposure_id=exposure_id)
     return found

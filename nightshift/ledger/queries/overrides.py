@@ -11,15 +11,13 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import Disposition, ImageType, UnitState
 
 __all__ = [
+    "ChangedUnit",
+    "FileInQuarantine",
     "FrameCalled",
-    "MadeWith",
-    "NightsCalled",
+    "KnownRequest",
+    "NightCalled",
     "OverrideAbout",
-    "QuarantinedCalled",
-    "RejectUnits",
-    "ReopenUnits",
-    "RequestKnown",
-    "RestoreUnits",
+    "ProductMadeWith",
     "UnitCalled",
     "dispose",
     "frame_called",
@@ -45,7 +43,7 @@ TOPIC = "overrides"
 
 
 @dataclass(frozen=True, slots=True)
-class RequestKnown:
+class KnownRequest:
     """A row of `request_known`."""
 
     text: str
@@ -79,7 +77,7 @@ class UnitCalled:
 
 
 @dataclass(frozen=True, slots=True)
-class QuarantinedCalled:
+class FileInQuarantine:
     """A row of `quarantined_called`."""
 
     arrival_key: str
@@ -93,35 +91,21 @@ class QuarantinedCalled:
 
 
 @dataclass(frozen=True, slots=True)
-class NightsCalled:
+class NightCalled:
     """A row of `nights_called`."""
 
     night: date
 
 
 @dataclass(frozen=True, slots=True)
-class RejectUnits:
-    """A row of `reject_units`."""
+class ChangedUnit:
+    """A row of `reject_units` or `restore_units` or `reopen_units`."""
 
     unit_key: str
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreUnits:
-    """A row of `restore_units`."""
-
-    unit_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenUnits:
-    """A row of `reopen_units`."""
-
-    unit_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class MadeWith:
+class ProductMadeWith:
     """A row of `made_with`."""
 
     unit_key: str
@@ -143,12 +127,12 @@ def lock_disposal(ledger: Ledger, *, subject: str) -> None:
     ledger.run(TOPIC, "lock_disposal", subject=subject)
 
 
-def request_known(ledger: Ledger, *, action: str, request_id: str) -> RequestKnown | None:
+def request_known(ledger: Ledger, *, action: str, request_id: str) -> KnownRequest | None:
     """Run `request_known`."""
-    return ledger.first(TOPIC, "request_known", RequestKnown, action=action, request_id=request_id)
+    return ledger.first(TOPIC, "request_known", KnownRequest, action=action, request_id=request_id)
 
 
-def frame_called(ledger: Ledger, *, thing: str, night: date) -> list[FrameCalled]:
+def frame_called(ledger: Ledger, *, thing: str, night: date | None) -> list[FrameCalled]:
     """A registered frame by its file's name (of one night, where it is given) or by its key."""
     return ledger.select(TOPIC, "frame_called", FrameCalled, thing=thing, night=night)
 
@@ -158,14 +142,14 @@ def unit_called(ledger: Ledger, *, thing: str) -> UnitCalled | None:
     return ledger.first(TOPIC, "unit_called", UnitCalled, thing=thing)
 
 
-def quarantined_called(ledger: Ledger, *, thing: str, night: date) -> QuarantinedCalled | None:
+def quarantined_called(ledger: Ledger, *, thing: str, night: date | None) -> FileInQuarantine | None:
     """The newest file in quarantine of that name or arrival key of which nobody has disposed."""
-    return ledger.first(TOPIC, "quarantined_called", QuarantinedCalled, thing=thing, night=night)
+    return ledger.first(TOPIC, "quarantined_called", FileInQuarantine, thing=thing, night=night)
 
 
-def nights_called(ledger: Ledger, *, thing: str) -> list[NightsCalled]:
+def nights_called(ledger: Ledger, *, thing: str) -> list[NightCalled]:
     """The nights that have a registered frame, or a file in quarantine of which nobody has disposed, of that name."""
-    return ledger.select(TOPIC, "nights_called", NightsCalled, thing=thing)
+    return ledger.select(TOPIC, "nights_called", NightCalled, thing=thing)
 
 
 def put_override(
@@ -201,12 +185,12 @@ def reject_units(
     detector: int,
     quadrant: int | None,
     campaign: str,
-) -> list[RejectUnits]:
+) -> list[ChangedUnit]:
     """Of a frame, or one of them. A result that is still under way will change them no more."""
     return ledger.select(
         TOPIC,
         "reject_units",
-        RejectUnits,
+        ChangedUnit,
         explanation=explanation,
         instrument=instrument,
         exposure_id=exposure_id,
@@ -235,12 +219,12 @@ def restore_units(
     quadrant: int | None,
     campaign: str,
     reducing: Sequence[str],
-) -> list[RestoreUnits]:
+) -> list[ChangedUnit]:
     """What had succeeded before somebody rejected it stands again."""
     return ledger.select(
         TOPIC,
         "restore_units",
-        RestoreUnits,
+        ChangedUnit,
         instrument=instrument,
         exposure_id=exposure_id,
         detector=detector,
@@ -252,12 +236,12 @@ def restore_units(
 
 def reopen_units(
     ledger: Ledger, *, instrument: str, exposure_id: str, detector: int, quadrant: int | None, campaign: str
-) -> list[ReopenUnits]:
+) -> list[ChangedUnit]:
     """They are due once more."""
     return ledger.select(
         TOPIC,
         "reopen_units",
-        ReopenUnits,
+        ChangedUnit,
         instrument=instrument,
         exposure_id=exposure_id,
         detector=detector,
@@ -271,9 +255,9 @@ def reopen_exposure(ledger: Ledger, *, instrument: str | None, exposure_id: str 
     return ledger.run(TOPIC, "reopen_exposure", instrument=instrument, exposure_id=exposure_id)
 
 
-def made_with(ledger: Ledger, *, frame_key: str) -> list[MadeWith]:
+def made_with(ledger: Ledger, *, frame_key: str) -> list[ProductMadeWith]:
     """Masters and references that were made with a frame or with its units before."""
-    return ledger.select(TOPIC, "made_with", MadeWith, frame_key=frame_key)
+    return ledger.select(TOPIC, "made_with", ProductMadeWith, frame_key=frame_key)
 
 
 def overrides_about(ledger: Ledger, *, subjects: Sequence[str]) -> list[OverrideAbout]:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["ReferencesReplaced", "put_model", "references_replaced"]
+__all__ = ["ReplacedReferences", "put_model", "references_replaced"]
 
 TOPIC = "realbogus"
 
 
 @dataclass(frozen=True, slots=True)
-class ReferencesReplaced:
+class ReplacedReferences:
     """A row of `references_replaced`."""
 
     field: int
@@ -27,6 +27,6 @@ def put_model(ledger: Ledger, *, instrument: str | None, version: str | None) ->
     return ledger.run(TOPIC, "put_model", instrument=instrument, version=version)
 
 
-def references_replaced(ledger: Ledger, *, version: str, instrument: str) -> list[ReferencesReplaced]:
+def references_replaced(ledger: Ledger, *, version: str, instrument: str) -> list[ReplacedReferences]:
     """References that took the place of others since a model came into use."""
-    return ledger.select(TOPIC, "references_replaced", ReferencesReplaced, version=version, instrument=instrument)
+    return ledger.select(TOPIC, "references_replaced", ReplacedReferences, version=version, instrument=instrument)

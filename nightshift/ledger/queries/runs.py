@@ -10,21 +10,23 @@ from typing import Any
 from nightshift.ledger.database import Ledger
 
 __all__ = [
-    "ConfOfSubject",
-    "RunsOf",
+    "AskedConf",
+    "RunUnderWay",
+    "RunsOfSubject",
     "conf_of_subject",
     "end_runs",
     "lock_subject",
     "put_run",
     "resume_run",
     "runs_of",
+    "runs_under_way",
 ]
 
 TOPIC = "runs"
 
 
 @dataclass(frozen=True, slots=True)
-class RunsOf:
+class RunsOfSubject:
     """A row of `runs_of`."""
 
     subject: str
@@ -33,9 +35,17 @@ class RunsOf:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfOfSubject:
+class AskedConf:
     """A row of `conf_of_subject`."""
 
+    conf: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunUnderWay:
+    """A row of `runs_under_way`."""
+
+    subject: str
     conf: dict[str, Any]
 
 
@@ -44,9 +54,9 @@ def lock_subject(ledger: Ledger, *, subject: str) -> None:
     ledger.run(TOPIC, "lock_subject", subject=subject)
 
 
-def runs_of(ledger: Ledger, *, stale_s: float, subjects: Sequence[str]) -> list[RunsOf]:
+def runs_of(ledger: Ledger, *, stale_s: float, subjects: Sequence[str]) -> list[RunsOfSubject]:
     """How often each subject was asked for, and whether a run of it is still under way."""
-    return ledger.select(TOPIC, "runs_of", RunsOf, stale_s=stale_s, subjects=subjects)
+    return ledger.select(TOPIC, "runs_of", RunsOfSubject, stale_s=stale_s, subjects=subjects)
 
 
 def put_run(
@@ -61,11 +71,16 @@ def end_runs(ledger: Ledger, *, subject: str | None) -> int:
     return ledger.run(TOPIC, "end_runs", subject=subject)
 
 
-def conf_of_subject(ledger: Ledger, *, subject: str) -> ConfOfSubject | None:
+def conf_of_subject(ledger: Ledger, *, subject: str) -> AskedConf | None:
     """What the newest run of a subject was asked with."""
-    return ledger.first(TOPIC, "conf_of_subject", ConfOfSubject, subject=subject)
+    return ledger.first(TOPIC, "conf_of_subject", AskedConf, subject=subject)
 
 
 def resume_run(ledger: Ledger, *, run_id: str | None) -> int:
     """Run `resume_run`."""
     return ledger.run(TOPIC, "resume_run", run_id=run_id)
+
+
+def runs_under_way(ledger: Ledger, *, dag_id: str, instrument: str, stale_s: float) -> list[RunUnderWay]:
+    """The runs of a workflow for an instrument that were asked for and have not ended."""
+    return ledger.select(TOPIC, "runs_under_way", RunUnderWay, dag_id=dag_id, instrument=instrument, stale_s=stale_s)

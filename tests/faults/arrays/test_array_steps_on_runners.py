@@ -19,7 +19,7 @@ import pytest
 from array_stack import ANSWER_LOST, wait_for
 from slurm_site import short_arrays
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.runners import runner_from_environment
 from nightshift.workflow.cancelling import stop, supersede
 from nightshift.workflow.due_runs import due_runs, mark_requested

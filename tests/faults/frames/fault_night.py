@@ -11,7 +11,8 @@ from pathlib import Path
 from nightshift.alerts.post import post
 from nightshift.context import Context
 from nightshift.depot import Depot
-from nightshift.ingest import complete_files, ingest_all
+from nightshift.ingest.inbox import complete_files
+from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.run import run_task
 from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import Ledger

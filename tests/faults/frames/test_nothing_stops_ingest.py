@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nightshift.ingest import ingest_all
 from nightshift.ingest.inbox import Seen, complete_files
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ingest.naming import shown
 from nightshift.night_end.accounts import account
 from nightshift.night_end.facts import collect_facts

@@ -21,7 +21,7 @@ from nightshift.alerts.release_order import release_all_in_order
 from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import migrate, open_ledger
 from nightshift.runners.local import LocalRunner

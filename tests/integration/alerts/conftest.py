@@ -173,7 +173,7 @@ def kafka(tmp_path_factory):
 def embedded(tmp_path, monkeypatch):
     """The address of an embedded broker that the environment names."""
     with mock_cluster() as address:
-        (tmp_path / "broker").write_text(f"{address}\none-life\n")
+        (tmp_path / "broker").write_text(f"{address}\nbroker one-start\n")
         monkeypatch.setenv("NIGHTSHIFT_BROKERS", f"file:{tmp_path / 'broker'}")
         yield address
 

@@ -1,11 +1,13 @@
 """An old month leaves the ledger as files and comes back as it was."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from nightshift.alerts.release import release
 from nightshift.errors import BadInput, NeedsOperator
+from nightshift.files import sha256_of
 from nightshift.ledger.months import attach, detach
 
 pytestmark = pytest.mark.integration
@@ -73,6 +75,31 @@ def test_a_month_leaves_and_comes_back_as_it_was(old_month, tmp_path):
     with pytest.raises(BadInput, match="holds the month 202503 already"):
         attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=False)
     assert leave(old_month, tmp_path) == files  # and once more
+
+
+def test_a_month_that_left_when_messages_had_a_column_more_comes_back_without_it(old_month, tmp_path):
+    before = rows(old_month, "outbox")
+    leave(old_month, tmp_path)
+    as_it_was_written_before(old_month, tmp_path)
+    attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=False)
+    assert rows(old_month, "outbox") == before
+
+
+def as_it_was_written_before(context, folder):
+    """Make of the files what the ledger wrote when a message held by which start of a broker it was acknowledged."""
+    path, described = folder / "outbox_202503.copy", json.loads((folder / "month_202503.json").read_text())
+    path.write_text("".join(f"{line}\tone-start\n" for line in path.read_text().splitlines()))
+    with context.ledger.connection.cursor() as cursor, path.open() as stream:
+        cursor.execute("create temporary table before as select *, ''::text as acknowledged_by from outbox limit 0")
+        cursor.copy_expert("copy before from stdin", stream)
+        cursor.execute("select content from content_of('before')")
+        content = cursor.fetchone()["content"]
+    outbox = next(table for table in described["tables"] if table["table"] == "outbox")
+    outbox |= {"content": content, "sha256": sha256_of(path), "bytes": path.stat().st_size}
+    described["schema"] = "nightshift.ledger_month/1"
+    for table in described["tables"]:
+        del table["columns_gone"]
+    (folder / "month_202503.json").write_text(json.dumps(described))
 
 
 def test_a_dry_run_changes_nothing(old_month, tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.alerts.release import release
+from nightshift.ledger.queries import alerts as alert_queries
 
 pytestmark = pytest.mark.integration
 SOURCE = Path(__file__).with_name("clock_set_back.c")
@@ -37,7 +38,7 @@ def test_alerts_are_posted_and_taken_while_the_clock_is_set_back(small_night, co
     python = [sys.executable, "-m"]
     posted = subprocess.run([*python, "nightshift.command_line", "alerts", "post"], env=environment, timeout=120)
     assert posted.returncode == 0
-    assert context.ledger.value("alerts", "queue_length") == 0
+    assert alert_queries.queue_length(context.ledger) == 0
     lines = tmp_path / "received" / "alerts.jsonl"
     consumer = subprocess.Popen(
         [*python, "rehearsal.stand_ins.alert_consumer", "--folder", str(lines.parent)], env=environment

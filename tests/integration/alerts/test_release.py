@@ -258,7 +258,7 @@ def test_who_rejects_what_is_being_released_withholds_it(small_night, context, l
 
 def test_what_cannot_be_decided_is_left_for_the_next_look(small_night, context, monkeypatch):
     small_night.search(1, [PLACE])
-    turns = importlib.import_module("nightshift.alerts.release_order")
+    ordering = importlib.import_module("nightshift.alerts.release_order")
     asked = []
 
     def decides_nothing(context, units):
@@ -266,7 +266,7 @@ def test_what_cannot_be_decided_is_left_for_the_next_look(small_night, context, 
         assert len(asked) < 5, "it is asked again and again"
         return ReleaseSummary()
 
-    monkeypatch.setattr(turns, "release", decides_nothing)
+    monkeypatch.setattr(ordering, "release", decides_nothing)
     assert release_in_order(context, "democam", 102, "live") == 0
     assert len(asked) == 1
     monkeypatch.undo()

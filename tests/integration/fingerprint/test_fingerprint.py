@@ -10,7 +10,7 @@ from nightshift.command_line import main
 from nightshift.fingerprint import Fingerprint, compare, take_fingerprint
 from nightshift.fingerprint.file_fingerprints import file_parts
 from nightshift.fingerprint.row_fingerprints import LEFT_OUT, TABLES, rows_of
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 
 pytestmark = pytest.mark.integration
 

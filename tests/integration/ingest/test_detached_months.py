@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from nightshift.errors import BadInput
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.kinds.science.catalogues import own_catalogues
 from nightshift.ledger.months import attach, detach
 from nightshift.night_end.accounts import account

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from nightshift.errors import BadInput
-from nightshift.ingest import ingest_all
 from nightshift.ingest.dry_run import find_out
+from nightshift.ingest.ingest import ingest_all
 from nightshift.night_end.accounts import account
 from nightshift.settings.models import FileNames
 from nightshift.vocabulary import Disposition, ImageType, Reason

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.context import Context
-from nightshift.ingest import complete_files, ingest_all
+from nightshift.ingest.inbox import complete_files
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.vocabulary import CalibrationKind, Disposition, Reason
 

@@ -11,9 +11,11 @@ import pytest
 
 from nightshift.context import Context
 from nightshift.files import sha256_of
-from nightshift.ingest import complete_files, ingest_all
+from nightshift.ingest.inbox import complete_files
+from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.contract import read_job_file
 from nightshift.jobs.run import run_task
+from nightshift.kinds.ingest import record
 from nightshift.kinds.ingest.inbox_files import left_by_jobs, named_for_watch
 from nightshift.night_end.close import in_flight
 from nightshift.runners.base import TaskReport
@@ -366,3 +368,214 @@ def test_a_job_file_names_each_file_as_it_was_when_it_was_planned(by_jobs, frame
     (unit,) = read_job_file(nodes.files[name]).units
     assert unit.parameters["path"] == str(path)
     assert unit.parameters["bytes"] == path.stat().st_size
+
+
+# --- a backlog ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def backlog(by_jobs, frames) -> Context:
+    """Ten exposures of one file each, and arrays for all of them at once."""
+    for number in range(10):
+        written_at(frames(number), number)
+    return with_ingest(by_jobs, at_once=8)
+
+
+def with_ingest(context, **policy) -> Context:
+    ingest = IngestPolicy(by="jobs", **policy)
+    return context.with_survey(context.survey.model_copy(update={"ingest": ingest}))
+
+
+def spans(frames, requests):
+    """Return which exposures are asked for, as numbers: the newest and the oldest of each run."""
+    numbers = {frames.exposure_id(number): number for number in range(20)}
+    ends = [(r.conf["exposure_id"], r.conf["oldest"] or r.conf["exposure_id"]) for r in requests]
+    return [tuple(numbers[end] for end in pair) for pair in ends]
+
+
+def test_of_a_backlog_the_newest_exposure_is_alone_and_the_rest_in_ever_longer_arrays(backlog, frames):
+    assert spans(frames, due(backlog)) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    assert spans(frames, due(with_ingest(backlog, exposures_per_array=2))) == [
+        (9, 9),
+        (8, 8),
+        (7, 6),
+        (5, 4),
+        (3, 2),
+        (1, 0),
+    ]
+    assert spans(frames, due(with_ingest(backlog, at_once=3))) == [(9, 9), (8, 8), (7, 6)]
+
+
+def test_a_rest_that_is_shorter_than_an_array_goes_with_the_last(backlog, frames):
+    assert spans(frames, due(with_ingest(backlog, exposures_per_array=4))) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    written_at(frames(10), 10)
+    written_at(frames(11), 11)
+    written_at(frames(12), 12)
+    asked = spans(frames, due(with_ingest(backlog, exposures_per_array=4)))
+    assert asked == [(12, 12), (11, 11), (10, 9), (8, 5), (4, 0)]
+
+
+def test_a_new_exposure_is_asked_for_at_once_before_a_backlog_that_is_under_way(backlog, frames, nodes):
+    for request in due(backlog):
+        start(backlog, nodes, request)
+    written_at(frames(10), 10)
+    assert spans(frames, due(backlog)) == [(10, 10)]
+
+
+def test_an_array_that_outlasts_its_run_is_asked_for_once_more_and_adopted(backlog, frames, nodes):
+    (request,) = (r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
+    name = start(backlog, nodes, request)
+    assert collect(backlog, nodes, "ingest", request.conf, final=False).running == 6
+    asked = due(backlog)
+    assert spans(frames, asked) == [(9, 9), (8, 8), (7, 6), (5, 0)]
+    assert asked[-1].run_id == f"{request.run_id}__a2"
+    assert start(backlog, nodes, asked[-1]) == name
+    for number in range(6, 10):  # what is newer has been taken in meanwhile
+        (backlog.inbox / f"demo_{frames.exposure_id(number)}_d01.fits").unlink()
+    collect(backlog, nodes, "ingest", request.conf, final=False)
+    assert spans(frames, due(backlog)) == [(5, 0)]
+
+
+def test_what_was_asked_for_and_not_handed_in_yet_is_not_asked_for_again(backlog, frames):
+    for request in due(backlog)[:3]:
+        mark_requested(backlog, request)
+    written_at(frames(10), 10)
+    assert spans(frames, due(backlog)) == [(10, 10), (5, 0)]
+
+
+def test_tasks_of_a_backlog_take_files_up_to_their_size_the_newest_first(backlog, frames, nodes):
+    size = max(path.stat().st_size for path in backlog.inbox.iterdir()) / 1e6
+    small = with_ingest(backlog, at_once=8, task_mb=3 * size)
+    six = next(request for request in due(small) if request.conf["oldest"] == frames.exposure_id(0))
+    job = read_job_file(nodes.files[start(small, nodes, six)])
+    names = [Path(unit.parameters["path"]).name[5:19] for unit in job.units]
+    assert names == [frames.exposure_id(number) for number in (5, 4, 3, 2, 1, 0)]
+    assert job.tasks == ((0, 1, 2), (3, 4, 5))
+
+
+def test_a_backlog_is_registered_the_newest_first_and_nothing_twice(backlog, frames, nodes):
+    for request in due(backlog):
+        assert take_in(backlog, nodes, request).failed == 0
+    assert due(backlog) == []
+    taken = rows(backlog, "select exposure_id from raw_frames order by registered_at")
+    assert [exposure_id for (exposure_id,) in taken] == [frames.exposure_id(number) for number in range(9, -1, -1)]
+    assert rows(backlog, "select count(*) from attempts") == [(10,)]
+    assert len(arrivals(backlog)) == 10
+    assert not list(backlog.inbox.iterdir())
+
+
+def test_what_a_task_did_before_it_died_is_kept_and_the_rest_is_made_again_file_by_file(backlog, frames, nodes):
+    (request,) = (r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
+    name = start(backlog, nodes, request)
+    nodes.run(name)
+    for unit in read_job_file(nodes.files[name]).units[4:]:
+        (Path(unit.folder) / "result.json").unlink()
+    nodes.says(name, JobState.OUT_OF_MEMORY)
+    summary = collect(backlog, nodes, "ingest", request.conf, final=False)
+    assert (summary.succeeded, summary.retried) == (4, 2)
+    again = next(r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
+    assert again.run_id == f"{request.run_id}__a2"
+    name = start(backlog, nodes, again)
+    assert read_job_file(nodes.files[name]).tasks == ((0,), (1,))
+    nodes.run(name)
+    assert collect(backlog, nodes, "ingest", again.conf, final=False).succeeded == 2
+    assert len(arrivals(backlog)) == 6
+
+
+def test_spans_that_overlap_take_each_file_once(backlog, frames, nodes):
+    ends = [{"exposure_id": frames.exposure_id(a), "oldest": frames.exposure_id(b)} for a, b in ((9, 5), (7, 0))]
+    requests = [{"instrument": "democam", **conf} for conf in ends]
+    names = [submit(backlog, nodes, "ingest", conf, airflow_run=str(conf), airflow_try=1) for conf in requests]
+    assert [len(read_job_file(nodes.files[name]).units) for name in names] == [5, 5]
+    for name, conf in zip(names, requests, strict=True):
+        nodes.run(name)
+        collect(backlog, nodes, "ingest", conf, final=False)
+    assert rows(backlog, "select count(*) as made, count(distinct unit_key) as of_files from attempts") == [(10, 10)]
+    assert len(arrivals(backlog)) == 10
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_a_crash_while_a_span_leaves_the_inbox_is_mended_by_the_next_collecting(
+    backlog, frames, nodes, monkeypatch, left
+):
+    (request,) = (r for r in due(backlog) if r.conf["exposure_id"] == frames.exposure_id(5))
+    nodes.run(start(backlog, nodes, request))
+    leave, gone = record.leave_inbox, []
+
+    def crash(context, file):
+        if len(gone) == left:
+            raise KeyboardInterrupt
+        gone.append(leave(context, file))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "leave_inbox", crash)
+        with pytest.raises(KeyboardInterrupt):
+            collect(backlog, nodes, "ingest", request.conf, final=False)
+    collect(backlog, nodes, "ingest", request.conf, final=False)
+    assert len(arrivals(backlog)) == 6
+    assert len(list(backlog.inbox.iterdir())) == 4
+
+
+# --- the second copy ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def second(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("NIGHTSHIFT_SECOND_COPY", str(tmp_path / "second"))
+    return tmp_path / "second"
+
+
+def second_copies(context, second):
+    """Return the content of what the ledger says lies in the second folder, and how many files lie there in all."""
+    said = rows(context, "select second_copy from raw_frames")
+    return [Path(path).read_bytes() for (path,) in said], sum(path.is_file() for path in second.rglob("*"))
+
+
+def test_the_second_copy_is_made_by_the_job(by_jobs, frames, nodes, second, monkeypatch):
+    content = frames(0).read_bytes()
+    monkeypatch.setattr("nightshift.ingest.register.copy_whole", lambda *_: pytest.fail("the collecting copies"))
+    take_in(by_jobs, nodes, due(by_jobs)[0])
+    assert second_copies(by_jobs, second) == ([content], 1)
+
+
+def test_a_node_that_does_not_see_the_second_folder_makes_none_and_the_collecting_makes_the_copy(
+    by_jobs, frames, nodes, second
+):
+    content = frames(0).read_bytes()
+    name = start(by_jobs, nodes, due(by_jobs)[0])
+    (second / ".incoming").rmdir()
+    nodes.run(name)
+    assert not list(second.iterdir())
+    collect(by_jobs, nodes, "ingest", {"instrument": "democam", "exposure_id": frames.exposure_id(0)}, final=False)
+    assert second_copies(by_jobs, second) == ([content], 1)
+
+
+def test_a_file_that_is_no_new_frame_leaves_nothing_in_the_second_folder(by_jobs, frames, nodes, second):
+    content = (path := frames(0)).read_bytes()
+    take_in(by_jobs, nodes, due(by_jobs)[0])
+    frames(0, level=2000)
+    take_in(by_jobs, nodes, due(by_jobs)[0])
+    assert [disposition for _, disposition, _ in arrivals(by_jobs)] == ["registered", "conflicting"]
+    assert second_copies(by_jobs, second) == ([content], 1)
+    assert not path.exists()
+
+
+def test_a_crash_after_the_second_copy_was_placed_leaves_it_whole(by_jobs, frames, nodes, second, monkeypatch):
+    content = frames(0).read_bytes()
+    (request,) = due(by_jobs)
+    nodes.run(start(by_jobs, nodes, request))
+    with monkeypatch.context() as patch:
+        patch.setattr(record, "write_arrival", stopped_after(record.write_arrival))
+        with pytest.raises(KeyboardInterrupt):
+            collect(by_jobs, nodes, "ingest", request.conf, final=False)
+    assert rows(by_jobs, "select second_copy from raw_frames") == []
+    collect(by_jobs, nodes, "ingest", request.conf, final=False)
+    assert second_copies(by_jobs, second) == ([content], 1)
+
+
+def stopped_after(function):
+    def stopped(*arguments):
+        function(*arguments)
+        raise KeyboardInterrupt
+
+    return stopped

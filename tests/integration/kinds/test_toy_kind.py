@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.warm import warm_up
 from nightshift.kinds import kind_named, kinds
 from nightshift.ledger import migrate

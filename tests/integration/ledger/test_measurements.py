@@ -65,7 +65,7 @@ def test_rows_of_an_old_ledger_are_moved_and_their_fingerprint_stays(old_ledger)
         assert after == before
         assert [str(row["content"]) for row in after] == [str(row["content"]) for row in before]
         searches = columns_of(ledger, "searches('2026-01-15', '2026-01-15')")
-        assert {"zero_point", "zero_point_rms", "stars_matched", "corners_deg", "turn"} <= set(searches)
+        assert {"zero_point", "zero_point_rms", "stars_matched", "corners_deg", "release_order_at"} <= set(searches)
 
 
 def test_the_ledger_knows_every_measurement_by_a_position_without_a_gap(context):

@@ -84,6 +84,28 @@ READ_ALL_MONTHS = {
 }
 
 
+def asked_for_each_unit(exposure):
+    """What is asked and written thousands of times a night, where only keys are known."""
+    unit, job = f"ztf/{exposure}/d01/q1/processed/live", f"science/{exposure}"
+    yield "exposures", "set_unit_running", {"unit_keys": [unit]}
+    yield "exposures", "return_unit", {"unit_key": unit}
+    yield "exposures", "end_exposure", {"instrument": "ztf", "exposure_id": exposure}
+    for name in ("attempts_of_job", "open_attempts", "end_submissions"):
+        yield "jobs", name, {"job_key": job}
+    yield "jobs", "lock_attempt", {"job_key": job, "token": "a"}
+    yield (
+        "products",
+        "delete_product_inputs",
+        {"product_key": f"{unit}/sources", "job_key": job, "night": "2026-01-15"},
+    )
+    yield "difference", "units_to_difference", {"instrument": "ztf", "exposure_id": exposure, "campaign": "live"}
+    yield "science", "units_to_do", {"instrument": "ztf", "exposure_id": exposure, "campaign": "live"}
+    yield "alerts", "searches_of_units", {"unit_keys": [unit]}
+    yield "alerts", "lock_units_that_stand", {"unit_keys": [unit]}
+    yield "alerts", "set_released", {"unit_keys": [unit], "campaign": "live"}
+    yield "alerts", "cutouts_of_units", {"unit_keys": [unit]}
+
+
 def test_a_poll_and_a_page_read_the_months_of_what_is_pending_and_of_what_is_asked_for(context):
     """Old months are left out before a statement runs, so that their number costs nothing."""
     load(context.ledger, Scale(half=4, detectors=2, quadrants=2, fields=8, new=1, waiting=2), 0, 3)
@@ -91,7 +113,7 @@ def test_a_poll_and_a_page_read_the_months_of_what_is_pending_and_of_what_is_ask
         cursor.execute("select make_month('2025-05-15')")
         cursor.execute("select exposure_id from exposures where image_type = 'science' and state = 'ended' limit 1")
         exposure = cursor.fetchone()["exposure_id"]
-        for topic, name, parameters in hot_queries(exposure):
+        for topic, name, parameters in (*hot_queries(exposure), *asked_for_each_unit(exposure)):
             query = getattr(named_queries(topic), name).sql
             cursor.execute("explain " + query, parameters)
             plan = "\n".join(row["QUERY PLAN"] for row in cursor.fetchall())

@@ -229,7 +229,7 @@ def test_a_night_under_clouds_says_that_nothing_was_processed_and_why(context, n
 def test_a_flag_that_asks_for_a_person_is_among_what_needs_one(context, filled):
     filled.query("update units set flags = %s where state = 'processed'", ["own_catalogue", "calibration_missing"])
     facts = write_report(context, NIGHT).facts
-    processed = sum(unit["state"] == "processed" for unit in facts.flagged)
+    processed = sum(unit.state == "processed" for unit in facts.flagged)
     (line,) = facts.needs
     assert line.startswith(f"{processed} processed units: No usable master calibration was found. First: democam/")
 

@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 from airflow.sdk import BaseSensorOperator
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger.notices import DueNotices
 from operators import steps, triggers
 from operators.array_wait import WaitForInbox

@@ -14,7 +14,7 @@ from nightshift.code_version import code_version
 from nightshift.command_line import main
 from nightshift.context import Context, deployment_from_environment, open_context
 from nightshift.errors import BadInput, NeedsOperator
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.night_end.facts import collect_facts
 from nightshift.pins import pin_night
 from nightshift.pins.changes import adopt, changes_since_opening, notice_changes
@@ -152,7 +152,7 @@ def test_a_change_is_said_once_and_stands_in_the_mail(context, opened):
     change(opened / "policy.toml", "match_radius_arcsec = 2.5", "match_radius_arcsec = 3.5")
     notice_changes(context.ledger, "demo", now)
     assert len(events(context, "settings_changed")) == 2  # another change
-    told = [row["message"] for row in collect_facts(context, NIGHT).events]
+    told = [event.message for event in collect_facts(context, NIGHT).events]
     assert event["message"] in told
 
 

@@ -23,7 +23,7 @@ def test_a_unit_may_be_named_without_its_tier_and_an_exposure_names_its_units(co
 
 
 def test_the_queries_of_the_page_run(context):
-    for name in ("unit", "products", "quality", "difference", "reference", "candidates"):
+    for name in ("unit", "products", "quality", "measurements", "difference", "reference", "candidates"):
         assert context.ledger.rows("inspect", name, unit_key="none", campaign="live") == []
     for name in ("calibration", "reference_image"):
         assert context.ledger.rows("inspect", name, key="none") == []

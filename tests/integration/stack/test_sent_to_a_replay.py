@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home
 from rehearsal.simulator import play

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.files import write_whole
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.contract import Product, UnitResult, read_job_file, write_result
 from nightshift.kinds import kind_of_workflow
 from nightshift.runners.base import TaskReport

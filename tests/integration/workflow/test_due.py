@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow import collecting
 from nightshift.workflow.arrays import sweep

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.vocabulary import Reason
 from nightshift.workflow.explain import explain
 
@@ -33,3 +33,14 @@ def test_the_story_of_a_file_that_was_never_registered_says_why(night):
 
 def test_of_an_unknown_thing_there_is_no_story(night):
     assert explain(night.context, "nothing") == []
+
+
+def test_a_product_whose_inputs_are_not_known_is_told_without_them(night):
+    night.calibrate()
+    night.bring(0)
+    night.run_due("exposure")
+    with night.context.ledger.connection.cursor() as cursor:
+        cursor.execute("delete from product_inputs")
+    story = explain(night.context, f"democam/{night.frames.exposure_id(0)}/d01/q2/processed/live")
+    assert any(" calibrated: " in line for line in story)
+    assert not any("from " in line for line in story)

@@ -1,6 +1,8 @@
 """One ledger for two sites and three cameras: whose a file is, what is due of whom, and which night closes when."""
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from astropy.io import fits
 
 from nightshift.context import Context
 from nightshift.depot import Depot
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.night_end.accounts import account
 from nightshift.night_end.archive import archive, verify
@@ -224,6 +226,41 @@ def test_each_site_closes_its_own_night_to_zero_with_its_own_archive_report_and_
         assert [row["state"] for row in table(context, "nights")].count("closed") == len(pages)
     assert len({*pages, *mails}) == 4
     assert "north" in str(pages[0]) and "south" in str(pages[1])
+
+
+def test_the_report_of_a_site_with_two_cameras_has_rows_and_a_timeline_of_each_with_its_own_pixel_scale(
+    context, frames, night
+):
+    ingest_all(context, [frames(instrument) for instrument in PLACES])
+    night.later(seconds=300)
+    for request in night.due("exposure"):
+        night.run(request)
+    report = write_report(with_pixel_scale(context.of_site("north"), "north_single", 0.5), NIGHT)
+    lines = report.text.split("IMAGE QUALITY")[1].split("STARS AND DETECTORS")[0].splitlines()
+    cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    width = next(row for row in cells if row[0] == "Camera").index("FWHM (arcsec) 10/50/90 %")
+    assert {row[0]: row[width] for row in cells if row[0] in PLACES} == {
+        "north_single": "1.20 / 1.20 / 1.20",
+        "north_wide": "2.40 / 2.40 / 2.40",
+    }
+    named = {picture.name: picture for picture in report.pictures if picture.leads}
+    assert list(named) == ["timeline_north_single", "timeline_north_wide"]
+    page = report.page.read_text()
+    for camera in ("north_single", "north_wide"):
+        assert f"The night in time: {camera}" in page and f'src="timeline_{camera}.png"' in page
+        assert "of 1 exposures against UTC" in named[f"timeline_{camera}"].description
+        assert f"{camera}: Shutter open 100 %" in " ".join(report.text.split())
+    assert "100 % / 100 % shutter open: north_single / north_wide" in report.text
+    assert "south_wide" not in report.text
+
+
+def with_pixel_scale(context, instrument, arcsec):
+    """Return the context with another pixel scale of one instrument."""
+    survey = context.deployment.survey_of(instrument)
+    camera = survey.camera.model_copy(update={"pixel_scale_arcsec": arcsec})
+    changed = survey.model_copy(update={"camera": camera})
+    surveys = [changed if own is survey else own for own in context.deployment.surveys]
+    return replace(context, deployment=context.deployment.with_surveys(surveys))
 
 
 def table(context, name):

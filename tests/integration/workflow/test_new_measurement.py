@@ -31,6 +31,10 @@ def test_a_new_measurement_is_in_the_ledger_the_report_and_on_the_page(night, le
     report = write_report(night.context, day)
     heading, _, values = report.text.split("STARS AND DETECTORS")[1].splitlines()[3:6]
     assert heading.split()[-2:] == ["toy", "(mag)"] and values.split()[-1] == "3.25"
+    timeline = report.pictures[0].description
+    assert "zero point, sky and toy of 1 exposures" in timeline
+    (exposure,) = report.facts.exposures
+    assert exposure.measured["toy"] == 3.25
     unit = night.rows("units", "unit_key")[0]["unit_key"]
     for row in night.rows("products"):
         if row["unit_key"] == unit and row["kind"] == "calibrated":

@@ -9,7 +9,7 @@ import pytest
 
 from nightshift.command_line import main
 from nightshift.errors import BadInput, Retry
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.vocabulary import Disposition, Reason
@@ -85,7 +85,7 @@ def test_what_was_not_sent_of_a_rejected_unit_is_withheld(night):
     night.bring(*range(1, 7))
     night.run_due("exposure")
     night.run_due("references")
-    night.run_due("difference")  # alerts of a field have their turns in the sky's order
+    night.run_due("difference")  # alerts of a field are released in the sky's order
     night.bring(9)
     night.run_due("exposure", candidates=2)
     with night.context.ledger.connection.cursor() as cursor:  # as if their packets were ready

@@ -13,8 +13,10 @@ from nightshift.alerts.release_order import release_all_in_order
 from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.fingerprint import compare, take_fingerprint
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import migrate, open_ledger
+from nightshift.ledger.queries import alerts as alert_queries
+from nightshift.ledger.queries.alerts import FieldAwaitingRelease
 from nightshift.vocabulary import Reason
 
 pytestmark = pytest.mark.integration
@@ -77,17 +79,13 @@ def test_the_wait_is_bounded_and_its_end_is_said(night):
         cursor.execute("update differences set ended_at = ended_at - interval '1 day' where released_at is null")
     assert release_all_in_order(night.context) == 4
     assert exposures_with_alerts(night) == {second.conf["exposure_id"]}
-    (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_turn")
+    (event,) = (row for row in night.rows("events") if row["kind"] == "released_out_of_order")
     assert first.conf["exposure_id"] in event["message"]
 
 
 def test_a_field_whose_alerts_cannot_be_made_is_said_once_and_holds_up_no_other(night, monkeypatch):
-    rows = [{"instrument": "democam", "field": field, "campaign": "live"} for field in (101, 102)]
-    ask = night.context.ledger.rows
-    monkeypatch.setattr(
-        night.context.ledger, "rows",
-        lambda topic, name, **more: rows if name == "fields_awaiting_turns" else ask(topic, name, **more),
-    )  # fmt: skip
+    fields = [FieldAwaitingRelease("democam", field, "live") for field in (101, 102)]
+    monkeypatch.setattr(alert_queries, "fields_awaiting_release", lambda ledger, instrument: fields)
 
     def release(context, instrument, field, campaign, *, at_once):
         if field == 101:

@@ -11,7 +11,7 @@ import pytest
 from nightshift.errors import Retry
 from nightshift.health import look, storage_trouble, wait_for_storage
 from nightshift.health.storage import MARKER
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from rehearsal.play.live_view import take_glance
 
 pytestmark = pytest.mark.integration

@@ -17,7 +17,7 @@ def changed(**record):
 
 
 def test_a_good_candidate_passes():
-    assert missed_cut(GOOD, POLICY) is None
+    assert missed_cut(POLICY, **GOOD) is None
 
 
 @pytest.mark.parametrize(
@@ -34,26 +34,26 @@ def test_a_good_candidate_passes():
     ],
 )
 def test_a_candidate_beyond_a_bound_misses_that_cut(change, cut):
-    assert missed_cut(changed(**change), POLICY) == cut
+    assert missed_cut(POLICY, **changed(**change)) == cut
 
 
 @pytest.mark.parametrize("change", [{"fwhm": 7.0}, {"elong": 1.6}, {"nbad": 4}, {"magdiff": 0.75}, {"magdiff": -0.4}])
 def test_a_candidate_on_a_bound_passes(change):
-    assert missed_cut(changed(**change), POLICY) is None
+    assert missed_cut(POLICY, **changed(**change)) is None
 
 
 def test_what_was_not_measured_misses_nothing():
-    assert missed_cut({**GOOD, "record": {"fwhm": None, "elong": math.nan}}, POLICY) is None
+    assert missed_cut(POLICY, **{**GOOD, "record": {"fwhm": None, "elong": math.nan}}) is None
 
 
 def test_a_negative_detection_counts_by_its_size():
-    assert missed_cut(changed(signal_to_noise=-6.0), POLICY) is None
+    assert missed_cut(POLICY, **changed(signal_to_noise=-6.0)) is None
 
 
 def test_real_bogus_keeps_nothing_out_until_a_survey_asks_for_it():
-    assert missed_cut(changed(rb=0.0), POLICY) is None
+    assert missed_cut(POLICY, **changed(rb=0.0)) is None
     strict = POLICY.model_copy(update={"real_bogus_at_least": 0.3})
-    assert missed_cut(changed(rb=0.29), strict) == "rb"
-    assert missed_cut(changed(rb=0.3), strict) is None
-    assert missed_cut(changed(rb=None), strict) is None
-    assert missed_cut(GOOD, strict) is None
+    assert missed_cut(strict, **changed(rb=0.29)) == "rb"
+    assert missed_cut(strict, **changed(rb=0.3)) is None
+    assert missed_cut(strict, **changed(rb=None)) is None
+    assert missed_cut(strict, **GOOD) is None

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nightshift.alerts.associate import KnownObjects, SkyObject
+from nightshift.alerts.associate import KnownObjects
 from nightshift.alerts.cone_search import footprints_cover, search_windows, separation_arcsec, zone_of
+from nightshift.ledger.queries.alerts import SkyObject
 
 RADIUS = 1.5
 ra = st.one_of(st.floats(0, 360, exclude_max=True), st.floats(0, 0.01), st.floats(359.99, 360, exclude_max=True))

@@ -47,9 +47,6 @@ EXCEPTIONS = {
     # one outbox, one poster, one broker
     ("alerts", "queued"): "sent in the order in which they were queued",
     ("alerts", "queue_length"): "of the one outbox",
-    ("alerts", "queue_again"): "by the life of the broker",
-    ("alerts", "unread_partitions"): "by the life of the broker",
-    ("alerts", "sent_unread"): "by the life of the broker",
     # one inbox, one depot, one clock
     ("ingest", "storage_said_lately"): "of the machine's disks",
     ("watch", "under_way"): "whether anything at all will be done soon",

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from nightshift.ledger.queries.jobs import ArrayOfRun
 from nightshift.runners.base import TaskReport
 from nightshift.vocabulary import JobState
 from operators.job_logs import _array
@@ -15,6 +16,6 @@ from operators.job_logs import _array
     ({0: TaskReport("a", 0, JobState.UNKNOWN, detail="its note is damaged")}, "the runner does not say"),
 ])  # fmt: skip
 def test_a_task_of_which_nothing_is_said_is_called_by_why(reports, said):
-    row = {"name": "a", "tasks": 2, "intended_at": datetime(2026, 1, 15, tzinfo=UTC), "airflow_try": 1}
-    last = _array("exposure", row, reports).rpartition("task 1")[2]
+    array = ArrayOfRun("a", tasks=2, airflow_try=1, intended_at=datetime(2026, 1, 15, tzinfo=UTC))
+    last = _array("exposure", array, reports).rpartition("task 1")[2]
     assert f"<td>{said}</td>" in last

@@ -15,6 +15,7 @@ CONFS = {
     "calibrations": {"instrument": "democam", "night": "2026-01-15", "kind": "flat", "filter": "g", "version": "1"},
     "references": {"instrument": "democam", "field": "101", "filter": "g", "version": "2"},
     "difference": {"instrument": "democam", "exposure_id": "20260116080000", "version": "1"},
+    "ingest": {"instrument": "democam", "exposure_id": "20260116080000", "oldest": "20260116073000"},
     "end_of_night": {"site": "demo", "night": "2026-01-15"},
     "moving_objects": {"site": "demo", "night": "2026-01-15"},
 }
@@ -23,6 +24,7 @@ IDS = {
     "calibrations": "calibrations__democam__20260115__flat__g__v1",
     "references": "references__democam__101__g__v2",
     "difference": "difference__democam__20260116080000__v1",
+    "ingest": "ingest__democam__20260116080000__20260116073000",
     "end_of_night": "end_of_night__demo__20260115",
     "moving_objects": "moving_objects__demo__20260115",
 }
@@ -48,6 +50,12 @@ def test_a_subject_is_read_back_from_its_job(kind):
         subject = subject_of(kind, {**conf, "filter": filter_name, "campaign": "again"})
         assert Subject.parse(kind, subject.text, "again") == subject
         assert subject.job_key.startswith(f"{kind}/")
+
+
+def test_a_job_written_before_its_kind_had_a_further_key_reads_as_one_with_the_default():
+    alone = subject_of("ingest", {"instrument": "democam", "exposure_id": "20260116080000"})
+    assert Subject.parse("ingest", "democam/20260116080000", "live") == alone
+    assert Subject.parse("ingest", alone.text, "live") == alone
 
 
 @given(st.text(max_size=20))

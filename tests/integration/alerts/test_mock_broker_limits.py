@@ -13,14 +13,14 @@ from datetime import date
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from nightshift.alerts import address
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
 from nightshift.health.storage import storage_trouble
+from nightshift.ledger.queries import alerts as alert_queries
 from nightshift.ledger.queries import watch
+from rehearsal.stand_ins import consumer_offsets, mock_broker_limits
 
 pytestmark = pytest.mark.integration
-room = importlib.import_module("nightshift.alerts.back_pressure")
 
 ALERTS = 90  # of 280 kB each: 25 MB, where the broker keeps at most 5 MiB in each of 4 partitions
 MORE_THAN_ROOM = 45
@@ -68,7 +68,7 @@ def taken(folder):
 
 def has_read_to_the_end(brokers):
     asked = Consumer({"bootstrap.servers": brokers, "group.id": "test"})
-    offsets = address.taken("one-life")
+    offsets = consumer_offsets.taken("one-start")
     return len(offsets) == PARTITIONS and all(
         asked.get_watermark_offsets(TopicPartition(*place), timeout=10)[1] == offset
         for place, offset in offsets.items()
@@ -84,7 +84,7 @@ def post_all(context):
 
 
 def queued(context):
-    return context.ledger.value("alerts", "queue_length")
+    return alert_queries.queue_length(context.ledger)
 
 
 def waits(context):
@@ -99,12 +99,12 @@ def said(context):
 def test_a_consumer_that_stood_still_while_a_burst_was_posted_misses_nothing(
     embedded, burst, context, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(room, "ASK_S", 1.0)
+    monkeypatch.setattr(mock_broker_limits, "ASK_S", 1.0)
     with night_consumer(tmp_path / "received") as consumer:
         consumer.send_signal(signal.SIGSTOP)
         first = post(context)
         assert 0 < first.acknowledged < ALERTS and first.waiting
-        assert waits(context) == ["consumer"] and said(context) == ["consumer_behind"]
+        assert waits(context) == ["alerts"] and said(context) == ["consumer_behind"]
         consumer.send_signal(signal.SIGCONT)
         rest = post_all(context)
         assert first.acknowledged + sum(summary.acknowledged for summary in rest) == burst == ALERTS
@@ -117,12 +117,12 @@ def test_a_consumer_that_stood_still_while_a_burst_was_posted_misses_nothing(
 def test_a_consumer_that_does_not_come_is_given_up_once_and_waited_for_again_when_it_came(
     embedded, burst, small_night, context, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(room, "ASK_S", 0.0)
+    monkeypatch.setattr(mock_broker_limits, "ASK_S", 0.0)
     for _ in range(3):
         assert post(context).waiting
-    assert waits(context) == ["consumer"] and said(context) == ["consumer_behind"]
+    assert waits(context) == ["alerts"] and said(context) == ["consumer_behind"]
     with monkeypatch.context() as impatient:
-        impatient.setattr(room, "PATIENCE_S", 0.0)
+        impatient.setattr(mock_broker_limits, "PATIENCE_S", 0.0)
         assert not post(context).waiting
     assert queued(context) == 0 and waits(context) == []
     released(small_night, context, number=2, alerts=3)
@@ -140,13 +140,13 @@ def test_a_consumer_that_does_not_come_is_given_up_once_and_waited_for_again_whe
 def test_a_consumer_is_given_up_for_all_that_it_has_not_taken_also_where_the_clock_was_set_back(
     embedded, burst, context, monkeypatch
 ):
-    monkeypatch.setattr(room, "ASK_S", 0.0)
+    monkeypatch.setattr(mock_broker_limits, "ASK_S", 0.0)
     monkeypatch.setattr(importlib.import_module("nightshift.alerts.post"), "BATCH", 20)
     assert post(context).waiting
     context.ledger.connection.cursor().execute(
         "update outbox set acknowledged_at = acknowledged_at + interval '1 hour' where state = 'acknowledged'"
     )
-    monkeypatch.setattr(room, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(mock_broker_limits, "PATIENCE_S", 0.0)
     assert post(context).acknowledged > 40  # three batches and more
     assert queued(context) == 0 and said(context) == ["consumer_behind", "alerts_sent_unread"]
 
@@ -154,17 +154,17 @@ def test_a_consumer_is_given_up_for_all_that_it_has_not_taken_also_where_the_clo
 def test_meanwhile_the_disks_are_in_order_and_the_wait_ends_with_what_waited(
     embedded, small_night, context, monkeypatch
 ):
-    monkeypatch.setattr(room, "ASK_S", 0.0)
+    monkeypatch.setattr(mock_broker_limits, "ASK_S", 0.0)
     released(small_night, context, number=1, alerts=MORE_THAN_ROOM)
     assert post(context).waiting
-    assert storage_trouble(context) == [] and waits(context) == ["consumer"]
+    assert storage_trouble(context) == [] and waits(context) == ["alerts"]
     context.ledger.connection.cursor().execute("update outbox set state = 'withheld' where state = 'queued'")
     post(context)
     assert waits(context) == []
 
 
 def test_who_waits_for_room_writes_down_nothing_where_nothing_was_sent(embedded, small_night, context, monkeypatch):
-    monkeypatch.setattr(room, "ASK_S", 1.0)
+    monkeypatch.setattr(mock_broker_limits, "ASK_S", 1.0)
     released(small_night, context, number=1, alerts=MORE_THAN_ROOM)
     batches, run = [], context.ledger.run
 

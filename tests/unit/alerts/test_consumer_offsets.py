@@ -2,7 +2,7 @@
 
 import pytest
 
-from nightshift.alerts.address import put_taken, taken
+from rehearsal.stand_ins.consumer_offsets import put_taken, taken
 
 
 @pytest.fixture
@@ -12,15 +12,15 @@ def address(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("address")
-def test_what_was_written_is_read_by_the_same_life_only():
+def test_what_was_written_is_read_by_the_same_start_only():
     put_taken("one", {("a", 0): 3, ("a", 1): 0})
     assert taken("one") == {("a", 0): 3, ("a", 1): 0}
     assert taken("another") == {}
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"life": "one"}', '{"life": "one", "offsets": 5}',
-             '{"life": "one", "offsets": [[1]]}'],
+    "text", ["", "{}", "[]", "null", '{"start": "one"}', '{"start": "one", "offsets": 5}',
+             '{"start": "one", "offsets": [[1]]}'],
 )  # fmt: skip
 def test_a_file_that_says_nothing_legible_is_as_one_that_is_not_there(address, text):
     address.with_name("broker.taken").write_text(text)
