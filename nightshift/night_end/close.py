@@ -9,6 +9,7 @@ from nightshift.keys import LIVE
 from nightshift.kinds import kinds
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries import runs as run_queries
 from nightshift.ledger.queries.night_end import Unfinished
 from nightshift.night_end.accounts import Accounts, account, read_accounts
 from nightshift.night_end.archive import not_archived
@@ -180,7 +181,7 @@ def close(context: Context, night: date) -> NightState:
     night_end_queries.count_from_now(context.ledger, site=context.site.name, night=night)
     account(context, night)
     of_night = {"site": context.site.name, "night": night.isoformat()}
-    context.ledger.run("runs", "end_runs", subject=subject_of_run(NIGHT_DAG, of_night))
+    run_queries.end_runs(context.ledger, subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
     changed = night_end_queries.set_closed(context.ledger, site=context.site.name, night=night, state=state)

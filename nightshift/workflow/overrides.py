@@ -21,6 +21,7 @@ from nightshift.ingest.whose import context_of_frame
 from nightshift.keys import LIVE, FrameKey, UnitKey
 from nightshift.kinds import kinds
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import overrides as overrides_queries
 from nightshift.ledger.queries.overrides import FileInQuarantine
@@ -218,7 +219,7 @@ def _reject(context: Context, target: _Target, explanation: str) -> str:
         ledger, **frame._asdict(), quadrant=target.quadrant, campaign=target.campaign, explanation=explanation
     )
     withheld = overrides_queries.withhold_alerts(ledger, unit_keys=[unit.unit_key for unit in rejected])
-    ledger.run("exposures", "end_exposure", instrument=frame.instrument, exposure_id=frame.exposure_id)
+    exposure_queries.end_exposure(ledger, instrument=frame.instrument, exposure_id=frame.exposure_id)
     said = [f"units rejected: {len(rejected)}"]
     if withheld:
         said.append(f"messages withheld that were not sent yet: {withheld}")
