@@ -67,9 +67,12 @@ select reference_key as key, to_jsonb(t) - '{built_at}'::text[] as content from 
 select reference_key || ' ' || unit_key as key, to_jsonb(t) as content from reference_members t order by 1;
 
 -- name: differences
+-- The moment of release order under the name of its column before, so that a fingerprint taken then compares with one of
+-- today.
 select unit_key || ' ' || campaign as key,
-    to_jsonb(t) - '{ended_at,released_at,night}'::text[]
-        || jsonb_build_object('released_at', released_at is not null) as content
+    to_jsonb(t) - '{ended_at,released_at,night,release_order_at}'::text[] || jsonb_build_object(
+        'released_at', released_at is not null,
+        'turn', coalesce(to_jsonb(t) -> 'release_order_at', to_jsonb(t) -> 'turn')) as content
 from differences t order by 1;
 
 -- name: objects
