@@ -12,6 +12,7 @@ from nightshift.context import Context
 from nightshift.kinds import kind_of_workflow, kinds
 from nightshift.kinds.poll import Poll
 from nightshift.ledger.queries import nights as nights_queries
+from nightshift.ledger.queries import runs as run_queries
 from nightshift.vocabulary import EventLevel
 from nightshift.workflow.subjects import NIGHT_DAG, run_id, subject_of_run
 
@@ -59,9 +60,8 @@ def mark_requested(context: Context, request: RunRequest) -> None:
     """Record that Airflow took a run (or already had it). May run again, and after the run has ended."""
     ledger, conf = context.ledger, request.conf
     with ledger.transaction():
-        ledger.run(
-            "runs", "put_run",
-            run_id=request.run_id, dag_id=request.dag_id, subject=subject_of_run(request.dag_id, conf),
+        run_queries.put_run(
+            ledger, run_id=request.run_id, dag_id=request.dag_id, subject=subject_of_run(request.dag_id, conf),
             conf=dict(conf),
         )  # fmt: skip
         if request.dag_id == NIGHT_DAG:
@@ -85,13 +85,13 @@ def _not_under_way(context: Context, wanted: list[tuple[str, dict[str, str]]]) -
     """Number the runs of each subject, and leave out those of which one is under way."""
     subjects = [subject_of_run(dag_id, conf) for dag_id, conf in wanted]
     stale_s = stale_after_s(context)
-    rows = context.ledger.rows("runs", "runs_of", subjects=subjects, stale_s=stale_s) if subjects else ()
-    asked = {row["subject"]: row for row in rows}
+    rows = run_queries.runs_of(context.ledger, subjects=subjects, stale_s=stale_s) if subjects else []
+    asked = {row.subject: row for row in rows}
     requests = []
     for subject, (dag_id, conf) in zip(subjects, wanted, strict=True):
-        known = asked.get(subject, {"times": 0, "under_way": False})
-        if not known["under_way"]:
-            requests.append(RunRequest(dag_id, run_id(dag_id, conf, known["times"]), conf))
+        known = asked.get(subject)
+        if known is None or not known.under_way:
+            requests.append(RunRequest(dag_id, run_id(dag_id, conf, known.times if known else 0), conf))
     return requests
 
 

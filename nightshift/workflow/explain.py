@@ -8,6 +8,7 @@ from nightshift.context import Context
 from nightshift.ingest.naming import file_of_night, shown
 from nightshift.keys import FrameKey
 from nightshift.ledger.queries import explain as explain_queries
+from nightshift.ledger.queries import months as months_queries
 from nightshift.ledger.queries import overrides as overrides_queries
 from nightshift.ledger.queries.explain import Arrival, Exposure, FrameNote, Unit
 from nightshift.vocabulary import Reason
@@ -90,7 +91,7 @@ def _exposure(context: Context, exposure: Exposure, thing: str) -> Iterator[str]
         f"{_time(exposure.shutter_open)} for {exposure.exposure_s:g} s, filter {exposure.filter or 'none'}, "
         f"field {exposure.field or 'none'}; {exposure.state}{_by_run(exposure.run_id)}"
     )
-    if folder := ledger.value("months", "detached_folder", night=exposure.night):
+    if exposure.night and (folder := months_queries.detached_folder(ledger, night=exposure.night)):
         yield (
             f"  the month of this night has left the ledger, with its units, products and alerts: `nightshift ledger "
             f"attach {exposure.night:%Y-%m} --folder {folder} --operator <you>` brings it back"
