@@ -77,7 +77,9 @@ def _fitting(deployment: Deployment, file: PhysicalFile) -> list[Survey]:
 def _header(file: PhysicalFile, fitting: list[Survey]) -> dict[str, Any]:
     """Return all header values of a file that may be of several instruments; BadInput where it does not read."""
     if file.content is None:
-        raise BadInput(Reason.WRONG_CAMERA, f"its name fits {_names(fitting)}, and it cannot be read to tell them apart")
+        raise BadInput(
+            Reason.WRONG_CAMERA, f"its name fits {_names(fitting)}, and it cannot be read to tell them apart"
+        )
     largest = int(max(survey.camera.file_names.largest_mb for survey in fitting) * 1e6)
     return merged(tuple(extension.header for extension in walk(unpacked(file.content, largest))))
 
@@ -92,7 +94,9 @@ def _told_apart(file: PhysicalFile, fitting: list[Survey]) -> list[Survey]:
     named = [survey for survey in fitting if _is_named(header, survey)]
     if len(named) != 1:
         told = "several of them" if named else "none of them"
-        raise BadInput(Reason.WRONG_CAMERA, f"its name fits {_names(fitting)}, and the header's camera keyword {told}")
+        raise BadInput(
+            Reason.WRONG_CAMERA, f"its name fits {_names(fitting)}, and the header's camera keyword {told}"
+        )
     return named
 
 
@@ -118,8 +122,8 @@ def context_of_manifest(context: Context, file: PhysicalFile) -> Context:
     if cameras := _fitting(context.deployment, file):
         raise BadInput(
             Reason.MANIFEST_INVALID,
-            f"its name fits night.manifest_pattern and is a frame's of {_names(cameras)} too (file_names.pattern): let "
-            "the one or the other differ",
+            f"its name fits night.manifest_pattern and is a frame's of {_names(cameras)} too (file_names.pattern): "
+            "let the one or the other differ",
         )
     if len(context.deployment.sites) == 1:
         return context

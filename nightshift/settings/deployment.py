@@ -179,7 +179,10 @@ class Deployment(Table):
 
         So it may always where the names that some instrument gives to its files are not known.
         """
-        return bool(self.without_settings) or sum(re.fullmatch(pattern, file_name) is not None for pattern in self.file_patterns) > 1
+        return (
+            bool(self.without_settings)
+            or sum(re.fullmatch(pattern, file_name) is not None for pattern in self.file_patterns) > 1
+        )
 
     def name_of(self, instrument: str) -> str:
         """Return what `load_survey` knows an instrument's settings by."""

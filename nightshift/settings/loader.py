@@ -246,10 +246,12 @@ def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
     when it comes, and set aside where that fits both.
     """
     for one, other in combinations((survey.camera for survey in surveys), 2):
-        if one.file_names.pattern == other.file_names.pattern and _may_be_one_name(one.header_name, other.header_name):
+        if one.file_names.pattern == other.file_names.pattern and _may_be_one_name(
+            one.header_name, other.header_name
+        ):
             raise SettingsError(
-                f"{folder / 'cameras'}: {one.instrument} and {other.instrument} have the same file_names.pattern, and "
-                f"a header can fit the header_name of both ({one.header_name} and {other.header_name}), so that no "
+                f"{folder / 'cameras'}: {one.instrument} and {other.instrument} have the same file_names.pattern, "
+                f"and a header can fit the header_name of both ({one.header_name} and {other.header_name}), so that no "
                 "file says whose it is: let the one or the other differ"
             )
 

@@ -141,7 +141,9 @@ def test_a_manifest_that_is_named_as_a_cameras_frame_is_set_aside_with_the_camer
         camera = survey.camera.model_copy(update={"file_names": names})
         return survey.model_copy(update={"camera": camera})
 
-    deployment = context.deployment.with_surveys(with_loose_names(survey) for survey in context.deployment.surveys[:2])
+    deployment = context.deployment.with_surveys(
+        with_loose_names(survey) for survey in context.deployment.surveys[:2]
+    )
     path = frames.manifest("north", [])
     odd = only(ingest_all(replace(context, deployment=deployment), [path]))
     assert (odd.disposition, odd.reason) == (Disposition.QUARANTINED, Reason.MANIFEST_INVALID)
