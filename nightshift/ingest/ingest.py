@@ -95,8 +95,8 @@ def _say_it_waits(context: Context, file: PhysicalFile) -> None:
     missing = ", ".join(deployment.without_settings)
     context.ledger.event(
         EventLevel.PAGE, kind,
-        f"It may be of {missing}, whose settings no night was opened with, and config/{deployment.name} does not load."
-        f" It waits in the inbox and is taken in as soon as that is corrected: {deployment.unread}"[:1000],
+        f"It may be of {missing}, whose settings no night was opened with, and config/{deployment.name} does not "
+        f"load. It waits in the inbox and is taken in as soon as that is corrected: {deployment.unread}"[:1000],
         subject=file.name, night_time=context.clock.now(),
     )  # fmt: skip
 
