@@ -250,9 +250,9 @@ def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
             one.header_name, other.header_name
         ):
             raise SettingsError(
-                f"{folder / 'cameras'}: {one.instrument} and {other.instrument} have the same "
-                f"file_names.pattern, and a header can fit the header_name of both ({one.header_name} and {other.header_name}), so that no "
-                "file says whose it is: let the one or the other differ"
+                f"{folder / 'cameras'}: {one.instrument} and {other.instrument} have the same file_names.pattern, "
+                f"and a header can fit the header_name of both ({one.header_name} and {other.header_name}), so "
+                "that no file says whose it is: let the one or the other differ"
             )
 
 

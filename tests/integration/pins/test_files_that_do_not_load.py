@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from nightshift.context import Context
 from nightshift.depot import Depot
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.pins import deployment_now
 from nightshift.settings import load_deployment

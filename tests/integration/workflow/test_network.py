@@ -1,10 +1,7 @@
 """One ledger for two sites and three cameras: whose a file is, what is due of whom, and which night closes when."""
 
 import json
-<<<<<<< HEAD
 import re
-=======
->>>>>>> b3fcbbc (Settings that do not load: cameras without settings wait, the others go on)
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
