@@ -307,7 +307,7 @@ def night_of_run(site: str, night: str, ended_at: str) -> str:
 
     deployment = deployment_from_environment()
     if night:
-        return f"{site or deployment.site.name}/{date.fromisoformat(night).isoformat()}"
+        return f"{deployment.site_named(site).name}/{date.fromisoformat(night).isoformat()}"
     name, ended = night_ended_at(deployment.sites, datetime.fromisoformat(ended_at))
     return f"{name}/{ended.isoformat()}"
 
@@ -320,7 +320,7 @@ def open_night(text: str) -> Iterator[tuple[Any, date]]:
     site, _, night = text.rpartition("/")
     with open_context() as context:
         day = date.fromisoformat(night)
-        yield context.of_site(site or context.site.name).of_night(day), day
+        yield context.of_site(context.deployment.site_named(site).name).of_night(day), day
 
 
 def night_state(context: Any, night: date) -> Any:
@@ -385,7 +385,7 @@ def _run_of_night(dag_id: str, text: str) -> tuple[str, dict[str, str]]:
     from nightshift.workflow.subjects import run_id
 
     site, _, night = text.rpartition("/")
-    conf = {"site": site or deployment_from_environment().site.name, "night": night}
+    conf = {"site": deployment_from_environment().site_named(site).name, "night": night}
     return run_id(dag_id, conf, 0), conf
 
 

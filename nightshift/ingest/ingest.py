@@ -13,7 +13,7 @@ from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import register
 from nightshift.ingest.verify import SIDECAR, sidecar_checksum
-from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger
+from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger, waits_for_settings
 from nightshift.keys import FrameKey
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.ledger.queries import ledger as ledger_queries
@@ -87,6 +87,20 @@ def _say_stuck(context: Context, path: Path, error: OSError) -> None:
         )  # fmt: skip
 
 
+def _say_it_waits(context: Context, file: PhysicalFile) -> None:
+    """Say once that a file waits for settings that load again, and what to do."""
+    deployment, kind = context.deployment, "file_waits_for_settings"
+    if context.ledger.value("ledger", "event_said", kind=kind, subject=file.name):
+        return
+    missing = ", ".join(deployment.without_settings)
+    context.ledger.event(
+        EventLevel.PAGE, kind,
+        f"It may be of {missing}, whose settings no night was opened with, and config/{deployment.name} does not "
+        f"load. It waits in the inbox and is taken in as soon as that is corrected: {deployment.unread}"[:1000],
+        subject=file.name, night_time=context.clock.now(),
+    )  # fmt: skip
+
+
 def _ingest_one(context: Context, path: Path) -> Arrival | None:
     """Return what became of one file; None where it is gone or not ripe."""
     surveys, known = context.deployment.surveys, Known()
@@ -94,6 +108,9 @@ def _ingest_one(context: Context, path: Path) -> Arrival | None:
         return _ingest_sidecar(context, path)
     manifest = is_manifest(path.name, *surveys)
     file = look_at(path, MANIFEST_MOST_BYTES if manifest else largest_bytes(*surveys))
+    if waits_for_settings(context.deployment, file, manifest=manifest):
+        _say_it_waits(context, file)
+        return None
     with context.ledger.transaction():
         ingest_queries.lock_name(context.ledger, file_name=file.name)
         if not file.unchanged():

@@ -73,7 +73,7 @@ def _opened(options: argparse.Namespace) -> Iterator["Context"]:
 
     with open_context() as context:
         check_is_here(context.ledger, options.night)
-        yield context.of_site(options.site or context.site.name).of_night(options.night)
+        yield context.of_site(context.deployment.site_named(options.site).name).of_night(options.night)
 
 
 def _account(options: argparse.Namespace) -> int:

@@ -62,7 +62,7 @@ def _adopt(options: argparse.Namespace) -> int:
     from nightshift.settings import load_deployment
 
     account, deployment = process_owner(), load_deployment(survey_name())
-    surveys = deployment.surveys_of_site(options.site or deployment.site.name)
+    surveys = deployment.surveys_of_site(deployment.site_named(options.site).name)
     with open_ledger() as ledger:
         print(
             adopt(

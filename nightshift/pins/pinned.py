@@ -13,7 +13,7 @@ from nightshift.ledger import Ledger
 from nightshift.ledger.queries import nights as nights_queries
 from nightshift.ledger.queries.nights import Pin
 from nightshift.nights import night_bounds
-from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment, names_in_folder
 from nightshift.settings.stages import hashes_by_stage
 from nightshift.vocabulary import NightState, Reason
 
@@ -75,7 +75,8 @@ def survey_of_night(ledger: Ledger, survey: Survey, night: date) -> Survey:
 def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
     """Return the settings that hold now: of each site those of the night under way, else what the files hold.
 
-    Where the files do not load, the settings of the last night of each site that is not closed serve.
+    Where the files do not load, the settings of the last night of each site that is not closed serve. Instruments
+    that are in none of these nights are then named in ``without_settings``: what they send waits in the inbox.
 
     Parameters
     ----------
@@ -96,10 +97,11 @@ def deployment_now(ledger: Ledger, name: str, now: datetime) -> Deployment:
     rows = {row.site: row for row in nights_queries.last_pins(ledger, survey=survey, now=now)}
     try:
         files = load_deployment(name)
-    except SettingsError:
+    except SettingsError as error:
         if not rows:
             raise
         pinned = Deployment.of_all(found for row in rows.values() for found in pinned_surveys(row))
+        pinned = pinned.while_unread(*names_in_folder(survey), str(error))
         return pinned.of_instrument(instrument) if instrument else pinned
     under_way = {site: row for site, row in rows.items() if row.ends > now}
     return files.with_surveys(_of_night(own, under_way.get(own.site.name)) for own in files.surveys)

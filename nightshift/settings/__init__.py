@@ -12,6 +12,7 @@ from nightshift.settings.loader import (
     camera_file,
     load_deployment,
     load_survey,
+    names_in_folder,
     settings_hash,
     survey_names,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "camera_file",
     "load_deployment",
     "load_survey",
+    "names_in_folder",
     "settings_hash",
     "survey_names",
 ]

@@ -29,6 +29,11 @@ class Deployment(Table):
         All sites and instruments of the whole survey, also where the scope is narrower.
     file_patterns : tuple of str
         How each of these instruments names its files.
+    without_settings : tuple of str
+        The survey's instruments whose settings are nowhere to be had: the files do not load, and no night under way
+        was opened with them. What they send waits.
+    unread : str
+        Why the files do not load, where that is so.
     """
 
     name: str
@@ -37,6 +42,8 @@ class Deployment(Table):
     site_names: tuple[str, ...]
     instrument_names: tuple[str, ...]
     file_patterns: tuple[str, ...]
+    without_settings: tuple[str, ...] = ()
+    unread: str = ""
 
     @classmethod
     def of(cls, survey: Survey) -> "Deployment":
@@ -54,6 +61,25 @@ class Deployment(Table):
             site_names=tuple(sorted({survey.site.name for survey in ordered})),
             instrument_names=tuple(survey.camera.instrument for survey in ordered),
             file_patterns=tuple(survey.camera.file_names.pattern for survey in ordered),
+        )
+
+    def while_unread(self, sites: Iterable[str], instruments: Iterable[str], why: str) -> "Deployment":
+        """Return it as it stands while the files do not load: of some instruments only the names are known.
+
+        Parameters
+        ----------
+        sites, instruments : iterable of str
+            The names of all, as the survey's folder shows them.
+        why : str
+            Why the files do not load.
+        """
+        return self.model_copy(
+            update={
+                "site_names": tuple(sorted({*self.site_names, *sites})),
+                "instrument_names": tuple(sorted({*self.instrument_names, *instruments})),
+                "without_settings": tuple(sorted({*instruments} - {*self.instrument_names})),
+                "unread": why,
+            }
         )
 
     @property
@@ -109,6 +135,16 @@ class Deployment(Table):
             )
         return self.sites[0]
 
+    def site_named(self, name: str | None) -> Site:
+        """Return the site that somebody named, or the only one in scope where nobody did.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such site, or several and none is named; the message lists them.
+        """
+        return self.surveys_of_site(name)[0].site if name else self.site
+
     def survey_of(self, instrument: str) -> Survey:
         """Return the settings of one instrument.
 
@@ -139,8 +175,14 @@ class Deployment(Table):
         return found
 
     def fits_several(self, file_name: str) -> bool:
-        """Whether a file's name fits several instruments of the whole survey: then its header tells them apart."""
-        return sum(re.fullmatch(pattern, file_name) is not None for pattern in self.file_patterns) > 1
+        """Whether a file's name fits several instruments of the whole survey: then its header tells them apart.
+
+        So it may always where the names that some instrument gives to its files are not known.
+        """
+        return (
+            bool(self.without_settings)
+            or sum(re.fullmatch(pattern, file_name) is not None for pattern in self.file_patterns) > 1
+        )
 
     def name_of(self, instrument: str) -> str:
         """Return what `load_survey` knows an instrument's settings by."""

@@ -9,9 +9,11 @@ there.
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ __all__ = [
     "camera_file",
     "load_deployment",
     "load_survey",
+    "names_in_folder",
     "settings_file",
     "settings_hash",
     "survey_names",
@@ -93,6 +96,16 @@ def load_deployment(name: str) -> Deployment:
     files = tuple((file, *_stamp(file)) for file in sorted(read))
     deployment = _load(survey, config_folder(), files)
     return deployment.of_instrument(instrument) if instrument else deployment
+
+
+def names_in_folder(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the sites and the instruments of a survey as its folder names them, also while its files do not load.
+
+    Both are empty for a survey of one instrument, whose files have no such names.
+    """
+    folder = config_folder() / name
+    sites = tuple(sorted(path.stem for path in folder.glob("sites/*.toml")))
+    return sites, tuple(sorted(path.parent.name for path in folder.glob("cameras/*/camera.toml")))
 
 
 def _stamp(file: Path) -> tuple[int, int]:
@@ -227,14 +240,26 @@ def _check_instruments(surveys: list[Survey], folder: Path) -> None:
 
 
 def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
-    seen: dict[tuple[str, str], str] = {}
-    for camera in (survey.camera for survey in surveys):
-        other = seen.setdefault((camera.file_names.pattern, camera.header_name), camera.instrument)
-        if other != camera.instrument:
+    """Refuse two cameras where a file's name fits both and a header that names the one is taken for the other's.
+
+    Whether two different patterns fit one name cannot be decided for all; such a file is told apart by its header
+    when it comes, and set aside where that fits both.
+    """
+    for one, other in combinations((survey.camera for survey in surveys), 2):
+        if one.file_names.pattern == other.file_names.pattern and _may_be_one_name(
+            one.header_name, other.header_name
+        ):
             raise SettingsError(
-                f"{folder / 'cameras'}: {other} and {camera.instrument} have the same file_names.pattern and "
-                "the same header_name, so that no file says whose it is: let the one or the other differ"
+                f"{folder / 'cameras'}: {one.instrument} and {other.instrument} have the same file_names.pattern, "
+                f"and a header can fit the header_name of both ({one.header_name} and {other.header_name}), so "
+                "that no file says whose it is: let the one or the other differ"
             )
+
+
+def _may_be_one_name(one: str, other: str) -> bool:
+    """Whether a name that the one pattern was surely written for fits the other too."""
+    plain, beside = one.strip("^$"), other.strip("^$")
+    return one == other or re.search(other, plain) is not None or re.search(one, beside) is not None
 
 
 def _check_ids_of_alerts(surveys: list[Survey], folder: Path) -> None:

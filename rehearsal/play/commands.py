@@ -19,7 +19,12 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     night.add_argument("--survey", default="demo", help="name of its folder below config (default: %(default)s)")
     night.add_argument("--seed", type=int, default=1, help="of the simulated sky and weather (default: %(default)s)")
-    night.add_argument("--raw", type=Path, help="folder of real raw files to play in place of a simulated night")
+    night.add_argument(
+        "--raw",
+        type=Path,
+        help="folder of real raw files to play in place of a simulated night; "
+        "of a survey of several instruments with a folder for each, called as the instrument",
+    )
     night.add_argument(
         "--night", type=date.fromisoformat, metavar="YYYY-MM-DD",
         help="which night of --raw, by the date of its evening, where the folder holds several",
@@ -27,7 +32,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     night.add_argument("--small", action="store_true", help="a short simulated night, as the tests play it")
     night.add_argument(
         "--faults", action="append", default=[], metavar="NAME[:PART]",
-        help="let things go wrong in the simulated night: names from docs/faults.md behind commas, or `all`",
+        help="let things go wrong in the simulated night: names from docs/faults.md behind commas, or `all`; "
+        "of a survey of several instruments INSTRUMENT/NAME",
     )  # fmt: skip
     night.add_argument("--keep", action="store_true", help="leave everything running afterwards (`down` ends it)")
     again = night.add_mutually_exclusive_group()

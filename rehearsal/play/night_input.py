@@ -15,15 +15,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.files import write_json
-from nightshift.settings import Deployment, SettingsError, Survey, load_deployment, load_survey
+from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.stack.supervisor import tail
 from nightshift.vocabulary import Reason
 
-__all__ = ["Making", "Material", "MaterialRequest", "start_material"]
+if TYPE_CHECKING:
+    from rehearsal.simulator.faults import FaultRequest
+
+__all__ = ["Making", "Material", "MaterialRequest", "raw_folders", "start_material", "truth_of"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,15 @@ class MaterialRequest:
         Where it goes.
     seed : int
     raw : Path, optional
-        A folder of real files, in place of a simulation.
+        A folder of real files, in place of a simulation; where the survey has several instruments with a folder for
+        each of them, called as the instrument.
     night : date, optional
         Which night of them, where the folder holds several.
     small : bool
         The short night of the tests.
     faults : tuple of str
-        What goes wrong, as ``nightshift simulate --fault`` takes it.
+        What goes wrong, as ``nightshift simulate --fault`` takes it; where the survey has several instruments with
+        the instrument before it (``INSTRUMENT/NAME``).
     """
 
     survey: str
@@ -106,6 +111,32 @@ class Material:
             value.get("left_out", 0), value.get("instrument", ""),
             tuple(map(cls.from_json, value.get("beside", ()))),
         )  # fmt: skip
+
+
+def raw_folders(deployment: Deployment, raw: Path) -> list[tuple[Survey, Path]]:
+    """Return in which folder the real files of each instrument are; those of several are in one folder each.
+
+    Instruments without a folder send nothing that night.
+
+    Raises
+    ------
+    SettingsError
+        If none of several instruments has a folder.
+    """
+    if len(deployment.instruments) == 1:
+        return [(deployment.survey, raw)]
+    folders = [(survey, raw / survey.camera.instrument) for survey in deployment.surveys]
+    if there := [(survey, folder) for survey, folder in folders if folder.is_dir()]:
+        return there
+    raise SettingsError(
+        f"{raw} has none of the folders {', '.join(deployment.instruments)}: the files of each instrument of "
+        f"{deployment.name} are in a folder that is called as the instrument"
+    )
+
+
+def truth_of(folder: Path, deployment: Deployment, instrument: str) -> Path:
+    """Return the folder of the truth of an instrument, where the night that a deployment plays is simulated."""
+    return (folder / instrument if len(deployment.instruments) > 1 else folder) / "truth"
 
 
 class Making:
@@ -201,36 +232,47 @@ def main(arguments: list[str]) -> int:
 
 
 def _simulated(request: MaterialRequest) -> dict[str, Any]:
+    from rehearsal.simulator.faults import faults_of_each
     from rehearsal.simulator.night_plan import DEFAULT_NIGHT
 
     _say(night=DEFAULT_NIGHT.isoformat())
     deployment = load_deployment(request.survey)
+    faults = faults_of_each(request.faults, deployment.instruments)
     if len(deployment.instruments) == 1:
-        return _simulated_of(request, deployment.survey, request.folder)
-    first, *others = (_simulated_beside(request, deployment, survey) for survey in deployment.surveys)
-    return {**first, "beside": others}
+        return _simulated_of(request, deployment.survey, request.folder, faults[deployment.survey.camera.instrument])
+    return _beside(request.folder, [
+        (survey, _simulated_of(request, survey, request.folder / name, faults[name]))
+        for name, survey in zip(deployment.instruments, deployment.surveys, strict=True)
+    ])  # fmt: skip
 
 
-def _simulated_beside(request: MaterialRequest, deployment: Deployment, survey: Survey) -> dict[str, Any]:
-    """Make the files of one instrument of several; its manifest is a part of its site's."""
+def _beside(folder: Path, made: list[tuple[Survey, dict[str, Any]]]) -> dict[str, Any]:
+    """Return what was made for several instruments as one night; the manifest of each is a part of its site's."""
+    of_site: dict[str, list[str]] = {}
+    for survey, _ in made:
+        of_site.setdefault(survey.site.name, []).append(survey.camera.instrument)
+    first, *others = (_as_part(folder, survey, own, of_site[survey.site.name]) for survey, own in made)
+    return {**first, "beside": others, "left_out": sum(own.get("left_out", 0) for _, own in made)}
+
+
+def _as_part(folder: Path, survey: Survey, made: dict[str, Any], of_site: list[str]) -> dict[str, Any]:
     instrument, site = survey.camera.instrument, survey.site.name
-    made = _simulated_of(request, survey, request.folder / instrument)
-    mine = [other.camera.instrument for other in deployment.surveys_of_site(site)]
     table = json.loads(Path(made["manifest"]).read_text())
-    table |= {"part": mine.index(instrument) + 1, "parts": len(mine)}
-    part = request.folder / f"manifest_{site}_{table['night'].replace('-', '')}_{table['part']}.json"
+    table |= {"part": of_site.index(instrument) + 1, "parts": len(of_site)}
+    part = folder / f"manifest_{site}_{table['night'].replace('-', '')}_{table['part']}.json"
     write_json(part, table)
     return {**made, "manifest": str(part), "instrument": instrument}
 
 
-def _simulated_of(request: MaterialRequest, survey: Survey, folder: Path) -> dict[str, Any]:
+def _simulated_of(
+    request: MaterialRequest, survey: Survey, folder: Path, faults: tuple["FaultRequest", ...]
+) -> dict[str, Any]:
     from rehearsal.simulator import SMALL, simulate_night
-    from rehearsal.simulator.faults import read_requests
 
     made = simulate_night(
         survey, folder,
         seed=request.seed, scale=SMALL if request.small else None, processes=os.cpu_count() or 1,
-        faults=read_requests(request.faults),
+        faults=faults,
         progress=lambda number, of: _say(made=[number, of]),
     )  # fmt: skip
     return {
@@ -245,11 +287,33 @@ def _simulated_of(request: MaterialRequest, survey: Survey, folder: Path) -> dic
 
 
 def _real(request: MaterialRequest) -> dict[str, Any]:
+    assert request.raw is not None
+    deployment = load_deployment(request.survey)
+    folders = raw_folders(deployment, request.raw)
+    night = _one_night(folders, request.night)
+    _say(night=night.isoformat())
+    if len(deployment.instruments) == 1:
+        return _real_of(deployment.survey, request.raw, request.folder, night)
+    return _beside(request.folder, [
+        (survey, _real_of(survey, raw, request.folder / survey.camera.instrument, night)) for survey, raw in folders
+    ])  # fmt: skip
+
+
+def _one_night(folders: list[tuple[Survey, Path]], asked: date | None) -> date:
+    """Return the night of the files of all instruments."""
+    from rehearsal.simulator.night_files import choose_night
+
+    nights = {str(raw): choose_night(survey, raw, asked)[0] for survey, raw in folders}
+    if len({*nights.values()}) > 1:
+        found = ", ".join(f"{raw}: {night}" for raw, night in nights.items())
+        raise SettingsError(f"the instruments' files are of different nights ({found}): NIGHT chooses one of them")
+    return next(iter(nights.values()))
+
+
+def _real_of(survey: Survey, raw: Path, folder: Path, night: date) -> dict[str, Any]:
     from rehearsal.simulator import prepare_real_night
 
-    assert request.raw is not None
-    made = prepare_real_night(load_survey(request.survey), request.raw, request.folder, night=request.night)
-    _say(night=made.night.isoformat())
+    made = prepare_real_night(survey, raw, folder, night=night)
     return {
         "night": made.night.isoformat(),
         "files": [str(path) for path in made.files],

@@ -33,7 +33,7 @@ from nightshift.stack.machine import ADMIN, Machine, Outside
 from nightshift.stack.ports import ports_from_environment
 from nightshift.vocabulary import NightState
 from rehearsal.play.live_view import Glance, NightView, take_glance, together
-from rehearsal.play.night_input import Material, MaterialRequest, start_material
+from rehearsal.play.night_input import Material, MaterialRequest, raw_folders, start_material, truth_of
 from rehearsal.play.night_player import Player, playing
 from rehearsal.play.resume_state import NightRecord
 
@@ -116,7 +116,8 @@ def run_night(options: NightOptions, *, console: Console | None = None) -> int:
         raise SettingsError("NIGHT chooses one of the nights in the folder RAW: name that folder too")
     _check_faults(options, deployment)
     if options.raw is not None:
-        _check_raw(options.raw, options.night, deployment.survey, home)
+        for survey, raw in raw_folders(deployment, options.raw):
+            _check_raw(raw, options.night, survey, home)
     record = _begin(options, machine, console)
     ended_well = keep = False
     try:
@@ -179,13 +180,9 @@ def _goes_on(options: NightOptions, before: NightRecord, request: MaterialReques
 def _check_faults(options: NightOptions, deployment: Deployment) -> None:
     """Refuse faults that there are not, before anything is cleared."""
     if options.faults:
-        if len(deployment.instruments) > 1:
-            raise SettingsError(
-                f"faults are for the night of one instrument: play {deployment.name_of(deployment.instruments[0])}"
-            )
-        from rehearsal.simulator.faults import read_requests
+        from rehearsal.simulator.faults import faults_of_each
 
-        read_requests(options.faults)
+        faults_of_each(options.faults, deployment.instruments)
         if options.raw is not None:
             raise SettingsError("faults are for simulated nights: leave out either RAW or FAULTS")
 
@@ -399,7 +396,13 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
             with suppress(NightshiftError):
                 console.print(night_table(site, outcome.night))
         score = _score(ledger, machine, outcome.night)
-        faults_good = _tell_faults(context, machine.home.night / "truth", outcome.night, console)
+        faults_good = [
+            _tell_faults(
+                context.of_site(survey.site.name),
+                truth_of(home.night, machine.deployment, survey.camera.instrument), outcome.night, console,
+            )
+            for survey in machine.deployment.surveys
+        ]  # fmt: skip
     if score is not None:
         from rehearsal.play.night_score import score_table
 
@@ -417,7 +420,7 @@ def _tell(outcome: NightOutcome, machine: Machine, console: Console) -> bool:
                   f"user {ADMIN}, password in {home.run / (ADMIN + '.secret')}", soft_wrap=True)  # fmt: skip
     if outcome.state not in ENDS:
         console.print(f"[red]The night did not end: it is {outcome.state or 'without a row in the ledger'}.[/red]")
-    return outcome.good and faults_good
+    return outcome.good and all(faults_good)
 
 
 def _tell_faults(context: Context, truth: Path, night: date, console: Console) -> bool:

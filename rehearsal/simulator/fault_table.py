@@ -23,6 +23,7 @@ The simulator lets things go wrong on request:
 
     make night FAULTS=all                                   # a night with every one of them
     nightshift night-run --faults truncated,clouds          # some of them
+    make night SURVEY=network FAULTS=north_wide/clouds      # of several instruments: whose, and which
     nightshift simulate --output night --fault late --fault trailed:20251121093
     nightshift play night --late                            # by hand: what comes after the night has closed
 

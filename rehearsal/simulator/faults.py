@@ -4,7 +4,7 @@ The registry is the one list: the simulator injects from it, the truth table rep
 whole pipeline to it, and ``docs/faults.md`` is made from it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ from rehearsal.simulator.geometry import Pointing
 from rehearsal.simulator.night_plan import Exposure
 from rehearsal.simulator.transfer import Transfer
 
-__all__ = ["ALL", "FAULTS", "Ends", "Fault", "FaultRequest", "Hits", "read_requests"]
+__all__ = ["ALL", "FAULTS", "Ends", "Fault", "FaultRequest", "Hits", "faults_of_each", "read_requests"]
 
 ALL = "all"
 
@@ -111,6 +111,32 @@ def read_requests(asked: Iterable[str]) -> tuple[FaultRequest, ...]:
                 Reason.INTERNAL_ERROR, f"there is no fault {name!r}; there are {ALL}, {', '.join(sorted(FAULTS))}"
             )
     return tuple(requests)
+
+
+def faults_of_each(asked: Iterable[str], instruments: Sequence[str]) -> dict[str, tuple[FaultRequest, ...]]:
+    """Read which faults were asked for of each of several instruments: ``INSTRUMENT/NAME[:SELECTOR]``.
+
+    Of one instrument its name may be left out.
+
+    Raises
+    ------
+    BadInput
+        If a word names none of several instruments, or there is no such fault; the message lists what there is.
+    """
+    words: dict[str, list[str]] = {instrument: [] for instrument in instruments}
+    for word in (w.strip() for text in asked for w in text.split(",")):
+        instrument, slash, fault = word.rpartition("/")
+        if not slash and len(instruments) == 1:
+            (instrument,) = instruments
+        if word and instrument not in words:
+            raise BadInput(
+                Reason.INTERNAL_ERROR,
+                f"{word}: say whose fault it is to be, as {instruments[0]}/{fault}; there are the instruments "
+                f"{', '.join(instruments)}",
+            )
+        if word:
+            words[instrument].append(fault)
+    return {instrument: read_requests(faults) for instrument, faults in words.items()}
 
 
 # --- light and electronics ------------------------------------------------------------------------------------

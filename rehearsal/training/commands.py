@@ -44,6 +44,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "inject", help="say what share of new sources put into a night's frames was found, or put them into one frame"
     )
     inject.add_argument("--night", type=date.fromisoformat, help="of the ledger, by the date of its evening")
+    inject.add_argument("--site", help="whose night, where the survey has several sites")
     inject.add_argument("--survey", default=os.environ.get("NIGHTSHIFT_SURVEY", "demo"), help="or NIGHTSHIFT_SURVEY")
     for name, text in (
         ("calibrated", "a frame that the science job wrote"),
@@ -141,8 +142,9 @@ def _inject(arguments: argparse.Namespace) -> int:
     from nightshift.ledger.queries import injection as injection_queries
 
     with open_context() as context:
+        site = context.deployment.site_named(arguments.site)
         (counts,) = injection_queries.completeness_of_night(
-            context.ledger, site=context.site.name, night=arguments.night, campaign=LIVE
+            context.ledger, site=site.name, night=arguments.night, campaign=LIVE
         )
     if not counts.quadrants:
         print(f"no quadrant of {arguments.night} was sampled (reduction.injection_fraction)")

@@ -122,6 +122,53 @@ def test_a_file_of_which_neither_name_nor_header_says_whose_it_is_is_quarantined
     assert set(counted.values()) == {"north"}  # where it is deepest night
 
 
+def test_a_file_that_name_and_header_give_to_two_cameras_is_set_aside_with_both_named(context, frames):
+    deployment = context.deployment
+    north, south = (deployment.survey_of(name) for name in ("north_wide", "south_wide"))
+    camera = south.camera.model_copy(update={"header_name": "_WIDE$"})
+    alike = context.deployment.with_surveys((north, south.model_copy(update={"camera": camera})))
+    both = only(ingest_all(replace(context, deployment=alike), [frames("north_wide")]))
+    assert (both.disposition, both.reason) == (Disposition.QUARANTINED, Reason.WRONG_CAMERA)
+    assert "north_wide, south_wide" in both.detail and "several of them" in both.detail
+
+
+def test_a_manifest_that_is_named_as_a_cameras_frame_is_set_aside_with_the_camera_named(context, frames):
+    def with_loose_names(survey):
+        names = survey.camera.file_names.model_copy(update={"pattern": r".*_(?P<exposure>\d+)\.\w+"})
+        camera = survey.camera.model_copy(update={"file_names": names})
+        return survey.model_copy(update={"camera": camera})
+
+    deployment = context.deployment.with_surveys(
+        with_loose_names(survey) for survey in context.deployment.surveys[:2]
+    )
+    path = frames.manifest("north", [])
+    odd = only(ingest_all(replace(context, deployment=deployment), [path]))
+    assert (odd.disposition, odd.reason) == (Disposition.QUARANTINED, Reason.MANIFEST_INVALID)
+    assert "north_single, north_wide" in odd.detail
+
+
+def test_a_look_that_straddles_noon_gives_each_file_the_night_of_its_own_shutter(context, frames, clock):
+    clock.moment = NOON_NORTH - timedelta(seconds=1)
+    before_noon = frames("north_wide", 1, **{"DATE-OBS": "2025-11-21T11:59:58.000"})
+    after_noon = frames("north_wide", 2, **{"DATE-OBS": "2025-11-21T12:00:02.000"})
+    at_south = frames("south_wide", 3, **{"DATE-OBS": "2025-11-21T12:00:02.000"})
+
+    def as_noon_passes():
+        for path in (before_noon, after_noon, at_south):
+            yield path
+            clock.moment = NOON_NORTH + timedelta(seconds=1)
+
+    arrivals = ingest_all(context, as_noon_passes())
+    assert [arrival.night for arrival in arrivals] == [NIGHT, NIGHT + timedelta(days=1), NIGHT]
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("select site, night, settings from nights order by site, night")
+        pinned = [tuple(row.values()) for row in cursor.fetchall()]
+    assert [(site, night, list(held["instruments"])) for site, night, held in pinned] == [
+        ("north", NIGHT, ["north_wide"]), ("north", NIGHT + timedelta(days=1), ["north_wide"]),
+        ("south", NIGHT, ["south_wide"]),
+    ]  # fmt: skip
+
+
 def test_a_manifest_is_its_sites_by_its_content(context, frames):
     path = frames.manifest("south", [frames("south_wide")])
     assert only(ingest_all(context, [path])).disposition is Disposition.REGISTERED

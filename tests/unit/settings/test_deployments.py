@@ -112,6 +112,21 @@ def test_cameras_that_no_file_tells_apart_are_refused(network):
     assert "north_wide and south_wide have the same file_names.pattern" in refusal()
 
 
+def test_a_header_name_that_holds_anothers_is_refused_where_file_names_are_alike(network):
+    change(network / "cameras/south_wide/camera.toml", "^header_name = .*", 'header_name = "WIDE"')
+    assert "north_wide and south_wide have the same file_names.pattern, and a header can fit" in refusal()
+
+
+def test_the_site_is_asked_for_where_there_are_several_and_taken_where_there_is_one():
+    several, one = load_deployment("network"), load_deployment("demo")
+    assert several.site_named("south").name == "south"
+    with pytest.raises(SettingsError, match=r"has the sites north, south: say which one is meant \(--site\)"):
+        several.site_named(None)
+    with pytest.raises(SettingsError, match="has no site 'east'; there are north, south"):
+        several.site_named("east")
+    assert one.site_named(None).name == one.site_named("demo").name == "demo"
+
+
 def test_a_sites_night_is_the_same_for_all_of_its_cameras(network):
     (network / "cameras/north_single/policy.toml").write_text("[night]\ngrace_s = 99.0\n")
     assert "different tables [night], which hold for the whole site" in refusal()
