@@ -8,6 +8,7 @@ from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.classify import classify, field_of, filter_of
 from nightshift.ingest.header import FrameHeader, merged, read_header
 from nightshift.ingest.naming import ParsedName, exposure_id, exposure_id_by_name, parse_name
+from nightshift.ingest.unexpected import as_bad_input
 from nightshift.ingest.verify import check_camera, check_extensions, check_sidecar, check_whole
 from nightshift.keys import FrameKey
 from nightshift.nights import night_of
@@ -62,13 +63,9 @@ def examine(file: PhysicalFile, survey: Survey, known: Known, *, overruled: bool
 
 
 def examine_safely(file: PhysicalFile, survey: Survey, known: Known) -> RawFrame:
-    """Return what a file is, as `examine`; one over which it stumbles is `BadInput` INTERNAL_ERROR."""
-    try:
+    """Return what a file is, as `examine`; one over which it stumbles is `UnexpectedError`."""
+    with as_bad_input():
         return examine(file, survey, known)
-    except (BadInput, OSError):
-        raise
-    except Exception as error:  # a file over which we stumble is set aside like any other
-        raise BadInput(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}") from error
 
 
 def frame_of(

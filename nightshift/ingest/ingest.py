@@ -12,11 +12,11 @@ from nightshift.ingest.leave import leave_inbox, put_aside, write_arrival
 from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import register
+from nightshift.ingest.unexpected import UnexpectedError, as_bad_input, say_stuck, say_unexpected
 from nightshift.ingest.verify import SIDECAR, sidecar_checksum
 from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger, waits_for_settings
 from nightshift.keys import FrameKey
 from nightshift.ledger.queries import ingest as ingest_queries
-from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
 __all__ = ["ingest_all"]
@@ -64,7 +64,12 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
             if error.errno in MACHINE:
                 trouble = error
             else:
-                _say_stuck(context, path, error)
+                say_stuck(context, path.name, error)
+            continue
+        except Retry:
+            raise
+        except Exception as error:  # a file that cannot even be set aside holds up no other
+            say_stuck(context, path.name, error)
             continue
         if arrival is not None:
             arrivals.append(arrival)
@@ -75,16 +80,6 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
             )
         raise Retry(Reason.STORAGE_UNAVAILABLE, f"ingest waits: {trouble}") from trouble
     return arrivals
-
-
-def _say_stuck(context: Context, path: Path, error: OSError) -> None:
-    """Say once that a file stays in the inbox, for a cause of its own."""
-    name = shown(path.name)
-    if not ledger_queries.event_said(context.ledger, kind="file_stuck", subject=name):
-        context.ledger.event(
-            EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
-            subject=name, night_time=context.clock.now(),
-        )  # fmt: skip
 
 
 def _say_it_waits(context: Context, file: PhysicalFile) -> None:
@@ -123,8 +118,11 @@ def _ingest_one(context: Context, path: Path) -> Arrival | None:
 def _take(context: Context, file: PhysicalFile, known: Known, *, manifest: bool) -> None:
     """Write a file's arrival, whatever it is."""
     try:
-        own = (context_of_manifest if manifest else context_of_frame)(context, file)
+        with as_bad_input():
+            own = (context_of_manifest if manifest else context_of_frame)(context, file)
     except BadInput as error:
+        if isinstance(error, UnexpectedError):
+            say_unexpected(context, file.name, error)
         arrival = Arrival(file.name, Disposition.QUARANTINED, error.reason, shown(str(error)))
         put_aside(context_of_stranger(context), file, known, arrival)
         return

@@ -12,6 +12,7 @@ from nightshift.errors import BadInput
 from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
+from nightshift.ingest.unexpected import UnexpectedError, as_bad_input, say_unexpected
 from nightshift.ingest.verify import SIDECAR
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.ledger.queries import ledger as ledger_queries
@@ -29,16 +30,20 @@ def write_arrival(context: Context, file: PhysicalFile, known: Known, register: 
     known : Known
         What is known of it by then.
     register : callable
-        Registers it, or raises `BadInput`: then it is set aside.
+        Registers it, or raises `BadInput` or an error that nobody foresaw: then what it wrote in the ledger is
+        undone, and the file is set aside.
     """
     try:
-        arrival = register()
+        with context.ledger.savepoint(), as_bad_input():
+            arrival = register()
     except BadInput as error:
         arrival = Arrival(
             file.name, Disposition.QUARANTINED, error.reason, shown(str(error)), known.frame, known.night
         )
         if error.reason is Reason.EXPOSURE_ID_REPEATS:
             _say_repeats(context, known, arrival.detail)
+        if isinstance(error, UnexpectedError):
+            say_unexpected(context, file.name, error)
     if arrival.disposition is not Disposition.REGISTERED:
         put_aside(context, file, known, arrival)
 

@@ -13,6 +13,7 @@ from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.files import write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
+from nightshift.ingest.header import FIRST_YEAR, LAST_YEAR
 from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
 from nightshift.ledger.queries import ingest as ingest_queries
@@ -59,6 +60,8 @@ def read_manifest(content: bytes, name: str, survey: Survey) -> dict[str, Any]:
         night = date.fromisoformat(table["night"])
     except ValueError as wrong:
         raise _invalid(f"night: {wrong}") from wrong
+    if not FIRST_YEAR <= night.year <= LAST_YEAR:
+        raise _invalid(f"night: {night}: the year must be {FIRST_YEAR} to {LAST_YEAR}")
     if table["site"] != survey.site.name:
         raise _invalid(f"site: it is of {table['site']!r}, not of {survey.site.name!r}")
     if _night_of_name(name, survey) not in (None, f"{night:%Y%m%d}"):

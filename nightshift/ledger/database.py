@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import aiosql
 import psycopg2
+import psycopg2.errors
 import psycopg2.extras
 
 from nightshift.errors import NeedsOperator, Retry
@@ -122,6 +123,21 @@ class Ledger:
             if not self.connection.closed:
                 self.connection.autocommit = True
 
+    @contextmanager
+    def savepoint(self) -> Iterator["Ledger"]:
+        """Undo what the block did in the ledger, and nothing before it, where it raises. Use it in a transaction."""
+        with _answering(), self._cursor() as cursor:
+            cursor.execute("savepoint block")
+        try:
+            yield self
+        except BaseException:
+            if not self.connection.closed:
+                with _answering(), self._cursor() as cursor:
+                    cursor.execute("rollback to savepoint block")
+            raise
+        with _answering(), self._cursor() as cursor:
+            cursor.execute("release savepoint block")
+
     def rows(self, topic: str | Path, name: str, **parameters: Any) -> list[dict[str, Any]]:
         """Run a named query and return its rows as dictionaries.
 
@@ -206,9 +222,11 @@ def _converted(row: type, values: tuple[Any, ...]) -> Iterable[Any]:
 
 @contextmanager
 def _answering() -> Iterator[None]:
-    """Turn what the server or the way to it did into `Retry`."""
+    """Turn what the server or the way to it did into `Retry`; a value that it can never hold is no such thing."""
     try:
         yield
+    except psycopg2.errors.ProgramLimitExceeded:
+        raise
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         said = " ".join(str(error).split())
         raise Retry(Reason.INTERNAL_ERROR, f"the ledger does not answer: {said}") from error

@@ -19,6 +19,7 @@ from nightshift.ingest.examine import frame_of
 from nightshift.ingest.leave import leave_inbox, write_arrival
 from nightshift.ingest.naming import parse_name
 from nightshift.ingest.register import register, second_folder
+from nightshift.ingest.unexpected import UnexpectedError
 from nightshift.jobs.contract import UnitWork
 from nightshift.kinds.ingest.plan import INCOMING, files_of
 from nightshift.kinds.ingest.work import COPY
@@ -97,6 +98,8 @@ def _known(ending: Ending) -> Known:
 
 def _register(context: Context, ending: Ending, file: PhysicalFile, known: Known) -> Arrival:
     """Register what the job found to be sound, or raise `BadInput` with what it found."""
+    if "traceback" in ending.metrics:
+        raise UnexpectedError(ending.outcome.detail, ending.metrics["traceback"])
     if not ending.succeeded:
         raise BadInput(ending.outcome.reason or Reason.INTERNAL_ERROR, ending.outcome.detail)
     name = parse_name(file.path.name, context.survey.camera)

@@ -4,7 +4,8 @@ No inputs: what a file holds is not known before. Parameters: ``path``, ``key`` 
 planned, and ``second_copy``, a path, where a second copy is kept. A sound file leaves its copy in the attempt's
 folder, read back, a second one under that path if its folder is there on this node, and in the metrics ``sha256``,
 ``bytes`` and the ``header`` by which it is registered. A bad one leaves its reason. In either case, as far as the
-looking went: ``night``, ``instrument``, ``exposure_id``, ``detector``.
+looking went: ``night``, ``instrument``, ``exposure_id``, ``detector``. Of an error
+that nobody foresaw also its ``traceback``.
 """
 
 from contextlib import suppress
@@ -16,6 +17,7 @@ from nightshift.files import write_and_read_back
 from nightshift.ingest.arrival import Known, PhysicalFile, look_at
 from nightshift.ingest.examine import examine_safely, largest_bytes
 from nightshift.ingest.naming import shown
+from nightshift.ingest.unexpected import UnexpectedError
 from nightshift.jobs.contract import UnitResult, UnitWork
 from nightshift.jobs.products import Stopwatch
 from nightshift.settings import Survey
@@ -45,7 +47,7 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
         _check_unchanged(file)
         return UnitResult(
             work.unit_key, work.token, AttemptState.REJECTED, reason=error.reason, detail=shown(str(error)),
-            metrics=facts | _plain(known), seconds=watch.seconds,
+            metrics=facts | _plain(known) | _trace(error), seconds=watch.seconds,
         )  # fmt: skip
     assert file.content is not None  # it is one of the camera's frames
     with watch("copy"):
@@ -82,6 +84,10 @@ def _planned_file(work: UnitWork, survey: Survey) -> PhysicalFile:
 def _check_unchanged(file: PhysicalFile) -> None:
     if not file.unchanged():
         raise Retry(Reason.INPUT_LOST, f"{file.name} was changed while it was read")
+
+
+def _trace(error: BadInput) -> dict[str, str]:
+    return {"traceback": error.trace} if isinstance(error, UnexpectedError) else {}
 
 
 def _plain(known: Known) -> dict[str, Any]:

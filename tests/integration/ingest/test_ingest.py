@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import importlib
 import json
 import os
 import string
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nightshift.context import Context
+from nightshift.errors import Retry
 from nightshift.ingest.inbox import complete_files
 from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
@@ -300,6 +302,90 @@ def test_a_name_that_no_file_system_takes_stops_nothing(context, frames):
     good = frames(0)
     arrivals = ingest_all(context, [context.inbox / ("n" * 300), context.inbox / "gone.fits", good])
     assert [arrival.name for arrival in arrivals] == [good.name]
+
+
+def test_a_manifest_of_a_night_that_no_calendar_ends_stops_nothing_that_sorts_after_it(context, frames):
+    listed = manifest(context, {}, name="manifest_99991231.json", night="9999-12-31")
+    first, second = ingest_all(context, [listed, frames(0)])
+    assert (first.disposition, first.reason) == (Disposition.QUARANTINED, Reason.MANIFEST_INVALID)
+    assert "1980 to 2100" in first.detail
+    assert second.disposition is Disposition.REGISTERED
+
+
+@pytest.mark.parametrize(
+    ("stumbles", "what"),
+    [
+        ("nightshift.ingest.manifests.read_manifest", "manifest"),
+        ("nightshift.ingest.manifests._say_mismatch", "manifest"),
+        ("nightshift.ingest.ingest.context_of_manifest", "manifest"),
+        ("nightshift.ingest.ingest.context_of_frame", "frame"),
+        ("nightshift.ingest.register._units", "frame"),
+        ("nightshift.ingest.register.pin_night", "frame"),
+    ],
+)
+def test_an_error_that_nobody_foresaw_sets_its_file_aside_and_nothing_else(
+    context, frames, monkeypatch, stumbles, what
+):
+    good = frames(1)
+    ingest_all(context, [good])
+    other = frames(2)
+    bad = manifest(context, {good.name: b"another"}) if what == "manifest" else frames(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(stumbles, fails_once(stumbles))
+        first, second = ingest_all(context, [bad, other])
+    assert (first.disposition, first.reason) == (Disposition.QUARANTINED, Reason.INTERNAL_ERROR)
+    assert "ZeroDivisionError" in first.detail
+    assert second.disposition is Disposition.REGISTERED
+    assert (count(context, "raw_frames"), count(context, "manifests")) == (2, 0)
+    event = only([row for row in table(context, "events", "event_id") if row["kind"] == "file_not_understood"])
+    assert event["subject"] == bad.name
+    assert "in stumble" in event["detail"]["traceback"]
+    assert list(context.inbox.iterdir()) == []
+
+
+def fails_once(place):
+    """Return the function of that place, which raises the first time that it is called."""
+    module, _, name = place.rpartition(".")
+    real, calls = getattr(importlib.import_module(module), name), []
+
+    def stumble(*given, **named):
+        calls.append(given)
+        return 1 // 0 if len(calls) == 1 else real(*given, **named)
+
+    return stumble
+
+
+def test_what_the_ledger_cannot_hold_is_set_aside_and_no_ledger_that_is_away(context, frames, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("nightshift.ingest.register.is_reduced", lambda *_: "\0")
+        first = only(ingest_all(context, [frames(0)]))
+    assert (first.disposition, first.reason) == (Disposition.QUARANTINED, Reason.INTERNAL_ERROR)
+
+
+def test_a_file_that_cannot_even_be_set_aside_stays_and_holds_up_no_other(context, frames, monkeypatch):
+    bad, good = frames(0), frames(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("nightshift.ingest.leave.night_of", lambda *_: 1 // 0)
+        patch.setattr("nightshift.ingest.ingest.examine_safely", fails_once("nightshift.ingest.ingest.examine_safely"))
+        assert [arrival.name for arrival in ingest_all(context, [bad, good])] == [good.name]
+    stuck = only([row for row in table(context, "events", "event_id") if row["kind"] == "file_stuck"])
+    assert (stuck["subject"], stuck["level"]) == (bad.name, "error")
+    assert "ZeroDivisionError" in stuck["detail"]["traceback"]
+    assert only(ingest_all(context, [bad])).disposition is Disposition.REGISTERED
+
+
+def test_a_ledger_that_is_away_sets_nothing_aside(context, frames, monkeypatch):
+    path = frames(0)
+    with monkeypatch.context() as patch:
+        patch.setattr("nightshift.ingest.register._put_frame", away)
+        with pytest.raises(Retry):
+            ingest_all(context, [path])
+    assert (path.exists(), count(context, "arrivals")) == (True, 0)
+    assert only(ingest_all(context, [path])).disposition is Disposition.REGISTERED
+
+
+def away(*_):
+    raise Retry(Reason.INTERNAL_ERROR, "the ledger does not answer")
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
