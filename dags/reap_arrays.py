@@ -2,7 +2,8 @@
 
 Compares what lives on the cluster with the ledger and with Airflow's runs, every two minutes, and puts right what
 differs: arrays that nobody wants any more are cancelled, what was lost is made again or failed with its reason. It is
-for what happened while others were away: every action is an event of the night, and usually there is none.
+for what happened while others were away: every action is an event of the night, and usually there is none. It also
+calls somebody where files lie in the inbox and nothing has been taken in for ten minutes.
 """
 
 from datetime import timedelta

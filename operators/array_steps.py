@@ -185,15 +185,20 @@ def _print_logs(runner: Any, problems: Iterable[Any]) -> None:
 
 
 def reap_arrays() -> str:
-    """Compare what lives on the cluster with the ledger and with Airflow's runs, and put right what differs."""
+    """Compare what lives on the cluster with the ledger and with Airflow's runs, and put right what differs.
+
+    It also looks whether ingest goes on: the watch over the inbox cannot say that it does not run.
+    """
     from nightshift.context import open_context
-    from nightshift.health import storage_trouble
+    from nightshift.health import say_whether_ingest_is_stuck, storage_trouble
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.reaper import reap
 
     with open_context() as context:
         if trouble := storage_trouble(context):
             return f"waits: {'; '.join(trouble)}"  # what cannot be read now is not lost
+        if stuck := say_whether_ingest_is_stuck(context):
+            log.warning("%s", stuck)
         actions = reap(context, runner_from_environment(), how_runs_stand)
     for action in actions:
         log.warning("%s", action)

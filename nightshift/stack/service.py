@@ -4,9 +4,11 @@ import os
 import shlex
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nightshift.clock import clock_from_text
+from nightshift.health import INGEST, stuck_ingest
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import stack as stack_queries
 from nightshift.ledger.queries import watch
@@ -89,7 +91,7 @@ def environment(name: str) -> int:
 
 
 def status(name: str) -> int:
-    """Print which parts run and how the nights stand; return 0 if everything runs."""
+    """Print which parts run and how the nights stand; return 0 if everything runs and takes files in."""
     console = Console(highlight=False)
     machine = remembered_machine(name)
     states = machine.supervisor.states()
@@ -105,9 +107,13 @@ def status(name: str) -> int:
             for night in stack_queries.nights_here(ledger, site=site.name):
                 at = f" at {site.name}" if machine.deployment.has_several_sites else ""
                 console.print(f"night {night.night}{at} is {night.state}")
-        for wait in watch.waits(ledger):
-            console.print(f"[bold red]the night waits:[/] {wait.why}")
+        waits = {wait.name: wait.why for wait in watch.waits(ledger)}
+        if stuck := stuck_ingest(ledger, machine.home.inbox):
+            waits[INGEST] = stuck
+        for why in waits.values():
+            console.print(f"[bold red]the night waits:[/] {escape(why)}")
         for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):
             console.print(change, markup=False)
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")
-    return 0 if all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts()) else 1
+    running = all(states.get(part.name, ("",))[0] == "RUNNING" for part in machine.parts())
+    return 0 if running and not stuck else 1

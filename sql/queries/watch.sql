@@ -37,3 +37,12 @@ insert into waits (name, why) values (:folder, :why) on conflict (name) do nothi
 
 -- name: delete_wait!
 delete from waits where name = :folder;
+
+-- name: quiet_s$
+-- For how many seconds nothing came out of the inbox since a moment, pauses left out. Whatever arrives is of a night
+-- that is not closed or changes it.
+select steady_age_s(greatest((:since)::timestamptz, (
+    select max(newest.arrived_at) from nights n cross join lateral (
+        select a.arrived_at from arrivals a where a.site = n.site and a.night = n.night
+        order by a.arrived_at desc limit 1) newest
+    where n.state in ('open', 'closing') or n.changed))) as quiet_s;

@@ -18,6 +18,7 @@ __all__ = [
     "put_pause",
     "put_storage",
     "put_wait",
+    "quiet_s",
     "storage",
     "under_way",
     "waits",
@@ -97,3 +98,11 @@ def put_wait(ledger: Ledger, *, folder: str | None, why: str | None) -> int:
 def delete_wait(ledger: Ledger, *, folder: str | None) -> int:
     """Run `delete_wait`."""
     return ledger.run(TOPIC, "delete_wait", folder=folder)
+
+
+def quiet_s(ledger: Ledger, *, since: datetime) -> float:
+    """For how many seconds nothing came out of the inbox since a moment, pauses left out. Whatever arrives is of a
+    night that is not closed or changes it.
+    """
+    found: float = ledger.value(TOPIC, "quiet_s", since=since)
+    return found

@@ -262,3 +262,38 @@ def test_no_manifest_stops_ingest_or_the_accounts(context, table):
 @given(st.one_of(SOUND, MANIFESTS))
 def test_no_manifest_of_many_stops_ingest_or_the_accounts(context, table):
     no_manifest_stops_ingest(context, table)
+
+
+NIGHTS = st.one_of(
+    st.sampled_from(["9999-12-31", "0001-01-01", "1979-12-31", "2101-01-01", "0000-00-00", "2026-13-45"]),
+    st.dates().map(str),
+    st.text(max_size=12),
+)
+
+
+def no_night_of_a_manifest_stops_what_sorts_after_it(context, night) -> None:
+    digits = night.replace("-", "")
+    named = digits if len(digits) == 8 and digits.isascii() and digits.isdigit() else "20260115"
+    path, after = context.inbox / f"manifest_{named}.json", context.inbox / "zzz.txt"
+    path.write_text(json.dumps({**listing(FRAME), "night": night}))
+    after.write_bytes(b"no frame")
+    first, second = ingest_all(context, [path, after])
+    assert first.disposition in (Disposition.REGISTERED, Disposition.DUPLICATE, Disposition.QUARANTINED)
+    assert first.reason is not Reason.INTERNAL_ERROR, first
+    assert second.disposition is Disposition.QUARANTINED
+    assert list(context.inbox.iterdir()) == []
+
+
+@few
+@given(NIGHTS)
+@example("9999-12-31")
+@example("0001-01-01")
+def test_no_night_of_a_manifest_stops_what_sorts_after_it(context, night):
+    no_night_of_a_manifest_stops_what_sorts_after_it(context, night)
+
+
+@pytest.mark.faults
+@many
+@given(NIGHTS)
+def test_no_night_of_many_manifests_stops_what_sorts_after_it(context, night):
+    no_night_of_a_manifest_stops_what_sorts_after_it(context, night)

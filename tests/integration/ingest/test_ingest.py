@@ -355,11 +355,12 @@ def fails_once(place):
     return stumble
 
 
-def test_what_the_ledger_cannot_hold_is_set_aside_and_no_ledger_that_is_away(context, frames, monkeypatch):
+def test_a_file_of_which_the_ledger_takes_no_row_is_set_aside(context, frames, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("nightshift.ingest.register.is_reduced", lambda *_: "\0")
+        patch.setattr("nightshift.ingest.register.is_reduced", lambda *_: "neither")
         first = only(ingest_all(context, [frames(0)]))
     assert (first.disposition, first.reason) == (Disposition.QUARANTINED, Reason.INTERNAL_ERROR)
+    assert "InvalidTextRepresentation" in first.detail
 
 
 def test_a_file_that_cannot_even_be_set_aside_stays_and_holds_up_no_other(context, frames, monkeypatch):

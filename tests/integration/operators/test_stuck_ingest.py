@@ -1,0 +1,55 @@
+"""Where files lie in the inbox and nothing is taken in, somebody is called: ingest cannot say it itself."""
+
+import os
+
+import pytest
+
+from nightshift.health import say_whether_ingest_is_stuck
+from nightshift.ingest import ingest_all
+from nightshift.ledger.queries import watch
+from nightshift.night_end.facts import collect_facts
+
+pytestmark = pytest.mark.integration
+
+
+def sql(context, statement):
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def old(monkeypatch):
+    """Let what lies in the inbox have lain there for an hour: no program can set the time of a change."""
+    monkeypatch.setattr("nightshift.health.stuck_inbox.changed_at_s", lambda status: status.st_ctime - 3600)
+
+
+@pytest.mark.usefixtures("old")
+def test_ingest_that_takes_nothing_in_calls_somebody_once_until_it_goes_on(context, frames):
+    good, stuck = frames(0), frames(1)
+    ingest_all(context, [good])
+    assert say_whether_ingest_is_stuck(context) is None  # something was taken in just now
+    sql(context, "update arrivals set arrived_at = now() - interval '1 hour'")
+    for _ in range(2):
+        assert stuck.name in say_whether_ingest_is_stuck(context)
+    assert [wait.name for wait in watch.waits(context.ledger)] == ["ingest"]
+    assert [row["level"] for row in sql(context, "select level from events where kind = 'ingest_stuck'")] == ["page"]
+    needs = collect_facts(context, sql(context, "select night from nights")[0]["night"]).needs
+    assert any(line.startswith("Ingest is stuck: 1 file waits") for line in needs)
+    ingest_all(context, [stuck])
+    assert say_whether_ingest_is_stuck(context) is None
+    assert watch.waits(context.ledger) == []
+
+
+@pytest.mark.usefixtures("old")
+def test_time_that_nobody_watched_is_no_reason_to_call_somebody(context, frames):
+    frames(0)
+    sql(context, "insert into pauses (kind, until_at, after_at, seconds) values ('unwatched', "
+        "now() - interval '3500 s', now(), 3500)")  # fmt: skip
+    assert say_whether_ingest_is_stuck(context) is None
+
+
+def test_what_has_just_come_and_what_is_not_finished_is_not_stuck(context, frames):
+    frames(0)
+    os.rename(frames(1), context.inbox / "half.fits.part")
+    assert say_whether_ingest_is_stuck(context) is None
