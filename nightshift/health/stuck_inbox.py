@@ -33,8 +33,8 @@ def stuck_ingest(ledger: Ledger, inbox: Path) -> str | None:
         return None
     files = "1 file waits" if len(waiting) == 1 else f"{len(waiting)} files wait"
     return (
-        f"{files} in the inbox, and nothing was taken in for {quiet_s / 60:.0f} minutes; the first to come was {name}. "
-        "See the runs of watch_inbox in Airflow, and the night's events"
+        f"{files} in the inbox, and nothing was taken in for {quiet_s / 60:.0f} minutes; the first to come was "
+        f"{name}. See the runs of watch_inbox in Airflow, and the night's events"
     )
 
 
@@ -61,7 +61,11 @@ def say_whether_ingest_is_stuck(context: Context) -> str | None:
     why = stuck_ingest(context.ledger, context.inbox)
     if why and watch.put_wait(context.ledger, folder=INGEST, why=why):
         context.ledger.event(
-            EventLevel.PAGE, "ingest_stuck", f"Ingest is stuck: {why}.", subject=INGEST, night_time=context.clock.now()
+            EventLevel.PAGE,
+            "ingest_stuck",
+            f"Ingest is stuck: {why}.",
+            subject=INGEST,
+            night_time=context.clock.now(),
         )
     elif not why and watch.delete_wait(context.ledger, folder=INGEST):
         context.ledger.event(

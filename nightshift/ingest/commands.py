@@ -17,7 +17,9 @@ __all__ = ["register"]
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add ``ingest`` to the command line's subparsers."""
     parser = subparsers.add_parser("ingest", help="take files in: register them, or set them aside with their reason")
-    parser.add_argument("files", nargs="*", type=Path, help="files to take in; they leave their place")
+    parser.add_argument(
+        "files", nargs="*", type=Path, help="files to take in, and no folders; they leave their place"
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--inbox", action="store_true", help="take in what is complete in the inbox")
     what.add_argument(
@@ -108,16 +110,13 @@ def _said(finding: "Finding", *, several: bool) -> str:
 
 def _take_in(options: argparse.Namespace) -> int:
     from nightshift.context import open_context
-    from nightshift.errors import BadInput
     from nightshift.ingest.inbox import complete_files
     from nightshift.ingest.ingest import ingest_all
-    from nightshift.ingest.naming import shown
     from nightshift.pins.changes import changes_since_opening, notice_changes
-    from nightshift.vocabulary import Disposition, Reason
+    from nightshift.vocabulary import Disposition
 
     for path in options.files:
-        if not os.path.lexists(path):
-            raise BadInput(Reason.NEVER_ARRIVED, f"{shown(str(path))}: there is no such file")
+        _check_is_file(path)
     with open_context() as context:
         paths = list(options.files)
         if options.inbox:
@@ -138,3 +137,25 @@ def _take_in(options: argparse.Namespace) -> int:
     for change in changes:
         print(change)
     return 0
+
+
+def _check_is_file(path: Path) -> None:
+    """Refuse what cannot have been meant as a file to take in: it would leave its place for the quarantine."""
+    from nightshift.errors import BadInput
+    from nightshift.ingest.naming import shown
+    from nightshift.vocabulary import Reason
+
+    name = shown(str(path))
+    if not os.path.lexists(path):
+        raise BadInput(Reason.NEVER_ARRIVED, f"{name}: there is no such file")
+    if path.is_dir():
+        raise BadInput(
+            Reason.NOT_A_REGULAR_FILE,
+            f"{name} is a folder, and nothing was taken in. Name the files, such as {name.rstrip('/')}/*.fits; "
+            f"`nightshift ingest --dry-run {name}` says first what each file below it is, and moves nothing.",
+        )
+    if path.is_symlink() or not path.is_file():
+        raise BadInput(
+            Reason.NOT_A_REGULAR_FILE,
+            f"{name} is a link or no regular file, and nothing was taken in. Name the file itself.",
+        )

@@ -68,7 +68,7 @@ def ingest_all(context: Context, paths: Iterable[Path]) -> list[Arrival]:
             continue
         except Retry:
             raise
-        except Exception as error:  # a file that cannot even be set aside holds up no other
+        except Exception as error:  # noqa: BLE001 - a file that cannot even be set aside holds up no other
             say_stuck(context, path.name, error)
             continue
         if arrival is not None:

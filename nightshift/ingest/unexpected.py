@@ -63,8 +63,7 @@ def say_unexpected(context: Context, name: str, error: UnexpectedError) -> None:
     """Write the event by which an engineer finds out why a file was set aside."""
     context.ledger.event(
         EventLevel.ERROR, "file_not_understood",
-        f"An error that nobody foresaw set {name} aside: {shown(str(error))}. Nothing else was held up; the event holds "
-        "the traceback for whoever mends it."[:1000],
+        f"An error that nobody foresaw set {name} aside; the event holds the traceback: {shown(str(error))}"[:1000],
         subject=name, night_time=context.clock.now(), reason=error.reason, traceback=error.trace,
     )  # fmt: skip
 

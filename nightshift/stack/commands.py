@@ -23,7 +23,9 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     down.set_defaults(run=_down)
 
     status = subparsers.add_parser(
-        "status", help="say which parts run and how the nights stand", description="Exit code 0 if everything runs and files are taken in."
+        "status",
+        help="say which parts run and how the nights stand",
+        description="Exit code 0 if everything runs and files are taken in.",
     )
     _survey(status)
     status.set_defaults(run=_status)

@@ -14,7 +14,7 @@ from typing import Any
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
-from nightshift.ingest.examine import examine
+from nightshift.ingest.examine import examine, examine_safely
 from nightshift.ingest.naming import file_of_night
 from nightshift.ingest.register import register
 from nightshift.ingest.whose import context_of_frame
@@ -33,6 +33,9 @@ ACCEPTABLE = frozenset(
     {Reason.CHECKSUM_MISMATCH, Reason.MANIFEST_MISMATCH, Reason.WRONG_CAMERA, Reason.HEADER_IMPOSSIBLE}
 )
 """Why a file may be in quarantine and still be accepted: it is whole, and says enough to be reduced."""
+
+LOOKED_AT_AGAIN = frozenset({Reason.EXPOSURE_ID_REPEATS, Reason.MONTH_DETACHED, Reason.INTERNAL_ERROR})
+"""Why a file may be in quarantine that is sound once settings or code are mended, or its month is back."""
 
 KEYS = frozenset({"frame", "verdict", "explanation"})
 LONGEST = 500
@@ -261,7 +264,7 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: F
     if request.verdict is Verdict.REJECT:
         overrides_queries.dispose(ledger, arrival_key=arrival_key, operator=operator, disposed_as="rejected")
         return f"arrival/{arrival_key}", "It stays in quarantine, and nobody needs to look at it again."
-    if file.reason in (Reason.EXPOSURE_ID_REPEATS, Reason.MONTH_DETACHED):
+    if file.reason in LOOKED_AT_AGAIN:
         return _take_in_again(context, operator, file)
     if file.disposition is not Disposition.QUARANTINED or Reason(file.reason) not in ACCEPTABLE:
         raise BadInput(Reason(file.reason), _why_not(file))
@@ -277,10 +280,10 @@ def _dispose_of_file(context: Context, request: Disposal, operator: str, file: F
 
 
 def _take_in_again(context: Context, operator: str, file: FileInQuarantine) -> tuple[str, str]:
-    """Register a good frame that could not be when it came, for its id or its month. No check of it is overruled."""
+    """Register a good frame that the settings, the ledger or the code of then did not take. Every check holds."""
     kept = _kept_file(context, file)
     context = context_of_frame(context, kept)
-    frame = examine(kept, context.survey, Known())
+    frame = examine_safely(kept, context.survey, Known())
     arrival = register(context, kept, frame)
     if arrival.disposition is not Disposition.REGISTERED:
         raise BadInput(arrival.reason or Reason.NAME_CONFLICT, f"{frame.key} is registered already: {arrival.detail}")

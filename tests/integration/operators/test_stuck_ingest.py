@@ -1,7 +1,5 @@
 """Where files lie in the inbox and nothing is taken in, somebody is called: ingest cannot say it itself."""
 
-import os
-
 import pytest
 
 from nightshift.health import say_whether_ingest_is_stuck
@@ -51,5 +49,5 @@ def test_time_that_nobody_watched_is_no_reason_to_call_somebody(context, frames)
 
 def test_what_has_just_come_and_what_is_not_finished_is_not_stuck(context, frames):
     frames(0)
-    os.rename(frames(1), context.inbox / "half.fits.part")
+    frames(1).rename(context.inbox / "half.fits.part")
     assert say_whether_ingest_is_stuck(context) is None
