@@ -3,7 +3,7 @@
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,16 @@ import fastavro
 
 from nightshift.alerts.schema import SCHEMA_VERSION, alert_schema, nullable, record_fields
 
-__all__ = ["CUTOUTS", "build_packet", "candidate_record", "decode", "encode", "fill_record", "sync_marker"]
+__all__ = [
+    "CUTOUTS",
+    "build_packet",
+    "candidate_record",
+    "decode",
+    "decode_all",
+    "encode",
+    "fill_record",
+    "sync_marker",
+]
 
 # name of the stamp in the node's tar -> field of the packet, and ZTF's way to name the file inside
 CUTOUTS = {
@@ -163,13 +172,28 @@ def _avro_long(value: int) -> bytes:
 
 
 def decode(content: bytes) -> dict[str, Any]:
-    """Return the one packet of a container, read by the schema inside it.
+    """Return the first packet of a container, read by the schema inside it, whoever wrote it.
 
     Raises
     ------
     ValueError
-        If the bytes are no Avro container or hold no packet.
+        If the bytes are no Avro container, are damaged, or hold no packet.
     """
-    for packet in fastavro.reader(io.BytesIO(content)):
-        return packet  # type: ignore[return-value]
-    raise ValueError("the container holds no packet")
+    return next(decode_all(content))
+
+
+def decode_all(content: bytes) -> Iterator[dict[str, Any]]:
+    """Yield the packets of a container; at least one. Errors as of `decode`."""
+    none = True
+    try:
+        for packet in fastavro.reader(io.BytesIO(content)):
+            if not isinstance(packet, dict):
+                raise ValueError(f"it holds a {type(packet).__name__}, and no record")
+            none = False
+            yield packet
+    except ValueError:
+        raise
+    except Exception as error:  # damaged bytes may make the library fail in any way
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if none:
+        raise ValueError("the container holds no packet")

@@ -30,6 +30,8 @@ from nightshift.errors import Retry
 from nightshift.files import write_json
 from nightshift.settings import Survey
 from rehearsal.stand_ins.consumer_offsets import put_taken
+from rehearsal.stand_ins.not_packets import NotPackets
+from rehearsal.stand_ins.whole_lines import whole_lines
 
 __all__ = ["AlertLog", "consume", "essentials", "main", "topic_pattern"]
 
@@ -50,22 +52,35 @@ def _topic_pattern(survey: Survey) -> str:
     return f"(?:{escaped.format(**parts)})"
 
 
+NUMBERS = ("ra", "dec", "jd", "fid", "magpsf", "scorr")
+TEXTS = ("isdiffpos", "rbversion")
+
+
 def essentials(packet: dict[str, Any], received_at: datetime) -> dict[str, Any]:
-    """Return what the live view and the scoring need of a packet, as JSON values."""
-    record = packet["candidate"]
-    return {
-        "candid": packet["candid"],
-        "objectId": packet["objectId"],
-        **{name: record[name] for name in ("ra", "dec", "jd", "fid", "magpsf", "isdiffpos", "scorr", "rbversion")},
-        "received_at": received_at.isoformat(),
-    }
+    """Return what the live view and the scoring need of a packet, as JSON values.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not there or is of another type: then it is no packet of ours.
+    """
+    record = packet.get("candidate")
+    if not isinstance(record, dict):
+        raise ValueError("it has no candidate")
+    said = {name: packet.get(name) for name in ("candid", "objectId")}
+    said |= {name: record.get(name) for name in (*NUMBERS, *TEXTS)}
+    types = {"candid": int, "objectId": str} | dict.fromkeys(NUMBERS, (int, float)) | dict.fromkeys(TEXTS, str)
+    for name, allowed in types.items():
+        if not isinstance(said[name], allowed) and (said[name] is not None or name == "candid"):
+            raise ValueError(f"{name} is {said[name]!r:.100}")
+    return {**said, "received_at": received_at.isoformat()}
 
 
 class AlertLog:
     """What arrived, in a folder: a line an alert, and counts.
 
     ``alerts.jsonl`` is appended to and made durable batch by batch; ``summary.json`` appears whole. A line that a
-    crash left unfinished is cut off at the next start.
+    crash left unfinished is cut off at the next start. Messages that are no packets are set aside (`NotPackets`).
 
     Parameters
     ----------
@@ -76,7 +91,8 @@ class AlertLog:
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.counts: Counter[str] = Counter({"alerts": 0, "repeats": 0, "unreadable": 0})
+        self._not_packets = NotPackets(folder)
+        self.counts: Counter[str] = Counter({"alerts": 0, "repeats": 0, "unreadable": self._not_packets.count})
         self.by_topic: Counter[str] = Counter()
         self.last_received_at: str | None = None
         self._seen = self._recall()
@@ -84,15 +100,8 @@ class AlertLog:
         self._stream = (folder / LINES).open("ab")
 
     def _recall(self) -> set[int]:
-        """Read the lines of an earlier run, and cut an unfinished one off."""
-        path = self.folder / LINES
-        if not path.exists():
-            return set()
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):
-            os.truncate(path, len(whole))
-        lines = [json.loads(line) for line in whole.splitlines()]
+        """Read the lines of an earlier run."""
+        lines = [json.loads(line) for line in whole_lines(self.folder / LINES)]
         self.last_received_at = lines[-1]["received_at"] if lines else None
         self.by_topic.update(line["topic"] for line in lines)
         return {line["candid"] for line in lines}
@@ -110,9 +119,9 @@ class AlertLog:
         for topic, content in messages:
             try:
                 line = essentials(decode(content), received_at)
-            except (ValueError, KeyError, EOFError) as error:
-                self.counts["unreadable"] += 1
-                log.warning("a message of %s does not read as an alert: %s", topic, error)
+            except ValueError as error:
+                self._not_packets.take(topic, content, str(error), received_at)
+                self.counts["unreadable"] = self._not_packets.count
                 continue
             if line["candid"] in self._seen:
                 self.counts["repeats"] += 1

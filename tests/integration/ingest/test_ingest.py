@@ -362,7 +362,9 @@ def test_a_file_of_which_the_ledger_takes_no_row_is_set_aside(context, frames, m
         first = only(ingest_all(context, [frames(0)]))
     assert (first.disposition, first.reason) == (Disposition.QUARANTINED, Reason.INTERNAL_ERROR)
     assert "InvalidTextRepresentation" in first.detail
-    dispose(context, read_disposal({"frame": first.name, "verdict": "accept", "explanation": "mended"}), operator="me")
+    dispose(
+        context, read_disposal({"frame": first.name, "verdict": "accept", "explanation": "mended"}), operator="me"
+    )
     assert count(context, "raw_frames") == 1  # as soon as the code is mended
 
 
