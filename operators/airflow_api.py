@@ -106,6 +106,19 @@ class AirflowApi:
             raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the question for {run_id}")
         return str(answer.json()["state"])
 
+    def put_note(self, dag_id: str, run_id: str, text: str) -> None:
+        """Write the note of a run, which its page shows.
+
+        Raises
+        ------
+        nightshift.errors.Retry
+            If Airflow does not answer, or not as it should.
+        """
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+        answer = self._authorised("PATCH", path, {"note": text})
+        if not answer.is_success:
+            raise Retry(Reason.INTERNAL_ERROR, f"Airflow answers {answer.status_code} to the note of {run_id}")
+
     def tasks_of_runs(self, run_ids: Iterable[str]) -> dict[str, dict[str, TaskState]]:
         """Return the tasks of some runs, by run and task; a run that is gone has no entry.
 

@@ -4,9 +4,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-__all__ = ["BEFORE_ANY_NIGHT", "most_runs", "task_defaults"]
+__all__ = ["BEFORE_ANY_NIGHT", "RUNS_OF_PEOPLE", "most_runs", "task_defaults"]
 
 BEFORE_ANY_NIGHT = datetime(2019, 1, 1, tzinfo=UTC)
+RUNS_OF_PEOPLE = 16  # at once of one form: who asks waits for no other person's request
 
 
 def task_defaults() -> dict[str, Any]:

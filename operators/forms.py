@@ -8,6 +8,8 @@ from nightshift.context import deployment_from_environment
 
 __all__ = ["disposal_form", "regeneration_form"]
 
+NOT_BLANK = r"\S"  # white space is no answer
+
 
 def regeneration_form() -> dict[str, Any]:
     """Return the form for a new version of a field's reference."""
@@ -29,11 +31,11 @@ def regeneration_form() -> dict[str, Any]:
         ),
         "filter": Param(None, type="string", enum=filters, title="Filter", section="What"),
         "quadrants": Param(
-            [], type=["array", "null"], items={"type": "string"}, examples=quadrants, title="Quadrants",
-            section="What", description="Leave empty for all of them.",
+            [], type=["array", "null"], items={"type": "string", "enum": quadrants}, examples=quadrants,
+            title="Quadrants", section="What", description="Leave empty for all of them.",
         ),
         "explanation": Param(
-            None, type="string", minLength=1, maxLength=500, title="Why", section="Why and when",
+            None, type="string", pattern=NOT_BLANK, minLength=1, maxLength=500, title="Why", section="Why and when",
             description="Kept with the new version and in the audit.",
         ),
         "serves": Param(
@@ -51,7 +53,7 @@ def disposal_form() -> dict[str, Any]:
     """Return the form by which a person accepts or rejects a frame."""
     return {
         "frame": Param(
-            None, type="string", minLength=1, maxLength=500, title="Frame",
+            None, type="string", pattern=NOT_BLANK, minLength=1, maxLength=500, title="Frame",
             description="A file's name, or the key of a frame, a unit or an arrival.",
         ),
         "verdict": Param(
@@ -59,7 +61,7 @@ def disposal_form() -> dict[str, Any]:
             values_display={"accept": "accept: use it whatever the checks say", "reject": "reject: do not use it"},
         ),
         "explanation": Param(
-            None, type="string", minLength=1, maxLength=500, title="Why",
+            None, type="string", pattern=NOT_BLANK, minLength=1, maxLength=500, title="Why",
             description="Kept with your name in the overrides and in the audit.",
         ),
     }  # fmt: skip

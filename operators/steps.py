@@ -228,17 +228,21 @@ def regenerate_references(asked: Mapping[str, Any], run: Any) -> str:
     run : DagRun
         Its `conf` shows keys that the form does not have.
     """
+    from operators.outcomes import answer_person
+
+    return answer_person(run, lambda: _regenerate({**asked, **(run.conf or {})}, run))
+
+
+def _regenerate(asked: dict[str, Any], run: Any) -> str:
     from nightshift.context import open_context
     from nightshift.kinds.reference.regenerate import read_regeneration, regenerate
     from nightshift.workflow.due_runs import mark_requested
     from operators.airflow_api import airflow_api, person_of
 
     with open_context() as context:
-        asked = {**asked, **(run.conf or {})}
         own = context.of_work({"instrument": asked.pop("instrument")}) if "instrument" in asked else context
         request = read_regeneration(own.survey, asked)
         text, wanted = regenerate(own, request, operator=person_of(run), request_id=run.run_id)
-        log.info("%s", text)
         if wanted:
             airflow_api().create_run(wanted.dag_id, wanted.run_id, wanted.conf)
             mark_requested(own, wanted)
@@ -255,15 +259,19 @@ def dispose_frame(asked: Mapping[str, Any], run: Any) -> str:
     run : DagRun
         Its `conf` shows keys that the form does not have.
     """
+    from operators.outcomes import answer_person
+
+    return answer_person(run, lambda: _dispose({**asked, **(run.conf or {})}, run))
+
+
+def _dispose(asked: Mapping[str, Any], run: Any) -> str:
     from nightshift.context import open_context
     from nightshift.workflow.overrides import dispose, read_disposal
     from operators.airflow_api import person_of
 
-    request = read_disposal({**asked, **(run.conf or {})})
+    request = read_disposal(asked)
     with open_context() as context:
-        text = dispose(context, request, operator=person_of(run), request_id=run.run_id)
-    log.info("%s", text)
-    return text
+        return dispose(context, request, operator=person_of(run), request_id=run.run_id)
 
 
 # --- the end of a night -------------------------------------------------------------------------------------
@@ -281,10 +289,12 @@ def begin_night_end(run: Any) -> str:
 
     from nightshift.night_end.close import begin_closing
     from nightshift.vocabulary import NightState
+    from operators.outcomes import no_retry_where_a_human_must_act
 
     conf = run.conf or {}
     by_clock = "night" not in conf
-    text = night_of_run(conf.get("site", ""), conf.get("night", ""), str(run.data_interval_end or ""))
+    with no_retry_where_a_human_must_act():
+        text = night_of_run(conf.get("site", ""), conf.get("night", ""), str(run.data_interval_end or ""))
     with open_night(text) as (context, night):
         if by_clock and (state := night_state(context, night)) is not NightState.OPEN:
             raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
@@ -307,9 +317,19 @@ def night_of_run(site: str, night: str, ended_at: str) -> str:
 
     deployment = deployment_from_environment()
     if night:
-        return f"{deployment.site_named(site).name}/{date.fromisoformat(night).isoformat()}"
+        return f"{deployment.site_named(site).name}/{_date_of(night).isoformat()}"
     name, ended = night_ended_at(deployment.sites, datetime.fromisoformat(ended_at))
     return f"{name}/{ended.isoformat()}"
+
+
+def _date_of(night: str) -> date:
+    from nightshift.errors import BadInput
+    from nightshift.vocabulary import Reason
+
+    try:
+        return date.fromisoformat(night)
+    except ValueError:
+        raise BadInput(Reason.INTERNAL_ERROR, f"{night!r} is no night: write YYYY-MM-DD") from None
 
 
 @contextmanager

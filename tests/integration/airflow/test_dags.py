@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 HERE = Path(__file__).resolve().parent
@@ -113,7 +114,37 @@ def test_the_form_of_a_new_reference_offers_what_the_survey_has_and_is_a_dry_run
     assert form["field"]["enum"] == ["101", "102"]
     assert form["filter"]["enum"] == ["g", "r"]
     assert form["quadrants"]["examples"] == ["d01/q1", "d01/q2", "d02/q1", "d02/q2"]
-    assert form["explanation"]["minLength"] == 1
+    assert form["quadrants"]["items"]["enum"] == form["quadrants"]["examples"]
+
+
+@pytest.mark.parametrize(
+    ("dag", "wrong"),
+    [
+        ("regenerate_references", {"explanation": "   "}),
+        ("regenerate_references", {"explanation": "x" * 501}),
+        ("regenerate_references", {"field": "999"}),
+        ("regenerate_references", {"quadrants": ["d09/q9"]}),
+        ("regenerate_references", {"serves": "yesterday"}),
+        ("dispose_frame", {"explanation": " \n\t"}),
+        ("dispose_frame", {"frame": "  "}),
+        ("dispose_frame", {"verdict": "perhaps"}),
+    ],
+)
+def test_a_form_refuses_what_can_be_seen_to_be_wrong(dags, dag, wrong):
+    sound = {
+        "field": "101", "filter": "g", "quadrants": ["d01/q1"], "serves": "now", "dry_run": True,
+        "frame": "x.fits", "verdict": "reject", "explanation": "a plane",
+    }  # fmt: skip
+    form = dags[dag]["params"]
+    for name, schema in form.items():
+        jsonschema.validate(sound[name], schema)
+    ((name, value),) = wrong.items()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(value, form[name])
+
+
+def test_nobody_who_asks_waits_for_another_persons_request(dags):
+    assert all(dags[name]["max_active_runs"] >= 8 for name in ("regenerate_references", "dispose_frame"))
 
 
 def test_a_replayed_night_ends_by_its_manifest_alone_and_tests_shorten_the_delays(tmp_path):

@@ -1,10 +1,11 @@
 """What the tasks do, with a real ledger and inbox and without Airflow."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from nightshift.errors import Retry
 from nightshift.night_end.close import begin_closing
@@ -22,6 +23,7 @@ class Airflow:
 
     def __init__(self):
         self.runs: dict[str, str] = {}
+        self.notes: dict[tuple[str, str], str] = {}
         self.away = False
 
     def create_run(self, dag_id, run_id, conf):
@@ -30,6 +32,11 @@ class Airflow:
         new = run_id not in self.runs
         self.runs.setdefault(run_id, dag_id)
         return new
+
+    def put_note(self, dag_id, run_id, text):
+        if self.away:
+            raise Retry(Reason.INTERNAL_ERROR, "away")
+        self.notes[dag_id, run_id] = text
 
     def run_state(self, dag_id, run_id):
         if self.away:
@@ -180,3 +187,54 @@ def test_moving_objects_are_asked_for_once_and_waited_for(airflow):
     assert steps.how_run_of_night_ended("moving_objects", TEXT) is None
     airflow.run_state = lambda *_: "failed"
     assert steps.how_run_of_night_ended("moving_objects", TEXT) == "failed"
+
+
+# --- what people ask for ------------------------------------------------------------------------------------
+
+
+def asked_by(name, **conf):
+    return SimpleNamespace(dag_id="form", run_id=f"by_{name}", triggering_user_name=name, conf=conf)
+
+
+REFERENCE = {"field": "101", "filter": "g", "serves": "now", "explanation": "a better sky", "dry_run": True}
+FRAME = {"frame": "x.fits", "verdict": "reject", "explanation": "a plane"}
+
+
+@pytest.mark.parametrize(
+    ("step", "asked", "more", "said"),
+    [
+        (steps.regenerate_references, {**REFERENCE, "explanation": " \n "}, {}, "explanation is empty"),
+        (steps.regenerate_references, {**REFERENCE, "field": "999"}, {}, "field is '999'; allowed are 101"),
+        (steps.regenerate_references, REFERENCE, {"dry-run": False}, "'dry-run' is not a key of this form"),
+        (steps.regenerate_references, REFERENCE, {"instrument": "elsewhere"}, "elsewhere"),
+        (steps.dispose_frame, {**FRAME, "explanation": "   "}, {}, "explanation must have 1 to 500 characters"),
+        (steps.dispose_frame, FRAME, {}, "knows no frame, unit or quarantined file"),
+    ],
+)
+def test_a_request_that_is_refused_fails_once_and_its_run_says_why(airflow, step, asked, more, said):
+    with pytest.raises(AirflowFailException, match=re.escape(said)):  # which Airflow does not try again
+        step(asked, asked_by("mira", **more))
+    assert said in airflow.notes["form", "by_mira"]
+    assert airflow.notes["form", "by_mira"].startswith("Refused: ")
+
+
+def test_nobody_asks_without_a_name(airflow):
+    with pytest.raises(AirflowFailException, match="ask for it logged in"):
+        steps.dispose_frame(FRAME, asked_by(""))
+
+
+def test_a_request_that_is_answered_has_the_answer_on_its_run(airflow):
+    text = steps.regenerate_references(REFERENCE, asked_by("mira"))
+    assert "version 1 of field 101 in g" in text
+    assert airflow.notes["form", "by_mira"] == text
+
+
+def test_a_refusal_is_one_too_while_airflow_takes_no_note(airflow):
+    airflow.away = True
+    with pytest.raises(AirflowFailException, match="explanation is empty"):
+        steps.regenerate_references({**REFERENCE, "explanation": ""}, asked_by("mira"))
+
+
+def test_an_end_of_night_for_no_night_is_refused_at_once(airflow):
+    with pytest.raises(AirflowFailException, match="is no night: write YYYY-MM-DD"):
+        steps.begin_night_end(SimpleNamespace(conf={"night": "tonight"}, data_interval_end=None))

@@ -118,3 +118,15 @@ def test_what_a_person_asks_for_is_done_under_a_name_or_not_at_all(name):
 )
 def test_a_task_that_failed_with_tries_left_was_ended_by_hand(state, try_number, by_hand):
     assert TaskState(state, try_number, 3).ended_by_hand is by_hand
+
+
+def test_a_note_is_written_on_the_run_it_names_and_an_answer_that_is_none_is_tried_again():
+    airflow = Airflow(200, 403)
+    client = airflow.client()
+    client.put_note("dispose_frame", "manual__2026:1+1", "Refused: no")
+    assert (airflow.seen[-1].method, json.loads(airflow.seen[-1].content)) == ("PATCH", {"note": "Refused: no"})
+    assert airflow.seen[-1].url.raw_path.endswith(
+        b"/dags/dispose_frame/dagRuns/manual__2026-01-01T00%3A00%3A00%2B00%3A00"
+    )
+    with pytest.raises(Retry):
+        client.put_note("dispose_frame", "x", "Refused: no")
