@@ -7,6 +7,7 @@ from typing import Literal
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
+from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.ledger.queries import runs as run_queries
@@ -146,6 +147,8 @@ def fail_stragglers(context: Context, night: date) -> int:
 
     A result that comes after this is kept in its attempt and changes the unit no more.
     """
+    # what was only to be made better is as good as it was
+    exposure_queries.stand_as_before(context.ledger, unit_key=None, site=context.site.name, night=night)
     count = night_end_queries.fail_stragglers(context.ledger, site=context.site.name, night=night, campaign=LIVE)
     if count:
         context.ledger.event(

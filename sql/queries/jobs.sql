@@ -8,12 +8,15 @@ on conflict (job_key) do update set site = excluded.site, night = excluded.night
 where (jobs.site, jobs.night) <> (excluded.site, excluded.night);
 
 -- name: attempts_of_job
--- With whether a person has accepted the unit or its frame since: then what was before says nothing any more.
+-- With whether a person has accepted the unit or its frame since, or a master came that it lacked: then what was before
+-- says nothing any more.
 -- row: PastAttempt
 select a.unit_key, a.attempt, a.state, a.reason, a.error_class,
     exists (select from overrides o
         where o.subject in (a.unit_key, substring(a.unit_key from '^[^/]+/[^/]+/[^/]+'))
-            and o.verdict = 'accept' and o.made_at > a.created_at) as overruled
+            and o.verdict = 'accept' and o.made_at > a.created_at)
+        or exists (select from reduced_without_master w
+            where w.unit_key = a.unit_key and w.again_since > a.created_at) as overruled
 from attempts a where a.job_key = :job_key and a.night = any (nights_of_job(:job_key))
 order by a.unit_key, a.attempt;
 
@@ -118,7 +121,8 @@ select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.
     s.name, s.runner, s.job_file,
     steady_age_s(coalesce(s.submitted_at, s.intended_at)) as age_s,
     array(select coalesce(b.reason, '') from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-        and b.night = any (nights_of_job(:job_key)) and b.attempt < a.attempt) as earlier_reasons
+        and b.night = any (nights_of_job(:job_key)) and b.attempt < a.attempt and b.state <> 'succeeded')
+        as earlier_reasons
 from attempts a join submissions s using (job_key, submission)
 where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and a.state in ('intended', 'submitted')
 order by a.unit_key, a.attempt;

@@ -8,6 +8,7 @@ from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import CalibrationKey
 from nightshift.kinds.master import queries
+from nightshift.kinds.science.again import reduce_again
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.nights import night_bounds
 from nightshift.vocabulary import CalibrationKind, CalibrationState, EventLevel, Reason
@@ -50,6 +51,7 @@ def record(context: Context, ending: Ending) -> None:
             quadrant=key.quadrant, campaign=key.campaign,
         )  # fmt: skip
         exposure_queries.reopen_exposures(context.ledger, instrument=key.instrument, night=key.night)
+        reduce_again(context, key.instrument, key.night, key.detector, key.quadrant)
     else:
         context.ledger.event(
             EventLevel.WARNING, "master_rejected", f"No master: {reason}. {outcome.detail}"[:1000],

@@ -2,7 +2,7 @@
 
 from nightshift.context import Context
 from nightshift.jobs.contract import Input
-from nightshift.keys import FrameKey
+from nightshift.keys import ExposureKey, FrameKey
 from nightshift.kinds.exposures import (
     Place,
     exposure_of,
@@ -14,6 +14,7 @@ from nightshift.kinds.exposures import (
 from nightshift.kinds.master.fallback import MasterChoice, read_masters
 from nightshift.kinds.plans import Plan, PlannedUnit, input_in_depot, input_of_file
 from nightshift.kinds.science import queries
+from nightshift.kinds.science.again import keep_published
 from nightshift.kinds.science.catalogues import catalogue_path, own_catalogues
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries.exposures import Exposure
@@ -34,6 +35,7 @@ def plan(context: Context, subject: Subject) -> Plan:
     masters = read_masters(context, exposure.instrument, exposure.night, exposure.filter, subject.campaign)
     catalogues = _catalogues(context, exposure, subject.campaign)
     references = references_serving(context, exposure, subject.campaign)
+    published = keep_published(context, ExposureKey(exposure.instrument, exposure.exposure_id), subject.campaign)
     tasks = tasks_of(context, ((row.detector, row.quadrant) for row in rows))
     units = []
     for row in rows:
@@ -44,7 +46,7 @@ def plan(context: Context, subject: Subject) -> Plan:
             continue
         raw_key = str(FrameKey(exposure.instrument, exposure.exposure_id, row.detector))
         raw = input_in_depot(context, "raw", row.path, row.sha256, raw_key)
-        reference = references.get(place)
+        reference = None if row.unit_key in published else references.get(place)
         inputs = (
             raw,
             *chosen.inputs,
@@ -55,6 +57,7 @@ def plan(context: Context, subject: Subject) -> Plan:
         parameters = {
             **parameters_of(exposure, place),
             "flags": [flag.value for flag in chosen.flags],
+            "lacking": [kind.value for kind in chosen.missing],
             "own_catalogue": catalogues.own,
             "reference_key": reference.reference_key if reference else None,
             "overruled": row.accepted,

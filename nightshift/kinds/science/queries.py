@@ -11,14 +11,25 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import ExposureState
 
 __all__ = [
+    "DifferencedUnit",
+    "ForgottenProduct",
+    "LackingUnit",
     "OwnCatalogue",
     "UnendedExposure",
     "UnitToReduce",
     "WaitingExposure",
+    "differenced_units",
     "forget_cancelled_units",
+    "forget_lacking",
+    "forget_measurements",
+    "forget_other_products",
+    "forget_unpublished",
+    "lock_masters",
     "mark_exposure_running",
+    "note_lacking",
     "own_catalogues",
     "put_measurements",
+    "reduce_again",
     "reject_invalid_units",
     "unended_of_fields",
     "units_to_do",
@@ -80,6 +91,27 @@ class UnitToReduce:
     path: str
     sha256: str
     accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LackingUnit:
+    """A row of `reduce_again`."""
+
+    unit_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DifferencedUnit:
+    """A row of `differenced_units`."""
+
+    unit_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenProduct:
+    """A row of `forget_other_products`."""
+
+    path: str
 
 
 def mark_exposure_running(
@@ -162,3 +194,57 @@ def put_measurements(
 def forget_cancelled_units(ledger: Ledger, *, job_key: str | None) -> int:
     """Run `forget_cancelled_units`."""
     return ledger.run(TOPIC, "forget_cancelled_units", job_key=job_key)
+
+
+def lock_masters(ledger: Ledger, *, of_quadrant: str | None) -> int:
+    """Whoever notes what a quadrant lacked, and whoever puts a master of it in service, sees what the other has
+    written.
+    """
+    return ledger.run(TOPIC, "lock_masters", of_quadrant=of_quadrant)
+
+
+def forget_lacking(ledger: Ledger, *, unit_key: str | None) -> int:
+    """Run `forget_lacking`."""
+    return ledger.run(TOPIC, "forget_lacking", unit_key=unit_key)
+
+
+def note_lacking(ledger: Ledger, *, kinds: Sequence[str] | None, unit_key: str | None) -> int:
+    """Run `note_lacking`."""
+    return ledger.run(TOPIC, "note_lacking", kinds=kinds, unit_key=unit_key)
+
+
+def reduce_again(ledger: Ledger, *, night: date, instrument: str, detector: int, quadrant: int) -> list[LackingUnit]:
+    """Of one quadrant of a camera: what was reduced without a master that serves by now is due once more. What a
+    person rejected, and what is not what was sent, stays as it is.
+    """
+    return ledger.select(
+        TOPIC, "reduce_again", LackingUnit, night=night, instrument=instrument, detector=detector, quadrant=quadrant
+    )
+
+
+def forget_unpublished(ledger: Ledger, *, unit_key: str | None) -> int:
+    """The difference of a quadrant of which no packet was made and no moving object was linked, with its
+    candidates: what is made again replaces it. What was published stays as it is.
+    """
+    return ledger.run(TOPIC, "forget_unpublished", unit_key=unit_key)
+
+
+def differenced_units(ledger: Ledger, *, instrument: str, exposure_id: str, campaign: str) -> list[DifferencedUnit]:
+    """Run `differenced_units`."""
+    return ledger.select(
+        TOPIC, "differenced_units", DifferencedUnit, instrument=instrument, exposure_id=exposure_id, campaign=campaign
+    )
+
+
+def forget_other_products(ledger: Ledger, *, unit_key: str, job_key: str, attempt: int) -> list[ForgottenProduct]:
+    """What an earlier attempt at a quadrant made and this one did not; a difference that stays keeps what belongs
+    to it.
+    """
+    return ledger.select(
+        TOPIC, "forget_other_products", ForgottenProduct, unit_key=unit_key, job_key=job_key, attempt=attempt
+    )
+
+
+def forget_measurements(ledger: Ledger, *, unit_key: str | None) -> int:
+    """Run `forget_measurements`."""
+    return ledger.run(TOPIC, "forget_measurements", unit_key=unit_key)

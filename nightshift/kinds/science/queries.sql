@@ -86,3 +86,95 @@ on conflict (unit_key, night) do update set
 update units set state = 'pending', reason = null, detail = '', ended_at = null
 where state = 'failed' and reason = 'cancelled' and night = any (nights_of_job(:job_key)) and unit_key in (
     select unit_key from attempts where job_key = :job_key and night = any (nights_of_job(:job_key)));
+
+-- Reduced without a master, and again with it ---------------------------------------------------------------------
+
+-- name: lock_masters!
+-- Whoever notes what a quadrant lacked, and whoever puts a master of it in service, sees what the other has written.
+select pg_advisory_xact_lock(hashtextextended('masters/' || :of_quadrant, 0));
+
+-- name: forget_lacking!
+delete from reduced_without_master where unit_key = :unit_key;
+
+-- name: note_lacking!
+insert into reduced_without_master (unit_key, kind, campaign, site, instrument, night, detector, quadrant, filter)
+select u.unit_key, k.kind::calibration_kind, u.campaign, e.site, u.instrument, e.night, u.detector, u.quadrant, e.filter
+from units u join exposures e using (instrument, exposure_id) cross join unnest(:kinds::text[]) as k (kind)
+where u.unit_key = :unit_key and u.night = night_of(:unit_key)
+on conflict do nothing;
+
+-- name: reduce_again
+-- row: LackingUnit
+-- Of one quadrant of a camera: what was reduced without a master that serves by now is due once more. What a person
+-- rejected, and what is not what was sent, stays as it is.
+with due as (
+    update units u set state = 'pending', reason = null, detail = '', ended_at = null
+    where u.night = :night and u.state in ('processed', 'rejected') and u.reason is distinct from 'operator_rejected'
+        and not exists (select from raw_frames r where r.instrument = u.instrument and r.exposure_id = u.exposure_id
+            and r.detector = u.detector and r.invalid_reason is not null)
+        and u.unit_key in (
+            select w.unit_key from reduced_without_master w
+            join calibrations c on c.instrument = w.instrument and c.night = w.night and c.detector = w.detector
+                and c.quadrant = w.quadrant and c.kind = w.kind and c.campaign = w.campaign
+                and (c.kind <> 'flat' or c.filter = w.filter)
+            join products p on p.product_key = c.product_key and p.leaves_with = 'infinity'
+            where w.instrument = :instrument and w.night = :night and w.detector = :detector
+                and w.quadrant = :quadrant and c.state = 'in_service' and p.deleted_at is null)
+    returning u.unit_key
+), marked as (
+    update reduced_without_master w set again_since = clock_timestamp() from due where w.unit_key = due.unit_key
+)
+select unit_key from due order by unit_key;
+
+-- name: forget_unpublished!
+-- The difference of a quadrant of which no packet was made and no moving object was linked, with its candidates: what is
+-- made again replaces it. What was published stays as it is.
+with replaced as (
+    select d.unit_key, d.campaign from differences d join exposures e on e.instrument = split_part(:unit_key, '/', 1)
+        and e.exposure_id = split_part(:unit_key, '/', 2)
+    where d.unit_key = :unit_key and d.night = night_of(:unit_key)
+        and not exists (select from alerts a
+            where a.unit_key = :unit_key and a.shutter_open = opening_of(:unit_key) and a.packet_path is not null)
+        and not exists (select from tracklets t join tracklet_members m using (tracklet_key)
+            join candidates c on c.candid = m.candid and c.shutter_open = opening_of(:unit_key)
+            where t.site = e.site and t.night = e.night and c.unit_key = :unit_key)
+), messages as (
+    delete from outbox o using alerts a, replaced r
+    where a.unit_key = r.unit_key and a.shutter_open = opening_of(:unit_key)
+        and o.candid = a.candid and o.shutter_open = opening_of(:unit_key)
+), their_alerts as (
+    delete from alerts a using replaced r
+    where a.unit_key = r.unit_key and a.shutter_open = opening_of(:unit_key)
+), their_candidates as (
+    delete from candidates c using replaced r
+    where c.unit_key = r.unit_key and c.shutter_open = opening_of(:unit_key) and c.campaign = r.campaign
+)
+delete from differences d using replaced r
+where d.unit_key = r.unit_key and d.night = night_of(:unit_key) and d.campaign = r.campaign;
+
+-- name: differenced_units
+-- row: DifferencedUnit
+select d.unit_key from units u join differences d using (unit_key, campaign, night)
+where u.instrument = :instrument and u.exposure_id = :exposure_id and u.campaign = :campaign
+    and u.night = night_of(:instrument || '/' || :exposure_id) and d.night = night_of(:instrument || '/' || :exposure_id);
+
+-- name: forget_other_products
+-- row: ForgottenProduct
+-- What an earlier attempt at a quadrant made and this one did not; a difference that stays keeps what belongs to it.
+with gone as (
+    delete from products p
+    where p.unit_key = :unit_key and p.leaves_with = night_of(:unit_key)
+        and (p.job_key, p.attempt) is distinct from (:job_key, :attempt::smallint)
+        and not (p.kind in ('difference', 'cutouts') and exists (select from differences d
+            where d.unit_key = :unit_key and d.night = night_of(:unit_key) and d.campaign = p.campaign))
+    returning p.product_key, p.path
+), their_inputs as (
+    delete from product_inputs i using gone
+    where i.product_key = gone.product_key and i.leaves_with = night_of(:unit_key)
+), their_sources as (
+    delete from sources_without_catalogue w using gone where w.product_key = gone.product_key
+)
+select path from gone order by path;
+
+-- name: forget_measurements!
+delete from image_measurements where unit_key = :unit_key and night = night_of(:unit_key);

@@ -6,6 +6,7 @@ from nightshift.context import Context
 from nightshift.keys import UnitKey
 from nightshift.kinds.difference.record import home, put_difference
 from nightshift.kinds.science import queries
+from nightshift.kinds.science.again import note_lacking_masters, replace_former, stands_as_before
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.vocabulary import AttemptState, Reason, UnitState, all_measurements
 from nightshift.workflow.persistence import Ending
@@ -26,6 +27,8 @@ def record(context: Context, ending: Ending) -> None:
     outcome, unit = ending.outcome, UnitKey.parse(ending.work.unit_key)
     states = {AttemptState.SUCCEEDED: UnitState.PROCESSED, AttemptState.REJECTED: UnitState.REJECTED}
     state = states.get(outcome.state, UnitState.FAILED)
+    if state is UnitState.FAILED and stands_as_before(context, ending):
+        return
     flags = [*ending.work.parameters.get("flags", []), *(outcome.result.flags if outcome.result else ())]
     changed = exposure_queries.end_unit(
         context.ledger,
@@ -34,10 +37,14 @@ def record(context: Context, ending: Ending) -> None:
     )  # fmt: skip
     if not changed:
         return  # the night ended without it: the attempt keeps the result, the unit stays as it was declared
+    if state is not UnitState.FAILED:
+        replace_former(context, ending)
     if any(name in ending.metrics for name in (CORNERS, *(m.name for m in all_measurements()))):
         _put_measurements(context, unit, ending.metrics, good=state is UnitState.PROCESSED)
     if state is UnitState.PROCESSED and ending.metrics.get("difference") and ending.work.parameters["reference_key"]:
         put_difference(context, ending)
+    if state is not UnitState.FAILED:
+        note_lacking_masters(context, ending)
 
 
 def end(context: Context, subject: Subject) -> None:

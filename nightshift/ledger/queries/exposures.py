@@ -19,6 +19,7 @@ __all__ = [
     "reopen_exposures_of_job",
     "return_unit",
     "set_unit_running",
+    "stand_as_before",
 ]
 
 TOPIC = "exposures"
@@ -95,3 +96,10 @@ def reopen_exposures(ledger: Ledger, *, instrument: str | None, night: date | No
 def reopen_exposures_of_job(ledger: Ledger, *, job_key: str | None) -> int:
     """Exposures of which a unit, or a frame of a calibration set, is to be worked on again."""
     return ledger.run(TOPIC, "reopen_exposures_of_job", job_key=job_key)
+
+
+def stand_as_before(ledger: Ledger, *, unit_key: str | None, site: str | None, night: date | None) -> int:
+    """Quadrants that were to be reduced again and were not, one of them or all of a night: they stand as their
+    last attempt left them.
+    """
+    return ledger.run(TOPIC, "stand_as_before", unit_key=unit_key, site=site, night=night)

@@ -217,7 +217,9 @@ def put_job(
 
 
 def attempts_of_job(ledger: Ledger, *, job_key: str) -> list[PastAttempt]:
-    """With whether a person has accepted the unit or its frame since: then what was before says nothing any more."""
+    """With whether a person has accepted the unit or its frame since, or a master came that it lacked: then what
+    was before says nothing any more.
+    """
     return ledger.select(TOPIC, "attempts_of_job", PastAttempt, job_key=job_key)
 
 
