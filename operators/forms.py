@@ -54,7 +54,8 @@ def disposal_form() -> dict[str, Any]:
     return {
         "frame": Param(
             None, type="string", pattern=NOT_BLANK, minLength=1, maxLength=500, title="Frame",
-            description="A file's name, or the key of a frame, a unit or an arrival.",
+            description="A file's name, an arrival's key, the key of an exposure, a frame, a unit, a master or a "
+            "reference, or an alert's candid.",
         ),
         "verdict": Param(
             None, type="string", enum=["accept", "reject"], title="Verdict",

@@ -14,8 +14,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument(
         "unit",
-        help="key of a unit (democam/20251121105018/d01/q1), a master or a reference as the ledger has it; or, where "
-        "no ledger is at hand, the folder of an attempt or of products in the depot",
+        help="key of a unit (democam/20251121105018/d01/q1), a master or a reference, or an alert's candid; or, "
+        "where no ledger is at hand, the folder of an attempt or of products in the depot",
     )
     parser.add_argument("--output", type=Path, help="the page (default: inspect-<unit>.html here)")
     parser.set_defaults(run=_run)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nightshift.called import called, unit_of_alert
 from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
@@ -175,8 +176,8 @@ def from_ledger(context: Context, key: str) -> Inspected:
     ----------
     context : Context
     key : str
-        As the ledger has it. Of a unit its tier and campaign may be left out, its instrument too, and where an
-        exposure has one quadrant alone the exposure's id is enough.
+        As of `nightshift.called`: of an alert's candid the unit that it is of is shown, and where an exposure has
+        one quadrant alone the exposure's id is enough.
 
     Raises
     ------
@@ -184,6 +185,9 @@ def from_ledger(context: Context, key: str) -> Inspected:
         If it knows no such key, the key could mean several units, or there is no image on disk.
     """
     ledger = context.ledger
+    found = called(ledger, key)
+    if found is not None:
+        key = unit_of_alert(ledger, found) or found.key
     kept = inspect_queries.calibration(ledger, key=key) or inspect_queries.reference_image(ledger, key=key)
     if kept is not None:
         numbers = {name: value for name, value in asdict(kept).items() if name not in ENDING and value is not None}

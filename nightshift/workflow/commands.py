@@ -4,20 +4,25 @@ import argparse
 
 __all__ = ["register"]
 
+A_THING = (
+    "a file's name, an arrival's key, the key of an exposure, a frame, a unit, a master or a reference as the mail "
+    "and the pages write it, or an alert's candid"
+)
+
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the commands to the command line's subparsers."""
     due = subparsers.add_parser("due", help="list the workflow runs that are due now; changes nothing")
     due.set_defaults(run=_due)
-    explain = subparsers.add_parser("explain", help="tell the whole story of one file, exposure or unit")
-    explain.add_argument("thing", help="a file's name, an exposure's id, or a unit's key")
+    explain = subparsers.add_parser("explain", help="tell the whole story of one thing")
+    explain.add_argument("thing", help=A_THING)
     explain.set_defaults(run=_explain)
     for verdict, text in (
         ("accept", "use a frame whatever the checks say of it: a rejected unit, or a whole file in quarantine"),
-        ("reject", "do not use a frame or unit any more, whatever the checks say of it"),
+        ("reject", "do not use it any more, whatever the checks say of it"),
     ):
         parser = subparsers.add_parser(verdict, help=text)
-        parser.add_argument("thing", help="a file's name, or the key of a frame, a unit or an arrival")
+        parser.add_argument("thing", help=A_THING)
         parser.add_argument("--reason", required=True, help="why; kept with your name")
         parser.add_argument("--operator", required=True, help="who you are")
         parser.set_defaults(run=_dispose, verdict=verdict)

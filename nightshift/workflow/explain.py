@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 
+from nightshift.called import called, unit_of_alert
 from nightshift.context import Context
 from nightshift.ingest.naming import file_of_night, shown
 from nightshift.keys import FrameKey
@@ -12,6 +13,7 @@ from nightshift.ledger.queries import months as months_queries
 from nightshift.ledger.queries import overrides as overrides_queries
 from nightshift.ledger.queries.explain import Arrival, Exposure, FrameNote, Unit
 from nightshift.vocabulary import Reason
+from nightshift.workflow.explain_made import explain_made
 
 __all__ = ["explain"]
 
@@ -19,21 +21,25 @@ _FRAME = re.compile(r"([^/]+/[^/]+)/d\d+")
 
 
 def explain(context: Context, thing: str) -> list[str]:
-    """Return the story of a file, an exposure or a unit, one line a step.
+    """Return the story of a file, an exposure, a unit, a master, a reference or an alert, one line a step.
 
     Parameters
     ----------
     thing : str
         A file's name, also one that is only on a manifest (``YYYYMMDD/name`` where it was used in several nights and
-        one of them is meant); an exposure's id (with or without its instrument); a
-        frame's, a unit's or an arrival's key.
+        one of them is meant); an arrival's key; or any key as of `nightshift.called`.
 
     Returns
     -------
     list of str
         Empty where the ledger knows nothing of it.
     """
-    night, thing = file_of_night(shown(thing))
+    found = called(context.ledger, thing)
+    if found is not None and (made := list(explain_made(context.ledger, found))):
+        unit = unit_of_alert(context.ledger, found)
+        about = [*_overrides(context, [found.key]), *_events(context, [found.key])]
+        return [*made, *about, *(explain(context, unit) if unit else [])]
+    night, thing = (None, found.key) if found is not None else file_of_night(shown(thing))
     frame = _FRAME.fullmatch(thing)
     called = frame[1] if frame else thing
     exposures = explain_queries.exposures_like(context.ledger, thing=called, night=night)

@@ -5,12 +5,13 @@ the planning of masters, references and reductions, and by the accounts of the n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from nightshift.called import Thing, called
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.arrival import Known, PhysicalFile
@@ -26,6 +27,7 @@ from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import overrides as overrides_queries
 from nightshift.ledger.queries.overrides import FileInQuarantine
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason
+from nightshift.workflow.override_made import MADE, check_not_disposed, dispose_of_made, frames_of, said_before
 
 __all__ = ["ACCEPTABLE", "Disposal", "Verdict", "dispose", "read_disposal"]
 
@@ -55,8 +57,9 @@ class Disposal:
     Parameters
     ----------
     thing : str
-        A file's name (``YYYYMMDD/name`` where it was used in several nights), a frame's or unit's key, or the
-        arrival key of a file in quarantine.
+        A file's name (``YYYYMMDD/name`` where it was used in several nights), the arrival key of a file in
+        quarantine, or any key as of `nightshift.called`: of an exposure, a frame, a unit, a master, a reference or
+        an alert.
     verdict : Verdict
     explanation : str
         Why; kept with the override and in the audit.
@@ -109,6 +112,19 @@ def dispose(context: Context, request: Disposal, *, operator: str, request_id: s
     """
     if not operator.strip():
         raise BadInput(Reason.INTERNAL_ERROR, "say who you are: an override has a name")
+    found = called(context.ledger, request.thing)
+    if found is not None and found.thing is Thing.EXPOSURE:
+        frames = frames_of(context.ledger, found)
+        told = [
+            dispose(
+                context, replace(request, thing=frame), operator=operator, account=account,
+                request_id=f"{request_id}/{frame}" if request_id else "",
+            )
+            for frame in frames
+        ]  # fmt: skip
+        return "\n".join(f"{frame}: {text}" for frame, text in zip(frames, told, strict=True))
+    if found is not None:
+        request = replace(request, thing=found.key)
     if request.verdict is Verdict.ACCEPT:
         return _dispose(context, request, operator, request_id, account)
     # what is on its way to the broker cannot be withheld: that batch is sent first, and the rest is withheld then
@@ -127,6 +143,8 @@ def _dispose(context: Context, request: Disposal, operator: str, request_id: str
         if known is not None:
             return known.text
         subject, text = _apply(context, request, operator)
+        if said_before(ledger, subject, request.verdict, request.explanation, operator):
+            return text
         overrides_queries.put_override(
             ledger, subject=subject, verdict=request.verdict, explanation=request.explanation, operator=operator
         )
@@ -167,9 +185,12 @@ class _Target:
 
 def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str]:
     """Do it, and return the override's subject and what was done."""
+    made = called(context.ledger, request.thing)
+    if made is not None and made.thing in MADE:
+        return made.key, dispose_of_made(context, made, request.verdict, request.explanation, operator)
     night, thing = file_of_night(request.thing)
-    called = overrides_queries.nights_called(context.ledger, thing=thing)
-    nights = [f"{row.night:%Y%m%d}/{thing}" for row in called]
+    named = overrides_queries.nights_called(context.ledger, thing=thing)
+    nights = [f"{row.night:%Y%m%d}/{thing}" for row in named]
     if night is None and len(nights) > 1:
         raise BadInput(Reason.INTERNAL_ERROR, f"several nights have a file of this name: say {' or '.join(nights)}")
     target = _target_unit(context, thing) or _target_frame(context, thing, night)
@@ -180,6 +201,7 @@ def _apply(context: Context, request: Disposal, operator: str) -> tuple[str, str
     file = overrides_queries.quarantined_called(context.ledger, thing=thing, night=night)
     if file is not None:
         return _dispose_of_file(context, request, operator, file)
+    check_not_disposed(context.ledger, thing)
     raise BadInput(
         Reason.INTERNAL_ERROR,
         f"the ledger knows no frame, unit or quarantined file {thing!r}. What never came cannot be disposed of; "
