@@ -41,8 +41,7 @@ def explain(context: Context, thing: str) -> list[str]:
         return [*made, *about, *(explain(context, unit) if unit else [])]
     night, thing = (None, found.key) if found is not None else file_of_night(shown(thing))
     frame = _FRAME.fullmatch(thing)
-    called = frame[1] if frame else thing
-    exposures = explain_queries.exposures_like(context.ledger, thing=called, night=night)
+    exposures = explain_queries.exposures_like(context.ledger, thing=frame[1] if frame else thing, night=night)
     arrivals = _arrivals_of(context, thing, night, exposures)
     lines = [*_manifests(context, thing, night, arrivals), *map(_arrival, arrivals)]
     for exposure in exposures:

@@ -6,7 +6,6 @@ from datetime import datetime
 from nightshift.called import Called, Thing
 from nightshift.keys import FrameKey
 from nightshift.ledger import Ledger
-from nightshift.ledger.queries import explain as explain_queries
 from nightshift.ledger.queries import made
 
 __all__ = ["explain_made"]
@@ -97,7 +96,7 @@ def _product(path: str | None, sha256: str | None, code: str | None) -> Iterator
 
 
 def _attempts(ledger: Ledger, key: str) -> Iterator[str]:
-    for row in explain_queries.attempts_of_unit(ledger, unit_key=key):
+    for row in made.attempts_at(ledger, key=key):
         where = f" on {row.host}" if row.host else ""
         yield (
             f"  {_time(row.created_at)} attempt {row.attempt} of {row.job_key}{where}: "

@@ -28,7 +28,7 @@ def frames_of(ledger: Ledger, exposure: Called) -> list[str]:
         If none came.
     """
     key = ExposureKey(*exposure.key.split("/"))
-    frames = [str(FrameKey(*key, row.detector)) for row in made.frames_of_exposure(ledger, exposure=exposure.key)]
+    frames = [str(FrameKey(*key, row.detector)) for row in made.frames_of_exposure(ledger, **key._asdict())]
     if not frames:
         raise BadInput(Reason.NEVER_ARRIVED, f"nothing of {key} ever arrived")
     return frames
@@ -36,7 +36,7 @@ def frames_of(ledger: Ledger, exposure: Called) -> list[str]:
 
 def check_not_disposed(ledger: Ledger, name: str) -> None:
     """Raise `BadInput` where a file was in quarantine and somebody has disposed of it."""
-    file = made.disposed_file(ledger, file=name)
+    file = made.disposed_file(ledger, thing=name)
     if file is not None:
         raise BadInput(
             Reason.INTERNAL_ERROR,

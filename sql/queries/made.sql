@@ -23,6 +23,12 @@ where r.reference_key = :key;
 -- row: MemberOfReference
 select m.unit_key, m.weight from reference_members m where m.reference_key = :key order by m.position;
 
+-- name: attempts_at
+-- row: AttemptAtIt
+-- A master or reference is of no exposure, so every month is looked at.
+select a.job_key, a.attempt, a.state, a.reason, a.detail, a.host, a.created_at
+from attempts a where a.unit_key = :key order by a.created_at, a.attempt;
+
 -- name: made_with_it
 -- row: MadeWithIt
 -- How many units, masters and references were made with a master or reference, by kind of product.
@@ -84,15 +90,12 @@ from overrides o where o.subject = :subject order by o.override_id desc limit 1;
 
 -- name: frames_of_exposure
 -- row: FrameOfExposure
-select r.detector from raw_frames r
-where r.instrument || '/' || r.exposure_id = :exposure
-    and r.instrument = split_part(:exposure, '/', 1) and r.exposure_id = split_part(:exposure, '/', 2)
-order by r.detector;
+select r.detector from raw_frames r where r.instrument = :instrument and r.exposure_id = :exposure_id order by r.detector;
 
 -- name: disposed_file^
 -- row: DisposedFile
 -- The newest file of that name or arrival key that was in quarantine and of which somebody has disposed.
 select a.inbox_name, q.disposed_as, q.disposed_by, q.disposed_at
 from quarantine q join arrivals a using (arrival_key)
-where (a.inbox_name = :file or a.arrival_key = :file) and q.disposed_at is not null
+where (a.inbox_name = :thing or a.arrival_key = :thing) and q.disposed_at is not null
 order by q.disposed_at desc limit 1;

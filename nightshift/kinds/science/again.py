@@ -18,6 +18,7 @@ from nightshift.context import Context
 from nightshift.keys import ExposureKey, QuadrantKey, UnitKey
 from nightshift.kinds.science import queries
 from nightshift.ledger.queries import exposures as exposure_queries
+from nightshift.ledger.queries import jobs as job_queries
 from nightshift.vocabulary import EventLevel, Reason
 from nightshift.workflow.persistence import Ending
 
@@ -30,7 +31,7 @@ def note_lacking_masters(context: Context, ending: Ending) -> None:
     if not lacking:
         return
     unit = UnitKey.parse(ending.work.unit_key)
-    night: date = context.ledger.value("jobs", "night_of_job", job_key=ending.subject.job_key)
+    night = job_queries.night_of_job(context.ledger, job_key=ending.subject.job_key)
     # whoever puts a master in service at this moment finds the row, or this finds the master
     _lock(context, unit.instrument, night, unit.detector, unit.quadrant)
     queries.note_lacking(context.ledger, unit_key=str(unit), kinds=lacking)
@@ -47,7 +48,7 @@ def reduce_again(context: Context, instrument: str, night: date, detector: int, 
 
 
 def _lock(context: Context, instrument: str, night: date, detector: int, quadrant: int) -> None:
-    queries.lock_masters(context.ledger, of_quadrant=f"{QuadrantKey(instrument, detector, quadrant)}/{night:%Y%m%d}")
+    queries.lock_masters(context.ledger, subject=f"{QuadrantKey(instrument, detector, quadrant)}/{night:%Y%m%d}")
 
 
 def _make_due(context: Context, instrument: str, night: date, detector: int, quadrant: int) -> None:
@@ -80,7 +81,7 @@ def replace_former(context: Context, ending: Ending) -> None:
         return  # this was the first time
     queries.forget_measurements(context.ledger, unit_key=unit_key)
     gone = queries.forget_other_products(
-        context.ledger, unit_key=unit_key, job_key=ending.job.job_key, attempt=ending.attempt["attempt"]
+        context.ledger, unit_key=unit_key, job_key=ending.job.job_key, attempt=ending.attempt.attempt
     )
     for product in gone:
         context.depot.absolute(product.path).unlink(missing_ok=True)

@@ -196,11 +196,11 @@ def forget_cancelled_units(ledger: Ledger, *, job_key: str | None) -> int:
     return ledger.run(TOPIC, "forget_cancelled_units", job_key=job_key)
 
 
-def lock_masters(ledger: Ledger, *, of_quadrant: str | None) -> int:
+def lock_masters(ledger: Ledger, *, subject: str | None) -> int:
     """Whoever notes what a quadrant lacked, and whoever puts a master of it in service, sees what the other has
     written.
     """
-    return ledger.run(TOPIC, "lock_masters", of_quadrant=of_quadrant)
+    return ledger.run(TOPIC, "lock_masters", subject=subject)
 
 
 def forget_lacking(ledger: Ledger, *, unit_key: str | None) -> int:

@@ -91,7 +91,7 @@ where state = 'failed' and reason = 'cancelled' and night = any (nights_of_job(:
 
 -- name: lock_masters!
 -- Whoever notes what a quadrant lacked, and whoever puts a master of it in service, sees what the other has written.
-select pg_advisory_xact_lock(hashtextextended('masters/' || :of_quadrant, 0));
+select pg_advisory_xact_lock(hashtextextended('masters/' || :subject, 0));
 
 -- name: forget_lacking!
 delete from reduced_without_master where unit_key = :unit_key;

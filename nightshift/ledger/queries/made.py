@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nightshift.ledger.database import Ledger
-from nightshift.vocabulary import AlertState, CalibrationState, OutboxState, ReferenceState
+from nightshift.vocabulary import AlertState, AttemptState, CalibrationState, OutboxState, ReferenceState
 
 __all__ = [
     "AlertStory",
+    "AttemptAtIt",
     "DisposedFile",
     "FrameOfExposure",
     "LastWord",
@@ -21,6 +22,7 @@ __all__ = [
     "MessageOfAlert",
     "ReferenceStory",
     "alert",
+    "attempts_at",
     "disposed_file",
     "frames_of_exposure",
     "last_word",
@@ -100,6 +102,19 @@ class MemberOfReference:
 
     unit_key: str
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptAtIt:
+    """A row of `attempts_at`."""
+
+    job_key: str
+    attempt: int
+    state: AttemptState
+    reason: str | None
+    detail: str
+    host: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +206,11 @@ def reference_members(ledger: Ledger, *, key: str) -> list[MemberOfReference]:
     return ledger.select(TOPIC, "reference_members", MemberOfReference, key=key)
 
 
+def attempts_at(ledger: Ledger, *, key: str) -> list[AttemptAtIt]:
+    """A master or reference is of no exposure, so every month is looked at."""
+    return ledger.select(TOPIC, "attempts_at", AttemptAtIt, key=key)
+
+
 def made_with_it(ledger: Ledger, *, key: str) -> list[MadeWithIt]:
     """How many units, masters and references were made with a master or reference, by kind of product."""
     return ledger.select(TOPIC, "made_with_it", MadeWithIt, key=key)
@@ -241,11 +261,11 @@ def last_word(ledger: Ledger, *, subject: str) -> LastWord | None:
     return ledger.first(TOPIC, "last_word", LastWord, subject=subject)
 
 
-def frames_of_exposure(ledger: Ledger, *, exposure: str) -> list[FrameOfExposure]:
+def frames_of_exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> list[FrameOfExposure]:
     """Run `frames_of_exposure`."""
-    return ledger.select(TOPIC, "frames_of_exposure", FrameOfExposure, exposure=exposure)
+    return ledger.select(TOPIC, "frames_of_exposure", FrameOfExposure, instrument=instrument, exposure_id=exposure_id)
 
 
-def disposed_file(ledger: Ledger, *, file: str) -> DisposedFile | None:
+def disposed_file(ledger: Ledger, *, thing: str) -> DisposedFile | None:
     """The newest file of that name or arrival key that was in quarantine and of which somebody has disposed."""
-    return ledger.first(TOPIC, "disposed_file", DisposedFile, file=file)
+    return ledger.first(TOPIC, "disposed_file", DisposedFile, thing=thing)

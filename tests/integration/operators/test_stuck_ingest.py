@@ -3,7 +3,7 @@
 import pytest
 
 from nightshift.health import say_whether_ingest_is_stuck
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger.queries import watch
 from nightshift.night_end.facts import collect_facts
 

@@ -5,9 +5,8 @@ import pytest
 from nightshift.alerts.release_order import release_all_in_order
 from nightshift.called import Called, Thing, called
 from nightshift.errors import BadInput
-from nightshift.ingest import ingest_all
+from nightshift.ingest.ingest import ingest_all
 from nightshift.inspect.products_at_hand import from_ledger
-from nightshift.night_end.facts import unit_name
 from nightshift.vocabulary import Reason
 from nightshift.workflow.explain import explain
 from nightshift.workflow.overrides import dispose, read_disposal
@@ -46,7 +45,7 @@ def texts_of(night):
     return {
         Called(Thing.EXPOSURE, f"democam/{exposure_id}"): [exposure_id, f"democam/{exposure_id}"],
         Called(Thing.FRAME, f"democam/{exposure_id}/d01"): [f"democam/{exposure_id}/d01", f"{exposure_id}/d01"],
-        Called(Thing.UNIT, unit): [unit, short, short.removeprefix("democam/"), unit_name(unit), f" {unit}\n"],
+        Called(Thing.UNIT, unit): [unit, short, short.removeprefix("democam/"), f" {unit}\n"],
         Called(Thing.MASTER, "bias/democam/d01/q2/-/20260115/e1/v1/live"): [
             "bias/democam/d01/q2/-/20260115/e1/v1/live", "bias/democam/d01/q2/-/20260115/e1/v1",
         ],

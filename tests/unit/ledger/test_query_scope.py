@@ -58,6 +58,7 @@ EXCEPTIONS = {
     ("watch", "waits"): "of the machine's disks",
     ("watch", "put_wait"): "of the machine's disks",
     ("watch", "delete_wait"): "of the machine's disks",
+    ("watch", "quiet_s"): "of the one inbox",
     # one table of events, kept until every site's night of then is closed
     ("night_end", "old_events"): "of the whole ledger",
     ("night_end", "old_events_in_sum"): "of the whole ledger",
