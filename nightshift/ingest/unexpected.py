@@ -8,6 +8,7 @@ from typing import Self
 from nightshift.context import Context
 from nightshift.errors import BadInput, NightshiftError
 from nightshift.ingest.naming import shown
+from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["UnexpectedError", "as_bad_input", "say_stuck", "say_unexpected"]
@@ -71,7 +72,7 @@ def say_unexpected(context: Context, name: str, error: UnexpectedError) -> None:
 def say_stuck(context: Context, name: str, error: Exception) -> None:
     """Say once that a file stays in the inbox, for a cause of its own."""
     subject = shown(name)
-    if not context.ledger.value("ledger", "event_said", kind="file_stuck", subject=subject):
+    if not ledger_queries.event_said(context.ledger, kind="file_stuck", subject=subject):
         context.ledger.event(
             EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
             subject=subject, night_time=context.clock.now(), traceback=trace_of(error),

@@ -4,8 +4,8 @@ No inputs: what a file holds is not known before. Parameters: ``path``, ``key`` 
 planned, and ``second_copy``, a path, where a second copy is kept. A sound file leaves its copy in the attempt's
 folder, read back, a second one under that path if its folder is there on this node, and in the metrics ``sha256``,
 ``bytes`` and the ``header`` by which it is registered. A bad one leaves its reason. In either case, as far as the
-looking went: ``night``, ``instrument``, ``exposure_id``, ``detector``. Of an error
-that nobody foresaw also its ``traceback``.
+looking went: ``night``, ``instrument``, ``exposure_id``, ``detector``. Of an error that nobody foresaw also its
+``traceback``.
 """
 
 from contextlib import suppress
