@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from nightshift.alerts.address import Broker, broker_from_environment
 from nightshift.alerts.sending_limits import Delivered, NoLimits, SendingLimits, sending_limits, stop_waiting
+from nightshift.alerts.signature import key_from_environment, signed_headers
 from nightshift.alerts.steady_waits import wait_for_delivery
 from nightshift.alerts.tars import Member, read_member
 from nightshift.context import Context
@@ -171,14 +172,14 @@ def _producer(route: _Route, delivery_s: float) -> Producer:
 
 def _send(context: Context, producer: Producer, messages: Sequence[QueuedMessage], delivery_s: float) -> _Batch:
     """Hand a batch to the broker and wait until each message is acknowledged or given up."""
-    batch = _Batch()
+    batch, key = _Batch(), key_from_environment()
     for message in messages:
         place = Member(message.packet_offset, message.packet_bytes, message.packet_sha256)
         try:
             packet = read_member(context.depot.absolute(message.packet_path), place)
             producer.produce(
                 message.topic, value=packet, key=f"{message.object_id}/{message.candid}",
-                on_delivery=_reporter(batch, message),
+                headers=signed_headers(key, packet), on_delivery=_reporter(batch, message),
             )  # fmt: skip
         except NeedsOperator as error:
             batch.damaged.append((message, error))

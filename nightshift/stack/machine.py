@@ -46,7 +46,7 @@ BEFORE_THE_REST = ("postgres", "broker", "mail")
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
     "NIGHTSHIFT_LEDGER_MEMORY_MB", "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON",
-    "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS",
+    "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS", "NIGHTSHIFT_ALERT_KEY",
     *MAIL_LOGIN,  # one part's alone: nightshift/stack/child_process.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
@@ -226,6 +226,7 @@ class Machine:
             "NIGHTSHIFT_BROKERS": (
                 f"file:{self.home.broker_address}" if self._broker_is_here else str(self.outside.brokers)
             ),
+            **({"NIGHTSHIFT_ALERT_KEY": self.home.secret("alerts")} if self._broker_is_here else {}),
             "NIGHTSHIFT_CLOCK": self.clock,
             "NIGHTSHIFT_AIRFLOW_METADATA": self.postgres.owner_url("airflow"),
             "AIRFLOW_CONN_NIGHTSHIFT_API": json.dumps(

@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from nightshift.alerts.address import address_file, broker_from_environment, brokers_from_environment
 from nightshift.alerts.packets import decode
+from nightshift.alerts.signature import is_genuine, key_from_environment
 from nightshift.alerts.steady_waits import wait_for_messages
 from nightshift.context import deployment_from_environment
 from nightshift.errors import Retry
@@ -120,8 +121,7 @@ class AlertLog:
             try:
                 line = essentials(decode(content), received_at)
             except ValueError as error:
-                self._not_packets.take(topic, content, str(error), received_at)
-                self.counts["unreadable"] = self._not_packets.count
+                self.set_aside(topic, content, str(error), received_at)
                 continue
             if line["candid"] in self._seen:
                 self.counts["repeats"] += 1
@@ -136,6 +136,11 @@ class AlertLog:
             self.counts["alerts"] += new
             self.last_received_at = received_at.isoformat()
         return new
+
+    def set_aside(self, topic: str, content: bytes, why: str, received_at: datetime) -> None:
+        """Keep a message that is no alert of the night, and count it."""
+        self._not_packets.take(topic, content, why, received_at)
+        self.counts["unreadable"] = self._not_packets.count
 
     def summarise(self) -> None:
         """Write the counts."""
@@ -184,13 +189,12 @@ class _Subscription:
             self._partitions.update(new)
             log.info("reading %s", ", ".join(f"{topic}[{partition}]" for topic, partition in new))
 
-    def messages(self, timeout_s: float) -> list[tuple[str, bytes]]:
-        """Return the messages that came, each with its topic."""
+    def messages(self, timeout_s: float) -> list[Message]:
+        """Return the messages that came."""
         if not self._partitions:
             time.sleep(timeout_s)
             return []
-        received = wait_for_messages(self._consumer, 500, timeout_s)
-        return [(m.topic() or "", m.value() or b"") for m in received if m.error() is None]
+        return [m for m in wait_for_messages(self._consumer, 500, timeout_s) if m.error() is None]
 
     def say_taken(self) -> None:
         """Write down what came so far, where whoever posts asks for it."""
@@ -239,7 +243,7 @@ def consume(
                 time.sleep(poll_s)
                 continue
             messages = subscription.messages(poll_s)
-            alerts.take(messages, datetime.now(UTC))
+            alerts.take(_genuine(messages, alerts), datetime.now(UTC))
             if messages:
                 subscription.say_taken()
             if time.monotonic() >= next_summary:
@@ -250,6 +254,18 @@ def consume(
         if subscription is not None:
             subscription.close()
     return alerts
+
+
+def _genuine(messages: Iterable[Message], alerts: AlertLog) -> list[tuple[str, bytes]]:
+    """Return topic and content of the messages that the night's poster sent, and set the others aside."""
+    key, genuine = key_from_environment(), []
+    for message in messages:
+        topic, content = message.topic() or "", message.value() or b""
+        if is_genuine(key, content, message.headers()):
+            genuine.append((topic, content))
+        else:
+            alerts.set_aside(topic, content, "it is not signed by the night's poster", datetime.now(UTC))
+    return genuine
 
 
 def _follow(

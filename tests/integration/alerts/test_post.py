@@ -12,9 +12,11 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from confluent_kafka import Producer
 
 from nightshift.alerts.post import post
 from nightshift.alerts.release import release
+from nightshift.alerts.signature import HEADER, signed_headers
 from nightshift.context import Context
 from nightshift.ledger import open_ledger
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
@@ -296,3 +298,18 @@ def test_a_broker_that_keeps_its_messages_is_never_sent_one_again(small_night, c
     with context.ledger.connection.cursor() as cursor:
         cursor.execute("select to_regclass('rehearsal.mock_broker_deliveries') as remembered")
         assert cursor.fetchone()["remembered"] is None
+
+
+def test_a_message_of_somebody_else_on_the_machine_is_set_aside(small_night, context, brokers, tmp_path, monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_ALERT_KEY", "of this night")
+    released(small_night, context)
+    assert post(context, brokers=brokers).acknowledged == 3
+    lines, _ = received(context, tmp_path / "first", brokers, at_least=3)
+    topic = lines[0]["topic"]
+    other = Producer({"bootstrap.servers": brokers, "log_level": 2})
+    for headers in (None, [(HEADER, b"guessed")], signed_headers(b"another key", b"forged")):
+        other.produce(topic, value=b"forged", headers=headers)
+    assert other.flush(10) == 0
+    _, counts = received(context, tmp_path / "second", brokers, at_least=3, more_s=2.0)
+    assert (counts["alerts"], counts["unreadable"]) == (3, 1)  # three times the same content
+    assert "not signed" in (tmp_path / "second" / "not_packets.jsonl").read_text()

@@ -69,7 +69,7 @@ def test_the_containers_know_all_that_the_parts_of_one_machine_know(compose, tmp
     (home.postgres / "password").write_text("x")
     wanted = {key for key in Machine(load_deployment("demo"), home, Ports(), Outside()).environment()
               if key.startswith("NIGHTSHIFT_")}  # fmt: skip
-    assert wanted - {"NIGHTSHIFT_CLOCK", *MAIL_LOGIN} <= set(compose["x-environment"])
+    assert wanted - {"NIGHTSHIFT_CLOCK", "NIGHTSHIFT_ALERT_KEY", *MAIL_LOGIN} <= set(compose["x-environment"])
 
 
 def test_the_cluster_has_the_nodes_and_partitions_that_one_machines_cluster_has(compose):
