@@ -8,6 +8,7 @@ from nightshift.inspect.difference_page import draw_difference
 from nightshift.inspect.measured import named, said
 from nightshift.inspect.pixel_pictures import Picture, draw, draw_master, draw_reference, taken
 from nightshift.inspect.products_at_hand import MASTERS, Inspected
+from nightshift.vocabulary import Reason, measurement_named
 
 __all__ = ["page_of"]
 
@@ -24,13 +25,20 @@ def page_of(unit: Inspected) -> str:
         for p in _pictures(unit)
     ]
     tables = {
-        title: {named(name): said(name, value) for name, value in table.items()}
+        title: {named(name): said(name, value) + _relative(unit, name) for name, value in table.items()}
         for title, table in (("measured", unit.measurements), ("of the difference", unit.difference))
         if table
     }
     return environment.get_template("page.html.j2").render(
         unit=unit, taken=taken(unit.files), pictures=pictures, tables=tables
     )
+
+
+def _relative(unit: Inspected, name: str) -> str:
+    """Return what stands behind a number that only a catalogue could make absolute, where there was none."""
+    measurement = measurement_named(name)
+    relative = measurement is not None and measurement.absolute and Reason.OWN_CATALOGUE in unit.flags
+    return " (relative to the field's own first frame)" if relative else ""
 
 
 def _pictures(unit: Inspected) -> list[Picture]:

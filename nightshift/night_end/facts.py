@@ -102,8 +102,9 @@ class MeasuredFilter:
     Parameters
     ----------
     filter : str
-    units, bad : int
-        How many quadrants were measured, and how many of them are not good.
+    units, bad, relative : int
+        How many quadrants were measured, how many of them are not good, and how many were calibrated against the
+        field's own first frame, for want of a catalogue.
     measured : mapping of str to Quantiles
         By the measurement's name; of those that the report shows.
     """
@@ -111,6 +112,7 @@ class MeasuredFilter:
     filter: str
     units: int
     bad: int
+    relative: int
     measured: Mapping[str, Quantiles]
 
 
@@ -385,7 +387,9 @@ def _quality(own: Context, night: date) -> list[MeasuredFilter]:
     measured: dict[str, dict[str, Quantiles]] = {}
     for row in rows:
         measured.setdefault(row.filter, {})[row.name] = _quantiles(row)
-    return [MeasuredFilter(row.filter, row.units, row.bad, measured.get(row.filter, {})) for row in filters]
+    return [
+        MeasuredFilter(row.filter, row.units, row.bad, row.relative, measured.get(row.filter, {})) for row in filters
+    ]
 
 
 def _quantiles(row: MeasurementOfFilter) -> Quantiles:

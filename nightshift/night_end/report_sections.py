@@ -18,6 +18,11 @@ __all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", 
 
 MOST_ROWS = 40  # of one table in a mail; how many more there are is said
 MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
+RELATIVE = " rel."  # behind a number that a catalogue alone could make absolute
+RELATIVE_MEANS = (
+    "rel.: calibrated against the field's own first frame, for want of a catalogue; relative to that frame, whose "
+    "zero point is 25 by definition, and to its header's places."
+)
 MOST_GAPS = 5
 CELL = 90  # characters of a cell of the text's tables, at most
 TEXT_WIDTH = 110  # characters of a line of the text's sentences
@@ -249,6 +254,8 @@ def _quality(facts: NightFacts) -> Section:
     rows = _camera_rows(facts, rows_of)
     titles = _camera_columns(facts, "Filter", ">Quadrants", ">Bad", *_titles(MailTable.QUALITY))
     note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
+    if any(row.relative for camera in facts.cameras for row in camera.quality):
+        note += f" {RELATIVE_MEANS}"
     return Section(MailTable.QUALITY, titles, rows, note)
 
 
@@ -284,6 +291,7 @@ def _cells(camera: CameraFacts, table: MailTable) -> list[tuple[str, ...]]:
     return [
         tuple(
             _summary(measurement, mail, row.measured.get(measurement.name, Quantiles()), camera.pixel_scale_arcsec)
+            + (RELATIVE if measurement.absolute and row.relative else "")
             for measurement, mail in _shown(table)
         )
         for row in camera.quality

@@ -116,6 +116,9 @@ class Measurement:
     reason_low, reason_high : Reason, optional
         Of an image that is below its `fail` bounds; of one that is above them or of which it could not be measured.
         A measurement without them is kept and shown, and has no bounds.
+    absolute : bool
+        It means what it says only where the stars were compared with a catalogue: calibrated against the field's own
+        first frame it is shown as relative.
     cause : bool
         Outside of its bounds it explains why later steps could not go on: it is the reason, and not their failure.
     mail : MailColumn, optional
@@ -131,6 +134,7 @@ class Measurement:
     reason_low: Reason | None = None
     reason_high: Reason | None = None
     cause: bool = False
+    absolute: bool = False
     mail: MailColumn | None = field(default_factory=MailColumn)
     panel: Panel | None = None
 
@@ -201,7 +205,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         "pointing_offset_arcsec", "pointing offset", "arcsec", "How far the image lies from where its header says.",
-        Reason.POINTING_OFF, Reason.POINTING_OFF,
+        Reason.POINTING_OFF, Reason.POINTING_OFF, absolute=True,
         mail=MailColumn(DETECTORS, "Pointing off (arcsec)", Summary.LARGEST, digits=1),
     ),
     Measurement(
@@ -220,7 +224,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         "zero_point", "zero point", "mag", "Magnitude of one electron in the whole exposure.",
-        Reason.CLOUDY, Reason.PHOTOMETRY_FAILED, mail=MailColumn(QUALITY, "Zero point (mag)"),
+        Reason.CLOUDY, Reason.PHOTOMETRY_FAILED, absolute=True, mail=MailColumn(QUALITY, "Zero point (mag)"),
         panel=Panel("zero point (mag)", 3),
     ),
     Measurement(
@@ -229,7 +233,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         "limiting_magnitude", "limiting magnitude", "mag", "Magnitude of a point source of 5 sigma.",
-        Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED,
+        Reason.TOO_SHALLOW, Reason.PHOTOMETRY_FAILED, absolute=True,
         mail=MailColumn(QUALITY, "Limit (mag) 10/50/90 %", Summary.SPREAD), panel=Panel("limiting mag (5σ)", 2),
     ),
     Measurement(

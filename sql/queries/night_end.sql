@@ -291,7 +291,9 @@ group by c.kind, c.filter order by c.kind, c.filter;
 
 -- name: image_quality_by_filter
 -- row: QualityOfFilter
-select e.filter, count(*) as units, count(*) filter (where not q.good) as bad
+-- not null: relative
+select e.filter, count(*) as units, count(*) filter (where not q.good) as bad,
+    count(*) filter (where 'own_catalogue' = any (u.flags)) as relative
 from image_quality q
 join units u using (unit_key, night)
 join exposures e on e.instrument = u.instrument and e.exposure_id = u.exposure_id and e.night = u.night

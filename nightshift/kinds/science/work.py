@@ -163,6 +163,8 @@ def _told_header(told: dict[str, Any], seconds: float) -> dict[str, Any]:
         "EXPTIME": seconds,
         "AIRMASS": told.get("airmass"),
     }
+    if told.get("own_catalogue"):
+        header["ZPREL"] = True  # zero point, limit and WCS are relative to the field's own first frame
     opened = _shutter_open(told)
     if opened is not None:
         header["DATE-OBS"] = opened.isoformat(timespec="milliseconds").removesuffix("+00:00")

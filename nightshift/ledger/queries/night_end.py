@@ -388,6 +388,7 @@ class QualityOfFilter:
     filter: str
     units: int
     bad: int
+    relative: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing
 from nightshift.night_end.mail import MailServer
 from nightshift.night_end.report import send_report, write_report
+from nightshift.night_end.report_sections import sections_of
 from nightshift.vocabulary import EventLevel
 
 pytestmark = pytest.mark.integration
@@ -261,3 +262,16 @@ def test_storage_that_came_back_needs_nobody(context, filled):
     assert write_report(context, NIGHT).facts.needs == []
     event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
     assert any("no room" in need for need in write_report(context, NIGHT).facts.needs)
+
+
+def test_what_no_catalogue_made_absolute_is_shown_as_relative(context, filled):
+    (section,) = [s for s in sections_of(write_report(context, NIGHT).facts) if s.title == "Image quality"]
+    assert not any(cell.endswith(" rel.") for row in section.rows for cell in row)
+    filled.query("update units set flags = %s where state = 'processed'", ["own_catalogue"])
+    (section,) = [s for s in sections_of(write_report(context, NIGHT).facts) if s.title == "Image quality"]
+    marked = {
+        column.title for row in section.rows for column, cell in zip(section.columns, row, strict=True)
+        if cell.endswith(" rel.")
+    }  # fmt: skip
+    assert marked == {"Zero point (mag)", "Limit (mag) 10/50/90 %"}
+    assert "rel.: calibrated against the field's own first frame" in section.note
