@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nightshift.errors import BadInput
+from nightshift.ingest.naming import shown
 from nightshift.keys import LIVE, ExposureKey, FrameKey, UnitKey
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import called as queries
@@ -62,7 +63,7 @@ def called(ledger: Ledger, text: str) -> Called | None:
     BadInput
         If it could be several things; the message names them.
     """
-    text = text.strip()
+    text = shown(text.strip())
     kind, _, rest = text.partition("/")
     if kind == Thing.ARRIVAL and rest:
         return Called(Thing.ARRIVAL, rest)

@@ -12,7 +12,8 @@ from nightshift.ingest.leave import leave_inbox, put_aside, write_arrival
 from nightshift.ingest.manifests import is_manifest, register_manifest
 from nightshift.ingest.naming import shown
 from nightshift.ingest.register import register
-from nightshift.ingest.unexpected import UnexpectedError, as_bad_input, say_stuck, say_unexpected
+from nightshift.ingest.unexpected import UnexpectedError, as_bad_input
+from nightshift.ingest.unexpected_events import say_stuck, say_unexpected
 from nightshift.ingest.verify import SIDECAR, sidecar_checksum
 from nightshift.ingest.whose import context_of_frame, context_of_manifest, context_of_stranger, waits_for_settings
 from nightshift.keys import FrameKey

@@ -12,7 +12,8 @@ from nightshift.errors import BadInput
 from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
-from nightshift.ingest.unexpected import UnexpectedError, as_bad_input, say_unexpected
+from nightshift.ingest.unexpected import UnexpectedError, as_bad_input
+from nightshift.ingest.unexpected_events import say_unexpected
 from nightshift.ingest.verify import SIDECAR
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.ledger.queries import ledger as ledger_queries

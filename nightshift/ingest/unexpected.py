@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from nightshift.context import Context
 from nightshift.errors import BadInput, NightshiftError
 from nightshift.ingest.naming import shown
-from nightshift.ledger.queries import ledger as ledger_queries
-from nightshift.vocabulary import EventLevel, Reason
+from nightshift.vocabulary import Reason
 
-__all__ = ["UnexpectedError", "as_bad_input", "say_stuck", "say_unexpected"]
+__all__ = ["UnexpectedError", "as_bad_input", "trace_of"]
 
 LONGEST = 20_000  # characters of a traceback that are kept: its end, where the error was raised
 
@@ -58,22 +56,3 @@ def as_bad_input() -> Iterator[None]:
         raise UnexpectedError.of(error) from error  # of a library that found a file unreadable, and not of a disk
     except Exception as error:
         raise UnexpectedError.of(error) from error
-
-
-def say_unexpected(context: Context, name: str, error: UnexpectedError) -> None:
-    """Write the event by which an engineer finds out why a file was set aside."""
-    context.ledger.event(
-        EventLevel.ERROR, "file_not_understood",
-        f"An error that nobody foresaw set {name} aside; the event holds the traceback: {shown(str(error))}"[:1000],
-        subject=name, night_time=context.clock.now(), reason=error.reason, traceback=error.trace,
-    )  # fmt: skip
-
-
-def say_stuck(context: Context, name: str, error: Exception) -> None:
-    """Say once that a file stays in the inbox, for a cause of its own."""
-    subject = shown(name)
-    if not ledger_queries.event_said(context.ledger, kind="file_stuck", subject=subject):
-        context.ledger.event(
-            EventLevel.ERROR, "file_stuck", f"It cannot be taken out of the inbox: {shown(str(error))}"[:1000],
-            subject=subject, night_time=context.clock.now(), traceback=trace_of(error),
-        )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from nightshift.context import Context
 from nightshift.files import sha256_of
+from nightshift.ingest import examine, register
 from nightshift.ingest.inbox import complete_files
 from nightshift.ingest.ingest import ingest_all
 from nightshift.jobs.contract import read_job_file
@@ -163,6 +164,39 @@ def wait_until_done(runner, name):
     while not all(task.state.ended for task in runner.states(frozenset({name}))[name]):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_an_error_that_nobody_foresaw_on_a_node_sets_its_file_aside_and_its_traceback_is_kept(
+    by_jobs, frames, nodes, monkeypatch
+):
+    bad, good = frames(0, 1), frames(0, 2)
+    real = examine.check_whole
+    monkeypatch.setattr(examine, "check_whole", lambda content, *more, **named: (
+        1 // 0 if content == bad_content else real(content, *more, **named)
+    ))  # fmt: skip
+    bad_content = bad.read_bytes()
+    take_in(by_jobs, nodes, due(by_jobs)[0])
+    assert arrivals(by_jobs) == [
+        (bad.name, "quarantined", "internal_error"), (good.name, "registered", None),
+    ]  # fmt: skip
+    ((trace,),) = rows(by_jobs, "select detail ->> 'traceback' from events where kind = 'file_not_understood'")
+    assert "ZeroDivisionError" in trace and "check_whole" in trace
+
+
+def test_an_error_that_nobody_foresaw_in_the_ledger_sets_its_file_aside_and_the_other_is_registered(
+    by_jobs, frames, nodes, monkeypatch
+):
+    bad, good = frames(0, 1), frames(0, 2)
+    real = register._put_frame
+
+    def stumble(context, file, *more):
+        return 1 // 0 if file.name == bad.name else real(context, file, *more)
+
+    monkeypatch.setattr(register, "_put_frame", stumble)
+    take_in(by_jobs, nodes, due(by_jobs)[0])
+    assert arrivals(by_jobs) == [
+        (bad.name, "quarantined", "internal_error"), (good.name, "registered", None),
+    ]  # fmt: skip
 
 
 def test_the_frame_is_registered_as_the_watch_registers_it(by_jobs, context, frames, nodes):

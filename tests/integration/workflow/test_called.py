@@ -75,7 +75,7 @@ def test_every_way_to_write_a_key_means_the_same_to_all_who_read_it(made):
 
 def test_what_is_no_key_is_nothing(made):
     for text in ("nothing", "a/b/c", "bias/democam", "democam/elsewhere/d01", "9" * 40, "12", "", "\u0663", "d01/q1",
-                 "reference/x", "arrival/"):  # fmt: skip
+                 "reference/x", "arrival/", "\udcff.fits", "a\0b"):  # fmt: skip
         assert called(made.context.ledger, text) is None
 
 
