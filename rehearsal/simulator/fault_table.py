@@ -42,6 +42,7 @@ reason is one of {acceptable}: it is
 whole then, and says what it is. What is truncated, empty, unreadable, too large, of another shape or no regular file
 cannot be, nor can a second file under a name that is taken: ask the mountain to send it again. A file with the reason
 `exposure_id_repeats` can be accepted once the settings give its exposure another id; no check of it is overruled.
+So can one with the reason `internal_error`, over which the program stumbled, once that is mended.
 
 This page is made from the registry by `python -m rehearsal.simulator.fault_table > docs/faults.md`.
 
