@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import numpy as np
 
@@ -98,7 +97,9 @@ def look_at_amplifier(plane: Plane, frames: FramesByKind, progress: Progress) ->
     darks = _read(frames.darks[:PAIRS_OF], layout)
     dark = np.median([frame.image for frame in darks], axis=0) if darks else bias
     known = bias is not None or layout.overscan is not None
-    levels = [float(np.median(flat.image if bias is None else flat.image - bias)) for flat in _read(frames.flats, layout)]
+    levels = [
+        float(np.median(flat.image if bias is None else flat.image - bias)) for flat in _read(frames.flats, layout)
+    ]
     return AmplifierPixels(layout, guesses, dark, (min(levels), max(levels)) if levels else None, known, tuple(notes))
 
 
@@ -157,11 +158,22 @@ def _by_header(
     bias_key, strip = overscan
     if strip is None or not strip.fits_in(plane.shape) or strip == section:
         return guesses, replace(layout, data=section), notes
-    dark = lit is None or strip.columns[0] >= lit.columns[1] or strip.columns[1] <= lit.columns[0] or strip.rows[0] >= lit.rows[1]
+    dark = (
+        lit is None
+        or strip.columns[0] >= lit.columns[1]
+        or strip.columns[1] <= lit.columns[0]
+        or strip.rows[0] >= lit.rows[1]
+    )
     says = f"{bias_key} = {plane.header[bias_key]}; {'it gets no light' if dark else 'light falls on it!'}"
-    guesses.append(Guess("overscan_section", _written(strip), Certainty.SURE if dark and lit else Certainty.UNSURE, says))
+    guesses.append(
+        Guess("overscan_section", _written(strip), Certainty.SURE if dark and lit else Certainty.UNSURE, says)
+    )
     if (key, bias_key) == ("TRIMSEC", "BIASSEC") and dark and agrees:
-        guesses.append(Guess("sections_from_header", True, Certainty.SURE, "Both agree with the pixels, so each file's own hold."))
+        guesses.append(
+            Guess(
+                "sections_from_header", True, Certainty.SURE, "Both agree with the pixels, so each file's own hold."
+            )
+        )
     return guesses, replace(layout, data=section, overscan=strip), notes
 
 
@@ -169,7 +181,9 @@ def _by_pixels(plane: Plane, layout: Layout, lit: Section) -> tuple[list[Guess],
     """Return the sections that the pixels show: a pixel of each dark edge is left out of the light."""
     rows, columns = plane.shape
     data = Section(_within(lit.rows, rows), _within(lit.columns, columns))
-    guesses = [Guess("data_section", _written(data), Certainty.LIKELY, f"Light falls on {_written(lit)}; a pixel less.")]
+    guesses = [
+        Guess("data_section", _written(data), Certainty.LIKELY, f"Light falls on {_written(lit)}; a pixel less.")
+    ]
     before, after = (0, lit.columns[0] - GAP_PX), (lit.columns[1] + GAP_PX, columns - 1)
     wider = max((before, after), key=lambda strip: strip[1] - strip[0])
     if wider[1] - wider[0] < NARROWEST_PX:
@@ -232,10 +246,17 @@ def _saturation_guess(plane: Plane, found: tuple[float, int] | None, most: float
         return Guess("saturation", float(round(found[0], -2)), Certainty.LIKELY, says)
     for keyword in SATURATION:
         if value := _number(plane, keyword):
-            return Guess("saturation", value, Certainty.UNSURE, f"{keyword}; the brightest pixel of {number} frames has {most:.0f}.")
+            return Guess(
+                "saturation",
+                value,
+                Certainty.UNSURE,
+                f"{keyword}; the brightest pixel of {number} frames has {most:.0f}.",
+            )
     full = _full_scale(plane)
     if full is None:
-        return asked("saturation", f"From how many ADU a pixel is full (the brightest of {number} frames has {most:.0f}).")
+        return asked(
+            "saturation", f"From how many ADU a pixel is full (the brightest of {number} frames has {most:.0f})."
+        )
     says = f"Not seen: the brightest pixel of {number} frames has {most:.0f} ADU. {OF_FULL_SCALE:.0%} of what {plane.bits} bits hold."
     return Guess("saturation", float(round(max(OF_FULL_SCALE * full, 1.0), -2)), Certainty.UNSURE, says)
 
@@ -287,7 +308,12 @@ def _gain(
         return Guess("gain", value, Certainty.LIKELY, f"{says}; no header says it.")
     agrees = abs(measured.value / declared[1] - 1) < AGREES
     words = "agrees" if agrees else "is not believed"
-    return Guess("gain", value, Certainty.SURE if agrees else Certainty.LIKELY, f"{says}; {declared[0]} = {declared[1]:g} {words}.")
+    return Guess(
+        "gain",
+        value,
+        Certainty.SURE if agrees else Certainty.LIKELY,
+        f"{says}; {declared[0]} = {declared[1]:g} {words}.",
+    )
 
 
 def _measured_gain(

@@ -10,7 +10,7 @@ from nightshift.new_camera.raw_files import RawFile, commonest, values_of
 from nightshift.settings.models import HeaderKeys
 from nightshift.vocabulary import ImageType
 
-__all__ = ["pointing_keys", "role_guesses"]
+__all__ = ["FILTER", "OBJECT", "pointing_keys", "role_guesses"]
 
 FILTER = ("FILTER", "FILTNAME", "FILTNAM", "FILTERID", "FILTER1", "INSFLNAM", "FILT")
 OBJECT = ("OBJECT", "OBJNAME", "TARGET", "TARGNAME")
@@ -23,7 +23,7 @@ COLDEST, WARMEST = -250.0, 60.0  # degrees Celsius that a temperature may be
 ENOUGH = 0.5  # share of science frames in which the first keyword must read
 
 
-def role_guesses(files: Sequence[RawFile], science: Sequence[RawFile], detector_by_name: bool) -> list[Guess]:
+def role_guesses(files: Sequence[RawFile], science: Sequence[RawFile]) -> list[Guess]:
     """Return the guesses for ``[camera.header]`` but those of time."""
     camera = commonest(CAMERA_KEYWORDS, files)
     guesses = [_filter(files, science), _object(files)]
@@ -31,10 +31,16 @@ def role_guesses(files: Sequence[RawFile], science: Sequence[RawFile], detector_
     if keys.ra and keys.dec:
         where = read_header({**science[0].header, **_ANY_TIME}, keys, ImageType.ENGINEERING)
         says = f"They read as a pointing in the science frames, such as {where.ra_deg or 0:.4f} {where.dec_deg or 0:+.4f} degrees."
-        guesses += [Guess("ra", list(keys.ra), Certainty.LIKELY, says), Guess("dec", list(keys.dec), Certainty.LIKELY, says)]
+        guesses += [
+            Guess("ra", list(keys.ra), Certainty.LIKELY, says),
+            Guess("dec", list(keys.dec), Certainty.LIKELY, says),
+        ]
     else:
         what = "Which keyword says where the telescope points? Frames without a pointing lie on no field."
-        guesses += [asked("ra", f"Right ascension. {what}", in_list=True), asked("dec", f"Declination. {what}", in_list=True)]
+        guesses += [
+            asked("ra", f"Right ascension. {what}", in_list=True),
+            asked("dec", f"Declination. {what}", in_list=True),
+        ]
     guesses.append(_airmass(keys))
     if camera:
         guesses.append(Guess("camera", [camera[0]], Certainty.SURE, f"It is {camera[1]!r}."))
@@ -81,7 +87,12 @@ def _read(keyword: str, role: str, value: Callable[[FrameHeader], float | None],
 def _filter(files: Sequence[RawFile], science: Sequence[RawFile]) -> Guess:
     found = [keyword for keyword in FILTER if any(file.value(keyword) for file in science or files)]
     if not found:
-        return Guess("filter", ["FILTER"], Certainty.UNSURE, "No header names a filter: all frames are taken as in one, `none`.")
+        return Guess(
+            "filter",
+            ["FILTER"],
+            Certainty.UNSURE,
+            "No header names a filter: all frames are taken as in one, `none`.",
+        )
     values = ", ".join(f"{count} of {value!r}" for value, count in values_of(found[0], files).items())
     return Guess("filter", found[:2], Certainty.SURE, f"{found[0]}: {values}.")
 
@@ -95,8 +106,12 @@ def _object(files: Sequence[RawFile]) -> Guess:
 
 def _airmass(keys: HeaderKeys) -> Guess:
     if keys.airmass:
-        return Guess("airmass", list(keys.airmass), Certainty.SURE, f"{keys.airmass[0]} is 1 or more in the science frames.")
-    return Guess("airmass", [], Certainty.UNSURE, "No keyword reads as an airmass; zero points stay at the pointing's own.")
+        return Guess(
+            "airmass", list(keys.airmass), Certainty.SURE, f"{keys.airmass[0]} is 1 or more in the science frames."
+        )
+    return Guess(
+        "airmass", [], Certainty.UNSURE, "No keyword reads as an airmass; zero points stay at the pointing's own."
+    )
 
 
 def _temperature(role: str, keywords: Sequence[str], files: Sequence[RawFile]) -> list[Guess]:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 from nightshift.new_camera.guesses import Certainty, Guess
 
-__all__ = ["NamedFile", "NamePattern", "find_name_pattern"]
+__all__ = ["NamePattern", "NamedFile", "find_name_pattern"]
 
 SUFFIX = re.compile(r"(?i)\.(fits?|fts)(\.fz|\.gz)?$")
 SEPARATORS = r"[._+-]"
@@ -97,7 +97,7 @@ def _either(expressions: Sequence[str]) -> str:
 
 def _cut(stem: str) -> _Parts:
     """Cut a stem; one without a word of digits is cut at the digits that a word ends with."""
-    words = [m for m in re.finditer(rf"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", stem)]
+    words = [m for m in re.finditer(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", stem)]
     words = words or [m for m in re.finditer(r"\d{2,}(?![A-Za-z0-9])", stem)]
     if not words:
         return _Parts(stem, "", "")

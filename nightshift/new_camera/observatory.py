@@ -5,7 +5,7 @@ import re
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from nightshift.errors import BadInput
 from nightshift.ingest.header import read_header, sexagesimal
@@ -76,13 +76,20 @@ def find_observatory(
     zone = _time_zone(longitude)
     code = CODE.search(" ".join(values_of(place[0], files))) if place else None
     guesses = (
-        Guess("name", slug(CODE.sub("", name), "site"), Certainty.UNSURE, f"From {place[0] if place else 'nothing'}; call it as you like, once."),
+        Guess(
+            "name",
+            slug(CODE.sub("", name), "site"),
+            Certainty.UNSURE,
+            f"From {place[0] if place else 'nothing'}; call it as you like, once.",
+        ),
         latitude or asked("latitude_deg", "Latitude of the telescope in degrees, north positive."),
         longitude or asked("longitude_deg", "Longitude of the telescope in degrees, east positive."),
         _elevation(files),
         zone,
         _code(code[1] if code else None, name),
-        Guess("telescope", telescope[1], Certainty.SURE, f"{telescope[0]}.") if telescope else asked("telescope", "The telescope's name.", instead="unknown"),
+        Guess("telescope", telescope[1], Certainty.SURE, f"{telescope[0]}.")
+        if telescope
+        else asked("telescope", "The telescope's name.", instead="unknown"),
     )
     site = Site(
         name="draft", latitude_deg=_number(latitude), longitude_deg=_number(longitude), elevation_m=0.0,
@@ -97,7 +104,9 @@ def _number(guess: Guess | None) -> float:
 
 def _code(code: str | None, name: str) -> Guess:
     if code:
-        return Guess("observatory_code", code, Certainty.LIKELY, f"The Minor Planet Center's, in the site's name {name!r}.")
+        return Guess(
+            "observatory_code", code, Certainty.LIKELY, f"The Minor Planet Center's, in the site's name {name!r}."
+        )
     what = "The observatory's code of the Minor Planet Center; XXX where it has none."
     return asked("observatory_code", what, instead="XXX")
 
@@ -133,7 +142,9 @@ def _elevation(files: Sequence[RawFile]) -> Guess:
         metres = _degrees(next(iter(values))) if len(values) == 1 else None
         if metres is not None and (keyword != "ALTITUDE" or metres > LEAST_ELEVATION_M):
             return Guess("elevation_m", metres, Certainty.LIKELY, f"{keyword}, the same in all files that have it.")
-    return asked("elevation_m", "Elevation above the sea in metres; it matters to moving objects' parallax.", instead=0.0)
+    return asked(
+        "elevation_m", "Elevation above the sea in metres; it matters to moving objects' parallax.", instead=0.0
+    )
 
 
 # --- longitude -----------------------------------------------------------------------------------------------
@@ -254,7 +265,11 @@ def _latitude_by_altitudes(
     """Return the latitude at which pointings have the airmass that headers give them."""
     if longitude is None:
         return None
-    seen = [s for k in list(moments)[:: max(1, len(moments) // FRAMES)] if (s := _sighting(files[k], moments[k], pointing, float(longitude.value)))]
+    seen = [
+        s
+        for k in list(moments)[:: max(1, len(moments) // FRAMES)]
+        if (s := _sighting(files[k], moments[k], pointing, float(longitude.value)))
+    ]
     if len(seen) < 3:
         return None
     left = {tenth / 10: _misfit_deg(tenth / 10, seen) for tenth in range(-900, 901)}
@@ -266,7 +281,9 @@ def _latitude_by_altitudes(
     return Guess("latitude_deg", best, Certainty.UNSURE, says)
 
 
-def _sighting(file: RawFile, moment: datetime, keys: HeaderKeys, longitude_deg: float) -> tuple[float, float, float] | None:
+def _sighting(
+    file: RawFile, moment: datetime, keys: HeaderKeys, longitude_deg: float
+) -> tuple[float, float, float] | None:
     """Return altitude, hour angle and declination of a frame's pointing, radians."""
     try:
         header = read_header({**file.header, "DATE-OBS": "2000-01-01T00:00:00"}, keys, ImageType.ENGINEERING)

@@ -55,7 +55,9 @@ def find_geometry(science: Sequence[RawFile], frames: Sequence[StarFrame]) -> Ge
     moved = _of_dithers(frames, optics)
     scale = _scale_guess(optics, moved)
     first = Guess("wcs", "pointing", Certainty.SURE, "No header holds a WCS that can be understood.")
-    return Geometry(None if scale.certainty is Certainty.ASKED else float(scale.value), (scale, first, *_turned(moved)))
+    return Geometry(
+        None if scale.certainty is Certainty.ASKED else float(scale.value), (scale, first, *_turned(moved))
+    )
 
 
 def _of_headers(solved: Sequence[StarFrame], number: int, optics: tuple[float, str] | None) -> Geometry:
@@ -93,7 +95,10 @@ def _by_optics(files: Sequence[RawFile]) -> tuple[float, str] | None:
                 return scale * binned, f"{keyword} = {scale:g}{f' by a binning of {binned:g}' if binned != 1 else ''}"
         pixel, focus = _number(file, "XPIXSZ"), _number(file, "FOCALLEN")
         if pixel and focus:
-            return pixel / 1000 / focus * ARCSEC_OF_RADIAN, f"a pixel of {pixel:g} um at a focal length of {focus:g} mm"
+            return (
+                pixel / 1000 / focus * ARCSEC_OF_RADIAN,
+                f"a pixel of {pixel:g} um at a focal length of {focus:g} mm",
+            )
     return None
 
 
@@ -157,13 +162,21 @@ def _turned(moved: Orientation | None) -> tuple[Guess, Guess]:
     if moved is None:
         return (
             asked("parity", f"-1 where east is left when north is up, 1 where it is right: {where}.", instead=-1),
-            asked("rotation_deg", f"Position angle of the image's y axis, within {UPRIGHT_DEG} degrees: {where}.", instead=0.0),
+            asked(
+                "rotation_deg",
+                f"Position angle of the image's y axis, within {UPRIGHT_DEG} degrees: {where}.",
+                instead=0.0,
+            ),
         )
     turn = round(moved.rotation_deg, 1)
     says = f"By steps between frames that were pointed apart; they leave {moved.apart_arcsec:.1f} arcsec."
     if moved.parity is None:
         return (
-            asked("parity", f"All steps go one way, which tells no mirror image. -1 where east is left when north is up: {where}.", instead=-1),
+            asked(
+                "parity",
+                f"All steps go one way, which tells no mirror image. -1 where east is left when north is up: {where}.",
+                instead=-1,
+            ),
             Guess("rotation_deg", turn, Certainty.UNSURE, f"{says} It holds for the parity above."),
         )
     return Guess("parity", moved.parity, Certainty.LIKELY, says), Guess("rotation_deg", turn, Certainty.LIKELY, says)

@@ -15,10 +15,9 @@ from reduction.detector.calibrations import Calibrations, DetectorSettings
 from reduction.detector.corrections import flag_saturated, mask_invalid, subtract_overscan, trim
 from reduction.detector.layout import Layout
 from reduction.detector.raw import read_quadrant
-from reduction.image.arithmetic import less_scaled
 from reduction.image.frame import Frame
 from reduction.image.mask import MaskBit
-from reduction.measure.sources import Background, SourceFlag, find_sources, measure_background, psf_stars
+from reduction.measure.sources import SourceFlag, find_sources, measure_background, psf_stars
 from reduction.problems import Unusable
 
 __all__ = ["StarFrame", "look_at_stars", "prepared"]
@@ -101,14 +100,14 @@ def look_at_stars(
 def _stars_of(file: RawFile, layout: Layout, dark: np.ndarray | None, keys: HeaderKeys) -> StarFrame:
     frame = prepared(file, layout)
     if dark is not None and dark.shape == frame.shape:
-        frame = replace(frame, image=less_scaled(frame.image, dark.astype(np.float32), np.float32(1.0)), mask=_hot(frame.mask, dark))
+        frame = replace(frame, image=frame.image - dark.astype(np.float32), mask=_hot(frame.mask, dark))
     frame = replace(frame, image=frame.image * np.float32(layout.gain))
     background = measure_background(frame, mesh_px=MESH_PX)
     sources = find_sources(frame.image - background.level, background, frame.mask, sigma=SIGMA)
     _, fwhm = psf_stars(sources, background)
     good = (sources.flags & (SourceFlag.SATURATED | SourceFlag.BAD_PIXELS)) == 0
     ra, dec = _pointing(file, keys)
-    return StarFrame(sources.x[good], sources.y[good], fwhm, _sky(background), frame.shape, frame.wcs, ra, dec)
+    return StarFrame(sources.x[good], sources.y[good], fwhm, background.median, frame.shape, frame.wcs, ra, dec)
 
 
 def _hot(mask: np.ndarray, dark: np.ndarray) -> np.ndarray:
@@ -118,10 +117,6 @@ def _hot(mask: np.ndarray, dark: np.ndarray) -> np.ndarray:
     flagged = mask.copy()
     flagged[dark > middle + HOT_SIGMA * scatter] |= np.uint16(MaskBit.DEAD)
     return flagged
-
-
-def _sky(background: Background) -> float:
-    return background.median
 
 
 def _pointing(file: RawFile, keys: HeaderKeys) -> tuple[float | None, float | None]:
