@@ -69,7 +69,9 @@ def _default_folder(proposal: "Proposal") -> Path:
     """Return the folder of settings with the instrument's name."""
     from nightshift.settings.loader import config_folder
 
-    names = (g.value for file, _, g in proposal.draft.guesses() if file == "camera.toml" and g.key == "instrument")
+    names = (
+        str(g.value) for file, _, g in proposal.draft.guesses() if file == "camera.toml" and g.key == "instrument"
+    )
     return config_folder() / next(names)
 
 

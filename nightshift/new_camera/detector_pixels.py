@@ -37,6 +37,7 @@ GAP_PX = 4  # between light and overscan: charge trails
 NARROWEST_PX = 5
 AGREES = 0.10  # two gains
 OF_FULL_SCALE = 0.92  # a usual saturation where none was seen
+FLAT_AT_MOST = 0.8  # of the saturation
 ALIKE = 0.2  # by which levels of flats may differ, for a pair without a bias
 
 
@@ -85,7 +86,8 @@ def look_at_amplifier(plane: Plane, frames: FramesByKind, progress: Progress) ->
     progress(f"extension {plane.extension}: saturation")
     saturation, layout = _saturation(plane, layout, frames)
     progress(f"extension {plane.extension}: read noise and gain")
-    biases, flats = _read(frames.biases[:PAIRS_OF], layout), _read(frames.flats[:PAIRS_OF], layout)
+    biases, every_flat = _read(frames.biases[:PAIRS_OF], layout), _read(frames.flats, layout)
+    flats = _useful(every_flat, layout)
     bias = np.median([frame.image for frame in biases], axis=0) if biases else None
     noise = measure_read_noise(biases) or _noise_of_overscan(layout, frames)
     gain = _gain(plane, layout, bias, noise, flats, frames)
@@ -97,9 +99,7 @@ def look_at_amplifier(plane: Plane, frames: FramesByKind, progress: Progress) ->
     darks = _read(frames.darks[:PAIRS_OF], layout)
     dark = np.median([frame.image for frame in darks], axis=0) if darks else bias
     known = bias is not None or layout.overscan is not None
-    levels = [
-        float(np.median(flat.image if bias is None else flat.image - bias)) for flat in _read(frames.flats, layout)
-    ]
+    levels = [float(np.median(flat.image if bias is None else flat.image - bias)) for flat in flats]
     return AmplifierPixels(layout, guesses, dark, (min(levels), max(levels)) if levels else None, known, tuple(notes))
 
 
@@ -116,6 +116,11 @@ def _read(files: Sequence[RawFile], layout: Layout) -> list[Frame]:
         except Unusable:
             continue
     return [frame for frame in frames if frame.shape == frames[0].shape]
+
+
+def _useful(flats: Sequence[Frame], layout: Layout) -> list[Frame]:
+    """Return the flats that are not overexposed, so few that pairs of them tell the noise."""
+    return [flat for flat in flats if float(np.median(flat.image)) < FLAT_AT_MOST * layout.saturation][:PAIRS_OF]
 
 
 def _raw(file: RawFile, layout: Layout) -> np.ndarray | None:

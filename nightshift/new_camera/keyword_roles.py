@@ -10,7 +10,7 @@ from nightshift.new_camera.raw_files import RawFile, commonest, values_of
 from nightshift.settings.models import HeaderKeys
 from nightshift.vocabulary import ImageType
 
-__all__ = ["FILTER", "OBJECT", "pointing_keys", "role_guesses"]
+__all__ = ["OBJECT", "filter_keywords", "filter_of", "pointing_keys", "role_guesses"]
 
 FILTER = ("FILTER", "FILTNAME", "FILTNAM", "FILTERID", "FILTER1", "INSFLNAM", "FILT")
 OBJECT = ("OBJECT", "OBJNAME", "TARGET", "TARGNAME")
@@ -26,7 +26,7 @@ ENOUGH = 0.5  # share of science frames in which the first keyword must read
 def role_guesses(files: Sequence[RawFile], science: Sequence[RawFile]) -> list[Guess]:
     """Return the guesses for ``[camera.header]`` but those of time."""
     camera = commonest(CAMERA_KEYWORDS, files)
-    guesses = [_filter(files, science), _object(files)]
+    guesses = [_filter(files), _object(files)]
     keys = pointing_keys(science)
     if keys.ra and keys.dec:
         where = read_header({**science[0].header, **_ANY_TIME}, keys, ImageType.ENGINEERING)
@@ -72,29 +72,33 @@ def _reading(
 
 def _read(keyword: str, role: str, value: Callable[[FrameHeader], float | None], file: RawFile) -> float | None:
     """Return what a keyword says in a role; of one coordinate only where the other is anything."""
-    keys = {"ra": (keyword,), "dec": (keyword,), "airmass": ("AIRMASS",), role: (keyword,)}
-    whole = {**file.header, **_ANY_TIME}
-    if role == "ra":
-        keys, whole = {**keys, "dec": ("ANYDEC",)}, {**whole, "ANYDEC": 0.0}
-    elif role == "dec":
-        keys, whole = {**keys, "ra": ("ANYRA",)}, {**whole, "ANYRA": 0.0}
+    whole = {**file.header, **_ANY_TIME, "ANYRA": 0.0, "ANYDEC": 0.0}
+    ra, dec = ((keyword,) if role == its else (f"ANY{its.upper()}",) for its in ("ra", "dec"))
+    keys = HeaderKeys(ra=ra, dec=dec, airmass=(keyword,) if role == "airmass" else ())
     try:
-        return value(read_header(whole, HeaderKeys(**keys), ImageType.ENGINEERING))
+        return value(read_header(whole, keys, ImageType.ENGINEERING))
     except BadInput:
         return None
 
 
-def _filter(files: Sequence[RawFile], science: Sequence[RawFile]) -> Guess:
-    found = [keyword for keyword in FILTER if any(file.value(keyword) for file in science or files)]
+def filter_keywords(files: Sequence[RawFile]) -> list[str]:
+    """Return the keywords that name a frame's filter, those that most frames have first."""
+    counts = {keyword: sum(bool(file.value(keyword)) for file in files) for keyword in FILTER}
+    return sorted((keyword for keyword in FILTER if counts[keyword]), key=lambda keyword: -counts[keyword])[:2]
+
+
+def filter_of(file: RawFile, keywords: Sequence[str]) -> str:
+    """Return what a frame's header calls its filter, empty where it names none."""
+    return next((value for keyword in keywords if (value := file.value(keyword))), "")
+
+
+def _filter(files: Sequence[RawFile]) -> Guess:
+    found = filter_keywords(files)
     if not found:
-        return Guess(
-            "filter",
-            ["FILTER"],
-            Certainty.UNSURE,
-            "No header names a filter: all frames are taken as in one, `none`.",
-        )
+        says = "No header names a filter: all frames are taken as in one, `none`."
+        return Guess("filter", ["FILTER"], Certainty.UNSURE, says)
     values = ", ".join(f"{count} of {value!r}" for value, count in values_of(found[0], files).items())
-    return Guess("filter", found[:2], Certainty.SURE, f"{found[0]}: {values}.")
+    return Guess("filter", found, Certainty.SURE, f"{found[0]}: {values}.")
 
 
 def _object(files: Sequence[RawFile]) -> Guess:

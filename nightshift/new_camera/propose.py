@@ -11,11 +11,11 @@ from nightshift.ingest.header import read_header
 from nightshift.ingest.naming import shown
 from nightshift.new_camera.detector_pixels import AmplifierPixels, FramesByKind, look_at_amplifier
 from nightshift.new_camera.guesses import Certainty, Draft, DraftTable, Guess
-from nightshift.new_camera.keyword_roles import FILTER, OBJECT, pointing_keys, role_guesses
+from nightshift.new_camera.keyword_roles import OBJECT, filter_keywords, filter_of, pointing_keys, role_guesses
 from nightshift.new_camera.name_patterns import NamedFile, NamePattern, find_name_pattern
 from nightshift.new_camera.observatory import Observatory, find_observatory
 from nightshift.new_camera.one_camera import camera_guesses, frames_of_one
-from nightshift.new_camera.policy_tables import job_tables, policy_tables
+from nightshift.new_camera.policy_tables import Calibration, job_tables, policy_tables
 from nightshift.new_camera.raw_files import Plane, Progress, RawFile, Unread, commonest, read_folder
 from nightshift.new_camera.shutter_times import ShutterTimes, find_shutter_times
 from nightshift.new_camera.sky_geometry import Geometry, find_geometry
@@ -49,6 +49,8 @@ class Found:
     site : Observatory
     nights : dict
         Night by place in the list, where the time is known.
+    filters : list of str
+        What each file's header calls its filter.
     """
 
     files: list[RawFile]
@@ -59,6 +61,7 @@ class Found:
     keys: HeaderKeys
     site: Observatory
     nights: dict[int, date]
+    filters: list[str]
 
     def of(self, kind: ImageType) -> list[int]:
         """Return the places of the full frames of a kind, in order of time."""
@@ -118,23 +121,35 @@ def look_at_headers(files: list[RawFile]) -> Found:
     """Return what headers and names say."""
     layout = Counter(file.layout for file in files).most_common(1)[0][0]
     full_frame = [file.layout == layout for file in files]
-    planes = next(file.planes for file, full in zip(files, full_frame, strict=True) if full)
     types, times = find_types(files, full_frame), find_shutter_times(files)
     science = [k for k, kind in enumerate(types.kinds) if kind is ImageType.SCIENCE and full_frame[k]]
+    planes = files[(science or [full_frame.index(True)])[0]].planes  # their headers are of the science frames' mode
     keys = pointing_keys([files[k] for k in science])
     site = find_observatory(files, times.moments, science, keys)
     nights = {k: night_of(site.site, moment) for k, moment in times.moments.items()}
-    return Found(files, planes, full_frame, types, times, keys, site, nights)
+    keywords = filter_keywords(files)
+    filters = [filter_of(file, keywords) for file in files]
+    return Found(files, planes, full_frame, types, times, keys, site, nights, filters)
 
 
 def _look_at_pixels(found: Found, progress: Progress) -> tuple[list[AmplifierPixels], list[StarFrame], Geometry]:
     frames = FramesByKind(
-        *(found.frames(kind) for kind in (ImageType.BIAS, ImageType.DARK, ImageType.FLAT, ImageType.SCIENCE))
+        found.frames(ImageType.BIAS),
+        found.frames(ImageType.DARK),
+        _like_flats(found),
+        found.frames(ImageType.SCIENCE),
     )
     amplifiers = [look_at_amplifier(plane, frames, progress) for plane in found.planes]
     first = amplifiers[0]
     stars = look_at_stars(frames.science, first.layout, first.dark, found.keys, progress)
     return amplifiers, stars, find_geometry(frames.science, stars)
+
+
+def _like_flats(found: Found) -> list[RawFile]:
+    """Return the flats of the filter that most flats have: pairs of them are alike."""
+    places = found.of(ImageType.FLAT)
+    most = Counter(found.filters[k] for k in places).most_common(1)
+    return [found.files[k] for k in places if found.filters[k] == most[0][0]]
 
 
 def _notes_of_files(found: Found, unread: Sequence[Unread]) -> list[str]:
@@ -201,14 +216,9 @@ def _field_from() -> Guess:
     )
 
 
-def _filter_keyword(found: Found) -> str | None:
-    known = commonest(FILTER, found.files)
-    return known[0] if known else None
-
-
 def _filters(found: Found) -> tuple[DraftTable, ...]:
-    lit = [*found.frames(ImageType.FLAT), *found.frames(ImageType.SCIENCE)]
-    return find_filters(_filter_keyword(found), lit or found.files)
+    lit = [*found.of(ImageType.FLAT), *found.of(ImageType.SCIENCE)]
+    return find_filters([found.filters[k] for k in lit or range(len(found.files))])
 
 
 def _pointings(found: Found) -> list[Pointing]:
@@ -233,15 +243,10 @@ def _view_deg(planes: Sequence[Plane], scale_arcsec: float | None) -> float | No
 # --- how many frames -----------------------------------------------------------------------------------------
 
 
-def _calibration_sets(found: Found) -> list[tuple[str, str, date]]:
+def _calibration_sets(found: Found) -> list[Calibration]:
     """Return kind, filter and night of each calibration frame."""
-    keyword = _filter_keyword(found)
     return [
-        (
-            kind.value,
-            found.files[k].value(keyword) if keyword and kind is ImageType.FLAT else "",
-            found.nights.get(k, date.min),
-        )
+        (kind.value, found.filters[k] if kind is ImageType.FLAT else "", found.nights.get(k, date.min))
         for kind in (ImageType.BIAS, ImageType.DARK, ImageType.FLAT)
         for k in found.of(kind)
     ]
@@ -249,6 +254,5 @@ def _calibration_sets(found: Found) -> list[tuple[str, str, date]]:
 
 def _most_science(found: Found) -> int:
     """Return how many science frames the night and filter with most of them have."""
-    keyword = _filter_keyword(found)
-    counts = Counter((found.nights.get(k), found.files[k].value(keyword or "")) for k in found.of(ImageType.SCIENCE))
+    counts = Counter((found.nights.get(k), found.filters[k]) for k in found.of(ImageType.SCIENCE))
     return max(counts.values(), default=0)

@@ -19,7 +19,7 @@ CALENDAR = ("DATE-OBS", "DATE_OBS", "DATEOBS", "UTC-DATE", "UTDATE", "DATE-BEG",
 JULIAN = ("MJD-OBS", "MJD_OBS", "OBSMJD", "MJD-BEG", "MJD", "JD-OBS", "JD", "JULDATE")
 CLOCK = ("UTCSTART", "UTSTART", "UT-START", "UTC-OBS", "TIME-OBS", "UTC", "UT", "UTSHUT", "TIME")
 HALF_HOUR_S = 1800.0
-WITHIN_S = 15.0  # what two keywords of one moment may differ by: a Julian date of five decimals is good to a second
+WITHIN_S = 5.0  # what two keywords of one moment may differ by: a Julian date of five decimals is good to a second
 ALIKE = 0.8  # share of frames that must have it
 
 
@@ -128,14 +128,15 @@ def _clock_of(
     halves = round(statistics.median(ahead) / HALF_HOUR_S)
     left = [seconds - halves * HALF_HOUR_S for seconds in ahead]
     longs = [exposure_s(files[k]) or 0.0 for k in both]
-    for when, share in (("start", 0.0), ("middle", 0.5), ("end", 1.0)):
-        if all(abs(rest - share * long) < WITHIN_S for rest, long in zip(left, longs, strict=True)):
-            return _as_said(chosen, other, halves, when)
-    return (
-        0.0,
-        f"{chosen} and {other} differ by {statistics.median(ahead):.0f} s: find out which is the start, in UTC.",
-        Certainty.UNSURE,
-    )
+    misfit = {
+        when: max(abs(rest - share * long) for rest, long in zip(left, longs, strict=True))
+        for when, share in (("start", 0.0), ("middle", 0.5), ("end", 1.0))
+    }
+    best = min(misfit, key=lambda when: misfit[when])
+    if misfit[best] < WITHIN_S:
+        return _as_said(chosen, other, halves, best)
+    differ = f"{chosen} and {other} differ by {statistics.median(ahead):.0f} s"
+    return 0.0, f"{differ}: find out which is the start, in UTC.", Certainty.UNSURE
 
 
 def _as_said(chosen: str, other: str, halves: int, when: str) -> tuple[float, str, Certainty]:

@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from astropy.wcs import WCS
@@ -20,7 +21,9 @@ ARCSEC_OF_RADIAN = 206264.806
 SCALES = ("PIXSCAL", "PIXSCALE", "SECPIX", "SECPIX1", "PLTSCALE", "SCALE")
 BINNING = ("XBINNING", "HBIN", "CCDXBIN", "BINX")
 AGREES = 0.05  # two scales
+LEAST_STEP_ARCSEC = 15.0  # of the pointing; less is known too badly
 FARTHEST = 0.8  # of the image's width that the telescope may have moved, so that frames have stars in common
+EXPLAINED_PX = 3.0  # rms that may be left of the steps between frames
 UPRIGHT_DEG = 1.3  # what the match to a catalogue finds by itself
 
 
@@ -65,13 +68,15 @@ def _of_headers(solved: Sequence[StarFrame], number: int, optics: tuple[float, s
     scale = statistics.median(scales)
     beside = ""
     if optics is not None:
-        beside = f" {optics[1]} gives {optics[0]:.3f}."
+        beside = f" {optics[1][0].upper()}{optics[1][1:]} gives {optics[0]:.3f}."
     parity, turn = zip(*(_parity_and_turn(f.wcs) for f in solved if f.wcs is not None), strict=True)
     rotation = statistics.median(turn)
     says = f"The WCS of {len(solved)} of {number} science frames that were looked at: {min(scales):.4f} to {max(scales):.4f}."
+    agrees = optics is None or abs(optics[0] / scale - 1) < AGREES
+    certainty = Certainty.SURE if agrees else Certainty.UNSURE
     some = "" if len(solved) == number else " Frames without one are placed by their pointing, parity and rotation."
     guesses = (
-        Guess("pixel_scale_arcsec", round(scale, 4), Certainty.SURE, says + beside),
+        Guess("pixel_scale_arcsec", round(scale, 4), certainty, says + beside),
         Guess("wcs", "header", Certainty.SURE, f"{len(solved)} of {number} frames have a WCS.{some}"),
         Guess("parity", statistics.mode(parity), Certainty.SURE, "The sign of the WCS's determinant."),
         Guess("rotation_deg", round(rotation, 2), Certainty.SURE, f"By the WCS: {min(turn):.2f} to {max(turn):.2f}."),
@@ -129,24 +134,27 @@ def _scale_guess(optics: tuple[float, str] | None, moved: Orientation | None) ->
     if moved is None:
         says = f"{by[0].upper()}{by[1:]}; nothing confirms it."
         return Guess("pixel_scale_arcsec", round(scale, 3), Certainty.LIKELY, says)
-    agrees = abs(moved.scale_arcsec / scale - 1) < AGREES
-    says = f"{by[0].upper()}{by[1:]}; stars moved by {moved.scale_arcsec:.3f} a pixel between frames that were pointed apart."
-    return Guess("pixel_scale_arcsec", round(scale, 3), Certainty.SURE if agrees else Certainty.UNSURE, says)
+    by = f"{by[0].upper()}{by[1:]} gives {scale:.3f}"
+    measured = f"stars moved by {moved.scale_arcsec:.3f} a pixel between frames that were pointed apart"
+    if abs(moved.scale_arcsec / scale - 1) < AGREES:
+        return Guess("pixel_scale_arcsec", round(scale, 3), Certainty.SURE, f"{by}; {measured}.")
+    says = f"{measured[0].upper()}{measured[1:]}, and {by[0].lower()}{by[1:]}: find out which is true."
+    return Guess("pixel_scale_arcsec", round(moved.scale_arcsec, 3), Certainty.UNSURE, says)
 
 
 def _of_dithers(frames: Sequence[StarFrame], optics: tuple[float, str] | None) -> Orientation | None:
     """Return the orientation by the steps between frames, where some were pointed apart and have stars in common."""
     steps = []
-    for k, first in enumerate(frames):
-        for second in frames[k + 1 :]:
-            moved = _moved_arcsec(first, second)
-            width = min(first.shape) * (optics[0] if optics else 1.0)
-            if moved is None or not 5 < math.hypot(*moved) < FARTHEST * width:
-                continue
-            pixels = step_between((first.x, first.y), (second.x, second.y), FARTHEST * min(first.shape))
-            if pixels is not None:
-                steps.append(Step(*moved, *pixels))
-    return orientation(steps)
+    for first, second in pairwise(frames):  # tracking drifts: only frames that follow each other are compared
+        moved = _moved_arcsec(first, second)
+        width = min(first.shape) * (optics[0] if optics else 1.0)
+        if moved is None or not LEAST_STEP_ARCSEC < math.hypot(*moved) < FARTHEST * width:
+            continue
+        pixels = step_between((first.x, first.y), (second.x, second.y), FARTHEST * min(first.shape))
+        if pixels is not None:
+            steps.append(Step(*moved, *pixels))
+    found = orientation(steps)
+    return found if found is not None and found.apart_arcsec < EXPLAINED_PX * found.scale_arcsec else None
 
 
 def _moved_arcsec(first: StarFrame, second: StarFrame) -> tuple[float, float] | None:

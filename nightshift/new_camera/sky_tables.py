@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from nightshift.ingest.naming import shown
 from nightshift.new_camera.guesses import Certainty, DraftTable, Guess, asked
 from nightshift.new_camera.one_camera import slug
-from nightshift.new_camera.raw_files import RawFile
 
 __all__ = ["Pointing", "find_fields", "find_filters"]
 
@@ -27,9 +26,9 @@ class Pointing:
     object: str
 
 
-def find_filters(keyword: str | None, files: Sequence[RawFile]) -> tuple[DraftTable, ...]:
-    """Return a table for each filter that flats and science frames name."""
-    counts = Counter(file.value(keyword) if keyword else "" for file in files)
+def find_filters(named: Sequence[str]) -> tuple[DraftTable, ...]:
+    """Return a table for each filter, from what each flat and science frame calls its own."""
+    counts = Counter(named)
     spellings: dict[str, list[str]] = {}
     for value in counts:
         spellings.setdefault(value if value.isalnum() else slug(value, "none"), []).append(value)

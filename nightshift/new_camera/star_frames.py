@@ -23,8 +23,13 @@ from reduction.problems import Unusable
 __all__ = ["StarFrame", "look_at_stars", "prepared"]
 
 LOOKED_AT = 8  # frames
+STEPS = 6  # of the telescope, whose frames are looked at too
+STEP_DEG = (0.004, 0.3)  # of a step that frames may have stars in common in spite of
 MESH_PX, SIGMA = 64, 8.0
 HOT_SIGMA = 20.0  # of a dark's own noise: no star is believed there
+
+
+Pointed = tuple[float | None, float | None]  # right ascension and declination, degrees
 
 
 @dataclass(frozen=True)
@@ -74,19 +79,20 @@ def prepared(file: RawFile, layout: Layout) -> Frame:
 def look_at_stars(
     science: Sequence[RawFile], layout: Layout, dark: np.ndarray | None, keys: HeaderKeys, progress: Progress
 ) -> list[StarFrame]:
-    """Find the stars of some science frames, spread over all of them.
+    """Find the stars of some science frames.
 
     Parameters
     ----------
     science : sequence of RawFile
+        In order of time, as is what is returned.
     layout : Layout
     dark : ndarray or None
         What the detector shows without light, ADU: it is taken out.
     keys : HeaderKeys
         Of the pointing.
     """
-    number = min(LOOKED_AT, len(science))
-    chosen = [science[round(k)] for k in np.linspace(0, len(science) - 1, number)] if number else []
+    chosen = _chosen(science, keys)
+    number = len(chosen)
     found = []
     for k, file in enumerate(chosen, start=1):
         progress(f"looking for stars: frame {k} of {number}")
@@ -95,6 +101,22 @@ def look_at_stars(
         except Unusable:
             continue
     return found
+
+
+def _chosen(science: Sequence[RawFile], keys: HeaderKeys) -> list[RawFile]:
+    """Return frames spread over all, and those before and after the telescope moved a little."""
+    spread = {round(k) for k in np.linspace(0, len(science) - 1, min(LOOKED_AT, len(science)))}
+    places = [_pointing(file, keys) for file in science]
+    moved = [k for k in range(len(science) - 1) if STEP_DEG[0] < _apart_deg(places[k], places[k + 1]) < STEP_DEG[1]]
+    beside = {place for k in moved[:STEPS] for place in (k, k + 1)}
+    return [science[k] for k in sorted(spread | beside)]
+
+
+def _apart_deg(one: Pointed, other: Pointed) -> float:
+    """Return the larger of the differences of two pointings, NaN where one is not known."""
+    if one[0] is None or one[1] is None or other[0] is None or other[1] is None:
+        return float("nan")
+    return max(abs(one[0] - other[0]) * float(np.cos(np.radians(one[1]))), abs(one[1] - other[1]))
 
 
 def _stars_of(file: RawFile, layout: Layout, dark: np.ndarray | None, keys: HeaderKeys) -> StarFrame:
@@ -119,7 +141,7 @@ def _hot(mask: np.ndarray, dark: np.ndarray) -> np.ndarray:
     return flagged
 
 
-def _pointing(file: RawFile, keys: HeaderKeys) -> tuple[float | None, float | None]:
+def _pointing(file: RawFile, keys: HeaderKeys) -> Pointed:
     whole = {**file.header, "DATE-OBS": "2000-01-01T00:00:00", "EXPTIME": 0.0}
     try:
         header = read_header(whole, keys, ImageType.ENGINEERING)

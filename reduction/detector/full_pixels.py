@@ -10,6 +10,7 @@ TOP = 0.93  # of the brightest value: pixels above it may be the pile
 BELOW = 0.75  # of it, down to which they are compared
 PILE_AT_LEAST = 8  # pixels of a frame
 TIMES = 1.5  # as many as lie below, in a range two and a half times as wide: stars' peaks get ever rarer upwards
+OWN_LEVEL = 0.2  # share of a frame's pixels: then they are the frame's level, and no end of anything
 LOWEST = 0.05  # share of the pile that may lie below the level
 MARGIN = 0.97  # of it: before pixels are full their counts stop being proportional to light
 
@@ -36,13 +37,12 @@ def full_from(images: Sequence[np.ndarray]) -> tuple[float, int] | None:
 
 def _pile(image: np.ndarray) -> np.ndarray:
     """Return the values of the pixels that are piled up at a frame's end, empty where they trail off."""
-    values = image[np.isfinite(image)]
+    values: np.ndarray = image[np.isfinite(image)]
     if not len(values):
         return values
     bright = values[values > BELOW * values.max()]
-    top = bright[bright > TOP * values.max()]
+    top: np.ndarray = bright[bright > TOP * values.max()]
     others = len(bright) - len(top)
-    if len(bright) > 0.2 * len(values):  # the frame's own level, and no end of anything
-        return top[:0]
-    piled = len(top) >= PILE_AT_LEAST and len(top) > TIMES * others
-    return top if piled else top[:0]
+    own_level = len(bright) > OWN_LEVEL * len(values)
+    piled = not own_level and len(top) >= PILE_AT_LEAST and len(top) > TIMES * others
+    return top if piled else np.empty(0)
