@@ -21,8 +21,8 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     propose = actions.add_parser(
         "propose",
         help="read a folder of raw files and write a draft of the survey's settings",
-        description="Looks at headers and pixels, says what it found and how sure it is, and asks in the files what it "
-        "cannot know. The raw files are read, never changed; nothing is overwritten.",
+        description="Looks at headers and pixels, says what it found and how sure it is, and asks in the files what "
+        "it cannot know. The raw files are read, never changed; nothing is overwritten.",
     )
     propose.add_argument(
         "folder", type=Path, help="raw files of a night or several, packed or not, with its subfolders"
@@ -60,9 +60,7 @@ def _check_name(folder: Path) -> None:
     from nightshift.new_camera.camera_problem import CameraProblem
 
     if not SURVEY_NAME.fullmatch(folder.resolve().name):
-        raise CameraProblem(
-            f"{shown(str(folder))}: the folder's name is the survey's: small letters, digits and `_`, such as my_survey"
-        )
+        raise CameraProblem(f"{shown(str(folder))}: the folder's name is the survey's: small letters, digits and `_`")
 
 
 def _default_folder(proposal: "Proposal") -> Path:

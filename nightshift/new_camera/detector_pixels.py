@@ -262,7 +262,8 @@ def _saturation_guess(plane: Plane, found: tuple[float, int] | None, most: float
         return asked(
             "saturation", f"From how many ADU a pixel is full (the brightest of {number} frames has {most:.0f})."
         )
-    says = f"Not seen: the brightest pixel of {number} frames has {most:.0f} ADU. {OF_FULL_SCALE:.0%} of what {plane.bits} bits hold."
+    seen = f"Not seen: the brightest pixel of {number} frames has {most:.0f} ADU"
+    says = f"{seen}. {OF_FULL_SCALE:.0%} of what {plane.bits} bits hold."
     return Guess("saturation", float(round(max(OF_FULL_SCALE * full, 1.0), -2)), Certainty.UNSURE, says)
 
 

@@ -30,7 +30,8 @@ def role_guesses(files: Sequence[RawFile], science: Sequence[RawFile]) -> list[G
     keys = pointing_keys(science)
     if keys.ra and keys.dec:
         where = read_header({**science[0].header, **_ANY_TIME}, keys, ImageType.ENGINEERING)
-        says = f"They read as a pointing in the science frames, such as {where.ra_deg or 0:.4f} {where.dec_deg or 0:+.4f} degrees."
+        such = f"{where.ra_deg or 0:.4f} {where.dec_deg or 0:+.4f} degrees"
+        says = f"They read as a pointing in the science frames, such as {such}."
         guesses += [
             Guess("ra", list(keys.ra), Certainty.LIKELY, says),
             Guess("dec", list(keys.dec), Certainty.LIKELY, says),
@@ -63,7 +64,7 @@ def pointing_keys(science: Sequence[RawFile]) -> HeaderKeys:
 def _reading(
     keywords: Sequence[str], files: Sequence[RawFile], role: str, value: Callable[[FrameHeader], float | None]
 ) -> tuple[str, ...]:
-    """Return the keywords of a role whose values read and are not zero in every frame, those that most frames have first."""
+    """Return the keywords of a role whose every value reads and is not zero, those that most frames have first."""
     good = {keyword: sum(bool(_read(keyword, role, value, file)) for file in files) for keyword in keywords}
     bad = {keyword: sum(bool(file.value(keyword)) for file in files) - good[keyword] for keyword in keywords}
     usable = [keyword for keyword in keywords if good[keyword] >= max(1, ENOUGH * len(files)) and not bad[keyword]]

@@ -97,8 +97,8 @@ def _either(expressions: Sequence[str]) -> str:
 
 def _cut(stem: str) -> _Parts:
     """Cut a stem; one without a word of digits is cut at the digits that a word ends with."""
-    words = [m for m in re.finditer(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", stem)]
-    words = words or [m for m in re.finditer(r"\d{2,}(?![A-Za-z0-9])", stem)]
+    words = list(re.finditer(r"(?<![A-Za-z0-9])\d+(?![A-Za-z0-9])", stem))
+    words = words or list(re.finditer(r"\d{2,}(?![A-Za-z0-9])", stem))
     if not words:
         return _Parts(stem, "", "")
     begins, ends = words[0].start(), words[-1].end()

@@ -74,41 +74,42 @@ def find_observatory(
     if latitude is None:
         latitude = _latitude_by_altitudes(files, moments, pointing, longitude)
     zone = _time_zone(longitude)
-    code = CODE.search(" ".join(values_of(place[0], files))) if place else None
     guesses = (
-        Guess(
-            "name",
-            slug(CODE.sub("", name), "site"),
-            Certainty.UNSURE,
-            f"From {place[0] if place else 'nothing'}; call it as you like, once.",
-        ),
+        _site_name(place[0] if place else "nothing", name),
         latitude or asked("latitude_deg", "Latitude of the telescope in degrees, north positive."),
         longitude or asked("longitude_deg", "Longitude of the telescope in degrees, east positive."),
         _elevation(files),
         zone,
-        _code(code[1] if code else None, name),
-        Guess("telescope", telescope[1], Certainty.SURE, f"{telescope[0]}.")
-        if telescope
-        else asked("telescope", "The telescope's name.", instead="unknown"),
+        _code(name),
+        _telescope(telescope),
     )
-    site = Site(
-        name="draft", latitude_deg=_number(latitude), longitude_deg=_number(longitude), elevation_m=0.0,
-        time_zone=zone.value if zone.certainty is not Certainty.ASKED else "UTC", observatory_code="XXX", telescope="",
-    )  # fmt: skip
+    zone_name = zone.value if zone.certainty is not Certainty.ASKED else "UTC"
+    site = _somewhere(_number(latitude), _number(longitude), zone_name)
     return Observatory(site, DraftTable("[site]", guesses), name, _sun_is_up(site, longitude, moments, science))
+
+
+def _site_name(keyword: str, name: str) -> Guess:
+    says = f"From {keyword}; call it as you like, once."
+    return Guess("name", slug(CODE.sub("", name), "site"), Certainty.UNSURE, says)
+
+
+def _telescope(found: tuple[str, str] | None) -> Guess:
+    if found is None:
+        return asked("telescope", "The telescope's name.", instead="unknown")
+    return Guess("telescope", found[1], Certainty.SURE, f"{found[0]}.")
 
 
 def _number(guess: Guess | None) -> float:
     return float(guess.value) if guess is not None else 0.0
 
 
-def _code(code: str | None, name: str) -> Guess:
-    if code:
-        return Guess(
-            "observatory_code", code, Certainty.LIKELY, f"The Minor Planet Center's, in the site's name {name!r}."
-        )
-    what = "The observatory's code of the Minor Planet Center; XXX where it has none."
-    return asked("observatory_code", what, instead="XXX")
+def _code(name: str) -> Guess:
+    code = CODE.search(name)
+    if code is None:
+        what = "The observatory's code of the Minor Planet Center; XXX where it has none."
+        return asked("observatory_code", what, instead="XXX")
+    says = f"The Minor Planet Center's, in the site's name {name!r}."
+    return Guess("observatory_code", code[1], Certainty.LIKELY, says)
 
 
 def _degrees(text: str) -> float | None:
@@ -212,7 +213,8 @@ def _checked_by_the_sun(keyword: str, text: str, east: float, moments: Sequence[
     """Take the sign by which it is dark while science frames are taken."""
     dark = {sign: sum(_sun(sign * east, moment) < DARK_DEG for moment in moments) for sign in (1, -1)}
     if dark[-1] > dark[1]:
-        says = f"{keyword} = {text!r} counts west positive: counted east, the Sun was up in {len(moments) - dark[1]} science frames."
+        up = f"counted east, the Sun was up in {len(moments) - dark[1]} science frames"
+        says = f"{keyword} = {text!r} counts west positive: {up}."
         return Guess("longitude_deg", round(-east, 5), Certainty.LIKELY, says)
     sure = Certainty.SURE if dark[1] > dark[-1] else Certainty.UNSURE
     words = "it was dark in the science frames" if dark[1] else "nothing confirms its sign: east must be positive"
@@ -224,9 +226,9 @@ def _sun(longitude_deg: float, moment: datetime) -> float:
     return sun_altitude_deg(_somewhere(0.0, longitude_deg), moment)
 
 
-def _somewhere(latitude_deg: float, longitude_deg: float) -> Site:
+def _somewhere(latitude_deg: float, longitude_deg: float, time_zone: str = "UTC") -> Site:
     return Site(
-        name="draft", latitude_deg=latitude_deg, longitude_deg=longitude_deg, elevation_m=0.0, time_zone="UTC",
+        name="draft", latitude_deg=latitude_deg, longitude_deg=longitude_deg, elevation_m=0.0, time_zone=time_zone,
         observatory_code="XXX", telescope="",
     )  # fmt: skip
 
@@ -252,7 +254,9 @@ def _time_zone(longitude: Guess | None) -> Guess:
         return asked("time_zone", "IANA name of the site's time zone, such as America/Phoenix.")
     hours = round(float(longitude.value) / 15)
     zone = f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
-    says = f"UTC{hours:+d} h, by the longitude (these names count west positive). The IANA name of the place serves as well."
+    says = (
+        f"UTC{hours:+d} h, by the longitude (such names count west positive). The place's IANA name serves as well."
+    )
     return Guess("time_zone", zone, Certainty.LIKELY, says)
 
 
@@ -277,7 +281,8 @@ def _latitude_by_altitudes(
     other = min((value for latitude, value in left.items() if abs(latitude - best) > 10), default=math.inf)
     if left[best] > AGREES_DEG or other < 3 * left[best]:
         return None
-    says = f"No header says it; the airmasses of {len(seen)} frames fit {best:g} within {left[best]:.1f} degrees. Put the true one."
+    fit = f"the airmasses of {len(seen)} frames fit {best:g} within {left[best]:.1f} degrees"
+    says = f"No header says it; {fit}. Put the true one."
     return Guess("latitude_deg", best, Certainty.UNSURE, says)
 
 

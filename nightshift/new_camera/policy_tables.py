@@ -21,8 +21,8 @@ Calibration = tuple[str, str, date]  # kind, filter and night of a calibration f
 
 
 def policy_tables(
-    sets: Sequence[Calibration], science_frames: int, amplifiers: Sequence[AmplifierPixels], stars: Sequence[StarFrame],
-    scale_arcsec: float | None, publisher: str,
+    sets: Sequence[Calibration], science_frames: int, amplifiers: Sequence[AmplifierPixels],
+    stars: Sequence[StarFrame], scale_arcsec: float | None, publisher: str,
 ) -> tuple[DraftTable, ...]:  # fmt: skip
     """Return the tables of ``policy.toml``."""
     return (

@@ -1,4 +1,4 @@
-"""Pixel scale, mirror image and rotation: from the header's WCS, from optics, or from frames that were pointed apart."""
+"""Pixel scale, mirror image and rotation: from headers' WCS, from optics, or from frames that were pointed apart."""
 
 import math
 import statistics
@@ -71,7 +71,8 @@ def _of_headers(solved: Sequence[StarFrame], number: int, optics: tuple[float, s
         beside = f" {optics[1][0].upper()}{optics[1][1:]} gives {optics[0]:.3f}."
     parity, turn = zip(*(_parity_and_turn(f.wcs) for f in solved if f.wcs is not None), strict=True)
     rotation = statistics.median(turn)
-    says = f"The WCS of {len(solved)} of {number} science frames that were looked at: {min(scales):.4f} to {max(scales):.4f}."
+    seen = f"The WCS of {len(solved)} of {number} science frames that were looked at"
+    says = f"{seen}: {min(scales):.4f} to {max(scales):.4f}."
     agrees = optics is None or abs(optics[0] / scale - 1) < AGREES
     certainty = Certainty.SURE if agrees else Certainty.UNSURE
     some = "" if len(solved) == number else " Frames without one are placed by their pointing, parity and rotation."
@@ -182,7 +183,7 @@ def _turned(moved: Orientation | None) -> tuple[Guess, Guess]:
         return (
             asked(
                 "parity",
-                f"All steps go one way, which tells no mirror image. -1 where east is left when north is up: {where}.",
+                f"All steps go one way, which tells no mirror image. -1: east is left when north is up; {where}.",
                 instead=-1,
             ),
             Guess("rotation_deg", turn, Certainty.UNSURE, f"{says} It holds for the parity above."),

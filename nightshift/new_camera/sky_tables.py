@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nightshift.ingest.naming import shown
 from nightshift.new_camera.guesses import Certainty, DraftTable, Guess, asked
 from nightshift.new_camera.one_camera import slug
 
@@ -65,13 +64,16 @@ def find_fields(pointings: Sequence[Pointing], view_deg: float | None) -> tuple[
     groups = _groups(pointings, radius)
     enough = [group for group in groups if len(group) >= FRAMES_OF_A_FIELD] or groups[:1]
     left = [group for group in groups if group not in enough]
-    notes = [
-        f"{len(g)} frames of {shown(g[0].object) or 'no object'} at {g[0].ra_deg:.3f} {g[0].dec_deg:+.3f} are no field of the draft."
-        for g in left
-    ]
+    notes = [_too_few(group) for group in left]
     if not enough:
         return (_unknown_field(),), notes
     return tuple(_field(number, group, radius) for number, group in enumerate(enough, start=1)), notes
+
+
+def _too_few(group: Sequence[Pointing]) -> str:
+    first = group[0]
+    where = f"{first.object or 'no object'} at {first.ra_deg:.3f} {first.dec_deg:+.3f}"
+    return f"Frames of {where}: {len(group)}, too few for a field."
 
 
 def _groups(pointings: Sequence[Pointing], radius_deg: float) -> list[list[Pointing]]:
@@ -94,7 +96,7 @@ def _apart_deg(one: Pointing, other: Pointing) -> float:
 def _field(number: int, group: Sequence[Pointing], radius_deg: float) -> DraftTable:
     first = group[0]
     ra = (first.ra_deg + statistics.median((p.ra_deg - first.ra_deg + 180) % 360 - 180 for p in group)) % 360
-    name = Counter(shown(p.object) for p in group).most_common(1)[0][0] or f"field {number}"
+    name = Counter(p.object for p in group).most_common(1)[0][0] or f"field {number}"
     return DraftTable(
         "[[sky.fields]]",
         (

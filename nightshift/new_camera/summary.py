@@ -12,7 +12,6 @@ from nightshift.new_camera.propose import Proposal
 __all__ = ["summary_lines"]
 
 VALUE_WIDTH, KEY_WIDTH, SAYS_WIDTH = 34, 34, 90
-QUIET = {"name", "when", "says"}
 
 
 def summary_lines(proposal: Proposal, folder: Path, raw: Path) -> Iterator[str]:
@@ -34,11 +33,10 @@ def summary_lines(proposal: Proposal, folder: Path, raw: Path) -> Iterator[str]:
         yield f"nights: {', '.join(f'{night} ({count})' for night, count in sorted(nights.items()))}"
     yield ""
     for file, heading, guess in proposal.draft.guesses():
-        if guess.says and not (file == "jobs.toml"):
-            key = f"{heading.strip('[]')}.{guess.key}".lstrip(".")
-            yield shown(
-                f"{guess.certainty:<7} {key:<{KEY_WIDTH}} {_short(guess.value, VALUE_WIDTH):<{VALUE_WIDTH}} {guess.says[:SAYS_WIDTH]}"
-            )
+        if guess.says and file != "jobs.toml":
+            key, value = f"{heading.strip('[]')}.{guess.key}".lstrip("."), _short(guess.value, VALUE_WIDTH)
+            row = f"{guess.certainty:<7} {key:<{KEY_WIDTH}} {value:<{VALUE_WIDTH}} {guess.says[:SAYS_WIDTH]}"
+            yield shown(row)
     if proposal.draft.notes:
         yield ""
         yield from (shown(f"note: {note}") for note in proposal.draft.notes)
@@ -55,10 +53,8 @@ def _short(value: Any, width: int) -> str:
 
 def _next(proposal: Proposal, folder: Path, raw: Path) -> Iterator[str]:
     """Yield what to do next."""
-    asked = [g for _, _, g in proposal.draft.guesses() if g.certainty is Certainty.ASKED]
-    yield f"the draft is in {shown(str(folder))}"
-    if asked:
-        yield f"next: answer the {len(asked)} lines there that say ASK (grep -n 'ASK' {shown(str(folder))}/*.toml), then"
-    else:
-        yield "next:"
-    yield f"    NIGHTSHIFT_CONFIG={shown(str(folder.parent))} nightshift ingest --dry-run --survey {folder.name} {shown(str(raw))}"
+    asked = sum(guess.certainty is Certainty.ASKED for _, _, guess in proposal.draft.guesses())
+    config, place, files = (shown(str(path)) for path in (folder.parent, folder, raw))
+    yield f"the draft is in {place}"
+    yield f"next: answer what it asks ({asked}; grep -A2 ASK: {place}/*.toml), then" if asked else "next:"
+    yield f"    NIGHTSHIFT_CONFIG={config} nightshift ingest --dry-run --survey {folder.name} {files}"

@@ -179,13 +179,11 @@ def _set_aside(
 ) -> None:  # fmt: skip
     theirs = {files[k].value(mode) for k in apart}
     when = {keyword: _pattern({_said(keyword, files[k]) for k in apart}), mode: _pattern(theirs)}
-    says = (
-        f"{len(apart)} {kind} frames were read out with {mode} = {' and '.join(sorted(theirs))}, and the science frames "
-        f"with {' and '.join(sorted(wanted))}: they do not fit."
-    )
+    here, there = " and ".join(sorted(theirs)), " and ".join(sorted(wanted))
+    says = f"{len(apart)} {kind} frames have {mode} = {here}, and the science frames {there}: they do not fit."
     rules.add(ImageType.ENGINEERING, when, Certainty.SURE, says)
     if all(rules.kinds[k] is not kind or k in apart for k in range(len(files))):
-        notes.append(f"{says} Take {kind} frames with {mode} = {' or '.join(sorted(wanted))}.")
+        notes.append(f"{says} Take some with {mode} = {there}.")
     for k in apart:
         rules.kinds[k] = ImageType.ENGINEERING
 

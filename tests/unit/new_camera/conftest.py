@@ -76,7 +76,7 @@ def proposed(toycam):
     def call(**options):
         proposal = propose(toycam.folder, lambda _: None, **options)
         values: dict = {}
-        for file, heading, guess in proposal.draft.guesses():
+        for _, heading, guess in proposal.draft.guesses():
             values.setdefault(f"{heading.strip('[]')}.{guess.key}".lstrip("."), guess)
         return proposal, values
 

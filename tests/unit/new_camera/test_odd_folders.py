@@ -29,7 +29,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
 def test_a_folder_without_images_says_what_its_files_are(tmp_path):
     (tmp_path / "a.fits").write_bytes(b"no fits at all")
     with pytest.raises(
-        CameraProblem, match="none of 1 files is a FITS image:\n  a.fits: it does not begin with SIMPLE"
+        CameraProblem, match=r"none of 1 files is a FITS image:\n  a\.fits: it does not begin with SIMPLE"
     ):
         propose(tmp_path, quiet)
 
@@ -41,7 +41,7 @@ def test_two_cameras_are_told_apart_and_one_may_be_chosen(toycam, proposed):
         CameraProblem, match=r"2 cameras .* --instrument:\n  INSTRUME = '<b>other</b>': 1 files: other_0001"
     ):
         proposed()
-    proposal, values = proposed(instrument="TOYCAM")
+    proposal, _ = proposed(instrument="TOYCAM")
     assert len(proposal.found.files) == 12
     with pytest.raises(CameraProblem, match="no file is of 'x'"):
         proposed(instrument="x")
