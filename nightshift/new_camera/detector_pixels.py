@@ -11,7 +11,7 @@ from nightshift.new_camera.raw_files import Plane, Progress, RawFile
 from nightshift.new_camera.star_frames import prepared
 from reduction.detector.full_pixels import full_from
 from reduction.detector.layout import Layout, Section, parse_section
-from reduction.detector.lit_area import lit_area
+from reduction.detector.dark_edges import lit_section
 from reduction.detector.photon_transfer import (
     Estimate,
     measure_gain,
@@ -217,7 +217,7 @@ def _lit(frames: FramesByKind, layout: Layout) -> Section | None:
     found = []
     for file in [*frames.flats, *frames.science][:6]:
         image = _raw(file, layout)
-        if image is not None and (section := lit_area(image)) is not None:
+        if image is not None and (section := lit_section(image)) is not None:
             found.append(section)
     return next((section for section in found if sum(_alike(section, other) for other in found) > 1), None)
 

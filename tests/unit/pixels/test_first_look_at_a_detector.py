@@ -6,7 +6,7 @@ from astropy.io import fits
 
 from reduction.detector.full_pixels import full_from
 from reduction.detector.layout import Layout, Section, plane_shape
-from reduction.detector.lit_area import lit_area
+from reduction.detector.dark_edges import lit_section
 from reduction.detector.photon_transfer import measure_gain_between_levels
 from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
@@ -30,24 +30,24 @@ def lit(rows: slice, columns: slice, level: float = 8000.0, shape=(200, 240)) ->
     ],
 )
 def test_light_is_found_where_it_falls(rows, columns):
-    assert lit_area(lit(rows, columns)) == Section((rows.start, rows.stop), (columns.start, columns.stop))
+    assert lit_section(lit(rows, columns)) == Section((rows.start, rows.stop), (columns.start, columns.stop))
 
 
 def test_vignetting_is_no_edge():
     x = np.linspace(-1, 1, 240)
     image = lit(slice(0, 200), slice(0, 240)) * (1 - 0.7 * x**2)
-    assert lit_area(image) == Section((0, 200), (0, 240))
+    assert lit_section(image) == Section((0, 200), (0, 240))
 
 
 def test_an_overscan_beside_vignetted_corners_is_found():
     x = np.linspace(-1, 1, 210)
     image = lit(slice(0, 0), slice(0, 0))
     image[:, :210] += 8000 * (1 - 0.8 * x**2)
-    assert lit_area(image) == Section((0, 200), (0, 210))
+    assert lit_section(image) == Section((0, 200), (0, 210))
 
 
 def test_a_bias_has_no_edge():
-    assert lit_area(lit(slice(0, 0), slice(0, 0))) == Section((0, 200), (0, 240))
+    assert lit_section(lit(slice(0, 0), slice(0, 0))) == Section((0, 200), (0, 240))
 
 
 def starry(full: float | None) -> np.ndarray:
