@@ -10,7 +10,7 @@ from nightshift.errors import BadInput
 from nightshift.ingest.structure import Extension, unpacked, walk
 from nightshift.settings import Camera, Quadrant
 from nightshift.vocabulary import Reason
-from reduction.detector.layout import plane_shape
+from reduction.detector.image_planes import plane_shape
 
 __all__ = ["SIDECAR", "check_camera", "check_extensions", "check_sidecar", "check_whole", "sidecar_checksum"]
 

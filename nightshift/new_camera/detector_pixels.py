@@ -9,9 +9,10 @@ from nightshift.ingest.naming import shown
 from nightshift.new_camera.guesses import Certainty, Guess, asked
 from nightshift.new_camera.raw_files import Plane, Progress, RawFile
 from nightshift.new_camera.star_frames import prepared
+from reduction.detector.dark_edges import lit_section
 from reduction.detector.full_pixels import full_from
 from reduction.detector.layout import Layout, Section, parse_section
-from reduction.detector.dark_edges import lit_section
+from reduction.detector.lit_area import find_lit_area
 from reduction.detector.photon_transfer import (
     Estimate,
     measure_gain,
@@ -214,12 +215,21 @@ def _of_header(plane: Plane, keywords: Sequence[str]) -> tuple[str, Section | No
 
 def _lit(frames: FramesByKind, layout: Layout) -> Section | None:
     """Return where light falls, by two frames that agree, flats before others."""
+    bias = _raw(frames.biases[0], layout) if frames.biases else None
     found = []
     for file in [*frames.flats, *frames.science][:6]:
         image = _raw(file, layout)
-        if image is not None and (section := lit_section(image)) is not None:
+        if image is not None and (section := _lit_section(image, bias)) is not None:
             found.append(section)
     return next((section for section in found if sum(_alike(section, other) for other in found) > 1), None)
+
+
+def _lit_section(image: np.ndarray, bias: np.ndarray | None) -> Section | None:
+    """Return where light falls on a frame: by a bias where there is one, else by the image's own edges."""
+    if bias is None:
+        return lit_section(image)
+    lit = find_lit_area(image, bias)
+    return None if lit is None else lit.section
 
 
 def _alike(one: Section, other: Section) -> bool:

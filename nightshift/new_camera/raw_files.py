@@ -12,7 +12,7 @@ from nightshift.ingest.header import merged
 from nightshift.ingest.naming import check_name, shown
 from nightshift.ingest.structure import unpacked, walk
 from nightshift.new_camera.camera_problem import CameraProblem
-from reduction.detector.layout import plane_shape
+from reduction.detector.image_planes import plane_shape
 
 __all__ = ["Plane", "Progress", "RawFile", "Unread", "commonest", "read_folder", "values_of"]
 

@@ -16,8 +16,9 @@ from reduction.detector.corrections import flag_saturated, mask_invalid, subtrac
 from reduction.detector.layout import Layout
 from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
-from reduction.image.mask import MaskBit
-from reduction.measure.sources import SourceFlag, find_sources, measure_background, psf_stars
+from reduction.image.mask import FATAL, MaskBit
+from reduction.measure.psf import build_psf
+from reduction.measure.sources import Background, SourceFlag, Sources, find_sources, measure_background, psf_stars
 from reduction.problems import Unusable
 
 __all__ = ["StarFrame", "look_at_stars", "prepared"]
@@ -125,11 +126,23 @@ def _stars_of(file: RawFile, layout: Layout, dark: np.ndarray | None, keys: Head
         frame = replace(frame, image=frame.image - dark.astype(np.float32), mask=_hot(frame.mask, dark))
     frame = replace(frame, image=frame.image * np.float32(layout.gain))
     background = measure_background(frame, mesh_px=MESH_PX)
-    sources = find_sources(frame.image - background.level, background, frame.mask, sigma=SIGMA)
-    _, fwhm = psf_stars(sources, background)
+    image = frame.image - background.level
+    sources = find_sources(image, background, frame.mask, sigma=SIGMA)
+    fwhm = _fwhm_px(image, frame.mask, background, sources)
     good = (sources.flags & (SourceFlag.SATURATED | SourceFlag.BAD_PIXELS)) == 0
     ra, dec = _pointing(file, keys)
     return StarFrame(sources.x[good], sources.y[good], fwhm, background.median, frame.shape, frame.wcs, ra, dec)
+
+
+def _fwhm_px(image: np.ndarray, mask: np.ndarray, background: Background, sources: Sources) -> float:
+    """Return how wide the PSF is, as the reduction measures it; NaN where no star can stand for it."""
+    chosen, fwhm = psf_stars(sources, background)
+    if not len(chosen):
+        return float("nan")
+    bad = (mask & np.uint16(FATAL)) != 0
+    noise2 = background.variance + np.maximum(image, 0)
+    psf = build_psf(image, noise2, bad, sources.x[chosen], sources.y[chosen], fwhm=fwhm)
+    return float("nan") if psf is None else psf.fwhm()
 
 
 def _hot(mask: np.ndarray, dark: np.ndarray) -> np.ndarray:

@@ -1,82 +1,64 @@
-<<<<<<<< HEAD:reduction/detector/lit_area.py
-"""Which rows and columns of a raw image saw light, told from a bright frame and a bias.
-
-Overscan and the detector's covered rim hold the level of a bias in every frame. The median of a row or column of a
-flat, less that of a bias, is near zero there and near the flat's level elsewhere.
-"""
-
-from dataclasses import dataclass
-========
 """Where on a raw image light falls, by its own edges: for a camera of which no bias is at hand to compare with."""
->>>>>>>> d465ab1 (The section that light reaches, found without a bias, has a name of its own):reduction/detector/dark_edges.py
 
 import numpy as np
 
-from reduction.array_types import Float32Array
 from reduction.detector.layout import Section
 
-<<<<<<<< HEAD:reduction/detector/lit_area.py
-__all__ = ["LitArea", "find_lit_area"]
-========
 __all__ = ["lit_section"]
->>>>>>>> d465ab1 (The section that light reaches, found without a bias, has a name of its own):reduction/detector/dark_edges.py
 
-LIT_ABOVE = 0.03  # of the bright frame's level; vignetted corners keep a tenth and more
-LEVEL_AT_LEAST = 5.0  # times the scatter of the dark lines' medians: a frame with less light says nothing
+EDGE = slice(1, 5)  # pixels that say how bright an edge is; the outermost one is often odd
+FARTHEST = 0.25  # of the image's width or height: no overscan is wider
+LIGHT_AT_LEAST = 20.0  # times the scatter of neighbouring pixels, by which the middle is brighter than a dark edge
+LIGHT_SHARE = 0.03  # of the middle's level, at least: a faint sky proves nothing
+LIT_ABOVE = 0.02  # of the middle's light: a dark edge has less of it
+STEP = 2  # pixels within which the light sets in; a shadow's edge is less sharp
+SHARP = 4.0  # times what the light rises by in as many pixels beyond
 
 
-<<<<<<<< HEAD:reduction/detector/lit_area.py
-@dataclass(frozen=True)
-class LitArea:
-    """What saw light.
-========
 def lit_section(image: np.ndarray) -> Section | None:
     """Return the rectangle that light reaches.
->>>>>>>> d465ab1 (The section that light reaches, found without a bias, has a name of its own):reduction/detector/dark_edges.py
 
     Parameters
     ----------
-    rows, columns : ndarray of bool
-        One an image row and column: whether it saw light.
-    level : float
-        Of the light, ADU above the bias.
-    """
-
-    rows: np.ndarray
-    columns: np.ndarray
-    level: float
-
-    @property
-    def section(self) -> Section:
-        """The smallest rectangle that holds every lit row and column."""
-        return Section(_span(self.rows), _span(self.columns))
-
-
-def find_lit_area(bright: Float32Array, bias: Float32Array) -> LitArea | None:
-    """Tell which rows and columns saw light.
-
-    Parameters
-    ----------
-    bright, bias : ndarray of float32, shape (rows, columns)
-        Raw ADU of the same amplifier: a flat, or a frame of much sky, and a bias.
+    image : ndarray, shape (rows, columns)
+        A flat or another bright frame as it was read, in ADU.
 
     Returns
     -------
-    LitArea or None
-        None where the bright frame has too little light to tell.
+    Section or None
+        The whole image where no edge is dark; None where there are no pixels to tell it by.
     """
-    light = np.where(np.isfinite(bright) & np.isfinite(bias), bright - bias, 0.0)
-    rows, columns = light.shape
-    middle = light[rows // 4 : 3 * rows // 4 + 1, columns // 4 : 3 * columns // 4 + 1]
-    level = float(np.median(middle))
-    scatter = 1.4826 * float(np.median(np.abs(np.diff(middle, axis=1)))) / np.sqrt(2 * middle.shape[0])
-    if level <= 0 or level * LIT_ABOVE < LEVEL_AT_LEAST * scatter:
+    columns, rows = _lit(_profile(image, axis=0)), _lit(_profile(image, axis=1))
+    return None if columns is None or rows is None else Section(rows, columns)
+
+
+def _profile(image: np.ndarray, axis: int) -> np.ndarray:
+    """Return the median along an axis, over the middle half of it."""
+    length = image.shape[axis]
+    profile: np.ndarray = np.median(np.take(image, range(length // 4, length - length // 4), axis=axis), axis=axis)
+    return profile
+
+
+def _lit(profile: np.ndarray) -> tuple[int, int] | None:
+    """Return where the lit part of a profile begins and ends."""
+    if len(profile) < 32 or not np.isfinite(profile).all():
         return None
-    by_column = np.median(light[rows // 4 : 3 * rows // 4 + 1], axis=0)
-    by_row = np.median(light[:, columns // 4 : 3 * columns // 4 + 1], axis=1)
-    return LitArea(by_row > LIT_ABOVE * level, by_column > LIT_ABOVE * level, level)
+    quarter = len(profile) // 4
+    level = float(np.median(profile[quarter:-quarter]))
+    return _dark_pixels(profile, level), len(profile) - _dark_pixels(profile[::-1], level)
 
 
-def _span(lit: np.ndarray) -> tuple[int, int]:
-    places = np.flatnonzero(lit)
-    return int(places[0]), int(places[-1]) + 1
+def _dark_pixels(profile: np.ndarray, level: float) -> int:
+    """Return how many pixels at the beginning of a profile get no light; 0 where it fades softly or not at all."""
+    dark = float(np.median(profile[EDGE]))
+    scatter = 1.4826 * float(np.median(np.abs(np.diff(profile)))) + 0.1
+    light = level - dark
+    if light < max(LIGHT_AT_LEAST * scatter, LIGHT_SHARE * level):
+        return 0
+    bright = np.flatnonzero(profile[: int(FARTHEST * len(profile))] > dark + LIT_ABOVE * light)
+    bright = bright[bright >= EDGE.stop]
+    if not len(bright):
+        return 0
+    edge = int(bright[0])
+    before, after, beyond = profile[edge - 1], profile[edge + STEP], profile[edge + 2 * STEP]
+    return edge if after - before > SHARP * abs(beyond - after) + 3 * scatter else 0

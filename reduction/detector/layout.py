@@ -7,7 +7,7 @@ import numpy as np
 
 from reduction.detector.linearity import Linearity
 
-__all__ = ["Layout", "Section", "parse_section", "plane_shape"]
+__all__ = ["Layout", "Section", "parse_section"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,6 @@ def parse_section(text: str) -> Section:
         raise ValueError(f"{text!r} is not a section [x1:x2,y1:y2]")
     x1, x2, y1, y2 = map(int, found.groups())
     return Section((y1 - 1, y2), (x1 - 1, x2))
-
-
-def plane_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of an image without the axes of length one that some cameras put before rows and columns."""
-    leading = next((k for k, size in enumerate(shape[:-2]) if size != 1), max(len(shape) - 2, 0))
-    return shape[leading:]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from reduction.detector.layout import Layout, parse_section, plane_shape
+from reduction.detector.image_planes import plane_shape
+from reduction.detector.layout import Layout, parse_section
 from reduction.image.frame import BROKEN, Frame
 from reduction.problems import Problem, Unusable
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from reduction.detector.full_pixels import full_from
-from reduction.detector.layout import Layout, Section, plane_shape
 from reduction.detector.dark_edges import lit_section
+from reduction.detector.full_pixels import full_from
+from reduction.detector.image_planes import plane_shape
+from reduction.detector.layout import Layout, Section
 from reduction.detector.photon_transfer import measure_gain_between_levels
 from reduction.detector.raw import read_quadrant
 from reduction.image.frame import Frame
