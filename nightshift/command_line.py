@@ -31,6 +31,7 @@ PACKAGES = (
     "fingerprint",
     "ledger",
     "catalogue",
+    "new_camera",
 )
 # What does not belong to the operator brings its commands by this entry point: a module with the same `register`.
 ENTRY_POINTS = "nightshift.commands"

@@ -9,7 +9,7 @@ from math import acos, asin, atan2, cos, degrees, radians, sin
 from nightshift.nights import night_bounds
 from nightshift.settings.models import Site
 
-__all__ = ["sun_altitude_deg", "sunset_and_sunrise"]
+__all__ = ["sidereal_angle_deg", "sun_altitude_deg", "sunset_and_sunrise"]
 
 HORIZON_DEG = -0.833  # refraction, and the Sun's upper limb
 J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC)
@@ -30,9 +30,13 @@ def _hour_angle(site: Site, moment: datetime) -> tuple[float, float]:
     """Return the Sun's local hour angle, within half a turn of zero, and its declination (radians)."""
     days = (moment - J2000) / timedelta(days=1)
     right_ascension, declination = _right_ascension_and_declination(days)
-    sidereal = radians(280.46061837 + 360.98564736629 * days + site.longitude_deg)
-    angle = sidereal - right_ascension
+    angle = radians(sidereal_angle_deg(moment) + site.longitude_deg) - right_ascension
     return atan2(sin(angle), cos(angle)), declination
+
+
+def sidereal_angle_deg(moment: datetime) -> float:
+    """Return the mean sidereal time at Greenwich in degrees, 0 to 360."""
+    return (280.46061837 + 360.98564736629 * ((moment - J2000) / timedelta(days=1))) % 360
 
 
 def sun_altitude_deg(site: Site, moment: datetime) -> float:

@@ -58,7 +58,8 @@ def examine(file: PhysicalFile, survey: Survey, known: Known, *, overruled: bool
     extensions = check_whole(file.content, camera, checksums=not overruled)
     whole = merged(tuple(extension.header for extension in extensions))
     frame = frame_of(name, whole, survey, known, overruled=overruled)
-    check_extensions(extensions, camera)
+    if frame.image_type is not ImageType.ENGINEERING:  # focus frames read out a part of the detector
+        check_extensions(extensions, camera)
     return frame
 
 

@@ -16,7 +16,7 @@ from nightshift.errors import BadInput
 from nightshift.settings.models import HeaderKeys
 from nightshift.vocabulary import ImageType, Reason
 
-__all__ = ["FrameHeader", "merged", "read_header"]
+__all__ = ["FrameHeader", "merged", "read_header", "sexagesimal"]
 
 FIRST_YEAR, LAST_YEAR = 1980, 2100
 LONGEST_EXPOSURE_S = 86400.0
@@ -209,7 +209,7 @@ def _count(value: Any) -> int:
     return int(_within(_integer(value), 1, 10**6))
 
 
-def _sexagesimal(text: str) -> float | None:
+def sexagesimal(text: str) -> float | None:
     """Return hours or degrees of a text like ``07:27:35.5``, or None where it is not written so."""
     match = _SEXAGESIMAL.fullmatch(text.strip())
     if match is None:
@@ -223,13 +223,13 @@ def _sexagesimal(text: str) -> float | None:
 
 def _right_ascension(value: Any) -> float:
     """Return degrees: sexagesimal text is hours, a plain number is degrees."""
-    hours = _sexagesimal(value) if isinstance(value, str) else None
+    hours = sexagesimal(value) if isinstance(value, str) else None
     degrees = _number(value) if hours is None else _within(hours, 0.0, 24.0) * 15
     return _within(degrees, 0.0, 360.0) % 360.0
 
 
 def _declination(value: Any) -> float:
-    degrees = _sexagesimal(value) if isinstance(value, str) else None
+    degrees = sexagesimal(value) if isinstance(value, str) else None
     return _within(_number(value) if degrees is None else degrees, -90.0, 90.0)
 
 
@@ -238,12 +238,13 @@ def _declination(value: Any) -> float:
 
 def _shutter_open(roles: _Roles, keys: HeaderKeys) -> datetime:
     """Return the moment the shutter opened: a keyword that gives date and time, or a date and a time apart."""
+    clock_zone = timedelta(hours=keys.utc_offset_h)
     found = [pair for keyword in keys.date if (pair := roles.first((keyword,)))]
     if not found:
         raise _incomplete("date", keys.date)
     for keyword, value in found:
         try:
-            moment = _moment(value)
+            moment = _moment(value, clock_zone)
         except (ValueError, OverflowError) as error:
             raise _impossible(keyword, value, error) from error
         if isinstance(moment, datetime):
@@ -256,7 +257,8 @@ def _shutter_open(roles: _Roles, keys: HeaderKeys) -> datetime:
             raise BadInput(Reason.HEADER_INCOMPLETE, f"no {what}, and the camera's settings name no `time`")
         raise _incomplete(what, keys.time)
     try:
-        moment = datetime.combine(_moment(value), datetime.min.time(), UTC) + _time_of_day(str(clock[1]))
+        midnight = datetime.combine(_moment(value, clock_zone), datetime.min.time(), UTC)
+        moment = midnight + _time_of_day(str(clock[1]), clock_zone)
     except (ValueError, OverflowError) as error:
         raise _impossible(*clock, error) from error
     return _checked_year(moment, keyword, value)
@@ -268,12 +270,16 @@ def _checked_year(moment: datetime, keyword: str, value: Any) -> datetime:
     return moment
 
 
-def _moment(value: Any) -> datetime | date:
-    """Return a moment of a date with its time or of a Julian date, or a day of a date alone."""
+def _moment(value: Any, clock_zone: timedelta) -> datetime | date:
+    """Return a moment of a date with its time or of a Julian date, or a day of a date alone.
+
+    A Julian date is UTC by its definition; a date with its time is, unless it says otherwise, by the camera's clock.
+    """
     text = str(value).strip()
     day_text, _, clock = text.replace("T", " ", 1).partition(" ")
     if day := _day(day_text):
-        return datetime.combine(day, datetime.min.time(), UTC) + _time_of_day(clock.strip()) if clock.strip() else day
+        midnight = datetime.combine(day, datetime.min.time(), UTC)
+        return midnight + _time_of_day(clock.strip(), clock_zone) if clock.strip() else day
     days = _number(value)
     if days > JD_OF_MJD_0:
         days -= JD_OF_MJD_0
@@ -289,15 +295,15 @@ def _day(text: str) -> date | None:
     return None
 
 
-def _time_of_day(text: str) -> timedelta:
-    """Return the time since midnight UTC. A leap second is allowed."""
+def _time_of_day(text: str, clock_zone: timedelta) -> timedelta:
+    """Return the time since midnight UTC of a time by a clock ahead of UTC by so much. A leap second is allowed."""
     match = _CLOCK.fullmatch(text)
     if match is None:
         raise ValueError("a time of day is written hh:mm:ss")
     hours, minutes, seconds = int(match[1]), int(match[2]), float(match[3])
     if hours > 23 or minutes > 59 or seconds >= 61:
         raise ValueError("no such time of day")
-    offset = timedelta()
+    offset = timedelta() if match[4] else clock_zone
     if match[4] and match[4] != "Z":
         offset = timedelta(hours=int(match[4][:3]), minutes=int(match[4][0] + match[4][-2:]))
     return timedelta(hours=hours, minutes=minutes, microseconds=round(seconds * 1e6)) - offset

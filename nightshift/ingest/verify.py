@@ -10,6 +10,7 @@ from nightshift.errors import BadInput
 from nightshift.ingest.structure import Extension, unpacked, walk
 from nightshift.settings import Camera, Quadrant
 from nightshift.vocabulary import Reason
+from reduction.detector.image_planes import plane_shape
 
 __all__ = ["SIDECAR", "check_camera", "check_extensions", "check_sidecar", "check_whole", "sidecar_checksum"]
 
@@ -80,11 +81,12 @@ def check_extensions(extensions: tuple[Extension, ...], camera: Camera) -> None:
     by_name = {extension.name: extension for extension in extensions if extension.name}
     for quadrant in camera.quadrants:
         found = _find(quadrant.extension, extensions, by_name)
-        if found is None or found.shape != quadrant.shape:
+        if found is None or plane_shape(found.shape) != quadrant.shape:
             raise BadInput(Reason.WRONG_SHAPE, _wrong_shape(quadrant, found, len(extensions)))
         if quadrant.overscan_extension is not None:
             overscan = _find(quadrant.overscan_extension, extensions, by_name)
-            if overscan is None or len(overscan.shape) != 2 or overscan.shape[0] != quadrant.shape[0]:
+            shape = plane_shape(overscan.shape) if overscan is not None else ()
+            if len(shape) != 2 or shape[0] != quadrant.shape[0]:
                 raise BadInput(
                     Reason.WRONG_SHAPE, f"no overscan of quadrant {quadrant.id} in {quadrant.overscan_extension!r}"
                 )

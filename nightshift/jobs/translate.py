@@ -228,5 +228,6 @@ def pointing_wcs(
         chip.sky_offset_arcsec[1] + own.sky_offset_arcsec[1],
     )
     return tangent_wcs(
-        ra_deg, dec_deg, shape, scale_arcsec=camera.pixel_scale_arcsec, parity=camera.parity, offset_arcsec=offset
-    )
+        ra_deg, dec_deg, shape, scale_arcsec=camera.pixel_scale_arcsec, parity=camera.parity,
+        rotation_deg=camera.rotation_deg, offset_arcsec=offset,
+    )  # fmt: skip

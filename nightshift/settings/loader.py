@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from nightshift.settings.deployment import Deployment
 from nightshift.settings.fields_table import FORMATS, with_fields_of_table
 from nightshift.settings.models import Survey
+from nightshift.settings.open_questions import open_questions
 from nightshift.settings.settings_error import SettingsError
 
 __all__ = [
@@ -311,6 +312,8 @@ def _read_tables(files: Iterable[Path], origin: dict[str, Path], *, optional: tu
 
 
 def _checked(tables: dict[str, Any], origin: dict[str, Path], folder: Path) -> Survey:
+    if asked := [f"{origin.get(key.split('.')[0], folder)}: {key}: {what}" for key, what in open_questions(tables)]:
+        raise SettingsError("not answered yet (put the value in the question's place):\n" + "\n".join(asked))
     own = folder.parents[1] if folder.parent.name == "cameras" else folder
     try:
         survey = Survey.model_validate(with_fields_of_table(tables, own))

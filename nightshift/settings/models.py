@@ -156,7 +156,8 @@ class HeaderKeys(Table):
 
     exposure_time: tuple[str, ...] = ("EXPTIME",)  # seconds that the shutter was open
     date: tuple[str, ...] = ("DATE-OBS",)  # date, or date and time
-    time: tuple[str, ...] = ()  # time of day in UTC, where the date has none
+    time: tuple[str, ...] = ()  # time of day, where the date has none
+    utc_offset_h: Annotated[float, Key(ge=-14, le=14)] = 0.0  # of the clock that these are by, east positive; 0: UTC
     filter: tuple[str, ...] = ("FILTER",)  # its spelling is one of `header_values` in fields.toml
     object: tuple[str, ...] = ("OBJECT",)  # what was pointed at, as the observer wrote it
     field: tuple[str, ...] = ()  # the survey's number of the field, where the camera writes it
@@ -266,6 +267,7 @@ class Camera(Table):
     wcs: Literal["header", "pointing", "blind"] = "header"  # where the first guess comes from
     astrometry_indexes: Folder | None = None  # of astrometry.net's index files, for frames without a first guess
     parity: Literal[-1, 1] = -1  # -1: east is left when north is up
+    rotation_deg: Annotated[float, Key(ge=-360, le=360)] = 0.0  # of the image's y axis, from north through east
     mask_edge_px: Annotated[int, Key(ge=0)] = 0  # rows and columns at each edge that are not used
     leave_out: tuple[OptionalStep, ...] = ()  # steps of the reduction that this camera goes without
     units_per_task: Literal["detector", "quadrant"] = "detector"  # what one job takes

@@ -16,7 +16,7 @@ from numba import njit
 from reduction.array_types import Float32Array, Float64Array, Uint16Array
 from reduction.image.frame import Frame
 
-__all__ = ["Estimate", "measure_gain", "measure_read_noise"]
+__all__ = ["Estimate", "measure_gain", "measure_gain_between_levels", "measure_read_noise"]
 
 BLOCK = 32  # pixels on a side
 PAIRS = 2  # at most; more say nothing new
@@ -79,6 +79,33 @@ def measure_gain(frames: Sequence[Frame], read_noise: float) -> Estimate | None:
         return None
     gain = (level * (1 + ratio))[bright] / (variance - of_readout)[bright]
     return _typical(gain)
+
+
+def measure_gain_between_levels(faint: Sequence[Frame], bright: Sequence[Frame]) -> Estimate | None:
+    """Measure the gain on frames of two levels, where no bias says how high the pedestal is.
+
+    Both the pedestal and the read noise are in both levels, and go away in the differences of level and of variance.
+
+    Parameters
+    ----------
+    faint, bright : sequence of Frame
+        ADU as read, the frames of each level alike.
+
+    Returns
+    -------
+    Estimate or None
+        Electrons per ADU; None where there are not enough frames or good pixels, or the levels lie too close.
+    """
+    low, high = _blocks_of_pairs(faint, scaled=False), _blocks_of_pairs(bright, scaled=False)
+    if len(low) < BLOCKS_AT_LEAST or len(high) < BLOCKS_AT_LEAST:
+        return None
+    level = [float(np.median(blocks[:, 0])) for blocks in (low, high)]
+    variance = [_typical(blocks[:, 2] / 2) for blocks in (low, high)]
+    more = variance[1].value - variance[0].value
+    if level[1] <= level[0] or more < LIGHT_AT_LEAST * variance[0].value:
+        return None
+    gain = (level[1] - level[0]) / more
+    return Estimate(gain, gain * float(np.hypot(variance[0].error, variance[1].error)) / more)
 
 
 def _typical(values: np.ndarray) -> Estimate:

@@ -9,6 +9,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from reduction.detector.image_planes import plane_shape
 from reduction.detector.layout import Layout, parse_section
 from reduction.image.frame import BROKEN, Frame
 from reduction.problems import Problem, Unusable
@@ -69,8 +70,11 @@ def read_quadrant(path: Path, layout: Layout) -> tuple[Frame, Layout]:
 
 
 def _values(unit: ImageUnit) -> np.ndarray:
-    """Return the image's values as float32, scaled as its header says; in one pass, where astropy takes three."""
-    stored, header = unit.data, unit.header
+    """Return the image's values as float32, scaled as its header says; in one pass, where astropy takes three.
+
+    A cube of one plane is that plane.
+    """
+    stored, header = unit.data.reshape(plane_shape(unit.data.shape)), unit.header
     values = np.array(stored, dtype=np.float32)
     scale, zero, blank = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0)), header.get("BLANK")
     if scale != 1:
@@ -84,7 +88,7 @@ def _values(unit: ImageUnit) -> np.ndarray:
 
 def _image_unit(units: fits.HDUList, extension: int | str) -> ImageUnit:
     """Return the extension, or the only image there is where a compressed file has moved it."""
-    images = [u for u in units if getattr(u, "shape", None) and len(u.shape) == 2 and u.is_image]
+    images = [u for u in units if getattr(u, "shape", None) and len(plane_shape(u.shape)) == 2 and u.is_image]
     only_one = isinstance(extension, int) and len(images) == 1
     unit: ImageUnit = images[0] if only_one else units[extension]
     return unit

@@ -17,7 +17,7 @@ from astropy.wcs import WCS
 from reduction.measure.pairing import nearest_within
 from reduction.problems import Problem, Unusable
 
-__all__ = ["Astrometry", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
+__all__ = ["Astrometry", "commonest_shift", "fit_tan_sip", "pixel_scale_arcsec", "refine_wcs", "tangent_wcs"]
 
 BRIGHT = 80  # stars of the image that vote
 CATALOGUE_BRIGHT = 5  # times as many entries, by area, as stars: some are saturated in the image
@@ -64,9 +64,10 @@ def tangent_wcs(
     *,
     scale_arcsec: float,
     parity: int = -1,
+    rotation_deg: float = 0.0,
     offset_arcsec: tuple[float, float] = (0.0, 0.0),
 ) -> WCS:
-    """Return the WCS that a pointing gives: north up, the image's centre `offset_arcsec` from the boresight.
+    """Return the WCS that a pointing gives: the image's centre `offset_arcsec` from the boresight.
 
     Parameters
     ----------
@@ -77,7 +78,9 @@ def tangent_wcs(
     scale_arcsec : float
         Of a pixel.
     parity : int
-        -1 where east is left, 1 where it is right.
+        -1 where east is left when north is up, 1 where it is right.
+    rotation_deg : float
+        Position angle of the image's y axis, from north through east; 0 where north is up.
     offset_arcsec : tuple of float
         Of the image's centre from the boresight, along the image's (x, y).
     """
@@ -87,7 +90,8 @@ def tangent_wcs(
     for i, (kind, value) in enumerate((("RA---TAN", ra_deg), ("DEC--TAN", dec_deg)), start=1):
         header[f"CTYPE{i}"], header[f"CRVAL{i}"], header[f"CUNIT{i}"] = kind, value, "deg"
         header[f"CRPIX{i}"] = centre[i - 1] - offset_arcsec[i - 1] / scale_arcsec
-    header["CD1_1"], header["CD1_2"], header["CD2_1"], header["CD2_2"] = parity * scale, 0.0, 0.0, scale
+    north, east = scale * math.cos(math.radians(rotation_deg)), scale * math.sin(math.radians(rotation_deg))
+    header["CD1_1"], header["CD1_2"], header["CD2_1"], header["CD2_2"] = parity * north, east, -parity * east, north
     header["RADESYS"] = "ICRS"
     return WCS(header)
 
@@ -191,7 +195,7 @@ def _vote(
     for number, (turn, stretch) in enumerate(_trials(size, shape), start=1):
         cos, sin = stretch * np.cos(turn), stretch * np.sin(turn)
         u, v = x - middle[0], y - middle[1]
-        votes, chance, shift = _shift(
+        votes, chance, shift = commonest_shift(
             cat_x[None, :] - (cos * u - sin * v + middle[0])[:, None],
             cat_y[None, :] - (sin * u + cos * v + middle[1])[:, None],
             reach, size,
@@ -222,10 +226,18 @@ def _symmetric(step: float, most: float) -> np.ndarray:
     return np.arange(-count, count + 1) * step
 
 
-def _shift(
+def commonest_shift(
     shift_x: np.ndarray, shift_y: np.ndarray, reach: float, size: float
 ) -> tuple[int, float, tuple[float, float]]:
-    """Return the votes of the most wanted shift, how many shifts chance would give as many, and the shift."""
+    """Return the votes of the most wanted shift, how many shifts chance would give as many, and the shift.
+
+    Parameters
+    ----------
+    shift_x, shift_y : ndarray of float
+        The shift that each pair of a star and an entry asks for, pixels.
+    reach, size : float
+        How large a shift may be, and the side of a bin, pixels.
+    """
     near = (np.abs(shift_x) <= reach) & (np.abs(shift_y) <= reach)
     shift_x, shift_y = shift_x[near], shift_y[near]
     if len(shift_x) < 3:

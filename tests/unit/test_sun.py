@@ -11,7 +11,7 @@ from astropy.utils import iers
 from nightshift.nights import night_bounds
 from nightshift.settings import load_survey
 from nightshift.settings.models import Site
-from nightshift.sun import HORIZON_DEG, sun_altitude_deg, sunset_and_sunrise
+from nightshift.sun import HORIZON_DEG, J2000, sidereal_angle_deg, sun_altitude_deg, sunset_and_sunrise
 
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None  # the table that came with astropy may be of any age: a second of UT1 is nothing here
@@ -52,3 +52,10 @@ def test_a_night_lies_between_its_noons_east_and_west_and_south(night):
 def test_where_the_sun_does_not_rise_or_set_nothing_is_made_up():
     assert sunset_and_sunrise(site_at(80, 0), date(2026, 6, 21)) is None
     assert sunset_and_sunrise(site_at(80, 0), date(2026, 12, 21)) is None
+
+
+def test_the_sidereal_time_is_astropys():
+    for day in (0, 3000, 9000):
+        moment = J2000 + timedelta(days=day + 0.3)
+        greenwich = Time(moment.replace(tzinfo=None)).sidereal_time("mean", "greenwich").deg
+        assert abs((sidereal_angle_deg(moment) - greenwich + 180) % 360 - 180) < 0.02

@@ -19,6 +19,7 @@ KIND = Kind(
         "camera.leave_out",
         "camera.pixel_scale_arcsec",
         "camera.parity",
+        "camera.rotation_deg",
         "camera.wcs",
         "camera.astrometry_indexes",
         "sky.filters",

@@ -78,3 +78,24 @@ def test_a_name_moves_no_terminal_and_one_that_is_no_text_ends_nothing(dry_run, 
     assert [line.partition(": ")[0] for line in said[:3]] == [
         f"{tmp_path}/{name}" for name in (r"clear\x1b[2J.fits", r"latin\xe9.fits", r"two\nlines.fits")
     ]
+
+
+def test_a_focus_frame_may_be_a_part_of_the_detector(dry_run, frames_in, tmp_path, monkeypatch):
+    import re
+    import shutil
+
+    from nightshift.settings.loader import config_folder
+
+    shutil.copytree(config_folder() / "demo", tmp_path / "config" / "demo")
+    camera = tmp_path / "config" / "demo" / "camera.toml"
+    rule = '[[camera.image_types]]\nkind = "engineering"\nwhen = { IMAGETYP = "focus" }\n\n'
+    text = re.sub(r"^shape = .*$", "shape = [999, 998]", camera.read_text(), flags=re.MULTILINE)
+    camera.write_text(text.replace("[[camera.image_types]]", f"{rule}[[camera.image_types]]", 1))
+    monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path / "config"))
+    frames = frames_in(tmp_path / "raw")
+    (tmp_path / "raw").mkdir()
+    frames(0, kind="focus")
+    frames(1, kind="bias")
+    _, said = dry_run(tmp_path / "raw")
+    assert "engineering, exposure" in said[0]
+    assert "quarantined, wrong_shape" in said[1]

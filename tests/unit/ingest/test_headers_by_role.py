@@ -140,3 +140,21 @@ def test_a_sexagesimal_right_ascension_is_fifteen_times_its_hours(hours, minutes
 def test_a_moment_written_in_iso_is_read_back(moment):
     assume(moment.year < 2100)
     assert read(**{"DATE-OBS": moment.isoformat(timespec="microseconds")}).shutter_open == moment.replace(tzinfo=UTC)
+
+
+@given(st.floats(-14, 14), st.booleans())
+def test_dates_by_a_local_clock_become_utc(offset_h, apart):
+    clock = timedelta(hours=offset_h)
+    local = MOMENT.replace(tzinfo=None) + clock
+    keys = KEYS.model_copy(update={"utc_offset_h": offset_h})
+    day, time = f"{local:%Y-%m-%d}", f"{local:%H:%M:%S.%f}"
+    header = {**GOOD, "DATE-OBS": day, "UTCSTART": time} if apart else {**GOOD, "DATE-OBS": f"{day}T{time}"}
+    read_as = read_header(header, keys, ImageType.SCIENCE).shutter_open
+    assert abs(read_as - MOMENT) < timedelta(milliseconds=1)
+
+
+@pytest.mark.parametrize("value", ["2019-03-26T02:27:31.13Z", "2019-03-25T23:27:31.13-03:00", 58568.10244363426])
+def test_a_date_that_says_its_own_zone_and_a_julian_date_know_no_local_clock(value):
+    keys = HeaderKeys(date=("DATE-OBS",), utc_offset_h=-3.0)
+    shutter_open = read_header({**GOOD, "DATE-OBS": value}, keys, ImageType.SCIENCE).shutter_open
+    assert abs(shutter_open - MOMENT) < timedelta(milliseconds=1)
