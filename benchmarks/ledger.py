@@ -3,8 +3,8 @@
 The ledger is made on an embedded PostgreSQL of its own and removed afterwards. Processor time is that of the one
 server process that answers, parallel query off; each query runs once to warm the caches, and the best of three more
 counts. ``BENCH_LEDGER_SCALE`` (1: 45,000 units, 700,000 candidates and 230,000 alerts a night) makes it smaller, and
-``BENCH_LEDGER_NIGHTS`` (365) shorter. Units, image quality, differences, calibrations and runs are of all nights;
-files, attempts and products of the last 30, or 10 beyond 30; candidates and alerts of the last 10.
+``BENCH_LEDGER_NIGHTS`` (365) shorter. Exposures, units, calibrations and runs are of all nights;
+image quality and differences of the last 100; files, attempts, products, candidates and alerts of the last 10.
 
 ``due_runs_cpu_ms``, ``due_runs_growth``
     One look at what is due with ten exposures waiting and new fields without reference, at the largest size; and how
@@ -54,6 +54,8 @@ HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 LIVE_FRAMES = {"instrument": "ztf", "campaign": LIVE, "campaigns": [LIVE], "tier": Tier.PROCESSED}
+NIGHTS_WITH_FILES = 10  # and with candidates and alerts
+MEASURED_NIGHTS = 100  # with image quality and differences: of all 365 they would fill 13 GB more
 RECORD_FIELDS = 40  # numbers of a candidate's record
 LOADING = (
     "set session_replication_role = replica",
@@ -138,6 +140,7 @@ def load(ledger: Ledger, scale: Scale, newest: int, nights: int) -> None:
     scale : Scale
     newest, nights : int
     """
+    with_files = min(nights, max(NIGHTS_WITH_FILES, newest)) - 1
     with ledger.connection.cursor() as cursor:
         for statement in LOADING:
             cursor.execute(statement)
@@ -145,8 +148,8 @@ def load(ledger: Ledger, scale: Scale, newest: int, nights: int) -> None:
             cursor.execute("select pack_record(%s)", (_record(),))
             _execute(cursor, "references", scale, 0, 0)
         _execute(cursor, "nights", scale, newest, nights - 1)
-        _execute(cursor, "files", scale, newest, min(nights, max(30, newest)) - 1)
-        _execute(cursor, "alerts", scale, newest, min(nights, max(10, newest)) - 1)
+        _execute(cursor, "files", scale, newest, with_files)
+        _execute(cursor, "alerts", scale, newest, with_files)
         cursor.execute("select note_undifferenced_of_night(site, night) from nights where state = 'open'")
         cursor.execute("set session_replication_role = origin")
         cursor.execute("vacuum analyze")
@@ -158,7 +161,7 @@ def _record() -> str:
 
 
 def _execute(cursor: Any, name: str, scale: Scale, newest: int, oldest: int) -> None:
-    values = asdict(scale) | {"evening": EVENING, "newest": newest, "oldest": oldest}
+    values = asdict(scale) | {"evening": EVENING, "measured": MEASURED_NIGHTS, "newest": newest, "oldest": oldest}
     for statement in (HERE / f"{name}.sql").read_text().split(";\n"):
         if oldest >= newest and statement.strip():
             cursor.execute(statement, values)

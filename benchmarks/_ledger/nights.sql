@@ -40,14 +40,16 @@ select u.unit_key, u.night, u.instrument, u.exposure_id, u.detector, u.quadrant,
     array[e.ra_deg, e.dec_deg, e.ra_deg, e.dec_deg, e.ra_deg, e.dec_deg, e.ra_deg, e.dec_deg],
     array(select 2 + u.quadrant / m.position::double precision from measurements m order by m.position)
 from exposures e join units u using (instrument, exposure_id, night)
-where u.state = 'processed' and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
+where u.state = 'processed' and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s
+    and night > %(evening)s::date - %(measured)s;
 insert into differences (unit_key, night, reference_key, state, candidates, noise_ratio, limiting_magnitude, quality, ended_at, released_at)
 select u.unit_key, u.night, 'reference/' || lpad(e.field::text, 6, '0') || '/ztf/d' || lpad(u.detector::text, 2, '0') || '/q' || u.quadrant
         || '/' || e.filter || '/v1/live',
     'processed', %(candidates)s, 1.0, 20.5, '{"stamps": 12}', u.ended_at, u.ended_at
 from exposures e join units u using (instrument, exposure_id, night)
 where u.state = 'processed' and (e.field <= %(fields)s or e.field > %(fields)s + %(new)s)
-    and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s;
+    and night between %(evening)s::date - %(oldest)s and %(evening)s::date - %(newest)s
+    and night > %(evening)s::date - %(measured)s;
 insert into calibrations (kind, instrument, detector, quadrant, filter, night, campaign, calibration_key, state, product_key, frames, valid_from)
 select k.kind::calibration_kind, 'ztf', d, q, k.filter, n.night, 'live',
     k.kind || '/ztf/d' || lpad(d::text, 2, '0') || '/q' || q || '/' || k.filter || '/' || to_char(n.night, 'YYYYMMDD') || '/e1/v1/live',
