@@ -1,11 +1,14 @@
 """Where files lie in the inbox and nothing is taken in, somebody is called: ingest cannot say it itself."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from nightshift.health import say_whether_ingest_is_stuck
 from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger.queries import watch
 from nightshift.night_end.facts import collect_facts
+from nightshift.stack import service
 
 pytestmark = pytest.mark.integration
 
@@ -51,3 +54,18 @@ def test_what_has_just_come_and_what_is_not_finished_is_not_stuck(context, frame
     frames(0)
     frames(1).rename(context.inbox / "half.fits.part")
     assert say_whether_ingest_is_stuck(context) is None
+
+
+@pytest.mark.usefixtures("old")
+def test_status_says_that_ingest_is_stuck_and_fails(context, frames, ledger_url, monkeypatch, capsys):
+    machine = SimpleNamespace(
+        supervisor=SimpleNamespace(states=dict), parts=list, ledger_url=ledger_url, deployment=context.deployment,
+        home=SimpleNamespace(inbox=context.inbox), clock="system", address="http://127.0.0.1",
+    )  # fmt: skip
+    monkeypatch.setattr(service, "remembered_machine", lambda _: machine)
+    assert service.status("demo") == 0
+    stuck = frames(0)
+    assert service.status("demo") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the night waits: 1 file waits in the inbox, and nothing was taken in for 60 minutes" in said
+    assert stuck.name in said
