@@ -38,6 +38,11 @@ class NamePattern:
     exposure_id: Guess
     detectors: tuple[int, ...]
 
+    def detector_of(self, name: str) -> int | None:
+        """Return which detector's a file is; None where names do not tell."""
+        match = re.fullmatch(self.pattern.value, name) if self.detectors else None
+        return int(match["detector"]) if match else None
+
 
 @dataclass(frozen=True)
 class _Parts:

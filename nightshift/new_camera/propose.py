@@ -28,6 +28,7 @@ from nightshift.vocabulary import ImageType
 
 __all__ = ["Found", "Proposal", "propose"]
 
+OWN_OF_AMPLIFIER = ("gain", "read_noise", "saturation")  # that detectors of one kind may have otherwise
 LARGEST_FACTOR = 3  # times the largest unpacked file, for files that may be
 
 
@@ -51,6 +52,7 @@ class Found:
         Night by place in the list, where the time is known.
     filters : list of str
         What each file's header calls its filter.
+    names : NamePattern
     """
 
     files: list[RawFile]
@@ -63,15 +65,21 @@ class Found:
     nights: dict[int, date]
     filters: list[str]
 
-    def of(self, kind: ImageType) -> list[int]:
-        """Return the places of the full frames of a kind, in order of time."""
-        places = [k for k, its in enumerate(self.types.kinds) if its is kind and self.full_frame[k]]
+    names: NamePattern
+
+    def of(self, kind: ImageType, detector: int | None = None) -> list[int]:
+        """Return the places of a detector's full frames of a kind, in order of time; of the first one by default."""
+        wanted = detector if detector is not None else next(iter(self.names.detectors), None)
+        places = [
+            k for k, its in enumerate(self.types.kinds)
+            if its is kind and self.full_frame[k] and self.names.detector_of(self.files[k].path.name) == wanted
+        ]  # fmt: skip
         latest = datetime.max.replace(tzinfo=UTC)
         return sorted(places, key=lambda k: (self.times.moments.get(k, latest), k))
 
-    def frames(self, kind: ImageType) -> list[RawFile]:
-        """Return the full frames of a kind, in order of time."""
-        return [self.files[k] for k in self.of(kind)]
+    def frames(self, kind: ImageType, detector: int | None = None) -> list[RawFile]:
+        """Return a detector's full frames of a kind, in order of time; of the first one by default."""
+        return [self.files[k] for k in self.of(kind, detector)]
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ def propose(folder: Path, progress: Progress, instrument: str | None = None) -> 
     field_tables, left_out = find_fields(_pointings(found), _view_deg(found.planes, geometry.scale_arcsec))
     tables = {
         "site.toml": (DraftTable("", (_title(found.site),)), found.site.table),
-        "camera.toml": _camera_tables(found, amplifiers, geometry),
+        "camera.toml": (*_camera_tables(found, amplifiers, geometry), *_other_detectors(found, progress)),
         "fields.toml": (DraftTable("[sky]", (_field_from(),)), *_filters(found), *field_tables),
         "policy.toml": policy_tables(
             _calibration_sets(found), _most_science(found), amplifiers, stars, geometry.scale_arcsec, found.site.name
@@ -129,27 +137,45 @@ def look_at_headers(files: list[RawFile]) -> Found:
     nights = {k: night_of(site.site, moment) for k, moment in times.moments.items()}
     keywords = filter_keywords(files)
     filters = [filter_of(file, keywords) for file in files]
-    return Found(files, planes, full_frame, types, times, keys, site, nights, filters)
+    names = find_name_pattern(
+        [NamedFile(f.path.name, times.moments.get(k), nights.get(k)) for k, f in enumerate(files)]
+    )
+    return Found(files, planes, full_frame, types, times, keys, site, nights, filters, names)
 
 
 def _look_at_pixels(found: Found, progress: Progress) -> tuple[list[AmplifierPixels], list[StarFrame], Geometry]:
-    frames = FramesByKind(
-        found.frames(ImageType.BIAS),
-        found.frames(ImageType.DARK),
-        _like_flats(found),
-        found.frames(ImageType.SCIENCE),
-    )
+    """Look at the amplifiers of the first detector, and at the stars on the first of them."""
+    frames = _frames_of(found)
     amplifiers = [look_at_amplifier(plane, frames, progress) for plane in found.planes]
     first = amplifiers[0]
     stars = look_at_stars(frames.science, first.layout, first.dark, found.keys, progress)
     return amplifiers, stars, find_geometry(frames.science, stars)
 
 
-def _like_flats(found: Found) -> list[RawFile]:
-    """Return the flats of the filter that most flats have: pairs of them are alike."""
-    places = found.of(ImageType.FLAT)
-    most = Counter(found.filters[k] for k in places).most_common(1)
-    return [found.files[k] for k in places if found.filters[k] == most[0][0]]
+def _frames_of(found: Found, detector: int | None = None) -> FramesByKind:
+    """Return a detector's frames, flats of the filter that most of them have: pairs of these are alike."""
+    flats = found.of(ImageType.FLAT, detector)
+    most = Counter(found.filters[k] for k in flats).most_common(1)
+    like = [found.files[k] for k in flats if found.filters[k] == most[0][0]]
+    biases, darks, science = (
+        found.frames(kind, detector) for kind in (ImageType.BIAS, ImageType.DARK, ImageType.SCIENCE)
+    )
+    return FramesByKind(biases, darks, like, science)
+
+
+def _other_detectors(found: Found, progress: Progress) -> list[DraftTable]:
+    """Return what the amplifiers of the detectors after the first have of their own."""
+    tables = []
+    for detector in found.names.detectors[1:]:
+        for number, plane in enumerate(found.planes, start=1):
+            guesses = look_at_amplifier(plane, _frames_of(found, detector), progress).guesses
+            own = [g for g in guesses if g.key in OWN_OF_AMPLIFIER and g.certainty is not Certainty.ASKED]
+            place = (
+                Guess("detector", detector, Certainty.SURE, f"As [[camera.quadrants]] {number}, but for these."),
+                Guess("quadrant", number, Certainty.SURE, ""),
+            )
+            tables.append(DraftTable("[[camera.amplifiers]]", (*place, *own)))
+    return tables
 
 
 def _notes_of_files(found: Found, unread: Sequence[Unread]) -> list[str]:
@@ -174,7 +200,7 @@ def _title(site: Observatory) -> Guess:
 
 
 def _camera_tables(found: Found, amplifiers: Sequence[AmplifierPixels], geometry: Geometry) -> tuple[DraftTable, ...]:
-    names = _names(found)
+    names = found.names
     size = sum(abs(p.bits) // 8 * p.shape[0] * p.shape[1] for p in found.planes) / 1e6
     largest = Guess(
         "largest_mb",
@@ -190,13 +216,6 @@ def _camera_tables(found: Found, amplifiers: Sequence[AmplifierPixels], geometry
         *found.types.rules,
         *(_quadrant(number, amplifier) for number, amplifier in enumerate(amplifiers, start=1)),
         *(_detector(number) for number in names.detectors or (1,)),
-    )
-
-
-def _names(found: Found) -> NamePattern:
-    moments = found.times.moments
-    return find_name_pattern(
-        [NamedFile(file.path.name, moments.get(k), found.nights.get(k)) for k, file in enumerate(found.files)]
     )
 
 

@@ -28,6 +28,12 @@ WORDS = (
     (ImageType.ENGINEERING, r"(?i)focus|test|\barc\b|lamp|point|acqui|guide"),
     (ImageType.SCIENCE, r"(?i)light|object|science|target|\bsci\b|expos|astro|sky"),
 )
+# What an object is called that is none: whole words, for there are objects like "across RA zero".
+OBJECTS = (
+    (ImageType.BIAS, r"(?i)^bias\b"),
+    (ImageType.DARK, r"(?i)^darks?( frames?)?$"),
+    (ImageType.FLAT, r"(?i)\bflats?\b"),
+)
 CALIBRATIONS = (ImageType.BIAS, ImageType.DARK, ImageType.FLAT)
 KNOWN_AT_LEAST = 0.8  # share of frames whose kind a keyword must say
 
@@ -144,14 +150,13 @@ def _disguised(rules: _Rules, keyword: str, files: Sequence[RawFile]) -> None:
                 rules.kinds[k] = ImageType.BIAS
     if keyword in (OBJECT, NAME):
         return
-    for kind in CALIBRATIONS:
-        words = next(words for known, words in WORDS if known is kind)
+    for kind, words in OBJECTS:
         hidden = [
             k for k, its in enumerate(rules.kinds)
-            if its is ImageType.SCIENCE and re.search(rf"(?i)\b({words[4:]})", files[k].value(OBJECT))
+            if its is ImageType.SCIENCE and re.search(words, files[k].value(OBJECT))
         ]  # fmt: skip
         if hidden:
-            when = {keyword: _pattern({_said(keyword, files[k]) for k in hidden}), OBJECT: rf"(?i)\b({words[4:]})"}
+            when = {keyword: _pattern({_said(keyword, files[k]) for k in hidden}), OBJECT: words}
             says = f"{len(hidden)} frames are called {_said(keyword, files[hidden[0]])!r}, and {OBJECT} says {kind}."
             rules.add(kind, when, Certainty.LIKELY, says)
             for k in hidden:

@@ -8,7 +8,7 @@ __all__ = ["full_from"]
 
 TOP = 0.93  # of the brightest value: pixels above it may be the pile
 BELOW = 0.75  # of it, down to which they are compared
-PILE_AT_LEAST = 8  # pixels of a frame
+PILE_AT_LEAST = 16  # pixels of a frame
 TIMES = 1.5  # as many as lie below, in a range two and a half times as wide: stars' peaks get ever rarer upwards
 OWN_LEVEL = 0.2  # share of a frame's pixels: then they are the frame's level, and no end of anything
 LOWEST = 0.05  # share of the pile that may lie below the level

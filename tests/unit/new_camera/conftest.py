@@ -23,18 +23,18 @@ class MadeUpCamera:
     )
     seed: int = 0
 
-    def pixels(self, light_adu, *, stars: bool = False) -> np.ndarray:
+    def pixels(self, light_adu, *, stars: bool = False, gain: float = GAIN) -> np.ndarray:
         self.seed += 1
         random = np.random.default_rng(self.seed)
         light = np.zeros(SHAPE)
-        light[:, :-OVERSCAN] = light_adu * GAIN
+        light[:, :-OVERSCAN] = light_adu * gain
         if stars:
             rows, columns = np.indices(SHAPE)
             for x, y in STARS:
                 light += 9000 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 1.5**2))
             light[:, -OVERSCAN:] = 0
         electrons = random.poisson(light) + random.normal(0, READ_NOISE, SHAPE)
-        return np.clip(np.rint(electrons / GAIN + PEDESTAL), 0, 65535).astype(np.uint16)
+        return np.clip(np.rint(electrons / gain + PEDESTAL), 0, 65535).astype(np.uint16)
 
     def write(self, name: str, kind: str, moment: datetime, light_adu=0.0, *, stars=False, **cards) -> Path:
         exposure = cards.pop("EXPTIME", 0.0 if kind == "BIAS" else 30.0)

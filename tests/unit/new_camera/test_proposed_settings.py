@@ -162,3 +162,27 @@ def test_the_saturation_of_whole_numbers_of_32_bits_is_asked(toycam, proposed):
         toycam.write(f"a{number:03}.fits", "LIGHT", datetime(2026, 1, 16, 1, number), pixels=pixels)
     _, values = proposed()
     assert values["camera.quadrants.saturation"].certainty is Certainty.ASKED
+
+
+def test_each_detector_has_its_own_gain_and_no_pair_mixes_them(toycam, proposed):
+    for number in range(8):
+        kind, light = ("BIAS", 0.0) if number < 4 else ("FLAT", 9000.0)
+        for detector, gain in ((1, 1.6), (2, 3.2)):
+            moment = datetime(2026, 1, 16, 1, number)
+            pixels = toycam.pixels(light, gain=gain)
+            toycam.write(f"img_{number:04}_c{detector}.fits", kind, moment, pixels=pixels)
+    _, values = proposed()
+    assert values["camera.quadrants.gain"].value == pytest.approx(1.6, rel=0.03)
+    assert values["camera.amplifiers.detector"].value == 2
+    assert values["camera.amplifiers.gain"].value == pytest.approx(3.2, rel=0.03)
+    assert values["calibration.kinds"].says == "Frames at hand: 4 bias on 2026-01-15; 4 flat in r on 2026-01-15."
+
+
+@pytest.mark.parametrize("name", ["across RA zero", "Dark Nebula B33", "offset field", "NGC 4565"])
+def test_an_object_with_such_a_name_stays_an_object(toycam, proposed, name):
+    for number in range(2):
+        toycam.write(
+            f"sky_{number:04}.fits", "OBJECT", datetime(2026, 1, 16, 5, number), 300, OBJECT=name, FILTER="r"
+        )
+    proposal, _ = proposed()
+    assert Counter(kind.value for kind in proposal.found.types.kinds) == {"science": 2}
