@@ -95,6 +95,9 @@ def check_extensions(extensions: tuple[Extension, ...], camera: Camera) -> None:
 def _find(wanted: int | str, extensions: tuple[Extension, ...], by_name: dict[str, Extension]) -> Extension | None:
     if isinstance(wanted, str):
         return by_name.get(wanted.upper())
+    images = [extension for extension in extensions if len(plane_shape(extension.shape)) == 2]
+    if len(images) == 1:  # packing moves a lone image from the first extension to the second
+        return images[0]
     return extensions[wanted] if wanted < len(extensions) else None
 
 

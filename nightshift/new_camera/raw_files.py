@@ -61,8 +61,9 @@ class RawFile:
 
     @cached_property
     def layout(self) -> tuple[tuple[int, tuple[int, int]], ...]:
-        """Extension and shape of each image."""
-        return tuple((plane.extension, plane.shape) for plane in self.planes)
+        """Extension and shape of each image; a lone one is found wherever packing put it."""
+        lone = len(self.planes) == 1
+        return tuple((0 if lone else plane.extension, plane.shape) for plane in self.planes)
 
     def value(self, keyword: str) -> str:
         """Return a header value as text, empty where it has none."""

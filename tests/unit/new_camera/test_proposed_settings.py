@@ -5,10 +5,12 @@ from datetime import datetime
 
 import numpy as np
 import pytest
+from astropy.io import fits
 
+from nightshift.ingest.dry_run import files_below, find_out
 from nightshift.new_camera.guesses import Certainty
 from nightshift.new_camera.settings_writer import text_of, write_draft
-from nightshift.settings import SettingsError, load_survey
+from nightshift.settings import SettingsError, load_deployment, load_survey
 from tests.unit.new_camera.conftest import GAIN, OVERSCAN, PEDESTAL, READ_NOISE, SHAPE
 
 
@@ -104,8 +106,6 @@ def test_biases_of_another_readout_mode_are_set_aside(toycam, proposed):
     for number in range(2):
         toycam.write(f"fast_{number:04}.fits", "BIAS", datetime(2026, 1, 16, 9, number), READOUT="30 MHz")
     for file in toycam.folder.glob("img*"):
-        from astropy.io import fits
-
         fits.setval(file, "READOUT", value="1 MHz")
     proposal, _ = proposed()
     assert Counter(kind.value for kind in proposal.found.types.kinds)["engineering"] == 2
@@ -149,8 +149,6 @@ def test_pixels_of_any_kind_are_read(toycam, proposed, kind):
 
 def rescaled(path):
     """Write an image anew as 16 bits with BSCALE."""
-    from astropy.io import fits
-
     with fits.open(path) as units:
         units[0].scale("int16", bscale=0.5, bzero=16000)
         units.writeto(path, overwrite=True)
@@ -186,3 +184,23 @@ def test_an_object_with_such_a_name_stays_an_object(toycam, proposed, name):
         )
     proposal, _ = proposed()
     assert Counter(kind.value for kind in proposal.found.types.kinds) == {"science": 2}
+
+
+def test_packed_and_unpacked_files_of_one_camera_go_together(toycam, proposed, tmp_path, monkeypatch):
+    toycam.night()
+    for path in sorted(toycam.folder.glob("*.fits"))[::2]:
+        with fits.open(path) as units:
+            packed = fits.CompImageHDU(units[0].data, units[0].header)
+            fits.HDUList([fits.PrimaryHDU(), packed]).writeto(path.with_suffix(".fits.fz"))
+        path.unlink()
+    proposal, _ = proposed()
+    assert all(proposal.found.full_frame)
+    with pytest.raises(SettingsError):
+        loaded(proposal, tmp_path, monkeypatch)
+    answered(tmp_path, monkeypatch, pixel_scale_arcsec=1.0)
+    findings = list(find_out(files_below([toycam.folder]), load_deployment("toy")))
+    assert Counter(f.frame.image_type if f.frame else f.detail for f in findings) == {
+        "bias": 4,
+        "flat": 4,
+        "science": 4,
+    }
