@@ -8,6 +8,7 @@ from nightshift.context import deployment_from_environment
 
 __all__ = ["disposal_form", "regeneration_form"]
 
+FIELDS_TO_CHOOSE_FROM = 100  # of more, nobody finds one in a list
 NOT_BLANK = r"\S"  # white space is no answer
 
 
@@ -26,9 +27,7 @@ def regeneration_form() -> dict[str, Any]:
     )  # fmt: skip
     return {
         **({"instrument": instrument} if len(instruments) > 1 else {}),
-        "field": Param(
-            None, type="string", enum=list(fields), values_display=fields, title="Field", section="What",
-        ),
+        "field": _field(fields),
         "filter": Param(None, type="string", enum=filters, title="Filter", section="What"),
         "quadrants": Param(
             [], type=["array", "null"], items={"type": "string", "enum": quadrants}, examples=quadrants,
@@ -47,6 +46,15 @@ def regeneration_form() -> dict[str, Any]:
             description="Only say which frames it would be made of.",
         ),
     }  # fmt: skip
+
+
+def _field(fields: dict[str, str]) -> Param:
+    """Return the choice of a field: from a list where it is short, by its number where there are many or none."""
+    if 0 < len(fields) <= FIELDS_TO_CHOOSE_FROM:
+        return Param(None, type="string", enum=list(fields), values_display=fields, title="Field", section="What")
+    return Param(
+        None, type="integer", minimum=0, title="Field", section="What", description="Its number in the survey."
+    )
 
 
 def disposal_form() -> dict[str, Any]:

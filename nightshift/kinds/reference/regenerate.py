@@ -17,6 +17,7 @@ from nightshift.workflow.subjects import run_id, subject_of
 
 __all__ = ["SERVES", "Regeneration", "quadrant_names", "read_regeneration", "regenerate"]
 
+FIELDS_SHOWN = 20
 SERVES = ("next_night", "now")
 KEYS = frozenset({"field", "filter", "quadrants", "explanation", "serves", "dry_run"})
 
@@ -62,9 +63,8 @@ def read_regeneration(survey: Survey, asked: Mapping[str, Any]) -> Regeneration:
         Naming every key that is unknown, missing or has a value that is not allowed.
     """
     faults = [f"{key!r} is not a key of this form" for key in sorted(asked.keys() - KEYS)]
-    fields = {str(field.id) for field in survey.sky.fields}
+    faults += _faults_of_field(survey, asked.get("field"))
     allowed = {
-        "field": fields,
         "filter": {filter_.name for filter_ in survey.sky.filters},
         "serves": set(SERVES),
     }
@@ -90,6 +90,16 @@ def read_regeneration(survey: Survey, asked: Mapping[str, Any]) -> Regeneration:
         str(asked["serves"]),
         dry_run,
     )
+
+
+def _faults_of_field(survey: Survey, field: Any) -> list[str]:
+    """Return what is wrong with a field's number; one of a survey that lists none is looked for among the frames."""
+    text = str(field)
+    if text.isdecimal() and (survey.field(int(text)) or survey.sky.field_from == "name"):
+        return []
+    known = ", ".join(str(field.id) for field in survey.sky.fields[:FIELDS_SHOWN]) or "none listed"
+    more = f" and {len(survey.sky.fields) - FIELDS_SHOWN} more" if len(survey.sky.fields) > FIELDS_SHOWN else ""
+    return [f"field is {field!r}; allowed are {known}{more}"]
 
 
 def regenerate(
