@@ -81,25 +81,26 @@ def _register_fields(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
         help="such as id=FieldNum, or ra_deg=2; a role's own name needs none; may be given again",
     )  # fmt: skip
     take.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    take.add_argument("--replace", action="store_true", help="write the table anew where it is there already")
     take.set_defaults(run=_import_fields)
 
 
 def _import_fields(options: argparse.Namespace) -> int:
     from nightshift.catalogue.field_list import read_list
-    from nightshift.settings import load_deployment
-    from nightshift.settings.loader import config_folder
+    from nightshift.settings import SettingsError
+    from nightshift.settings.loader import fields_table_of
 
-    deployment = load_deployment(options.survey)
     found = read_list(options.list, dict(options.column))
-    table = next((s.sky.fields_table for s in deployment.surveys if s.sky.fields_table), None)
-    target = config_folder() / deployment.name / (table or "fields.csv")
+    folder, table = fields_table_of(options.survey)
+    target = folder / (table or "fields.csv")
     print(
         f"{len(found.ids)} fields, {found.ids.min()} to {found.ids.max()}, declinations {found.dec_deg.min():+.1f} "
         f"to {found.dec_deg.max():+.1f} deg"
     )
     if target.suffix != ".csv":
-        print(f"fields_table = {table!r} is no CSV: name one in fields.toml, which is what is written")
-        return 2
+        raise SettingsError(f"fields_table = {table!r} is no CSV, which is what is written: name one in fields.toml")
+    if target.exists() and not options.replace:
+        raise SettingsError(f"{target} is there already; --replace writes it anew")
     if options.dry_run:
         print(f"would write {target}")
         return 0

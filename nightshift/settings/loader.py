@@ -29,6 +29,7 @@ __all__ = [
     "SettingsError",
     "bad_pixels_file",
     "camera_file",
+    "fields_table_of",
     "load_deployment",
     "load_survey",
     "names_in_folder",
@@ -53,6 +54,22 @@ def survey_names() -> tuple[str, ...]:
     """Return the surveys that are configured here, in alphabetical order."""
     files = (path for name in ("site.toml", "survey.toml") for path in config_folder().glob(f"*/{name}"))
     return tuple(sorted({path.parent.name for path in files}))
+
+
+def fields_table_of(name: str) -> tuple[Path, str | None]:
+    """Return a survey's folder and the name of its table of fields, which need not be there yet.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such survey, or its fields.toml does not read.
+    """
+    if name not in survey_names():
+        raise SettingsError(f"no survey {name!r} in {config_folder()}; there are: {', '.join(survey_names())}")
+    folder = config_folder() / name
+    sky = _read_toml(folder / "fields.toml").get("sky", {})
+    table = sky.get("fields_table") if isinstance(sky, dict) else None
+    return folder, table if isinstance(table, str) and Path(table).name == table else None
 
 
 def load_survey(name: str) -> Survey:

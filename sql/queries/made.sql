@@ -2,6 +2,7 @@
 
 -- name: master^
 -- row: MasterStory
+-- nullable: path, sha256, code_version
 select c.calibration_key, c.state, c.reason, c.detail, c.frames, c.level, c.noise, c.read_noise, c.gain, c.valid_from,
     c.built_at, p.path, p.sha256, p.code_version
 from calibrations c left join products p on p.product_key = c.product_key and p.leaves_with = 'infinity'
@@ -14,6 +15,7 @@ from calibration_frames f where f.calibration_key = :key order by f.exposure_id,
 
 -- name: reference^
 -- row: ReferenceStory
+-- nullable: path, sha256, code_version
 select r.reference_key, r.state, r.reason, r.detail, r.frames, r.fwhm_px, r.zero_point, r.limiting_magnitude,
     r.valid_from, r.requested_by, r.request_reason, r.built_at, p.path, p.sha256, p.code_version
 from reference_images r left join products p on p.product_key = r.product_key and p.leaves_with = 'infinity'

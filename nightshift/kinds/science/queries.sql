@@ -43,7 +43,7 @@ left join image_quality q on q.unit_key = w.unit_key and q.night = w.night
 left join products p on p.product_key = w.product_key and p.leaves_with = w.night
     and p.leaves_with = any (nights_of_catalogues(:instrument, :fields::integer[], :filters::text[]))
 where w.campaign = :campaign
-    and (u.state = 'processed' and q.good and p.deleted_at is null or u.unit_key is null and w.kept_path is not null)
+    and (u.state = 'processed' and q.good and p.path is not null and p.deleted_at is null or u.unit_key is null and w.kept_path is not null)
 order by w.field, w.filter, w.detector, w.quadrant, w.shutter_open, w.exposure_id;
 
 -- name: units_to_do

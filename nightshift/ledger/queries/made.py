@@ -58,9 +58,9 @@ class MasterStory:
     gain: float | None
     valid_from: datetime
     built_at: datetime
-    path: str
-    sha256: str
-    code_version: str
+    path: str | None
+    sha256: str | None
+    code_version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class ReferenceStory:
     requested_by: str
     request_reason: str
     built_at: datetime
-    path: str
-    sha256: str
-    code_version: str
+    path: str | None
+    sha256: str | None
+    code_version: str | None
 
 
 @dataclass(frozen=True, slots=True)

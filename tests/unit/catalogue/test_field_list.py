@@ -1,9 +1,14 @@
 """A published list of fields becomes the table that the settings read."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from nightshift.catalogue.field_list import read_list
 from nightshift.catalogue.star_table import CatalogueError
+from nightshift.command_line import main
+from nightshift.settings import load_survey
 from nightshift.settings.fields_table import read_fields
 
 BY_NUMBER = {"id": "1", "ra_deg": "2", "dec_deg": "3"}
@@ -46,3 +51,18 @@ def test_a_list_that_cannot_be_is_refused_with_column_and_row(tmp_path, line, ex
     with pytest.raises(CatalogueError) as caught:
         read_list(tmp_path / "list.txt", BY_NUMBER)
     assert expected in str(caught.value)
+
+
+def test_the_table_may_be_named_before_it_is_there_and_is_not_written_over_unasked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path))
+    shutil.copytree(Path(__file__).parents[3] / "config" / "demo", tmp_path / "demo")
+    fields = tmp_path / "demo" / "fields.toml"
+    fields.write_text(fields.read_text().replace("[sky]", '[sky]\nfields_table = "grid.csv"', 1))
+    (tmp_path / "list.txt").write_text("7 10.5 -3\n")
+    words = ["fields", "import", str(tmp_path / "list.txt"), "--survey", "demo"]
+    words += [part for role, number in BY_NUMBER.items() for part in ("--column", f"{role}={number}")]
+    assert main(words) == 0
+    assert load_survey("demo").field(7) is not None
+    assert main(words) == 2
+    assert "--replace writes it anew" in capsys.readouterr().err
+    assert main([*words, "--replace"]) == 0
