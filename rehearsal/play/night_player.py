@@ -20,7 +20,7 @@ from nightshift.settings import Camera, Survey
 from nightshift.vocabulary import Reason
 from rehearsal.play.night_input import Material
 
-__all__ = ["Player", "begin_exposures", "playing"]
+__all__ = ["Player", "begin_exposures", "clear_half_written", "playing"]
 
 T = TypeVar("T")
 AHEAD = 5  # science exposures that may be under way
@@ -156,10 +156,14 @@ def _patiently(ask: Callable[[], T], sleep: Callable[[float], None]) -> T:
             sleep(1.0)
 
 
-def names_that_came(ledger: Ledger, inbox: Path) -> frozenset[str]:
-    """Return the names that the ledger or the inbox has, and clear away what an earlier player left half written."""
+def clear_half_written(inbox: Path) -> None:
+    """Clear away what an earlier player left half written. No player may be at work: it would lose what it writes."""
     for path in inbox.glob(".*.tmp"):
         path.unlink(missing_ok=True)
+
+
+def names_that_came(ledger: Ledger, inbox: Path) -> frozenset[str]:
+    """Return the names that the ledger or the inbox has."""
     arrived = (row.inbox_name for row in stack_queries.names_that_came(ledger))
     return frozenset({*arrived, *(path.name for path in inbox.iterdir())})
 

@@ -34,7 +34,7 @@ from nightshift.stack.ports import ports_from_environment
 from nightshift.vocabulary import NightState
 from rehearsal.play.live_view import Glance, NightView, take_glance, together
 from rehearsal.play.night_input import Material, MaterialRequest, raw_folders, start_material, truth_of
-from rehearsal.play.night_player import Player, playing
+from rehearsal.play.night_player import Player, clear_half_written, playing
 from rehearsal.play.resume_state import NightRecord
 
 if TYPE_CHECKING:
@@ -230,6 +230,7 @@ def _playing_at_once(material: Material, machine: Machine, view: NightView) -> I
         view.played = sum(played.values())
 
     deployment = machine.deployment
+    clear_half_written(machine.home.inbox)
     with ExitStack() as stack:
         yield tuple(
             stack.enter_context(

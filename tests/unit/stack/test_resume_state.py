@@ -15,7 +15,7 @@ from nightshift.stack.home import Home, Kind
 from nightshift.stack.machine import Machine
 from nightshift.stack.ports import Ports
 from rehearsal.play.night_input import Material
-from rehearsal.play.night_player import _without, names_that_came
+from rehearsal.play.night_player import _without, clear_half_written, names_that_came
 from rehearsal.play.play_night import NightOptions, _begin, replay_clock
 from rehearsal.play.resume_state import NightRecord
 
@@ -144,6 +144,13 @@ def test_the_nights_clock_goes_on_where_it_was(home, interrupted):
     assert replay_clock(Deployment.of(survey), NIGHT, 600, since=reached).night == reached
 
 
+def test_what_an_earlier_player_left_half_written_is_cleared_away(tmp_path):
+    (tmp_path / "1.fits").touch()
+    (tmp_path / ".2.fits.abc.tmp").touch()
+    clear_half_written(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.fits"]
+
+
 class Came:
     """A ledger that knows some names."""
 
@@ -153,9 +160,9 @@ class Came:
 
 def test_only_files_that_never_came_are_played_again(tmp_path):
     (tmp_path / "1.fits").touch()
-    (tmp_path / ".2.fits.abc.tmp").touch()
+    (tmp_path / ".2.fits.abc.tmp").touch()  # another instrument's player is at it
     came = names_that_came(Came(), tmp_path)
-    assert not (tmp_path / ".2.fits.abc.tmp").exists()
+    assert (tmp_path / ".2.fits.abc.tmp").exists()
     files = tuple(Path(f"/night/{n}.fits") for n in range(4))
     left = _without(Material(NIGHT, files, Path("/m"), None, None, after_closing=files[:1]), came)
     assert [path.name for path in left.files] == ["2.fits", "3.fits"]
