@@ -29,6 +29,7 @@ LEFT_OUT = {
     "sources_without_catalogue": "as products and their inputs tell",
     "undifferenced": "what was still to be done, as units and differences tell",
     "unreleased": "what was still to be released, as differences tell",
+    "reduced_without_master": "what was still to be reduced again, as flags of units tell",
     "detached_months": "where an old month went, and not what a night left",
     "events": "the story: it tells of what broke",
     "event_archives": "which part of the story is in the archive",
