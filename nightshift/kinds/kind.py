@@ -47,7 +47,8 @@ class Kind:
     ``record.py``
         ``record(context, ending)``: the rows that an ended unit leaves, and ``home(context, subject, work)``: the
         folder of its products and the night that they count to. Where they are needed:
-        ``begin(context, subject, unit_keys)`` when an array of it was written down, ``end(context, subject)`` when
+        ``awaits(context, work)``: whether the ledger still waits for what an attempt at a unit made, for only then
+        its products are placed; ``begin(context, subject, unit_keys)`` when an array of it was written down, ``end(context, subject)`` when
         nothing of a subject is open any more, ``forget_cancelled(context, subject)`` when a person wants what was
         cancelled.
     ``due.py``
@@ -163,6 +164,10 @@ class Kind:
         """Return the folder of a unit's products, and the night that they count to."""
         home: tuple[Path, date] = self._module("record").home(context, subject, work)
         return home
+
+    def awaits(self, context: "Context", work: "UnitWork") -> bool:
+        """Whether the ledger still waits for what an attempt at a unit made."""
+        return self._call("record", "awaits", context, work) is not False
 
     def record(self, context: "Context", ending: "Ending") -> None:
         """Write the rows that an ended unit leaves."""

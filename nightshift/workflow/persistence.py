@@ -209,8 +209,8 @@ def _keep_products(
     work: UnitWork,
     outcome: Outcome,
 ) -> dict[str, str]:
-    """Verify and place what an attempt made, and return the keys of its products by kind."""
-    if outcome.result is None or outcome.state is AttemptState.FAILED:
+    """Verify and place what an attempt made and is waited for, and return the keys of its products by kind."""
+    if outcome.result is None or outcome.state is AttemptState.FAILED or not subject.kind.awaits(context, work):
         return {}
     home, night = subject.kind.home(context, subject, work)
     # all of them first: where one is not what the result says, the attempt failed and has no row of the others

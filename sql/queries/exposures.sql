@@ -7,6 +7,12 @@ select * from exposures where instrument = :instrument and exposure_id = :exposu
 update units set state = 'running'
 where unit_key = any (:unit_keys::text[]) and night = any (nights_of(:unit_keys::text[])) and state = 'pending';
 
+-- name: lock_unended_unit^
+-- row: UnendedUnit
+-- A unit that is to be worked on or is being worked on; nobody else ends it until the transaction does.
+select unit_key from units
+where unit_key = :unit_key and night = night_of(:unit_key) and state in ('pending', 'running') for no key update;
+
 -- name: end_unit!
 update units set state = :state::unit_state, reason = :reason, detail = :detail, flags = :flags::text[],
     ended_at = now()

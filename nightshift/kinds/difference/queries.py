@@ -13,6 +13,7 @@ from nightshift.ledger.database import Ledger
 __all__ = [
     "DueDifference",
     "UnitToDifference",
+    "awaits_difference",
     "differences_due",
     "forget_cancelled_differences",
     "make_month",
@@ -70,6 +71,12 @@ def units_to_difference(
         exposure_id=exposure_id,
         campaign=campaign,
     )
+
+
+def awaits_difference(ledger: Ledger, *, unit_key: str) -> bool:
+    """Whether the image that was differenced still stands, and nothing else was made of it."""
+    found: bool = ledger.value(TOPIC, "awaits_difference", unit_key=unit_key)
+    return found
 
 
 def put_difference(

@@ -29,6 +29,13 @@ where u.night = night_of(:instrument || '/' || :exposure_id) and u.instrument = 
         and d.campaign = u.campaign)
 order by u.detector, u.quadrant;
 
+-- name: awaits_difference$
+-- Whether the image that was differenced still stands, and nothing else was made of it.
+select exists (select from units u
+    where u.unit_key = :unit_key and u.night = night_of(:unit_key) and u.state not in ('pending', 'running')
+        and not exists (select from differences d
+            where d.unit_key = u.unit_key and d.night = u.night and d.campaign = u.campaign)) as awaits;
+
 -- name: put_difference!
 -- One without candidates has nothing that awaits its release.
 insert into differences (unit_key, night, reference_key, campaign, state, reason, detail, product_key, candidates,

@@ -14,7 +14,7 @@ from nightshift.vocabulary import AttemptState, Reason, UnitState
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["forget_cancelled", "home", "put_difference", "record"]
+__all__ = ["awaits", "forget_cancelled", "home", "put_difference", "record"]
 
 MOST_CANDIDATES = 999  # a candid has three digits for their number
 
@@ -25,9 +25,15 @@ def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date
     return context.depot.processed(night, UnitKey.parse(work.unit_key)), night
 
 
+def awaits(context: Context, work: UnitWork) -> bool:
+    """Whether the image that was differenced still stands, and has no difference."""
+    return queries.awaits_difference(context.ledger, unit_key=work.unit_key)
+
+
 def record(context: Context, ending: Ending) -> None:
     """Write the difference of a quadrant that was reduced before its reference came."""
-    put_difference(context, ending)
+    if awaits(context, ending.work):
+        put_difference(context, ending)
 
 
 def forget_cancelled(context: Context, subject: Subject) -> None:

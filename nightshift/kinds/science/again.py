@@ -59,6 +59,8 @@ def _make_due(context: Context, instrument: str, night: date, detector: int, qua
         return
     exposure_queries.reopen_exposures(context.ledger, instrument=instrument, night=night)
     for unit in units:
+        # first: whoever writes a difference at this moment has written it when this returns, or never does
+        queries.supersede_differences(context.ledger, unit_key=unit.unit_key)
         # by now whoever releases alerts has either written them or finds that the unit does not stand
         queries.forget_unpublished(context.ledger, unit_key=unit.unit_key)
         context.ledger.event(
@@ -79,6 +81,8 @@ def replace_former(context: Context, ending: Ending) -> None:
     unit_key = ending.work.unit_key
     if not queries.forget_lacking(context.ledger, unit_key=unit_key):
         return  # this was the first time
+    if ending.work.parameters.get("reference_key"):  # it was planned where no difference stays
+        queries.forget_unpublished(context.ledger, unit_key=unit_key)
     queries.forget_measurements(context.ledger, unit_key=unit_key)
     gone = queries.forget_other_products(
         context.ledger, unit_key=unit_key, job_key=ending.job.job_key, attempt=ending.attempt.attempt

@@ -31,6 +31,7 @@ __all__ = [
     "put_measurements",
     "reduce_again",
     "reject_invalid_units",
+    "supersede_differences",
     "unended_of_fields",
     "units_to_do",
     "waiting_exposures",
@@ -220,6 +221,11 @@ def reduce_again(ledger: Ledger, *, night: date, instrument: str, detector: int,
     return ledger.select(
         TOPIC, "reduce_again", LackingUnit, night=night, instrument=instrument, detector=detector, quadrant=quadrant
     )
+
+
+def supersede_differences(ledger: Ledger, *, unit_key: str | None) -> int:
+    """What is being differenced of a quadrant's former image: a late result of it is not believed."""
+    return ledger.run(TOPIC, "supersede_differences", unit_key=unit_key)
 
 
 def forget_unpublished(ledger: Ledger, *, unit_key: str | None) -> int:

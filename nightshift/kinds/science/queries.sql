@@ -126,6 +126,14 @@ with due as (
 )
 select unit_key from due order by unit_key;
 
+-- name: supersede_differences!
+-- What is being differenced of a quadrant's former image: a late result of it is not believed.
+update attempts a set state = 'superseded', reason = 'cancelled', ended_at = now(),
+    detail = 'the image is reduced again with a master that it lacked'
+from jobs j
+where a.job_key = j.job_key and j.kind = 'difference' and a.unit_key = :unit_key and a.night = night_of(:unit_key)
+    and a.state in ('intended', 'submitted');
+
 -- name: forget_unpublished!
 -- The difference of a quadrant of which no packet was made and no moving object was linked, with its candidates: what is
 -- made again replaces it. What was published stays as it is.

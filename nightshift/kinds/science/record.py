@@ -3,6 +3,7 @@
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
 from nightshift.kinds.difference.record import home, put_difference
 from nightshift.kinds.science import queries
@@ -12,9 +13,14 @@ from nightshift.vocabulary import AttemptState, Reason, UnitState, all_measureme
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["begin", "end", "forget_cancelled", "home", "record"]
+__all__ = ["awaits", "begin", "end", "forget_cancelled", "home", "record"]
 
 CORNERS = "corners_deg"  # measured too, and no number: a column of its own
+
+
+def awaits(context: Context, work: UnitWork) -> bool:
+    """Whether a quadrant is still to be reduced: not where the night ended without it, or a person spoke of it."""
+    return exposure_queries.lock_unended_unit(context.ledger, unit_key=work.unit_key) is not None
 
 
 def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:

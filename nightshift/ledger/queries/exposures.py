@@ -12,9 +12,11 @@ from nightshift.vocabulary import ExposureState, ImageType
 
 __all__ = [
     "Exposure",
+    "UnendedUnit",
     "end_exposure",
     "end_unit",
     "exposure",
+    "lock_unended_unit",
     "reopen_exposures",
     "reopen_exposures_of_job",
     "return_unit",
@@ -55,6 +57,13 @@ class Exposure:
     ended_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class UnendedUnit:
+    """A row of `lock_unended_unit`."""
+
+    unit_key: str
+
+
 def exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> Exposure | None:
     """Run `exposure`."""
     return ledger.first(TOPIC, "exposure", Exposure, instrument=instrument, exposure_id=exposure_id)
@@ -63,6 +72,11 @@ def exposure(ledger: Ledger, *, instrument: str, exposure_id: str) -> Exposure |
 def set_unit_running(ledger: Ledger, *, unit_keys: Sequence[str] | None) -> int:
     """Run `set_unit_running`."""
     return ledger.run(TOPIC, "set_unit_running", unit_keys=unit_keys)
+
+
+def lock_unended_unit(ledger: Ledger, *, unit_key: str) -> UnendedUnit | None:
+    """A unit that is to be worked on or is being worked on; nobody else ends it until the transaction does."""
+    return ledger.first(TOPIC, "lock_unended_unit", UnendedUnit, unit_key=unit_key)
 
 
 def end_unit(

@@ -214,3 +214,59 @@ def test_one_that_fails_again_after_its_difference_was_taken_back_is_differenced
     night.run_due("difference", candidates=1)
     release_all_in_order(night.context, at_once=True)
     assert len(night.rows("alerts")) == units
+
+
+def begun_difference(night):
+    """Let a field be reduced without masters and get its reference; return the array that differences one frame."""
+    at_least = night.context.survey.reference.at_least_frames
+    night.bring(*range(at_least))
+    night.later(seconds=night.context.survey.calibration.wait_s)
+    night.run_due("exposure")
+    begin_closing(night.context, NIGHT)
+    night.run_due("references")
+    (request, *_) = night.due("difference")
+    return request, night.start(request)
+
+
+def ends(night, request, name, **answer):
+    night.runner.finish(name, **answer)
+    night.runner.says(name, JobState.DONE)
+    night.collect(request)
+
+
+@pytest.mark.parametrize("late", ["before it is reduced again", "after"])
+def test_a_difference_of_the_former_image_that_ends_late_is_not_believed(night, late):
+    request, name = begun_difference(night)
+    night.calibrate()
+    if late == "after":
+        night.run_due("exposure", candidates=2)
+    before = {row["product_key"]: row["attempt"] for row in night.rows("products")}
+    ends(night, request, name, candidates=5)
+    assert {row["product_key"]: row["attempt"] for row in night.rows("products")} == before
+    night.run_due("exposure", candidates=2)
+    night.run_due("difference", candidates=5)
+    assert {row["candidates"] for row in night.rows("differences")} == {2}
+    assert {row["job_key"].split("/")[0] for row in night.rows("products") if row["kind"] == "difference"} == {
+        "science"
+    }
+    assert {row["state"] for row in night.rows("attempts") if row["job_key"] == name_of_job(night, name)} == {
+        "superseded"
+    }
+
+
+def name_of_job(night, name):
+    return night.runner.job(name).job_key
+
+
+def test_a_result_that_comes_when_its_unit_is_settled_places_nothing(night):
+    night.calibrate()
+    night.bring(0)
+    (request,) = night.due("exposure")
+    name = night.start(request)
+    unit = sorted(night.unit_states())[0]
+    dispose(night.context, read_disposal({"frame": unit, "verdict": "reject", "explanation": "a plane"}), operator="mira")
+    ends(night, request, name)
+    assert night.unit_states()[unit] == "rejected"
+    assert {row["unit_key"] for row in night.rows("products")} & set(night.unit_states()) == set(
+        night.unit_states()
+    ) - {unit}
