@@ -7,7 +7,7 @@ at their place.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,7 @@ def record(
                 restarts=outcome.restarts, host=outcome.host,
             )  # fmt: skip
             products = {}
+        outcome = _as_it_stands(context, work, outcome)
         _end_attempt(context, attempt, outcome)
         _say_other_code(context, job, outcome)
         if _tries_again(context, attempt, outcome):
@@ -135,6 +136,16 @@ def record(
 
 
 # --- attempts -----------------------------------------------------------------------------------------------
+
+
+def _as_it_stands(context: Context, work: UnitWork, outcome: Outcome) -> Outcome:
+    """Return the outcome of an attempt, to be planned anew where an input was lost only because it was made anew."""
+    keys, checksums = [i.key for i in work.inputs], [i.sha256 for i in work.inputs]
+    if outcome.reason is not Reason.INPUT_LOST or not product_queries.inputs_changed(
+        context.ledger, keys=keys, checksums=checksums
+    ):
+        return outcome
+    return replace(outcome, error_class=ErrorClass.RETRY)
 
 
 def _end_attempt(context: Context, attempt: OpenAttempt, outcome: Outcome) -> None:

@@ -115,13 +115,16 @@ where job_key = :job_key and submission = :submission and night = any (nights_of
     and state = 'intended';
 
 -- name: open_attempts
--- What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed.
+-- What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed, since a master
+-- came that it lacked.
 -- row: OpenAttempt
 select a.job_key, a.unit_key, a.attempt, a.submission, a.task_index, a.token, a.folder, a.state,
     s.name, s.runner, s.job_file,
     steady_age_s(coalesce(s.submitted_at, s.intended_at)) as age_s,
     array(select coalesce(b.reason, '') from attempts b where b.job_key = a.job_key and b.unit_key = a.unit_key
-        and b.night = any (nights_of_job(:job_key)) and b.attempt < a.attempt and b.state <> 'succeeded')
+        and b.night = any (nights_of_job(:job_key)) and b.attempt < a.attempt and b.state <> 'succeeded'
+        and not exists (select from reduced_without_master w
+            where w.unit_key = b.unit_key and w.again_since > b.created_at))
         as earlier_reasons
 from attempts a join submissions s using (job_key, submission)
 where a.job_key = :job_key and a.night = any (nights_of_job(:job_key)) and a.state in ('intended', 'submitted')

@@ -102,15 +102,19 @@ where state = 'withheld' and (candid, shutter_open) in (select candid, shutter_o
 -- name: restore_units
 -- row: ChangedUnit
 -- nullable: quadrant
--- What had succeeded before somebody rejected it stands again.
+-- What had succeeded before somebody rejected it stands again; of what succeeded later nothing was kept.
 update units u set state = 'processed', reason = null, detail = '', ended_at = now()
 where u.instrument = :instrument and u.exposure_id = :exposure_id and u.detector = :detector
     and u.night = night_of(:instrument || '/' || :exposure_id)
     and (:quadrant::smallint is null or u.quadrant = :quadrant::smallint) and u.campaign = :campaign
     and u.state = 'rejected' and u.reason = 'operator_rejected'
-    and (select a.state from attempts a join jobs j using (job_key)
-         where a.unit_key = u.unit_key and a.night = u.night and j.kind = any (:reducing::text[]) order by a.created_at desc, a.attempt desc limit 1)
-        = 'succeeded'
+    and exists (select from (
+            select a.job_key, a.attempt, a.state from attempts a join jobs j using (job_key)
+            where a.unit_key = u.unit_key and a.night = u.night and j.kind = any (:reducing::text[])
+            order by a.created_at desc, a.attempt desc limit 1) last
+        join products p on p.unit_key = u.unit_key and p.leaves_with = u.night and p.job_key = last.job_key
+            and p.attempt = last.attempt
+        where last.state = 'succeeded')
 returning unit_key;
 
 -- name: reopen_units

@@ -354,7 +354,9 @@ def set_attempts_submitted(ledger: Ledger, *, job_key: str | None, submission: i
 
 
 def open_attempts(ledger: Ledger, *, job_key: str) -> list[OpenAttempt]:
-    """What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed."""
+    """What is not known to have ended, with the reasons why earlier attempts of the unit did not succeed, since a
+    master came that it lacked.
+    """
     return ledger.select(TOPIC, "open_attempts", OpenAttempt, job_key=job_key)
 
 

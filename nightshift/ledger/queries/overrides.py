@@ -220,7 +220,7 @@ def restore_units(
     campaign: str,
     reducing: Sequence[str],
 ) -> list[ChangedUnit]:
-    """What had succeeded before somebody rejected it stands again."""
+    """What had succeeded before somebody rejected it stands again; of what succeeded later nothing was kept."""
     return ledger.select(
         TOPIC,
         "restore_units",

@@ -3,12 +3,13 @@
 Written by ``make queries``: change the SQL and run it.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["delete_product_inputs", "put_product", "put_product_inputs"]
+__all__ = ["delete_product_inputs", "inputs_changed", "put_product", "put_product_inputs"]
 
 TOPIC = "products"
 
@@ -48,6 +49,14 @@ def put_product(
         settings_hash=settings_hash,
         attempt=attempt,
     )
+
+
+def inputs_changed(ledger: Ledger, *, keys: Sequence[str], checksums: Sequence[str]) -> bool:
+    """Whether some of these inputs is another product by now, or a quadrant's that is no more: it was reduced
+    again.
+    """
+    found: bool = ledger.value(TOPIC, "inputs_changed", keys=keys, checksums=checksums)
+    return found
 
 
 def delete_product_inputs(ledger: Ledger, *, product_key: str | None, job_key: str | None, night: date | None) -> int:

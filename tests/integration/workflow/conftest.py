@@ -144,10 +144,10 @@ def candidate(number, unit, *, positive=True):
     }  # fmt: skip
 
 
-def science(unit, *, rejects=None, candidates=0, more=None):
+def science(unit, *, rejects=None, candidates=0, more=None, content=""):
     roles = ("raw", "bias", "dark", "flat", "catalogue")
     made = tuple(
-        product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}".encode(), made_of=roles)
+        product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}{content}".encode(), made_of=roles)
         for kind in ("calibrated", "sources")
     )
     if rejects:

@@ -270,3 +270,47 @@ def test_a_result_that_comes_when_its_unit_is_settled_places_nothing(night):
     assert {row["unit_key"] for row in night.rows("products")} & set(night.unit_states()) == set(
         night.unit_states()
     ) - {unit}
+    dispose(night.context, read_disposal({"frame": unit, "verdict": "accept", "explanation": "none"}), operator="mira")
+    assert night.unit_states()[unit] == "pending"  # for nothing of it was kept
+
+
+def test_what_was_planned_with_the_former_image_is_planned_anew(night):
+    request, name = begun_reference(night)
+    night.calibrate()
+    night.run_due("exposure", content=" with its masters")
+    ends(night, request, name, fails=Reason.INPUT_LOST)
+    assert night.rows("reference_images") == []
+    assert {row["error_class"] for row in night.rows("attempts") if row["reason"] == "input_lost"} == {"retry"}
+    night.run_due("references")
+    assert {row["state"] for row in night.rows("reference_images")} == {"in_service"}
+
+
+def test_an_input_that_is_lost_and_was_not_made_anew_is_a_persons_business(night):
+    request, name = begun_reference(night)
+    ends(night, request, name, fails=Reason.INPUT_LOST)
+    assert {row["state"] for row in night.rows("reference_images")} == {"rejected"}
+
+
+def begun_reference(night):
+    night.bring(*range(night.context.survey.reference.at_least_frames))
+    night.later(seconds=night.context.survey.calibration.wait_s)
+    night.run_due("exposure")
+    begin_closing(night.context, NIGHT)
+    (request,) = night.due("references")
+    return request, night.start(request)
+
+
+def test_failures_from_before_the_master_came_are_no_tries_of_the_new_reduction(night):
+    tries = night.context.survey.exposure.attempts
+    night.bring(0)
+    night.later(seconds=night.context.survey.calibration.wait_s)
+    for _ in range(tries - 1):
+        (request,) = night.due("exposure")
+        night.run(request, fails=Reason.TIMEOUT)
+    night.run_due("exposure")
+    night.calibrate()
+    (request,) = night.due("exposure")
+    night.run(request, fails=Reason.TIMEOUT)
+    assert set(night.unit_states().values()) == {"pending"}  # it is tried again
+    night.run_due("exposure")
+    assert flags(night) == {()}
