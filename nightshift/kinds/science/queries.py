@@ -230,7 +230,8 @@ def supersede_differences(ledger: Ledger, *, unit_key: str | None) -> int:
 
 def forget_unpublished(ledger: Ledger, *, unit_key: str | None) -> int:
     """The difference of a quadrant of which no packet was made and no moving object was linked, with its
-    candidates: what is made again replaces it. What was published stays as it is.
+    candidates and the objects that nothing else has: what is made again replaces it. What was published stays as
+    it is.
     """
     return ledger.run(TOPIC, "forget_unpublished", unit_key=unit_key)
 

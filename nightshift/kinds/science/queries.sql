@@ -135,8 +135,8 @@ where a.job_key = j.job_key and j.kind = 'difference' and a.unit_key = :unit_key
     and a.state in ('intended', 'submitted');
 
 -- name: forget_unpublished!
--- The difference of a quadrant of which no packet was made and no moving object was linked, with its candidates: what is
--- made again replaces it. What was published stays as it is.
+-- The difference of a quadrant of which no packet was made and no moving object was linked, with its candidates
+-- and the objects that nothing else has: what is made again replaces it. What was published stays as it is.
 with replaced as (
     select d.unit_key, d.campaign from differences d join exposures e on e.instrument = split_part(:unit_key, '/', 1)
         and e.exposure_id = split_part(:unit_key, '/', 2)
@@ -156,6 +156,19 @@ with replaced as (
 ), their_candidates as (
     delete from candidates c using replaced r
     where c.unit_key = r.unit_key and c.shutter_open = opening_of(:unit_key) and c.campaign = r.campaign
+    returning c.candid, c.object_id
+), their_objects as (
+    delete from objects o using their_candidates t
+    where o.object_id = t.object_id
+        and not exists (select from candidates c where c.object_id = o.object_id and c.unit_key <> :unit_key)
+        and not exists (select from alerts a where a.object_id = o.object_id and a.unit_key <> :unit_key)
+), handed_on as (
+    -- the first candidate names its object: one that is made again under the same number lies elsewhere
+    update objects o set first_candid = other.candid
+    from their_candidates t cross join lateral (
+        select min(c.candid) as candid from candidates c
+        where c.object_id = t.object_id and c.unit_key <> :unit_key) other
+    where o.first_candid = t.candid and other.candid is not null
 )
 delete from differences d using replaced r
 where d.unit_key = r.unit_key and d.night = night_of(:unit_key) and d.campaign = r.campaign;

@@ -147,6 +147,7 @@ def differenced_without_masters(night, candidates):
     night.bring(*range(at_least))
     night.later(seconds=night.context.survey.calibration.wait_s)
     night.run_due("exposure")
+    begin_closing(night.context, NIGHT)
     night.run_due("references")
     night.run_due("difference", candidates=candidates)
     release_all_in_order(night.context, at_once=True)
@@ -314,3 +315,21 @@ def test_failures_from_before_the_master_came_are_no_tries_of_the_new_reduction(
     assert set(night.unit_states().values()) == {"pending"}  # it is tried again
     night.run_due("exposure")
     assert flags(night) == {()}
+
+
+def test_no_reference_is_made_of_what_is_to_be_reduced_again_until_the_night_closes(night):
+    night.bring(*range(night.context.survey.reference.at_least_frames))
+    night.later(seconds=night.context.survey.calibration.wait_s)
+    night.run_due("exposure")
+    assert night.due("references") == []
+    begin_closing(night.context, NIGHT)
+    assert len(night.due("references")) == 1
+
+
+def test_the_objects_that_only_the_former_candidates_had_go_with_them(night):
+    differenced_without_masters(night, candidates=1)
+    with night.context.ledger.connection.cursor() as cursor:  # the release stopped between the objects and the packets
+        cursor.execute("delete from outbox; delete from alerts; update differences set released_at = null")
+    assert night.rows("objects") != []
+    night.calibrate()
+    assert (night.rows("candidates"), night.rows("objects")) == ([], [])
