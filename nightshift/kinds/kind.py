@@ -48,9 +48,9 @@ class Kind:
         ``record(context, ending)``: the rows that an ended unit leaves, and ``home(context, subject, work)``: the
         folder of its products and the night that they count to. Where they are needed:
         ``awaits(context, work)``: whether the ledger still waits for what an attempt at a unit made, for only then
-        its products are placed; ``begin(context, subject, unit_keys)`` when an array of it was written down, ``end(context, subject)`` when
-        nothing of a subject is open any more, ``forget_cancelled(context, subject)`` when a person wants what was
-        cancelled.
+        are its products placed; ``begin(context, subject, unit_keys)`` when an array of it was written down,
+        ``end(context, subject)`` when nothing of a subject is open any more, ``forget_cancelled(context, subject)``
+        when a person wants what was cancelled.
     ``due.py``
         ``due(context, poll)``: the subjects that are due; where it is needed, ``requested(context, conf, run_id)``
         when one was asked for. A kind without it is only asked for by other workflows.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,7 @@ class Ledger:
     def __init__(self, url: str):
         self._url = url
         self._depth = 0
+        self._once_committed: list[Callable[[], None]] = []
         self.connection = self._connect()
 
     def _connect(self) -> psycopg2.extensions.connection:
@@ -114,7 +115,7 @@ class Ledger:
         with _answering():
             self._cursor().close()
             self.connection.autocommit = False
-        self._depth = 1
+        self._depth, self._once_committed = 1, []
         try:
             with _answering(), self.connection:
                 yield self
@@ -122,6 +123,13 @@ class Ledger:
             self._depth = 0
             if not self.connection.closed:
                 self.connection.autocommit = True
+        for act in self._once_committed:
+            act()
+
+    def once_committed(self, act: Callable[[], None]) -> None:
+        """Do something outside the ledger when the transaction is committed, and never where it is undone."""
+        assert self._depth, "there is no transaction"
+        self._once_committed.append(act)
 
     @contextmanager
     def savepoint(self) -> Iterator["Ledger"]:

@@ -1,9 +1,12 @@
 """A person rejects or accepts what was made: a master, a reference or an alert."""
 
+from dataclasses import asdict
+
 from nightshift.called import Called, Thing
 from nightshift.context import Context
 from nightshift.errors import BadInput
-from nightshift.keys import ExposureKey, FrameKey
+from nightshift.keys import CalibrationKey, ExposureKey, FrameKey
+from nightshift.kinds.master.record import let_serve
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import made
 from nightshift.vocabulary import AlertState, Reason
@@ -88,7 +91,10 @@ def accept_made(context: Context, thing: Called) -> str:
     ledger = context.ledger
     nobody = f"nobody rejected {thing.key} before: only what a person took out of service can be put back"
     if thing.thing is Thing.MASTER:
-        _check(made.restore_master(ledger, key=thing.key), nobody)
+        master = made.restore_master(ledger, key=thing.key)
+        if master is None:
+            raise BadInput(Reason.INTERNAL_ERROR, _told(nobody))
+        let_serve(context, CalibrationKey(**asdict(master)))
         return "It serves again."
     if thing.thing is Thing.REFERENCE:
         _check(made.restore_reference(ledger, key=thing.key), nobody)
@@ -100,7 +106,11 @@ def accept_made(context: Context, thing: Called) -> str:
 
 def _check(changed: int, why: str) -> None:
     if not changed:
-        raise BadInput(Reason.INTERNAL_ERROR, f"{why}. `nightshift explain` tells how it stands")
+        raise BadInput(Reason.INTERNAL_ERROR, _told(why))
+
+
+def _told(why: str) -> str:
+    return f"{why}. `nightshift explain` tells how it stands"
 
 
 def _staying(ledger: Ledger, key: str) -> str:

@@ -55,9 +55,11 @@ from outbox o where o.candid = :candid and o.shutter_open = :shutter_open order 
 update calibrations set state = 'withdrawn', reason = 'operator_rejected', detail = :explanation
 where calibration_key = :key and state = 'in_service';
 
--- name: restore_master!
+-- name: restore_master^
+-- row: RestoredMaster
 update calibrations set state = 'in_service', reason = null, detail = ''
-where calibration_key = :key and state = 'withdrawn' and reason = 'operator_rejected';
+where calibration_key = :key and state = 'withdrawn' and reason = 'operator_rejected'
+returning kind, instrument, detector, quadrant, filter, night, epoch, version, campaign;
 
 -- name: unset_reference!
 update reference_images set state = 'unset', reason = 'operator_rejected', detail = :explanation

@@ -15,7 +15,7 @@ from nightshift.vocabulary import CalibrationKind, CalibrationState, EventLevel,
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["end", "forget_cancelled", "home", "record"]
+__all__ = ["end", "forget_cancelled", "home", "let_serve", "record"]
 
 
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
@@ -45,18 +45,23 @@ def record(context: Context, ending: Ending) -> None:
     frames = {"rows": _judged_frames(ending, reason)}
     queries.put_calibration_frames(context.ledger, calibration_key=str(key), frames=frames)
     if in_service:
-        queries.release_held(
-            context.ledger,
-            instrument=key.instrument, night=key.night, filter=key.filter, detector=key.detector,
-            quadrant=key.quadrant, campaign=key.campaign,
-        )  # fmt: skip
-        exposure_queries.reopen_exposures(context.ledger, instrument=key.instrument, night=key.night)
-        reduce_again(context, key.instrument, key.night, key.detector, key.quadrant)
+        let_serve(context, key)
     else:
         context.ledger.event(
             EventLevel.WARNING, "master_rejected", f"No master: {reason}. {outcome.detail}"[:1000],
             subject=key, night_time=context.clock.now(), reason=reason,
         )  # fmt: skip
+
+
+def let_serve(context: Context, key: CalibrationKey) -> None:
+    """Let be due what a master that serves from now on was lacking to; call it in the transaction that says so."""
+    queries.release_held(
+        context.ledger,
+        instrument=key.instrument, night=key.night, filter=key.filter, detector=key.detector,
+        quadrant=key.quadrant, campaign=key.campaign,
+    )  # fmt: skip
+    exposure_queries.reopen_exposures(context.ledger, instrument=key.instrument, night=key.night)
+    reduce_again(context, key.instrument, key.night, key.detector, key.quadrant)
 
 
 def end(context: Context, subject: Subject) -> None:

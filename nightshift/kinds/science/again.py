@@ -13,6 +13,7 @@ A quadrant that cannot be reduced again stands as it was before.
 """
 
 from datetime import date
+from functools import partial
 
 from nightshift.context import Context
 from nightshift.keys import ExposureKey, QuadrantKey, UnitKey
@@ -88,7 +89,8 @@ def replace_former(context: Context, ending: Ending) -> None:
         context.ledger, unit_key=unit_key, job_key=ending.job.job_key, attempt=ending.attempt.attempt
     )
     for product in gone:
-        context.depot.absolute(product.path).unlink(missing_ok=True)
+        former = context.depot.absolute(product.path)
+        context.ledger.once_committed(partial(former.unlink, missing_ok=True))
 
 
 def stands_as_before(context: Context, ending: Ending) -> bool:

@@ -4,10 +4,17 @@ Written by ``make queries``: change the SQL and run it.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from nightshift.ledger.database import Ledger
-from nightshift.vocabulary import AlertState, AttemptState, CalibrationState, OutboxState, ReferenceState
+from nightshift.vocabulary import (
+    AlertState,
+    AttemptState,
+    CalibrationKind,
+    CalibrationState,
+    OutboxState,
+    ReferenceState,
+)
 
 __all__ = [
     "AlertStory",
@@ -21,6 +28,7 @@ __all__ = [
     "MemberOfReference",
     "MessageOfAlert",
     "ReferenceStory",
+    "RestoredMaster",
     "alert",
     "attempts_at",
     "disposed_file",
@@ -160,6 +168,21 @@ class MessageOfAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoredMaster:
+    """A row of `restore_master`."""
+
+    kind: CalibrationKind
+    instrument: str
+    detector: int
+    quadrant: int
+    filter: str
+    night: date
+    epoch: int
+    version: int
+    campaign: str
+
+
+@dataclass(frozen=True, slots=True)
 class LastWord:
     """A row of `last_word`."""
 
@@ -231,9 +254,9 @@ def withdraw_master(ledger: Ledger, *, explanation: str | None, key: str | None)
     return ledger.run(TOPIC, "withdraw_master", explanation=explanation, key=key)
 
 
-def restore_master(ledger: Ledger, *, key: str | None) -> int:
+def restore_master(ledger: Ledger, *, key: str) -> RestoredMaster | None:
     """Run `restore_master`."""
-    return ledger.run(TOPIC, "restore_master", key=key)
+    return ledger.first(TOPIC, "restore_master", RestoredMaster, key=key)
 
 
 def unset_reference(ledger: Ledger, *, explanation: str | None, key: str | None) -> int:

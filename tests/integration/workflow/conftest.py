@@ -144,11 +144,11 @@ def candidate(number, unit, *, positive=True):
     }  # fmt: skip
 
 
-def science(unit, *, rejects=None, candidates=0, more=None, content=""):
+def science(unit, *, rejects=None, candidates=0, more=None, content="", keeps=("calibrated", "sources")):
     roles = ("raw", "bias", "dark", "flat", "catalogue")
     made = tuple(
         product(unit, kind, f"{kind}.fits", f"{kind} {unit.unit_key}{content}".encode(), made_of=roles)
-        for kind in ("calibrated", "sources")
+        for kind in keeps
     )
     if rejects:
         return UnitResult(

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from nightshift.alerts.release_order import release_all_in_order
+from nightshift.kinds.science import record as science_record
 from nightshift.night_end.accounts import account
 from nightshift.night_end.close import begin_closing, fail_stragglers, may_close
 from nightshift.vocabulary import JobState, Reason
@@ -265,13 +266,13 @@ def test_a_result_that_comes_when_its_unit_is_settled_places_nothing(night):
     (request,) = night.due("exposure")
     name = night.start(request)
     unit = sorted(night.unit_states())[0]
-    dispose(night.context, read_disposal({"frame": unit, "verdict": "reject", "explanation": "a plane"}), operator="mira")
+    say(night, "reject", unit)
     ends(night, request, name)
     assert night.unit_states()[unit] == "rejected"
     assert {row["unit_key"] for row in night.rows("products")} & set(night.unit_states()) == set(
         night.unit_states()
     ) - {unit}
-    dispose(night.context, read_disposal({"frame": unit, "verdict": "accept", "explanation": "none"}), operator="mira")
+    say(night, "accept", unit)
     assert night.unit_states()[unit] == "pending"  # for nothing of it was kept
 
 
@@ -328,8 +329,49 @@ def test_no_reference_is_made_of_what_is_to_be_reduced_again_until_the_night_clo
 
 def test_the_objects_that_only_the_former_candidates_had_go_with_them(night):
     differenced_without_masters(night, candidates=1)
-    with night.context.ledger.connection.cursor() as cursor:  # the release stopped between the objects and the packets
+    with (
+        night.context.ledger.connection.cursor() as cursor
+    ):  # the release stopped between the objects and the packets
         cursor.execute("delete from outbox; delete from alerts; update differences set released_at = null")
     assert night.rows("objects") != []
     night.calibrate()
     assert (night.rows("candidates"), night.rows("objects")) == ([], [])
+
+
+def test_a_master_that_a_person_puts_back_makes_due_what_went_without_it(night):
+    night.calibrate()
+    key = "flat/democam/d01/q1/g/20260115/e1/v1/live"
+    say(night, "reject", key)
+    night.bring(0)
+    night.later(seconds=night.context.survey.calibration.wait_s)
+    night.run_due("exposure")
+    assert (Reason.CALIBRATION_MISSING,) in flags(night)
+    say(night, "accept", key)
+    night.run_due("exposure")
+    assert flags(night) == {()}
+
+
+def say(night, verdict, thing):
+    asked = read_disposal({"frame": thing, "verdict": verdict, "explanation": "a ghost"})
+    return dispose(night.context, asked, operator="mira")
+
+
+def test_files_that_are_replaced_stay_where_the_record_of_it_fails(hurried, monkeypatch):
+    hurried.calibrate()
+    (again,) = hurried.due("exposure")
+    files = [hurried.context.depot.absolute(row["path"]) for row in hurried.rows("products") if unit_of(row)]
+
+    def breaks(*_):
+        raise OSError("the machine stops")
+
+    monkeypatch.setattr(science_record, "note_lacking_masters", breaks)
+    with pytest.raises(OSError, match="stops"):
+        hurried.run(again, rejects=Reason.TOO_FEW_STARS, keeps=())
+    assert all(path.exists() for path in files)
+    monkeypatch.undo()
+    hurried.collect(again)
+    assert not any(path.exists() for path in files)
+
+
+def unit_of(row):
+    return row["unit_key"].startswith("democam/")
