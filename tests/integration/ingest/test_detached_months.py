@@ -1,5 +1,6 @@
 """The month of a night has left the ledger: who needs it is told how to get it back."""
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_file_that_comes_again_lets_its_night_close_only_when_its_month_is_bac
     assert night_queries.nights_to_close(detached.ledger, **asked) == []
     attach(detached.ledger, "2026-01", tmp_path / "away", operator="jo", dry_run=False)
     assert [row.night for row in night_queries.nights_to_close(detached.ledger, **asked)] == [NIGHT]
+
+
+def test_a_manifest_that_comes_late_waits_as_its_files_do(detached):
+    path = detached.inbox / "manifest_20260120.json"  # of a night of which nothing else ever came
+    content = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-20", "files": []}
+    path.write_text(json.dumps(content))
+    (arrival,) = ingest_all(detached, [path])
+    assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.MONTH_DETACHED)
 
 
 def test_its_story_says_what_is_away_and_its_report_is_refused(detached, tmp_path):
