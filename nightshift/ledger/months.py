@@ -172,7 +172,10 @@ def _check_is_done(ledger: Ledger, name: str, begins: datetime, ends: datetime) 
         said = ", ".join(f"{night.site} {night.night} {_how_it_stands(night)}" for night in still)
         raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays until its nights are closed: {said}")
     if under_way := month_queries.not_ended(ledger, begins=begins, ends=ends):
-        raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays: {under_way} of its exposures have not ended")
+        raise BadInput(
+            Reason.INTERNAL_ERROR,
+            f"{name} stays: {len(under_way)} of its exposures have not ended, the first: {under_way[0].exposure}",
+        )
     if unsent := month_queries.unsent(ledger, begins=begins, ends=ends):
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{name} stays: {unsent} of its alerts are not sent yet; post them first"

@@ -23,3 +23,11 @@ begin
         on conflict do nothing;
     end if;
 end $$;
+
+-- Exposures of which nothing was waited for any more when their night's deadline passed have ended; those that were left
+-- before have ended too.
+update exposures e set state = 'ended', ended_at = now()
+from nights n
+where n.site = e.site and n.night = e.night and n.state = 'closed' and not n.changed and e.state <> 'ended'
+    and not exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.night = e.night and u.state in ('pending', 'running'));

@@ -14,11 +14,13 @@ select to_regclass('outbox_' || :month) is not null as here;
 select site, night, state from nights
 where begins < :ends and ends > :begins and (state <> 'closed' or changed) order by site, night;
 
--- name: not_ended$
+-- name: not_ended
 -- Exposures of its nights that are still worked on.
-select count(*) as exposures from exposures
+-- row: OpenExposure
+select instrument || '/' || exposure_id as exposure from exposures
 where night >= (:begins::timestamptz at time zone 'UTC')::date and night < (:ends::timestamptz at time zone 'UTC')::date
-    and state <> 'ended';
+    and state <> 'ended'
+order by shutter_open, exposure_id;
 
 -- name: oldest_month_here$
 -- nullable: month

@@ -12,6 +12,7 @@ from nightshift.vocabulary import NightState
 __all__ = [
     "MonthAway",
     "MonthlyTable",
+    "OpenExposure",
     "OpenNight",
     "TableContent",
     "attach_month",
@@ -51,6 +52,13 @@ class OpenNight:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenExposure:
+    """A row of `not_ended`."""
+
+    exposure: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableContent:
     """A row of `content`."""
 
@@ -82,10 +90,9 @@ def nights_not_closed(ledger: Ledger, *, ends: datetime, begins: datetime) -> li
     return ledger.select(TOPIC, "nights_not_closed", OpenNight, ends=ends, begins=begins)
 
 
-def not_ended(ledger: Ledger, *, begins: datetime, ends: datetime) -> int:
+def not_ended(ledger: Ledger, *, begins: datetime, ends: datetime) -> list[OpenExposure]:
     """Exposures of its nights that are still worked on."""
-    found: int = ledger.value(TOPIC, "not_ended", begins=begins, ends=ends)
-    return found
+    return ledger.select(TOPIC, "not_ended", OpenExposure, begins=begins, ends=ends)
 
 
 def oldest_month_here(ledger: Ledger) -> str | None:

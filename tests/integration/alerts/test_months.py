@@ -152,7 +152,7 @@ def test_a_dry_run_changes_nothing(old_month, tmp_path):
     [
         ("update nights set state = 'open'", {}, "until its nights are closed: demo 2025-03-10 is open"),
         ("update nights set changed = true", {}, "demo 2025-03-10 has something new since it was closed"),
-        ("update exposures set state = 'running'", {}, "1 of its exposures have not ended"),
+        ("update exposures set state = 'running'", {}, "1 of its exposures have not ended, the first: democam/"),
         ("select make_month('2025-02-10')", {}, "months leave oldest first, and 202502 is still here"),
         ("update outbox set state = 'queued'", {}, "2 of its alerts are not sent yet"),
         ("select 1", {"now": datetime(2025, 4, 20, tzinfo=UTC)}, "the histories of alerts reach back"),
