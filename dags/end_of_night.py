@@ -3,7 +3,8 @@
 Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
 still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
-read back, reported and closed, whatever became of the steps before.
+read back, reported and closed, whatever became of the steps before. Where a night is refused its end, as one whose
+month has left the ledger, nothing of that is done: the task `begin` says why.
 """
 
 from airflow.sdk import DAG, TriggerRule, task
@@ -41,10 +42,12 @@ with DAG(
 
     (
         begin()
-        >> WaitForNight(task_id="wait_for_late_data")
+        >> WaitForNight(task_id="wait_for_late_data", trigger_rule=TriggerRule.ALL_SUCCESS)
         >> settle(NIGHT)
         >> request_moving_objects("moving_objects", NIGHT)
-        >> WaitForRun(task_id="wait_for_moving_objects", workflow="moving_objects")
+        >> WaitForRun(
+            task_id="wait_for_moving_objects", workflow="moving_objects", trigger_rule=TriggerRule.ALL_SUCCESS
+        )
         >> account(NIGHT)
         >> archive(NIGHT)
         >> verify(NIGHT)

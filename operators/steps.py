@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "InboxWatch",
+    "RunWatch",
     "account_for_night",
     "archive_night",
     "begin_night_end",
     "close_night",
     "dispose_frame",
-    "how_run_of_night_ended",
     "ingest_and_request",
     "mail_report",
     "night_of_run",
@@ -45,6 +45,7 @@ AT_MOST_S = 300.0  # of one task of ingest, however busy the night
 LATELY_S = 300.0  # a run that was asked for longer ago keeps nobody waiting
 SWEEP_EVERY_S = 20.0
 PAUSE_S = 0.25
+LOOKS_IN_VAIN = 150  # five minutes of a trigger's: Airflow may not know a workflow for a while after it started
 STORAGE_PAUSE_S = 5.0  # after a disk refused what its figures promised
 
 
@@ -280,6 +281,8 @@ def _dispose(asked: Mapping[str, Any], run: Any) -> str:
 def begin_night_end(run: Any) -> str:
     """Mark the night as closing and return its text; skip where the clock asks for one that has begun to close.
 
+    What is refused, as a night whose month has left the ledger, is refused at once.
+
     Parameters
     ----------
     run : DagRun
@@ -295,10 +298,10 @@ def begin_night_end(run: Any) -> str:
     by_clock = "night" not in conf
     with no_retry_where_a_human_must_act():
         text = night_of_run(conf.get("site", ""), conf.get("night", ""), str(run.data_interval_end or ""))
-    with open_night(text) as (context, night):
-        if by_clock and (state := night_state(context, night)) is not NightState.OPEN:
-            raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
-        begin_closing(context, night, signal="clock" if by_clock else conf.get("signal", "operator"))
+        with open_night(text) as (context, night):
+            if by_clock and (state := night_state(context, night)) is not NightState.OPEN:
+                raise AirflowSkipException(f"the night of {night} is {state or 'unknown: nothing came of it'}")
+            begin_closing(context, night, signal="clock" if by_clock else conf.get("signal", "operator"))
     return text
 
 
@@ -337,10 +340,20 @@ def open_night(text: str) -> Iterator[tuple[Any, date]]:
     """Open the context of a night's site, and give it with the night: its text is as of `night_of_run`."""
     from nightshift.context import open_context
 
-    site, _, night = text.rpartition("/")
+    site, night = _site_and_night(text)
     with open_context() as context:
         day = date.fromisoformat(night)
         yield context.of_site(context.deployment.site_named(site).name).of_night(day), day
+
+
+def _site_and_night(text: str) -> tuple[str, str]:
+    """Return both, or fail at once where there is no night: the end of a night gives none that did not begin."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    site, _, night = text.rpartition("/")
+    if not site:
+        raise AirflowFailException("the night did not begin to close: see what the task `begin` says")
+    return site, night
 
 
 def night_state(context: Any, night: date) -> Any:
@@ -404,22 +417,40 @@ def _run_of_night(dag_id: str, text: str) -> tuple[str, dict[str, str]]:
     from nightshift.context import deployment_from_environment
     from nightshift.workflow.subjects import run_id
 
-    site, _, night = text.rpartition("/")
+    site, night = _site_and_night(text)
     conf = {"site": deployment_from_environment().site_named(site).name, "night": night}
     return run_id(dag_id, conf, 0), conf
 
 
-def how_run_of_night_ended(dag_id: str, night: str) -> str | None:
-    """Return the state in which a workflow's run for a night ended, or None while it has not."""
-    from nightshift.errors import Retry
-    from operators.airflow_api import airflow_api
+class RunWatch:
+    """Looks whether a workflow's run for a night has ended.
 
-    try:
-        state = airflow_api().run_state(dag_id, _run_of_night(dag_id, night)[0])
-    except Retry as error:
-        log.warning("%s", error)
-        return None
-    return state if state in ("success", "failed") else None
+    Parameters
+    ----------
+    dag_id, night : str
+        The workflow, and the night as of `night_of_run`.
+    """
+
+    def __init__(self, dag_id: str, night: str):
+        self._dag_id = dag_id
+        self._run_id = _run_of_night(dag_id, night)[0]
+        self._looks_in_vain = 0
+
+    def how_it_ended(self) -> str | None:
+        """Look once; return the state in which it ended, that Airflow has no such run, or None while it goes on."""
+        from nightshift.errors import Retry
+        from operators.airflow_api import airflow_api
+
+        try:
+            state = airflow_api().run_state(self._dag_id, self._run_id)
+        except Retry as error:
+            log.warning("%s", error)
+            return None
+        if state is None:
+            self._looks_in_vain += 1
+            return f"Airflow has no run {self._run_id}" if self._looks_in_vain >= LOOKS_IN_VAIN else None
+        self._looks_in_vain = 0
+        return state if state in ("success", "failed") else None
 
 
 def account_for_night(night: str) -> str:

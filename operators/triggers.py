@@ -279,7 +279,7 @@ class NightTrigger(Asking):
 
 
 class RunTrigger(Asking):
-    """Waits until another workflow's run for a night has ended, however it ended.
+    """Waits until another workflow's run for a night has ended, however it ended, or is not known to Airflow.
 
     Parameters
     ----------
@@ -307,7 +307,6 @@ class RunTrigger(Asking):
 
     def question(self) -> Callable[[], str | None]:
         """Ask Airflow."""
-        from operators.steps import how_run_of_night_ended, night_of_run
+        from operators.steps import RunWatch, night_of_run
 
-        night = night_of_run(self.site, self.night, self.ended_at)
-        return lambda: how_run_of_night_ended(self.workflow, night)
+        return RunWatch(self.workflow, night_of_run(self.site, self.night, self.ended_at)).how_it_ended

@@ -16,6 +16,7 @@ from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.header import FIRST_YEAR, LAST_YEAR
 from nightshift.ingest.naming import shown
 from nightshift.keys import FrameKey
+from nightshift.ledger.months import check_is_here
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.ledger.queries.ingest import MismatchedFrame
 from nightshift.pins import pin_night
@@ -99,6 +100,7 @@ def register_manifest(context: Context, file: PhysicalFile, known: Known) -> Arr
     target = context.depot.manifest(night, file.sha256)
     if before is not None and before.sha256 == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, night=night)
+    check_is_here(ledger, survey.site, night)
     write_whole(target, file.content)
     pin_night(ledger, survey, night)
     ingest_queries.put_manifest(

@@ -69,7 +69,7 @@ def register(
     before = ingest_queries.frame_like(ledger, file_name=file.name, night=night, **frame.key._asdict())
     if before is not None and before.sha256 == file.sha256:
         return Arrival(file.name, Disposition.DUPLICATE, frame=frame.key)
-    check_is_here(ledger, night)
+    check_is_here(ledger, survey.site, night)
     if before is None or not before.same_name:
         _check_against_the_ledger(context, frame)
     if before is not None:

@@ -18,6 +18,7 @@ import psycopg2
 from psycopg2 import sql
 
 from nightshift.errors import NeedsOperator
+from nightshift.files import new_file
 from nightshift.settings import SettingsError
 from nightshift.vocabulary import Reason
 
@@ -226,7 +227,9 @@ def _owner_of(database: str) -> str:
 
 
 def _make_password(path: Path) -> None:
-    """Make a password where there is none, readable by its owner alone."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(os.urandom(16).hex() + "\n")
+    """Make a password where there is none, or an empty file, readable by its owner alone."""
+    if path.exists() and path.stat().st_size:
+        return
+    with new_file(path) as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        stream.write(f"{os.urandom(16).hex()}\n".encode())

@@ -21,7 +21,10 @@ from nightshift.files import new_file, sha256_of, write_json
 from nightshift.ledger.database import Ledger
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import months as month_queries
-from nightshift.vocabulary import Reason
+from nightshift.ledger.queries.months import OpenNight
+from nightshift.nights import night_bounds
+from nightshift.settings.models import Site
+from nightshift.vocabulary import NightState, Reason
 
 __all__ = ["MonthFile", "attach", "check_is_here", "detach", "month_span"]
 
@@ -102,20 +105,23 @@ def detach(
     Raises
     ------
     BadInput
-        If the month is not here, is too young, or some night or message of it is not done.
+        If the month is not here, is too young, an earlier one is here, or some night, exposure or message of it
+        is not done.
     NeedsOperator
         If a file does not read back as it was written: nothing was taken out.
     """
     begins, ends = month_span(month)
     name = f"{begins:%Y%m}"
     # the last night's shutters open in the next month too, whose candidates stay
-    _check_may_leave(ledger, name, begins, ends, now - timedelta(days=history_days + 1))
+    oldest = now - timedelta(days=history_days + 1)
+    _check_may_leave(ledger, name, begins, ends, oldest)
     tables = _tables(ledger)
     if dry_run:
         return tuple(_counted(ledger, table, name) for table in tables)
     folder.mkdir(parents=True, exist_ok=True)
     with ledger.transaction():
         month_queries.lock_month(ledger, month=name)
+        _check_may_leave(ledger, name, begins, ends, oldest)  # something may have come before the lock
         files = tuple(_write(ledger, table, name, folder) for table in tables)
         for file in files:
             _read_back(ledger, file, name, folder)
@@ -128,19 +134,20 @@ def detach(
     return files
 
 
-def check_is_here(ledger: Ledger, night: date) -> None:
-    """Check that the month of a night has not left the ledger.
+def check_is_here(ledger: Ledger, site: Site, night: date) -> None:
+    """Check that no month in which a night has rows has left the ledger: of its date, its begin and its end (UTC).
 
     Raises
     ------
     BadInput
-        If it has: with the command that brings it back.
+        If one has: with the command that brings it back.
     """
-    if folder := month_queries.detached_folder(ledger, night=night):
+    begins, ends = night_bounds(site, night)
+    if away := month_queries.month_away(ledger, night=night, begins=begins, ends=ends):
         raise BadInput(
             Reason.MONTH_DETACHED,
-            f"the month of the night {night} has left the ledger: `nightshift ledger attach {night:%Y-%m} --folder "
-            f"{folder} --operator <you>` brings it back",
+            f"the month of the night {night} has left the ledger: `nightshift ledger attach "
+            f"{month_span(away.month)[0]:%Y-%m} --folder {away.folder} --operator <you>` brings it back",
         )
 
 
@@ -155,13 +162,30 @@ def _check_may_leave(ledger: Ledger, name: str, begins: datetime, ends: datetime
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{name} stays: the histories of alerts reach back to {oldest:%Y-%m-%d}"
         )
+    if (first := month_queries.oldest_month_here(ledger)) and first < name:
+        raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays: months leave oldest first, and {first} is still here")
+    _check_is_done(ledger, name, begins, ends)
+
+
+def _check_is_done(ledger: Ledger, name: str, begins: datetime, ends: datetime) -> None:
     if still := month_queries.nights_not_closed(ledger, begins=begins, ends=ends):
-        said = ", ".join(f"{night.site} {night.night} is {night.state}" for night in still)
+        said = ", ".join(f"{night.site} {night.night} {_how_it_stands(night)}" for night in still)
         raise BadInput(Reason.INTERNAL_ERROR, f"{name} stays until its nights are closed: {said}")
+    if under_way := month_queries.not_ended(ledger, begins=begins, ends=ends):
+        raise BadInput(
+            Reason.INTERNAL_ERROR,
+            f"{name} stays: {len(under_way)} of its exposures have not ended, the first: {under_way[0].exposure}",
+        )
     if unsent := month_queries.unsent(ledger, begins=begins, ends=ends):
         raise BadInput(
             Reason.INTERNAL_ERROR, f"{name} stays: {unsent} of its alerts are not sent yet; post them first"
         )
+
+
+def _how_it_stands(night: OpenNight) -> str:
+    if night.state == NightState.CLOSED:
+        return "has something new since it was closed"
+    return f"is {night.state}"
 
 
 def _counted(ledger: Ledger, table: str, name: str) -> MonthFile:

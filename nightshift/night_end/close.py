@@ -145,11 +145,13 @@ def may_close(context: Context, night: date) -> tuple[bool, str]:
 def fail_stragglers(context: Context, night: date) -> int:
     """Declare failed what still runs when the night's hard deadline has passed, and return how many units.
 
-    A result that comes after this is kept in its attempt and changes the unit no more.
+    Exposures of which nothing is waited for any more have ended. A result that comes after this is kept in its
+    attempt and changes the unit no more.
     """
     # what was only to be made better is as good as it was
     exposure_queries.stand_as_before(context.ledger, unit_key=None, site=context.site.name, night=night)
     count = night_end_queries.fail_stragglers(context.ledger, site=context.site.name, night=night, campaign=LIVE)
+    exposure_queries.end_exposures_of_night(context.ledger, site=context.site.name, night=night)
     if count:
         context.ledger.event(
             EventLevel.ERROR, "stragglers_failed",

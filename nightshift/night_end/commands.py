@@ -72,8 +72,9 @@ def _opened(options: argparse.Namespace) -> Iterator["Context"]:
     from nightshift.ledger.months import check_is_here
 
     with open_context() as context:
-        check_is_here(context.ledger, options.night)
-        yield context.of_site(context.deployment.site_named(options.site).name).of_night(options.night)
+        site = context.deployment.site_named(options.site)
+        check_is_here(context.ledger, site, options.night)
+        yield context.of_site(site.name).of_night(options.night)
 
 
 def _account(options: argparse.Namespace) -> int:

@@ -36,12 +36,13 @@ def night_row(context: Context, night: date) -> Night:
             f"the ledger of {context.site.name} has no night of {night}: nothing of it ever came. "
             "A night is named by the date of its evening.",
         )
-    check_is_here(context.ledger, night)
+    check_is_here(context.ledger, context.site, night)
     return row
 
 
 def put_night(context: Context, night: date) -> Night:
     """Return the night's row of the ledger; a night of which nothing came gets one."""
+    check_is_here(context.ledger, context.site, night)  # before a row would begin the month anew
     for survey in context.deployment.surveys:
         pin_night(context.ledger, survey, night)
     return night_row(context, night)

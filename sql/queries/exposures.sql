@@ -28,6 +28,13 @@ where e.instrument = :instrument and e.exposure_id = :exposure_id and e.state <>
     and not exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
         and u.night = night_of(:instrument || '/' || :exposure_id) and u.state in ('pending', 'running'));
 
+-- name: end_exposures_of_night!
+-- Each exposure of a night of which no unit is waited for.
+update exposures e set state = 'ended', ended_at = now()
+where e.site = :site and e.night = :night and e.state <> 'ended'
+    and not exists (select from units u where u.instrument = e.instrument and u.exposure_id = e.exposure_id
+        and u.night = :night and u.state in ('pending', 'running'));
+
 -- name: reopen_exposures!
 update exposures e set state = 'arriving', ended_at = null
 where e.instrument = :instrument and e.night = :night and e.state = 'ended'

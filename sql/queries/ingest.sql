@@ -87,17 +87,18 @@ where instrument = :instrument and exposure_id = :exposure_id and detector = :de
 -- Files that jobs take in -------------------------------------------------------------------------------------
 
 -- name: attempts_at_files
--- How the attempts at some files ended, the first of each file first, and whose they were.
+-- How the attempts at some files ended, the first of each file first, and whose they were: also of a job whose night has
+-- moved on since.
 -- row: AttemptAtFile
 select a.unit_key, a.state, a.reason, a.error_class, j.subject
-from attempts a join jobs j using (job_key, night)
+from attempts a join jobs j using (job_key)
 where a.unit_key = any (:unit_keys::text[]) order by a.unit_key, a.attempt;
 
 -- name: files_of_job
 -- The files at which a job has made an attempt.
 -- row: FileOfJob
 select distinct unit_key from attempts
-where job_key = :job_key and night = (select night from jobs where job_key = :job_key);
+where job_key = :job_key and night = any (nights_of_job(:job_key));
 
 -- name: arrived
 -- Which of these files have an arrival.

@@ -10,8 +10,22 @@ select to_regclass('outbox_' || :month) is not null as here;
 
 -- name: nights_not_closed
 -- row: OpenNight
+-- Also those of which something came or was reduced since they were closed.
 select site, night, state from nights
-where begins < :ends and ends > :begins and state <> 'closed' order by site, night;
+where begins < :ends and ends > :begins and (state <> 'closed' or changed) order by site, night;
+
+-- name: not_ended
+-- Exposures of its nights that are still worked on.
+-- row: OpenExposure
+select instrument || '/' || exposure_id as exposure from exposures
+where night >= (:begins::timestamptz at time zone 'UTC')::date and night < (:ends::timestamptz at time zone 'UTC')::date
+    and state <> 'ended'
+order by shutter_open, exposure_id;
+
+-- name: oldest_month_here$
+-- nullable: month
+select min(right(inhrelid::regclass::text, 6)) as month from pg_inherits
+where inhparent = 'outbox'::regclass and inhrelid::regclass::text ~ '^outbox_[0-9]{6}$';
 
 -- name: unsent$
 select count(*) as messages from outbox
@@ -39,6 +53,12 @@ insert into detached_months (month, folder, operator) values (:month, :folder, :
 
 -- name: delete_detached!
 delete from detached_months where month = :month;
+
+-- name: month_away^
+-- row: MonthAway
+-- The first month that has left the ledger of those in which a night has rows.
+select month, folder from detached_months
+where month = any (months_of_night(:night::date, :begins::timestamptz, :ends::timestamptz)) order by month limit 1;
 
 -- name: detached_folder$
 -- Where the files of a night's month are, if it has left the ledger.

@@ -3,7 +3,8 @@
 -- name: nights_to_close
 -- row: NightToClose
 -- Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed ones of
--- which something came or was reduced since, once nothing has come for a while.
+-- which something came or was reduced since, once nothing has come for a while. A night whose month has left the ledger
+-- waits until that is back.
 select n.site, n.night,
     case when n.state <> 'open' then coalesce(n.signal, 'clock') when m.complete then 'manifest' else 'clock' end as signal
 from nights n
@@ -18,6 +19,7 @@ where n.site = :site and (n.state in ('open', 'closing') or n.changed)
         when 'open' then m.complete or (n.ends <= :now and not came.lately)
         when 'closing' then false
         else n.changed and not came.lately end
+    and not exists (select from detached_months d where d.month = any (months_of_night(n.night, n.begins, n.ends)))
 order by n.night;
 
 -- name: mark_night_closing!

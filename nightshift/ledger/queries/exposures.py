@@ -14,6 +14,7 @@ __all__ = [
     "Exposure",
     "UnendedUnit",
     "end_exposure",
+    "end_exposures_of_night",
     "end_unit",
     "exposure",
     "lock_unended_unit",
@@ -100,6 +101,11 @@ def return_unit(ledger: Ledger, *, unit_key: str | None) -> int:
 def end_exposure(ledger: Ledger, *, instrument: str | None, exposure_id: str | None) -> int:
     """An exposure has ended when every unit of it has."""
     return ledger.run(TOPIC, "end_exposure", instrument=instrument, exposure_id=exposure_id)
+
+
+def end_exposures_of_night(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """Each exposure of a night of which no unit is waited for."""
+    return ledger.run(TOPIC, "end_exposures_of_night", site=site, night=night)
 
 
 def reopen_exposures(ledger: Ledger, *, instrument: str | None, night: date | None) -> int:

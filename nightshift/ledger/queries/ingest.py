@@ -315,7 +315,9 @@ def set_invalid(
 
 
 def attempts_at_files(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[AttemptAtFile]:
-    """How the attempts at some files ended, the first of each file first, and whose they were."""
+    """How the attempts at some files ended, the first of each file first, and whose they were: also of a job whose
+    night has moved on since.
+    """
     return ledger.select(TOPIC, "attempts_at_files", AttemptAtFile, unit_keys=unit_keys)
 
 

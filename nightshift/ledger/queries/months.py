@@ -10,7 +10,9 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import NightState
 
 __all__ = [
+    "MonthAway",
     "MonthlyTable",
+    "OpenExposure",
     "OpenNight",
     "TableContent",
     "attach_month",
@@ -20,7 +22,10 @@ __all__ = [
     "detached_folder",
     "is_here",
     "lock_month",
+    "month_away",
     "nights_not_closed",
+    "not_ended",
+    "oldest_month_here",
     "prepare_month",
     "put_detached",
     "tables",
@@ -47,11 +52,26 @@ class OpenNight:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenExposure:
+    """A row of `not_ended`."""
+
+    exposure: str
+
+
+@dataclass(frozen=True, slots=True)
 class TableContent:
     """A row of `content`."""
 
     held: int
     content: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthAway:
+    """A row of `month_away`."""
+
+    month: str
+    folder: str
 
 
 def tables(ledger: Ledger) -> list[MonthlyTable]:
@@ -66,8 +86,19 @@ def is_here(ledger: Ledger, *, month: str) -> bool:
 
 
 def nights_not_closed(ledger: Ledger, *, ends: datetime, begins: datetime) -> list[OpenNight]:
-    """Run `nights_not_closed`."""
+    """Also those of which something came or was reduced since they were closed."""
     return ledger.select(TOPIC, "nights_not_closed", OpenNight, ends=ends, begins=begins)
+
+
+def not_ended(ledger: Ledger, *, begins: datetime, ends: datetime) -> list[OpenExposure]:
+    """Exposures of its nights that are still worked on."""
+    return ledger.select(TOPIC, "not_ended", OpenExposure, begins=begins, ends=ends)
+
+
+def oldest_month_here(ledger: Ledger) -> str | None:
+    """Run `oldest_month_here`."""
+    found: str | None = ledger.value(TOPIC, "oldest_month_here")
+    return found
 
 
 def unsent(ledger: Ledger, *, begins: datetime, ends: datetime) -> int:
@@ -109,6 +140,11 @@ def put_detached(ledger: Ledger, *, month: str | None, folder: str | None, opera
 def delete_detached(ledger: Ledger, *, month: str | None) -> int:
     """Run `delete_detached`."""
     return ledger.run(TOPIC, "delete_detached", month=month)
+
+
+def month_away(ledger: Ledger, *, night: date, begins: datetime, ends: datetime) -> MonthAway | None:
+    """The first month that has left the ledger of those in which a night has rows."""
+    return ledger.first(TOPIC, "month_away", MonthAway, night=night, begins=begins, ends=ends)
 
 
 def detached_folder(ledger: Ledger, *, night: date) -> str | None:

@@ -51,7 +51,8 @@ class Pin:
 
 def nights_to_close(ledger: Ledger, *, quiet_s: float, site: str, now: datetime) -> list[NightToClose]:
     """Open nights whose manifest is complete, or whose noon has passed while nothing comes any more; and closed
-    ones of which something came or was reduced since, once nothing has come for a while.
+    ones of which something came or was reduced since, once nothing has come for a while. A night whose month has
+    left the ledger waits until that is back.
     """
     return ledger.select(TOPIC, "nights_to_close", NightToClose, quiet_s=quiet_s, site=site, now=now)
 

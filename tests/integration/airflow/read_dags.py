@@ -26,6 +26,7 @@ def described(dag) -> dict:
                 "from_trigger": task.start_from_trigger,
                 "trigger": (task.start_trigger_args.trigger_cls if task.start_trigger_args else None),
                 "priority": task.priority_weight,
+                "trigger_rule": str(task.trigger_rule),
             }
             for task in stored.tasks
         },

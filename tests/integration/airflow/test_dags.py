@@ -87,6 +87,13 @@ def test_the_end_of_a_night_keeps_its_order(dags):
     ]  # fmt: skip
 
 
+def test_the_end_of_a_night_goes_on_after_a_failure_and_waits_for_nothing_that_did_not_begin(dags):
+    rules = {name: task["trigger_rule"] for name, task in dags["end_of_night"]["tasks"].items()}
+    waits = {"wait_for_late_data", "wait_for_moving_objects"}
+    assert {name for name, rule in rules.items() if rule == "all_success"} == waits
+    assert {rule for name, rule in rules.items() if name not in waits} == {"none_skipped"}
+
+
 def test_the_inbox_is_watched_for_ever_by_one_run_at_a_time(dags):
     watch = dags["watch_inbox"]
     assert watch["timetable"] == "AlwaysAgain"

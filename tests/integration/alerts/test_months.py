@@ -1,14 +1,15 @@
 """An old month leaves the ledger as files and comes back as it was."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from nightshift.alerts.release import release
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import sha256_of
-from nightshift.ledger.months import attach, detach
+from nightshift.ledger.months import attach, check_is_here, detach
+from nightshift.ledger.queries import months as month_queries
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +38,8 @@ insert into product_inputs (product_key, leaves_with, role, input_key, sha256)
 select product_key, leaves_with, 'raw', 'democam/x/d01', sha256 from products where leaves_with = 'infinity';
 update outbox set state = 'acknowledged', acknowledged_at = now(), broker_offset = 1;
 update alerts set state = 'sent';
-update nights set state = 'closed';
+update exposures set state = 'ended', ended_at = now();
+update nights set state = 'closed', changed = false;
 """
 
 
@@ -77,6 +79,41 @@ def test_a_month_leaves_and_comes_back_as_it_was(old_month, tmp_path):
     assert leave(old_month, tmp_path) == files  # and once more
 
 
+def test_what_awaits_its_release_awaits_it_when_its_month_is_back(old_month, tmp_path):
+    with old_month.ledger.connection.cursor() as cursor:
+        cursor.execute("update differences set released_at = null")
+    before = rows(old_month, "unreleased")
+    assert len(before) == 1
+    leave(old_month, tmp_path)
+    assert rows(old_month, "unreleased") == []
+    attach(old_month.ledger, MONTH, tmp_path, operator="jo", dry_run=False)
+    assert rows(old_month, "unreleased") == before
+
+
+def test_what_comes_before_the_lock_keeps_the_month(old_month, tmp_path, monkeypatch):
+    lock = month_queries.lock_month
+
+    def lock_late(ledger, *, month):
+        with ledger.connection.cursor() as cursor:
+            cursor.execute("update nights set changed = true")
+        lock(ledger, month=month)
+
+    monkeypatch.setattr(month_queries, "lock_month", lock_late)
+    with pytest.raises(BadInput, match="has something new since it was closed"):
+        leave(old_month, tmp_path)
+    assert len(rows(old_month, "candidates")) == 2
+
+
+def test_a_night_that_ends_in_a_month_that_is_away_is_told_which(old_month):
+    with old_month.ledger.connection.cursor() as cursor:
+        cursor.execute("insert into detached_months (month, folder, operator) values ('202502', '/away', 'jo')")
+    for night in (date(2025, 1, 31), date(2025, 2, 28)):
+        with pytest.raises(BadInput, match=f"the night {night} .* attach 2025-02 --folder /away"):
+            check_is_here(old_month.ledger, old_month.site, night)
+    for night in (date(2025, 1, 30), date(2025, 3, 1)):
+        check_is_here(old_month.ledger, old_month.site, night)
+
+
 def test_a_month_that_left_when_messages_had_a_column_more_comes_back_without_it(old_month, tmp_path):
     before = rows(old_month, "outbox")
     leave(old_month, tmp_path)
@@ -114,6 +151,9 @@ def test_a_dry_run_changes_nothing(old_month, tmp_path):
     ("statement", "changes", "match"),
     [
         ("update nights set state = 'open'", {}, "until its nights are closed: demo 2025-03-10 is open"),
+        ("update nights set changed = true", {}, "demo 2025-03-10 has something new since it was closed"),
+        ("update exposures set state = 'running'", {}, "1 of its exposures have not ended, the first: democam/"),
+        ("select make_month('2025-02-10')", {}, "months leave oldest first, and 202502 is still here"),
         ("update outbox set state = 'queued'", {}, "2 of its alerts are not sent yet"),
         ("select 1", {"now": datetime(2025, 4, 20, tzinfo=UTC)}, "the histories of alerts reach back"),
     ],

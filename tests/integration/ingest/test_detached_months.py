@@ -1,5 +1,6 @@
 """The month of a night has left the ledger: who needs it is told how to get it back."""
 
+import json
 from datetime import UTC, date, datetime
 
 import pytest
@@ -8,6 +9,7 @@ from nightshift.errors import BadInput
 from nightshift.ingest.ingest import ingest_all
 from nightshift.kinds.science.catalogues import own_catalogues
 from nightshift.ledger.months import attach, detach
+from nightshift.ledger.queries import nights as night_queries
 from nightshift.night_end.accounts import account
 from nightshift.night_end.facts import collect_facts
 from nightshift.vocabulary import Disposition, Reason
@@ -37,7 +39,8 @@ def detached(context, frames, tmp_path):
     ingest_all(context, [frames(1, 1)])
     with context.ledger.connection.cursor() as cursor:
         cursor.execute(OWN_CATALOGUE)
-        cursor.execute("update nights set state = 'closed'")
+        cursor.execute("update exposures set state = 'ended', ended_at = now()")
+        cursor.execute("update nights set state = 'closed', changed = false")
         cursor.execute("select field, filter from exposures")
         place = cursor.fetchone()
     groups = [(place["field"], place["filter"])]
@@ -59,6 +62,24 @@ def test_a_file_that_comes_late_waits_in_quarantine_until_its_month_is_back(deta
         dispose(detached, said, operator="mira")
     attach(detached.ledger, "2026-01", tmp_path / "away", operator="jo", dry_run=False)
     assert "It is registered as democam/" in dispose(detached, said, operator="mira")
+
+
+def test_a_file_that_comes_again_lets_its_night_close_only_when_its_month_is_back(detached, frames, tmp_path):
+    (arrival,) = ingest_all(detached, [frames(1, 1)])
+    assert arrival.disposition is Disposition.QUARANTINED
+    assert rows(detached, "select changed from nights") == [{"changed": True}]
+    asked = {"site": "demo", "now": A_YEAR_LATER, "quiet_s": 0.0}
+    assert night_queries.nights_to_close(detached.ledger, **asked) == []
+    attach(detached.ledger, "2026-01", tmp_path / "away", operator="jo", dry_run=False)
+    assert [row.night for row in night_queries.nights_to_close(detached.ledger, **asked)] == [NIGHT]
+
+
+def test_a_manifest_that_comes_late_waits_as_its_files_do(detached):
+    path = detached.inbox / "manifest_20260120.json"  # of a night of which nothing else ever came
+    content = {"schema": "nightshift.manifest/1", "site": "demo", "night": "2026-01-20", "files": []}
+    path.write_text(json.dumps(content))
+    (arrival,) = ingest_all(detached, [path])
+    assert (arrival.disposition, arrival.reason) == (Disposition.QUARANTINED, Reason.MONTH_DETACHED)
 
 
 def test_its_story_says_what_is_away_and_its_report_is_refused(detached, tmp_path):

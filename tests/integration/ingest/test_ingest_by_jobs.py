@@ -18,6 +18,7 @@ from nightshift.jobs.contract import read_job_file
 from nightshift.jobs.run import run_task
 from nightshift.kinds.ingest import record
 from nightshift.kinds.ingest.inbox_files import left_by_jobs, named_for_watch
+from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.night_end.close import in_flight
 from nightshift.runners.base import TaskReport
 from nightshift.runners.local import LocalRunner
@@ -310,6 +311,19 @@ def test_a_file_whose_every_job_dies_with_its_node_is_taken_in_by_the_watch(by_j
     assert what_the_watch_takes(by_jobs) == [path.name]
     ingest_all(by_jobs, [path])
     assert arrivals(by_jobs) == [(path.name, "registered", None)]
+
+
+def test_tries_count_also_when_their_jobs_night_has_moved_on(by_jobs, frames, nodes):
+    path = frames(0, 1)
+    for _ in range(by_jobs.survey.exposure.attempts):
+        (request,) = due(by_jobs)
+        nodes.says(start(by_jobs, nodes, request), JobState.NODE_FAILED)
+        collect(by_jobs, nodes, "ingest", request.conf, final=False)
+    rows(by_jobs, "update jobs set night = night + 1 returning 1")
+    assert due(by_jobs) == []
+    assert what_the_watch_takes(by_jobs) == [path.name]
+    ((job_key,),) = rows(by_jobs, "select job_key from jobs")
+    assert len(ingest_queries.files_of_job(by_jobs.ledger, job_key=job_key)) == 1
 
 
 def test_a_file_whose_every_job_runs_out_of_memory_is_set_aside(by_jobs, frames, nodes):

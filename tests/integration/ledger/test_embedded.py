@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from nightshift.ledger import migrate
-from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
+from nightshift.ledger.embedded import EmbeddedPostgres, _make_password, memory_of_machine
 from nightshift.settings import SettingsError
 
 pytestmark = pytest.mark.integration
@@ -42,6 +42,16 @@ def started(server) -> subprocess.Popen:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.1)
     return process
+
+
+def test_a_password_file_that_a_power_cut_left_empty_is_written_again(tmp_path):
+    path = tmp_path / "ledger.password"
+    path.touch()
+    _make_password(path)
+    made = path.read_text()
+    assert len(made.strip()) == 32 and path.stat().st_mode & 0o777 == 0o600
+    _make_password(path)
+    assert path.read_text() == made and [*tmp_path.iterdir()] == [path]
 
 
 def test_it_comes_back_although_its_number_is_another_programs(server):

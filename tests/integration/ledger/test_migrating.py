@@ -139,6 +139,21 @@ def test_rows_of_before_the_months_go_to_their_month_and_read_the_same(old):
     assert lasting == [f"{MASTER}/live/bias", f"{REFERENCE}/live/reference"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "exposure"),
+    [
+        ("state = 'processed', reason = null, ended_at = now()", "ended"),
+        ("state = 'running', reason = null, ended_at = null", "running"),
+    ],
+)
+def test_an_exposure_that_a_closed_night_left_without_work_has_ended(old, unit, exposure):
+    command.upgrade(old.config, "0018")
+    old.query(f"update exposures set state = 'running'; update units set {unit}")
+    old.query("update nights set state = 'closed', changed = false")
+    command.upgrade(old.config, "0020")
+    assert old.column("select state::text from exposures") == [exposure]
+
+
 def test_migrating_twice_changes_nothing(old):
     migrate(old.url)
     before = old.column("select product_key from products order by 1")

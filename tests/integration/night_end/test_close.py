@@ -74,6 +74,9 @@ def test_whatever_is_under_way_is_waited_for_until_the_hard_deadline(context, ni
     assert fail_stragglers(context, NIGHT) == 2
     assert account(context, NIGHT).units.reasons("failed") == {"night_ended": 2}
     assert fail_stragglers(context, NIGHT) == 0
+    assert night.query("select state, ended_at is null as unended from exposures") == [
+        {"state": "ended", "unended": False}
+    ]
 
 
 def test_files_on_the_manifest_are_waited_for_during_the_grace_and_no_longer(context, night):

@@ -180,13 +180,40 @@ def test_a_night_may_not_close_while_a_run_is_due(frames, airflow, context, monk
 
 
 def test_moving_objects_are_asked_for_once_and_waited_for(airflow):
-    assert steps.how_run_of_night_ended("moving_objects", TEXT) is None
     ids = {steps.request_run_of_night("moving_objects", TEXT) for _ in range(2)}
     assert len(ids) == 1
     assert list(airflow.runs.values()) == ["moving_objects"]
-    assert steps.how_run_of_night_ended("moving_objects", TEXT) is None
+    watch = steps.RunWatch("moving_objects", TEXT)
+    assert watch.how_it_ended() is None
     airflow.run_state = lambda *_: "failed"
-    assert steps.how_run_of_night_ended("moving_objects", TEXT) == "failed"
+    assert watch.how_it_ended() == "failed"
+
+
+def test_a_run_that_airflow_does_not_know_is_not_waited_for_for_ever(airflow, monkeypatch):
+    monkeypatch.setattr(steps, "LOOKS_IN_VAIN", 3)
+    watch = steps.RunWatch("moving_objects", TEXT)
+    assert [watch.how_it_ended() for _ in range(2)] == [None, None]
+    airflow.away = True
+    assert [watch.how_it_ended() for _ in range(3)] == [None] * 3  # not known is not gone
+    airflow.away = False
+    assert watch.how_it_ended().startswith("Airflow has no run moving_objects__demo__20260115")
+
+
+def test_the_end_of_a_night_whose_month_is_away_is_refused_at_once(airflow, context):
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("insert into detached_months (month, folder, operator) values ('202601', '/away', 'jo')")
+    conf = {"site": "demo", "night": "2026-01-15", "signal": "manifest"}
+    with pytest.raises(AirflowFailException, match="`nightshift ledger attach 2026-01 --folder /away"):
+        steps.begin_night_end(a_run(conf=conf))
+
+
+def test_what_comes_after_a_begin_that_failed_does_nothing(airflow):
+    for step in (steps.settle_night, steps.account_for_night, steps.archive_night, steps.close_night):
+        with pytest.raises(AirflowFailException, match="see what the task `begin` says"):
+            step("None")  # as Airflow writes the value of a task that gave none
+    with pytest.raises(AirflowFailException, match="see what the task `begin` says"):
+        steps.request_run_of_night("moving_objects", "None")
+    assert airflow.runs == {}
 
 
 # --- what people ask for ------------------------------------------------------------------------------------
