@@ -1,4 +1,4 @@
-"""What a review found of references and objects; the text is in ``0019_review.sql``."""
+"""References of frames that are reduced again; the text is in ``0019_references_of_reduced_again.sql``."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ down_revision = "0018"
 
 def upgrade() -> None:
     """Add it."""
-    text = (Path(__file__).parents[1] / "0019_review.sql").read_text()
+    text = (Path(__file__).parents[1] / "0019_references_of_reduced_again.sql").read_text()
     # the driver's own cursor: a per cent sign in the text is not a parameter
     with op.get_bind().connection.cursor() as cursor:
         cursor.execute(text)
