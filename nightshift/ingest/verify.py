@@ -79,8 +79,9 @@ def check_camera(header: Mapping[str, Any], camera: Camera) -> None:
 def check_extensions(extensions: tuple[Extension, ...], camera: Camera) -> None:
     """Raise `BadInput` WRONG_SHAPE where an extension of a quadrant is missing or of another size."""
     by_name = {extension.name: extension for extension in extensions if extension.name}
+    lone = _lone_image(extensions, camera)
     for quadrant in camera.quadrants:
-        found = _find(quadrant.extension, extensions, by_name)
+        found = lone or _find(quadrant.extension, extensions, by_name)
         if found is None or plane_shape(found.shape) != quadrant.shape:
             raise BadInput(Reason.WRONG_SHAPE, _wrong_shape(quadrant, found, len(extensions)))
         if quadrant.overscan_extension is not None:
@@ -92,12 +93,17 @@ def check_extensions(extensions: tuple[Extension, ...], camera: Camera) -> None:
                 )
 
 
+def _lone_image(extensions: tuple[Extension, ...], camera: Camera) -> Extension | None:
+    """Return the only image of a file that should have one: packing moves it from one extension to the next."""
+    wanted = {quadrant.extension for quadrant in camera.quadrants}
+    images = [extension for extension in extensions if len(plane_shape(extension.shape)) == 2]
+    by_number = len(wanted) == 1 and all(isinstance(extension, int) for extension in wanted)
+    return images[0] if by_number and len(images) == 1 else None
+
+
 def _find(wanted: int | str, extensions: tuple[Extension, ...], by_name: dict[str, Extension]) -> Extension | None:
     if isinstance(wanted, str):
         return by_name.get(wanted.upper())
-    images = [extension for extension in extensions if len(plane_shape(extension.shape)) == 2]
-    if len(images) == 1:  # packing moves a lone image from the first extension to the second
-        return images[0]
     return extensions[wanted] if wanted < len(extensions) else None
 
 
