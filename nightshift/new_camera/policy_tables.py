@@ -15,6 +15,7 @@ __all__ = ["Calibration", "job_tables", "policy_tables"]
 WANTED = 5  # frames of a master, where there are as many
 REFERENCE = 6
 NOMINAL_MB, MB_OF_MEGAPIXEL = 1500, 500  # memory of a job: the libraries, and an image with all that is made of it
+OTHER_MEMORY_MB, OTHER_TIME_S = {"ingest": 1000}, {"ingest": 120}  # of kinds that hold no image in memory
 KINDS_OF_WORK = ("ingest", "master", "science", "reference", "difference", "moving_objects")
 
 Calibration = tuple[str, str, date]  # kind, filter and night of a calibration frame
@@ -119,8 +120,8 @@ def job_tables(megapixels: float) -> tuple[DraftTable, ...]:
         DraftTable(
             f"[profiles.{kind}]",
             (
-                Guess("memory_mb", 1000 if kind == "ingest" else memory, Certainty.LIKELY, says),
-                Guess("time_s", 120 if kind == "ingest" else 300, Certainty.LIKELY, ""),
+                Guess("memory_mb", OTHER_MEMORY_MB.get(kind, memory), Certainty.LIKELY, says),
+                Guess("time_s", OTHER_TIME_S.get(kind, 300), Certainty.LIKELY, ""),
             ),
         )
         for kind in KINDS_OF_WORK

@@ -149,7 +149,10 @@ def fail_stragglers(context: Context, night: date) -> int:
     attempt and changes the unit no more.
     """
     # what was only to be made better is as good as it was
-    exposure_queries.stand_as_before(context.ledger, unit_key=None, site=context.site.name, night=night)
+    reducing = [kind.name for kind in kinds() if kind.real_time]
+    exposure_queries.stand_as_before(
+        context.ledger, kinds=reducing, unit_key=None, site=context.site.name, night=night
+    )
     count = night_end_queries.fail_stragglers(context.ledger, site=context.site.name, night=night, campaign=LIVE)
     exposure_queries.end_exposures_of_night(context.ledger, site=context.site.name, night=night)
     if count:

@@ -57,14 +57,14 @@ where e.state = 'ended' and (e.instrument, e.exposure_id) in (
 
 -- name: stand_as_before!
 -- Quadrants that were to be reduced again and were not, one of them or all of a night: they stand as their last attempt
--- left them.
+-- left them, which was made by one of some kinds of work.
 -- nullable: unit_key, site, night
 update units u set state = case last.state when 'succeeded' then 'processed' else 'rejected' end::unit_state,
     reason = last.reason, detail = last.detail, ended_at = now()
 from (
     select distinct on (a.unit_key) a.unit_key, a.state, a.reason, a.detail
     from reduced_without_master w join attempts a using (unit_key, night) join jobs j using (job_key)
-    where a.night >= first_open_night() and j.kind = 'science' and a.state in ('succeeded', 'rejected')
+    where a.night >= first_open_night() and j.kind = any (:kinds::text[]) and a.state in ('succeeded', 'rejected')
         and (w.unit_key = :unit_key::text or (w.site = :site::text and w.night = :night::date))
     order by a.unit_key, a.created_at desc, a.attempt desc) last
 where u.unit_key = last.unit_key and u.night >= first_open_night() and u.state in ('pending', 'running');

@@ -101,7 +101,9 @@ def stands_as_before(context: Context, ending: Ending) -> bool:
     if ending.outcome.reason is Reason.CANCELLED:
         return False
     unit_key = ending.work.unit_key
-    if not exposure_queries.stand_as_before(context.ledger, unit_key=unit_key, site=None, night=None):
+    if not exposure_queries.stand_as_before(
+        context.ledger, kinds=[ending.subject.kind.name], unit_key=unit_key, site=None, night=None
+    ):
         return False
     context.ledger.event(
         EventLevel.WARNING, "not_reduced_again",

@@ -118,8 +118,10 @@ def reopen_exposures_of_job(ledger: Ledger, *, job_key: str | None) -> int:
     return ledger.run(TOPIC, "reopen_exposures_of_job", job_key=job_key)
 
 
-def stand_as_before(ledger: Ledger, *, unit_key: str | None, site: str | None, night: date | None) -> int:
+def stand_as_before(
+    ledger: Ledger, *, kinds: Sequence[str] | None, unit_key: str | None, site: str | None, night: date | None
+) -> int:
     """Quadrants that were to be reduced again and were not, one of them or all of a night: they stand as their
-    last attempt left them.
+    last attempt left them, which was made by one of some kinds of work.
     """
-    return ledger.run(TOPIC, "stand_as_before", unit_key=unit_key, site=site, night=night)
+    return ledger.run(TOPIC, "stand_as_before", kinds=kinds, unit_key=unit_key, site=site, night=night)
