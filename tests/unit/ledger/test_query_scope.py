@@ -37,6 +37,7 @@ EXCEPTIONS = {
     ("ledger", "try_lock"): "its parameter `of` is the key",
     ("ledger", "unlock"): "its parameter `of` is the key",
     ("night_end", "reasons"): "one vocabulary for all",
+    ("products", "inputs_changed"): "by the keys of products",
     ("jobs", "campaign_number"): "campaigns are the survey's",
     # the sky is one: an object is known by its place, whichever instrument saw it
     ("alerts", "lock_association"): "objects are named one after the other",
