@@ -67,13 +67,14 @@ def night_of_text(text: str) -> date:
 
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator["Context"]:
-    """Open the context of the site whose night is meant; a survey of one site needs no name of it."""
+    """Open the context of the site whose night is meant, if one is; a survey of one site needs no name of it."""
     from nightshift.context import open_context
     from nightshift.ledger.months import check_is_here
 
     with open_context() as context:
         site = context.deployment.site_named(options.site)
-        check_is_here(context.ledger, site, options.night)
+        if options.night is not None:
+            check_is_here(context.ledger, site, options.night)
         yield context.of_site(site.name).of_night(options.night)
 
 
