@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 
+from nightshift.kinds import kinds
 from nightshift.new_camera.detector_pixels import AmplifierPixels
 from nightshift.new_camera.guesses import Certainty, DraftTable, Guess, asked
 from nightshift.new_camera.star_frames import StarFrame
@@ -16,7 +17,6 @@ WANTED = 5  # frames of a master, where there are as many
 REFERENCE = 6
 NOMINAL_MB, MB_OF_MEGAPIXEL = 1500, 500  # memory of a job: the libraries, and an image with all that is made of it
 OTHER_MEMORY_MB, OTHER_TIME_S = {"ingest": 1000}, {"ingest": 120}  # of kinds that hold no image in memory
-KINDS_OF_WORK = ("ingest", "master", "science", "reference", "difference", "moving_objects")
 
 Calibration = tuple[str, str, date]  # kind, filter and night of a calibration frame
 
@@ -118,11 +118,11 @@ def job_tables(megapixels: float) -> tuple[DraftTable, ...]:
     says = f"For {megapixels:.1f} million pixels a file; the morning's report says what jobs took."
     return tuple(
         DraftTable(
-            f"[profiles.{kind}]",
+            f"[profiles.{kind.name}]",
             (
-                Guess("memory_mb", OTHER_MEMORY_MB.get(kind, memory), Certainty.LIKELY, says),
-                Guess("time_s", OTHER_TIME_S.get(kind, 300), Certainty.LIKELY, ""),
+                Guess("memory_mb", OTHER_MEMORY_MB.get(kind.name, memory), Certainty.LIKELY, says),
+                Guess("time_s", OTHER_TIME_S.get(kind.name, 300), Certainty.LIKELY, ""),
             ),
         )
-        for kind in KINDS_OF_WORK
+        for kind in kinds()
     )
