@@ -464,8 +464,8 @@ def account_for_night(night: str) -> str:
 
 def archive_night(night: str) -> str:
     """Copy the night into the archive."""
+    from nightshift.archive.night_archive import archive
     from nightshift.health import wait_for_storage
-    from nightshift.night_end.archive import archive
 
     with open_night(night) as (context, day):
         wait_for_storage(context)
@@ -474,8 +474,8 @@ def archive_night(night: str) -> str:
 
 def verify_archive(night: str) -> str:
     """Read the archive back."""
+    from nightshift.archive.night_archive import verify
     from nightshift.health import wait_for_storage
-    from nightshift.night_end.archive import verify
 
     with open_night(night) as (context, day):
         wait_for_storage(context)

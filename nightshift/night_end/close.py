@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from nightshift.archive.night_archive import not_archived
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
@@ -13,7 +14,6 @@ from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.ledger.queries import runs as run_queries
 from nightshift.ledger.queries.night_end import Unfinished
 from nightshift.night_end.accounts import Accounts, account, read_accounts
-from nightshift.night_end.archive import not_archived
 from nightshift.night_end.night_rows import night_text, put_night
 from nightshift.vocabulary import EventLevel, ImageType, NightState
 from nightshift.workflow.due_runs import due_runs

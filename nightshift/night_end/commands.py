@@ -91,7 +91,7 @@ def _account(options: argparse.Namespace) -> int:
 
 
 def _archive(options: argparse.Namespace) -> int:
-    from nightshift.night_end.archive import archive, not_archived
+    from nightshift.archive.night_archive import archive, not_archived
 
     with _opened(options) as context:
         done = archive(context, options.night)
@@ -103,7 +103,7 @@ def _archive(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from nightshift.night_end.archive import verify
+    from nightshift.archive.night_archive import verify
 
     with _opened(options) as context:
         found = verify(context, options.night)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 
+from nightshift.archive.night_archive import add_to_archive, night_folder
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator
 from nightshift.files import write_whole
@@ -17,7 +18,6 @@ from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.ledger.queries.night_end import OldEvent
-from nightshift.night_end.archive import add_to_archive, night_folder
 from nightshift.vocabulary import Reason
 
 __all__ = ["OldEvents", "old_events", "prune_events"]

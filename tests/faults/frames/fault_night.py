@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nightshift.alerts.post import post
+from nightshift.archive.night_archive import archive, verify
 from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ingest.inbox import complete_files
@@ -17,7 +18,6 @@ from nightshift.jobs.run import run_task
 from nightshift.kinds import kind_of_workflow
 from nightshift.ledger import Ledger
 from nightshift.night_end.accounts import account
-from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
 from nightshift.night_end.report_sections import plain, sections_of, text_table

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from night_rows import NIGHT
 
+from nightshift.archive.night_archive import archive, verify
 from nightshift.clock import ReplayClock
 from nightshift.night_end.accounts import account
-from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import (
     awaited,
     begin_closing,

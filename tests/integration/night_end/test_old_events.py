@@ -10,12 +10,12 @@ import psycopg2
 import pytest
 from night_rows import NIGHT
 
-import nightshift.night_end.archive as archiving
+import nightshift.archive.night_archive as archiving
+from nightshift.archive.night_archive import archive, verify
 from nightshift.command_line import main
 from nightshift.health import storage_trouble
 from nightshift.health.storage import MARKER
 from nightshift.night_end import old_events
-from nightshift.night_end.archive import archive, verify
 
 pytestmark = pytest.mark.integration
 

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 from night_rows import NIGHT
 
+from nightshift.archive.night_archive import archive, verify
 from nightshift.errors import Retry
 from nightshift.night_end.accounts import account
-from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing
 from nightshift.night_end.mail import MailServer
 from nightshift.night_end.report import send_report, write_report

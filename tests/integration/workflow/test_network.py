@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from nightshift.archive.night_archive import archive, verify
 from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.night_end.accounts import account
-from nightshift.night_end.archive import archive, verify
 from nightshift.night_end.close import begin_closing, close, in_flight
 from nightshift.night_end.mail import message_id
 from nightshift.night_end.report import write_report

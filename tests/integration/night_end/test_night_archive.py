@@ -6,8 +6,8 @@ import tarfile
 import pytest
 from night_rows import NIGHT
 
-import nightshift.night_end.archive as module
-from nightshift.night_end.archive import archive, verify
+import nightshift.archive.night_archive as module
+from nightshift.archive.night_archive import archive, verify
 
 pytestmark = pytest.mark.integration
 

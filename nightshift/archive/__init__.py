@@ -1,0 +1,1 @@
+"""A night's files, kept with their checksums and read back."""
