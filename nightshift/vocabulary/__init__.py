@@ -1,10 +1,12 @@
 """The one vocabulary that programs write and operators read.
 
-States, reason codes, measurements and the shapes of the files that the parts exchange are defined here once.
+States, reason codes, kinds of events, measurements and the shapes of the files that the parts exchange are defined
+here once.
 The database's types and checks, the pages and the tests are held to these definitions
 (``tests/unit/test_vocabulary.py``).
 """
 
+from nightshift.vocabulary.event_kinds import EventKind, all_event_kinds, event_kind, kinds_ended_by
 from nightshift.vocabulary.measurements import (
     Measurement,
     all_measurements,
@@ -37,6 +39,7 @@ __all__ = [
     "CalibrationState",
     "Disposition",
     "ErrorClass",
+    "EventKind",
     "EventLevel",
     "ExposureState",
     "ImageType",
@@ -49,8 +52,11 @@ __all__ = [
     "ReferenceState",
     "Tier",
     "UnitState",
+    "all_event_kinds",
     "all_measurements",
     "bounded_measurements",
+    "event_kind",
+    "kinds_ended_by",
     "measurement_named",
     "reason_entries",
     "reason_of",
