@@ -100,12 +100,14 @@ from tracklets t join tracklet_members m using (tracklet_key)
 where t.site = :site and t.night = :night order by t.tracklet_key, m.position;
 
 -- name: reference_awaited$
--- Whether a field and filter of which enough frames came has a reference that is due or being built.
+-- Whether a field and filter of which enough frames came has a reference that is due or being built. Of frames that lack
+-- a master none is made before they are reduced again, which nobody waits for.
 with good as (
     select e.field, e.filter, u.detector, u.quadrant, count(*) as frames
     from units u join exposures e using (instrument, exposure_id, night) join image_quality q using (unit_key, night)
     where e.instrument = :instrument and e.site = :site and night = :night and e.field is not null
         and u.state = 'processed' and q.good
+        and not exists (select from reduced_without_master w where w.unit_key = u.unit_key)
     group by e.field, e.filter, u.detector, u.quadrant
 ), pointing as (
     select e.field, e.filter, count(*) as frames, bool_or(e.state <> 'ended') as under_way

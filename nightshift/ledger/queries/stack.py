@@ -235,7 +235,9 @@ def tracklet_members(ledger: Ledger, *, site: str, night: date) -> list[Tracklet
 
 
 def reference_awaited(ledger: Ledger, *, instrument: str, site: str, night: date, at_least: int) -> bool:
-    """Whether a field and filter of which enough frames came has a reference that is due or being built."""
+    """Whether a field and filter of which enough frames came has a reference that is due or being built. Of frames
+    that lack a master none is made before they are reduced again, which nobody waits for.
+    """
     found: bool = ledger.value(
         TOPIC, "reference_awaited", instrument=instrument, site=site, night=night, at_least=at_least
     )

@@ -6,6 +6,7 @@ import pytest
 
 from nightshift.alerts.release_order import release_all_in_order
 from nightshift.kinds.science import record as science_record
+from nightshift.ledger.queries import stack as stack_queries
 from nightshift.night_end.accounts import account
 from nightshift.night_end.close import begin_closing, fail_stragglers, may_close
 from nightshift.vocabulary import JobState, Reason
@@ -122,6 +123,15 @@ def test_one_that_cannot_be_reduced_again_stands_as_it_was(hurried, how):
     assert flags(hurried) == {(Reason.CALIBRATION_MISSING,)}
     assert roles(hurried) == {()}
     assert account(hurried.context, NIGHT).units.closes
+
+
+def test_the_night_that_is_played_waits_for_no_reference_of_frames_that_lack_a_master(hurried):
+    """It played no more files, so that the master never came."""
+    of_night = {"instrument": "democam", "site": "demo", "night": NIGHT, "at_least": 1}
+    assert not stack_queries.reference_awaited(hurried.context.ledger, **of_night)
+    hurried.calibrate()
+    hurried.run_due("exposure")
+    assert stack_queries.reference_awaited(hurried.context.ledger, **of_night)
 
 
 def test_a_person_who_rejected_it_is_heard(hurried):
