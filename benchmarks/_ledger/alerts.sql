@@ -1,9 +1,10 @@
 -- Candidates of the nights `newest` to `oldest`, the first few of each difference with an alert that was sent.
 insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night, field,
-    filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, layout, numbers, texts)
+    filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, layout, numbers, singles, texts)
 select p.pid * 100000 + 15000 + c, e.shutter_open, u.unit_key, 'live', d.reference_key, c, p.pid, e.site, e.night, e.field, e.filter,
     p.ra, p.de, 3000 * random(), 3000 * random(), true, 5 + 20 * random(), 20.1, 0.1, l.layout,
-    array(select 1000 * random() + c from unnest(l.number_names)), array['t', 'drb-1.0']
+    array(select 1000 * random() + c from unnest(l.number_names)),
+    array(select (1000 * random() + c)::real from unnest(l.single_names)), '{}'
 from exposures e join units u using (instrument, exposure_id, night) join differences d using (unit_key, night)
 cross join generate_series(1, %(candidates)s) c cross join (select * from record_layouts order by layout desc limit 1) l
 cross join lateral (select (extract(epoch from e.shutter_open)::bigint - 1483228800) * 1000 + u.detector * 10 + u.quadrant as pid,
