@@ -120,3 +120,9 @@ begin
             || coalesce(' default ' || lacking.preset, '') || case when lacking.attnotnull then ' not null' else '' end;
     end loop;
 end $$;
+
+-- Candidates of a quadrant, compactly -----------------------------------------------------------------------------------
+
+-- That a number stands once in a difference follows from its candid, which holds it: no index need say so again.
+alter table candidates drop constraint candidates_unit_key_campaign_number_shutter_open_key;
+create index on candidates (unit_key, campaign);
