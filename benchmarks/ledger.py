@@ -37,6 +37,7 @@ from nightshift.clock import ReplayClock
 from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.keys import LIVE
+from nightshift.kinds.difference.record import COMMON_FIELDS
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.loopback import free_ports
@@ -56,7 +57,7 @@ NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 LIVE_FRAMES = {"instrument": "ztf", "campaign": LIVE, "campaigns": [LIVE], "tier": Tier.PROCESSED}
 NIGHTS_WITH_FILES = 10  # and with candidates and alerts
 MEASURED_NIGHTS = 100  # with image quality and differences: of all 365 they would fill 13 GB more
-RECORD_FIELDS = 40  # numbers of a candidate's record
+SINGLE_FIELDS, OTHER_FIELDS = 36, 7  # numbers of a candidate's record
 LOADING = (
     "set session_replication_role = replica",
     "set synchronous_commit = off",
@@ -145,7 +146,8 @@ def load(ledger: Ledger, scale: Scale, newest: int, nights: int) -> None:
         for statement in LOADING:
             cursor.execute(statement)
         if newest == 0:
-            cursor.execute("select pack_record(%s)", (_record(),))
+            singles = [f"single_{number:02d}" for number in range(SINGLE_FIELDS)]
+            cursor.execute("select pack_record(%s, %s, %s)", (_record(), singles, COMMON_FIELDS))
             _execute(cursor, "references", scale, 0, 0)
         _execute(cursor, "nights", scale, newest, nights - 1)
         _execute(cursor, "files", scale, newest, with_files)
@@ -156,8 +158,9 @@ def load(ledger: Ledger, scale: Scale, newest: int, nights: int) -> None:
 
 
 def _record() -> str:
-    numbers = ", ".join(f'"measured_{number:02d}": 0.5' for number in range(RECORD_FIELDS))
-    return f'{{{numbers}, "isdiffpos": "t", "rbversion": "drb-1.0"}}'
+    singles = ", ".join(f'"single_{number:02d}": 0.5' for number in range(SINGLE_FIELDS))
+    numbers = ", ".join(f'"measured_{number:02d}": 0.5' for number in range(OTHER_FIELDS))
+    return f'{{{singles}, {numbers}, "isdiffpos": "t", "rbversion": "drb-1.0"}}'
 
 
 def _execute(cursor: Any, name: str, scale: Scale, newest: int, oldest: int) -> None:

@@ -1,12 +1,14 @@
 """The schema of the packets: five records, kept one a file and put together as one."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from fastavro.schema import load_schema_ordered
 
-__all__ = ["SCHEMA_VERSION", "alert_schema", "nullable", "record_fields"]
+__all__ = ["SCHEMA_VERSION", "alert_schema", "in_single_precision", "nullable", "record_fields", "single_fields"]
 
 SCHEMA_VERSION = "4.02"
 FOLDER = Path(__file__).with_name("schemas")
@@ -27,6 +29,21 @@ def record_fields(record: str) -> dict[str, str]:
     The type is the Avro name: ``int``, ``long``, ``float``, ``double``, ``string``; null is left out.
     """
     return {name: types[-1] if isinstance(types, list) else types for name, types in _types(record)}
+
+
+@cache
+def single_fields() -> frozenset[str]:
+    """Return the names of a candidate's fields that packets hold in single precision."""
+    return frozenset(name for name, kind in record_fields("candidate").items() if kind == "float")
+
+
+def in_single_precision(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a candidate's record with its numbers as packets hold them: each single one in its fewest digits."""
+    single = single_fields()
+    return {
+        name: float(str(np.float32(value))) if name in single and isinstance(value, float) else value
+        for name, value in record.items()
+    }
 
 
 @cache

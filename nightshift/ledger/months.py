@@ -28,12 +28,15 @@ from nightshift.vocabulary import NightState, Reason
 
 __all__ = ["MonthFile", "attach", "check_is_here", "detach", "month_span"]
 
-SCHEMA = "nightshift.ledger_month/2"
+SCHEMA = "nightshift.ledger_month/3"
 # Columns, the last of their tables, that files of some form hold and the ledger has no more.
 COLUMNS_GONE: dict[str, dict[str, tuple[str, ...]]] = {
     SCHEMA: {},
+    "nightshift.ledger_month/2": {},
     "nightshift.ledger_month/1": {"outbox": ("acknowledged_by",)},
 }
+# Columns that have come since files were last written that do not say theirs.
+COLUMNS_SINCE = {"candidates": ("singles",)}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class MonthFile:
         Of the file; empty before it is written.
     content : str
         A sum over the rows, which the ledger compares.
+    columns : tuple of str
+        What it holds, in that order; empty in the file of a form of before.
     columns_gone : tuple of str
         Columns that it holds and its table has no more; they are left out where it comes back.
     """
@@ -61,6 +66,7 @@ class MonthFile:
     bytes: int
     sha256: str
     content: str
+    columns: tuple[str, ...] = ()
     columns_gone: tuple[str, ...] = ()
 
 
@@ -199,7 +205,8 @@ def _write(ledger: Ledger, table: str, name: str, folder: Path) -> MonthFile:
     path = folder / counted.file
     with new_file(path) as stream, ledger.connection.cursor() as cursor:
         cursor.copy_expert(sql.SQL("copy {} to stdout").format(sql.Identifier(f"{table}_{name}")), stream)
-    return MonthFile(table, counted.file, counted.rows, path.stat().st_size, sha256_of(path), counted.content)
+    columns = tuple(month_queries.columns_of(ledger, table_name=table))
+    return replace(counted, bytes=path.stat().st_size, sha256=sha256_of(path), columns=columns)
 
 
 def _read_back(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
@@ -269,12 +276,22 @@ def _read(ledger: Ledger, file: MonthFile, name: str, folder: Path) -> None:
     """Read a file into the partition that it was, and give that back to its table."""
     month_queries.prepare_month(ledger, table_name=file.table, month=name)
     table = f"{file.table}_{name}"
+    month_queries.leave_columns(ledger, table_name=table, columns=list(_columns_of_file(ledger, file)))
     _alter(ledger, "alter table {} add column {} text", table, file.columns_gone)
     with (folder / file.file).open("rb") as stream, ledger.connection.cursor() as cursor:
         cursor.copy_expert(sql.SQL("copy {} from stdin").format(sql.Identifier(table)), stream)
     _compare(ledger, file, table, folder)
     _alter(ledger, "alter table {} drop column {}", table, file.columns_gone)
+    month_queries.add_columns_of(ledger, table_name=table, other=file.table)
     month_queries.attach_month(ledger, table_name=file.table, month=name)
+
+
+def _columns_of_file(ledger: Ledger, file: MonthFile) -> tuple[str, ...]:
+    """Return the columns of a table of today that a file holds."""
+    since = COLUMNS_SINCE.get(file.table, ())
+    return file.columns or tuple(
+        column for column in month_queries.columns_of(ledger, table_name=file.table) if column not in since
+    )
 
 
 def _alter(ledger: Ledger, statement: LiteralString, table: str, columns: tuple[str, ...]) -> None:

@@ -143,7 +143,7 @@ group by u.detector, u.quadrant;
 -- nullable: alert_state
 select c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
-       unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert_state
+       unpack_record(c.layout, c.numbers, c.singles, c.texts) as record, a.state as alert_state
 from candidates c
 left join alerts a on a.candid = c.candid and a.shutter_open = c.shutter_open
 where c.unit_key = any(:unit_keys::text[]) and c.shutter_open = :shutter_open and c.campaign = :campaign
@@ -153,7 +153,7 @@ order by c.candid;
 -- row: EarlierDetection
 select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.site, c.ra_deg, c.dec_deg, c.x, c.y,
        c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
-       unpack_record(c.layout, c.numbers, c.texts) as record
+       unpack_record(c.layout, c.numbers, c.singles, c.texts) as record
 from unnest(:items::integer[], :zones::integer[], :lows::float8[], :highs::float8[]) as w (item, zone, low, high)
 join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
 join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night

@@ -80,8 +80,8 @@ select object_id as key, to_jsonb(t) as content from objects t order by 1;
 
 -- name: candidates
 select candid::text as key,
-    to_jsonb(t) - '{layout,numbers,texts}'::text[]
-        || jsonb_build_object('record', unpack_record(layout, numbers, texts)) as content
+    to_jsonb(t) - '{layout,numbers,singles,texts}'::text[]
+        || jsonb_build_object('record', unpack_record(layout, numbers, singles, texts)) as content
 from candidates t order by 1;
 
 -- name: alerts

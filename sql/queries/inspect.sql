@@ -61,5 +61,5 @@ order by d.reference_key desc limit 1;
 -- name: candidates
 -- row: Candidate
 select number, x, y, positive, signal_to_noise,
-    unpack_record(layout, numbers, texts) as record
+    unpack_record(layout, numbers, singles, texts) as record
 from candidates where unit_key = :unit_key and shutter_open = opening_of(:unit_key) and campaign = :campaign order by number;

@@ -42,6 +42,15 @@ select lock_month(:month);
 -- name: detach_month
 select detach_month(:month);
 
+-- name: columns_of$
+select columns_of(:table_name) as columns;
+
+-- name: leave_columns
+select leave_columns(:table_name, :columns::text[]);
+
+-- name: add_columns_of
+select add_columns_of(:table_name, :other);
+
 -- name: prepare_month
 select prepare_month(:table_name, :month);
 

@@ -130,6 +130,8 @@ def put_candidates(
     field: int | None,
     filter: str | None,
     candidates: dict[str, Any] | None,
+    single_fields: Sequence[str] | None,
+    common_fields: Sequence[str] | None,
 ) -> int:
     """Run `put_candidates`."""
     return ledger.run(
@@ -145,6 +147,8 @@ def put_candidates(
         field=field,
         filter=filter,
         candidates=candidates,
+        single_fields=single_fields,
+        common_fields=common_fields,
     )
 
 

@@ -51,15 +51,15 @@ select make_month(:shutter_open);
 -- name: put_candidates!
 insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
     field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error, layout, numbers,
-    texts)
+    singles, texts)
 select c.candid, :shutter_open, :unit_key, :campaign, :reference_key, c.number, :processing_id, :site, :night,
     :field, :filter, c.ra_deg, c.dec_deg, c.x, c.y, c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error,
-    p.layout, p.numbers, p.texts
+    p.layout, p.numbers, p.singles, p.texts
 from jsonb_to_recordset((:candidates)::jsonb -> 'rows')
     as c (candid bigint, number smallint, ra_deg double precision, dec_deg double precision, x double precision,
           y double precision, positive boolean, signal_to_noise real, magnitude real, magnitude_error real,
           record jsonb)
-cross join lateral pack_record(c.record) p
+cross join lateral pack_record(c.record, :single_fields::text[], :common_fields::text[]) p
 on conflict (candid, shutter_open) do nothing;
 
 -- name: forget_cancelled_differences!

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.alerts.ids import id_rule, readout_channel
+from nightshift.alerts.schema import in_single_precision, single_fields
 from nightshift.context import Context
 from nightshift.jobs.contract import UnitWork
 from nightshift.keys import UnitKey
@@ -14,8 +15,9 @@ from nightshift.vocabulary import AttemptState, Reason, UnitState
 from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["awaits", "forget_cancelled", "home", "put_difference", "record"]
+__all__ = ["COMMON_FIELDS", "awaits", "forget_cancelled", "home", "put_difference", "record"]
 
+COMMON_FIELDS = ["isdiffpos", "rbversion"]  # texts of a candidate's record that have few values
 MOST_CANDIDATES = 999  # a candid has three digits for their number
 
 
@@ -83,13 +85,19 @@ def _put_candidates(context: Context, ending: Ending, candidates: list[dict[str,
     night = job_queries.night_of_job(context.ledger, job_key=ending.subject.job_key)
     queries.make_month(context.ledger, shutter_open=shutter_open)
     rows = [
-        {**row, "candid": ids.candidate_id(processing, row["number"], positive=row["positive"])} for row in candidates
+        {
+            **row,
+            "candid": ids.candidate_id(processing, row["number"], positive=row["positive"]),
+            "record": in_single_precision(row["record"]),
+        }
+        for row in candidates
     ]
     queries.put_candidates(
         context.ledger,
         shutter_open=shutter_open, unit_key=ending.work.unit_key, campaign=campaign,
         reference_key=parameters["reference_key"], processing_id=processing, site=context.site.name,
         night=night, field=parameters["field"], filter=parameters["filter"], candidates={"rows": rows},
+        single_fields=sorted(single_fields()), common_fields=COMMON_FIELDS,
     )  # fmt: skip
 
 

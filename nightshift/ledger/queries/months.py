@@ -3,6 +3,7 @@
 Written by ``make queries``: change the SQL and run it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -15,12 +16,15 @@ __all__ = [
     "OpenExposure",
     "OpenNight",
     "TableContent",
+    "add_columns_of",
     "attach_month",
+    "columns_of",
     "content",
     "delete_detached",
     "detach_month",
     "detached_folder",
     "is_here",
+    "leave_columns",
     "lock_month",
     "month_away",
     "nights_not_closed",
@@ -120,6 +124,22 @@ def lock_month(ledger: Ledger, *, month: str) -> None:
 def detach_month(ledger: Ledger, *, month: str) -> None:
     """Run `detach_month`."""
     ledger.run(TOPIC, "detach_month", month=month)
+
+
+def columns_of(ledger: Ledger, *, table_name: str) -> list[str]:
+    """Run `columns_of`."""
+    found: list[str] = ledger.value(TOPIC, "columns_of", table_name=table_name)
+    return found
+
+
+def leave_columns(ledger: Ledger, *, table_name: str, columns: Sequence[str]) -> None:
+    """Run `leave_columns`."""
+    ledger.run(TOPIC, "leave_columns", table_name=table_name, columns=columns)
+
+
+def add_columns_of(ledger: Ledger, *, table_name: str, other: str) -> None:
+    """Run `add_columns_of`."""
+    ledger.run(TOPIC, "add_columns_of", table_name=table_name, other=other)
 
 
 def prepare_month(ledger: Ledger, *, table_name: str, month: str) -> None:

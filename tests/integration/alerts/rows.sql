@@ -23,11 +23,11 @@ values (%(unit_key)s, %(night)s, %(reference_key)s, %(state)s::unit_state,
 on conflict do nothing;
 insert into candidates (candid, shutter_open, unit_key, campaign, reference_key, number, processing_id, site, night,
                         field, filter, ra_deg, dec_deg, x, y, positive, signal_to_noise, magnitude, magnitude_error,
-                        layout, numbers, texts)
+                        layout, numbers, singles, texts)
 select %(candid)s, %(shutter_open)s, %(unit_key)s, 'live', %(reference_key)s, %(number)s, %(pid)s, 'demo', %(night)s,
         %(field)s, %(filter)s, %(ra_deg)s, %(dec_deg)s, %(x)s, %(y)s, true, %(signal_to_noise)s, %(magnitude)s,
-        %(error)s, p.layout, p.numbers, p.texts
-from pack_record(%(record)s) p on conflict do nothing;
+        %(error)s, p.layout, p.numbers, p.singles, p.texts
+from pack_record(%(record)s, '{}', '{}') p on conflict do nothing;
 insert into jobs (job_key, kind, subject, site, night) values (%(job_key)s, 'science', 'test', 'demo', %(night)s)
 on conflict do nothing;
 insert into products (product_key, leaves_with, kind, unit_key, site, night, path, sha256, bytes, code_version, settings_hash,

@@ -123,20 +123,34 @@ def test_a_month_that_left_when_messages_had_a_column_more_comes_back_without_it
 
 
 def as_it_was_written_before(context, folder):
-    """Make of the files what the ledger wrote when a message held by which start of a broker it was acknowledged."""
-    path, described = folder / "outbox_202503.copy", json.loads((folder / "month_202503.json").read_text())
-    path.write_text("".join(f"{line}\tone-start\n" for line in path.read_text().splitlines()))
+    """Make of the files what the ledger wrote before: messages with who acknowledged them, no numbers of one size."""
+    described = json.loads((folder / "month_202503.json").read_text())
+    described["schema"] = "nightshift.ledger_month/1"
+    for table in described["tables"]:
+        del table["columns_gone"], table["columns"]
+    written = {table["table"]: table for table in described["tables"]}
+    rewrite(
+        context, folder, written["outbox"], lambda line: f"{line}\tone-start",
+        "create temporary table before as select *, ''::text as acknowledged_by from outbox limit 0",
+    )  # fmt: skip
+    rewrite(
+        context, folder, written["candidates"], lambda line: line.rpartition("\t")[0],
+        "create temporary table before (like candidates including generated); alter table before drop column singles",
+    )  # fmt: skip
+    (folder / "month_202503.json").write_text(json.dumps(described))
+
+
+def rewrite(context, folder, table, change, made):
+    """Change each line of a table's file, and what is said of the file; `made` makes a table that it fits."""
+    path = folder / table["file"]
+    path.write_text("".join(f"{change(line)}\n" for line in path.read_text().splitlines()))
     with context.ledger.connection.cursor() as cursor, path.open() as stream:
-        cursor.execute("create temporary table before as select *, ''::text as acknowledged_by from outbox limit 0")
+        cursor.execute(made)
         cursor.copy_expert("copy before from stdin", stream)
         cursor.execute("select content from content_of('before')")
         content = cursor.fetchone()["content"]
-    outbox = next(table for table in described["tables"] if table["table"] == "outbox")
-    outbox |= {"content": content, "sha256": sha256_of(path), "bytes": path.stat().st_size}
-    described["schema"] = "nightshift.ledger_month/1"
-    for table in described["tables"]:
-        del table["columns_gone"]
-    (folder / "month_202503.json").write_text(json.dumps(described))
+        cursor.execute("drop table before")
+    table |= {"content": content, "sha256": sha256_of(path), "bytes": path.stat().st_size}
 
 
 def test_a_dry_run_changes_nothing(old_month, tmp_path):

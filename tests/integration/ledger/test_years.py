@@ -50,8 +50,9 @@ def test_a_ledger_from_before_migrates_with_its_candidates_alerts_and_messages(l
     migrate(ledger_of_before)
     with open_ledger(ledger_of_before) as ledger, ledger.connection.cursor() as cursor:
         cursor.execute(
-            "select unpack_record(c.layout, c.numbers, c.texts) as record, a.state as alert, o.state as message,"
-            " c.tableoid::regclass::text as place from candidates c join alerts a using (candid, shutter_open)"
+            "select unpack_record(c.layout, c.numbers, c.singles, c.texts) as record, a.state as alert,"
+            " o.state as message, c.tableoid::regclass::text as place"
+            " from candidates c join alerts a using (candid, shutter_open)"
             " join outbox o using (candid, shutter_open)"
         )
         (row,) = cursor.fetchall()

@@ -208,7 +208,7 @@ class Night:
             "differences", unit_key=unit, night=NIGHT, reference_key=reference, state="processed",
             candidates=len(positions), noise_ratio=1.02, ended_at=ARRIVED, released_at=ARRIVED,
         )  # fmt: skip
-        layout = self.query("select layout from pack_record('{}')")[0]["layout"]
+        layout = self.query("select layout from pack_record('{}', '{}', '{}')")[0]["layout"]
         for i, (candid, (ra, dec)) in enumerate(zip(candids, positions, strict=True), start=1):
             name = (objects or {}).get(i, f"NS26{number:03d}{i:02d}")
             self.insert(

@@ -85,7 +85,8 @@ def test_every_alert_at_the_consumer_names_the_real_bogus_model_that_is_in_use(m
         cursor.execute("select instrument, version from real_bogus_models")
         noted = {(row["instrument"], row["version"]) for row in cursor.fetchall()}
         cursor.execute(
-            "select distinct unpack_record(layout, numbers, texts) ->> 'rbversion' as version from candidates"
+            "select distinct unpack_record(layout, numbers, singles, texts) ->> 'rbversion' as version"
+            " from candidates"
         )
         judged = {row["version"] for row in cursor.fetchall()}
     in_use = json.loads(REAL_BOGUS.read_text())["version"]
