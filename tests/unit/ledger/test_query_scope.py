@@ -70,12 +70,15 @@ EXCEPTIONS = {
     **{
         ("months", name): "of the whole ledger"
         for name in (
+            "add_columns_of",
             "attach_month",
+            "columns_of",
             "content",
             "delete_detached",
             "detach_month",
             "detached_folder",
             "is_here",
+            "leave_columns",
             "lock_month",
             "month_away",
             "nights_not_closed",
