@@ -26,6 +26,7 @@ PACKAGES = (
     "workflow",
     "alerts",
     "night_end",
+    "observing_calendar",
     "pins",
     "inspect",
     "fingerprint",

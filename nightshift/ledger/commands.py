@@ -34,13 +34,17 @@ def add_month_actions(actions: "argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def _migrate(_: argparse.Namespace) -> None:
-    from nightshift.ledger import migrate
+    from nightshift.clock import clock_from_environment
+    from nightshift.ledger import migrate, open_ledger
+    from nightshift.observing_calendar import fill_from_settings
     from nightshift.settings import load_deployment
 
     name = os.environ.get("NIGHTSHIFT_SURVEY")
     if name:
         deployment = load_deployment(name)
         migrate(survey=deployment.name, sites=deployment.site_names)
+        with open_ledger() as ledger:
+            fill_from_settings(ledger, deployment, clock_from_environment().now())
     else:
         migrate()
     print("The ledger has the newest schema.")
