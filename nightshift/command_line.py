@@ -27,6 +27,8 @@ PACKAGES = (
     "alerts",
     "night_end",
     "observing_calendar",
+    "night_plan",
+    "preflight",
     "pins",
     "inspect",
     "fingerprint",
