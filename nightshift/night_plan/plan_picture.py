@@ -173,7 +173,7 @@ def _draw_steps(axes: Axes, plan: NightPlan) -> None:
         else:
             axes.plot([step.begins], [row], "o", color=INK, ms=3)  # type: ignore[arg-type]
         left = step.begins > middle
-        place = step.begins - MARGIN / 6 if left else step.ends + MARGIN / 6
+        place = step.begins - MARGIN / 4 if left else step.ends + MARGIN / 4
         axes.text(place, row, step.what, va="center", ha="right" if left else "left", fontsize=7.5, color=INK)  # type: ignore[arg-type]
     axes.set_yticks([])
     axes.set_ylim(len(plan.steps) - 0.4, -0.6)
