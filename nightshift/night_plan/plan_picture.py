@@ -167,13 +167,13 @@ def _draw_steps(axes: Axes, plan: NightPlan) -> None:
     _shade(axes, plan)
     middle = _span(plan)[0] + (_span(plan)[1] - _span(plan)[0]) / 2
     for row, step in enumerate(plan.steps):
-        lasts = step.ends > step.begins
-        if lasts:
-            axes.plot([step.begins, step.ends], [row, row], color=BAR, lw=5, solid_capstyle="butt")  # type: ignore[arg-type]
+        if step.ends > step.begins:
+            span = [step.begins, max(step.ends, step.begins + STEP)]
+            axes.plot(span, [row, row], color=BAR, lw=5, solid_capstyle="butt")  # type: ignore[arg-type]
         else:
             axes.plot([step.begins], [row], "o", color=INK, ms=3)  # type: ignore[arg-type]
         left = step.begins > middle
-        place = step.begins - MARGIN / 4 if left else step.ends + MARGIN / 4
+        place = step.begins - MARGIN / 4 if left else max(step.ends, step.begins + STEP) + MARGIN / 4
         axes.text(place, row, step.what, va="center", ha="right" if left else "left", fontsize=7.5, color=INK)  # type: ignore[arg-type]
     axes.set_yticks([])
     axes.set_ylim(len(plan.steps) - 0.4, -0.6)

@@ -77,7 +77,8 @@ def _steps(plan: NightPlan) -> Section:
 
 
 def _span(step: Step) -> str:
-    return _clock(step.begins) if step.begins == step.ends else f"{_clock(step.begins)}-{_clock(step.ends)}"
+    first, last = _clock(step.begins), _clock(step.ends)
+    return first if first == last else f"{first}-{last}"
 
 
 def _masters(plan: NightPlan) -> Section:
@@ -108,7 +109,9 @@ def _references(plan: NightPlan) -> Section:
         for instrument, each in every[:MOST_REFERENCES]
     ]  # fmt: skip
     lacking = sum(not each.is_whole for _, each in every)
-    note = f"{lacking} of {len(every)} fields and filters lack a reference." if every else "No field is planned."
+    note = f"{lacking} of {len(every)} fields and filters lack a reference." if lacking else ""
+    if not every:
+        note = "No field is planned."
     if len(every) > MOST_REFERENCES:
         note += f" {len(every) - MOST_REFERENCES} more are left out here."
     columns = (
@@ -122,22 +125,27 @@ def _costs(plan: NightPlan) -> Section:
     rows = [
         (
             cost.kind, str(cost.units), f"{cost.cpu_s:.1f}", f"{cost.wall_s:.1f}", f"{cost.memory_mb:.0f}",
-            f"{cost.cpu_hours:.2f}", cost.told_by,
+            time(cost.cpu_hours), cost.told_by,
         )
         for cost in plan.costs
     ]  # fmt: skip
     room = plan.room
     note = (
-        f"{plan.cpu_hours:.1f} CPU hours in all; on {plan.cores} cores of this machine "
-        f"{plan.cpu_hours / plan.cores:.1f} h. {size(room.bytes)}: {size(room.raw_bytes)} raw and "
+        f"{time(plan.cpu_hours)} of a CPU in all, {time(plan.cpu_hours / plan.cores)} on the {plan.cores} cores "
+        f"of this machine. {size(room.bytes)}: {size(room.raw_bytes)} raw and "
         f"{size(room.product_bytes)} made, by {room.told_by}."
     )
     columns = (
         Column("kind of work"), Column("units", "right"), Column("CPU s", "right"),
         Column("asked to done, s", "right"),
-        Column("memory MB", "right"), Column("CPU hours", "right"), Column("from"),
+        Column("memory MB", "right"), Column("CPU in all", "right"), Column("from"),
     )  # fmt: skip
     return Section("What it takes", columns, rows, note)
+
+
+def time(hours: float) -> str:
+    """Return a duration in the unit that reads best."""
+    return f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
 
 
 def size(count: float) -> str:

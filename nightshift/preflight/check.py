@@ -11,7 +11,9 @@ from nightshift.night_plan.make_plan import NightPlan
 from nightshift.settings.preflight_policy import PreflightPolicy
 from nightshift.vocabulary import CheckState
 
-__all__ = ["Afternoon", "Check", "Finding", "check", "checks", "green", "red", "unknown", "worst", "yellow"]
+__all__ = [
+    "Afternoon", "Check", "Finding", "check", "checks", "counted_as", "green", "red", "unknown", "worst", "yellow",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,11 @@ def red(sentence: str, advice: str, *, number: float | None = None, unit: str = 
 def unknown(sentence: str, advice: str) -> Finding:
     """Return that there was no answer."""
     return Finding(CheckState.UNKNOWN, sentence, advice)
+
+
+def counted_as(count: int, one: str, several: str = "") -> str:
+    """Return a number with what is counted: `several`, or `one` with an s, where it is not one."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
 
 
 ORDER = (CheckState.RED, CheckState.UNKNOWN, CheckState.YELLOW, CheckState.GREEN)

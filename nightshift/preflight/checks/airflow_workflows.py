@@ -4,12 +4,13 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 from nightshift.preflight.check import Afternoon, Finding, check, green, red, unknown
 
-__all__ = ["ask_airflow", "check_airflow", "judge_workflows"]
+__all__ = ["ask_airflow", "check_airflow", "judge_workflows", "read_connection"]
 
 VARIABLE = "AIRFLOW_CONN_NIGHTSHIFT_API"
 DAGS = Path(__file__).resolve().parents[3] / "dags"
@@ -27,10 +28,27 @@ def check_airflow(afternoon: Afternoon) -> Finding:
         )
     wanted = {file.stem for file in DAGS.glob("*.py")}
     try:
-        dags, errors = ask_airflow(json.loads(connection))
+        dags, errors = ask_airflow(read_connection(connection))
     except (httpx.HTTPError, KeyError, ValueError) as error:
         return red(f"Airflow does not answer: {type(error).__name__}: {error}", "Start it: nightshift status.")
     return judge_workflows(wanted, dags, errors)
+
+
+def read_connection(text: str) -> dict[str, Any]:
+    """Return where Airflow is and who asks, from JSON or an address, as Airflow itself takes them.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If it does not read.
+    """
+    if text.lstrip().startswith("{"):
+        return {"conn_type": "http", **json.loads(text)}
+    parts = urlsplit(text)
+    return {
+        "conn_type": parts.scheme, "host": parts.hostname, "port": parts.port, "login": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+    }  # fmt: skip
 
 
 def ask_airflow(
@@ -43,7 +61,7 @@ def ask_airflow(
     httpx.HTTPError, KeyError, ValueError
         If it does not answer, or not as it should.
     """
-    base = f"{connection.get('conn_type') or 'http'}://{connection['host']}:{connection['port']}"
+    base = f"{connection['conn_type']}://{connection['host']}:{connection['port']}"
     login = {"username": connection["login"], "password": connection["password"]}
     with httpx.Client(base_url=base, timeout=ANSWER_S, trust_env=False, transport=transport) as client:
         token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]

@@ -2,7 +2,7 @@
 
 from nightshift.alerts.address import Broker, broker_from_environment
 from nightshift.errors import Retry
-from nightshift.preflight.check import Afternoon, Finding, check, green, red, yellow
+from nightshift.preflight.check import Afternoon, Finding, check, counted_as, green, red, yellow
 
 __all__ = ["check_broker"]
 
@@ -35,7 +35,8 @@ def _asked(broker: Broker, topic: str) -> Finding:
         metadata = client.list_topics(timeout=ANSWER_S)
     except KafkaException as error:
         return red(f"{broker.servers} does not answer: {error}", "Start the broker; alerts stay queued until then.")
-    sentence = f"{len(metadata.brokers)} brokers answer at {broker.servers}, with {len(metadata.topics)} topics"
+    topics = counted_as(len(metadata.topics), "topic")
+    sentence = f"{broker.servers} answers: {counted_as(len(metadata.brokers), 'broker')}, {topics}"
     if topic in metadata.topics or broker.stand_in:
         return green(sentence, number=len(metadata.brokers), unit="brokers")
     new = NewTopic(topic, num_partitions=1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nightshift.kinds.science.catalogues import catalogue_path
-from nightshift.preflight.check import Afternoon, Finding, check, green, red, unknown, worst, yellow
+from nightshift.preflight.check import Afternoon, Finding, check, counted_as, green, red, unknown, worst, yellow
 
 __all__ = ["check_catalogues", "check_ephemeris"]
 
@@ -25,9 +25,10 @@ def check_catalogues(afternoon: Afternoon) -> Finding:
     findings = [_age([path for _, path in places if path is not None], afternoon)]
     if without:
         named = ", ".join(map(str, without[:NAMED])) + (", ..." if len(without) > NAMED else "")
+        what = f"{counted_as(len(without), 'planned field')} without a catalogue: {named}"
         findings.append(
             yellow(
-                f"{len(without)} planned fields have no catalogue: {named}; their own first good frame serves",
+                f"{what}; the field's first good frame serves as one",
                 "Prepare them: nightshift catalogue prepare.", number=len(without), unit="fields",
             )
         )  # fmt: skip
@@ -45,7 +46,10 @@ def _age(paths: list[Path], afternoon: Afternoon) -> Finding:
     if not paths:
         return green("There is no catalogue whose age counts")
     days = _days_old(min(paths, key=lambda path: path.stat().st_mtime))
-    sentence, most = f"{len(paths)} catalogues, the oldest {days:.0f} days old", afternoon.policy.catalogue_days
+    sentence, most = (
+        f"{counted_as(len(paths), 'catalogue')}, the oldest {days:.0f} days old",
+        afternoon.policy.catalogue_days,
+    )
     if most is not None and days > most:
         advice = "Prepare them anew: nightshift catalogue prepare."
         return yellow(sentence, advice, number=round(days, 1), unit="days")

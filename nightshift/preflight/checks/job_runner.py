@@ -1,7 +1,7 @@
 """Whether the jobs of the night have somebody who runs them."""
 
 from nightshift.errors import NightshiftError
-from nightshift.preflight.check import Afternoon, Finding, check, green, red, unknown, worst, yellow
+from nightshift.preflight.check import Afternoon, Finding, check, counted_as, green, red, unknown, worst, yellow
 from nightshift.runners.choice import runner_name
 from nightshift.runners.slurm.partitions import Partition
 from nightshift.runners.spool import Spool
@@ -29,7 +29,7 @@ def _pool() -> Finding:
     if not spool.pool_is_alive():
         return red(f"No pool serves the spool {spool.root}", "Start it: nightshift up (its log: logs/pool.log).")
     waiting = len(spool.folder_names())
-    return green(f"The pool runs; {waiting} arrays are in its spool", number=waiting, unit="arrays")
+    return green(f"The pool runs, with {counted_as(waiting, 'array')} in its spool", number=waiting, unit="arrays")
 
 
 def judge_partitions(partitions: list[Partition], surveys: tuple[Survey, ...]) -> Finding:

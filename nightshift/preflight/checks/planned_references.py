@@ -1,6 +1,6 @@
 """Whether the planned fields have references."""
 
-from nightshift.preflight.check import Afternoon, Finding, check, green, unknown, yellow
+from nightshift.preflight.check import Afternoon, Finding, check, counted_as, green, unknown, yellow
 
 __all__ = ["check_references"]
 
@@ -15,7 +15,8 @@ def check_references(afternoon: Afternoon) -> Finding:
     every = [reference for camera in afternoon.plan.cameras for reference in camera.references]
     lacking = [reference for reference in every if not reference.is_whole]
     if not lacking:
-        return green(f"All {len(every)} planned fields and filters have references", number=0, unit="lacking")
+        counted = counted_as(len(every), "field and filter", "fields and filters")
+        return green(f"{counted} planned, each with its references", number=0, unit="lacking")
     named = ", ".join(f"{each.field} {each.filter}" for each in lacking[:NAMED])
     more = ", ..." if len(lacking) > NAMED else ""
     never = sum(each.what.startswith("none") for each in lacking)

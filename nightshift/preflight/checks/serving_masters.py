@@ -1,7 +1,7 @@
 """How old the masters are that serve until tonight's are made."""
 
 from nightshift.masters_ages import MasterAge, MasterFreshness
-from nightshift.preflight.check import Afternoon, Finding, check, green, red, unknown, worst, yellow
+from nightshift.preflight.check import Afternoon, Finding, check, counted_as, green, red, unknown, worst, yellow
 
 __all__ = ["check_masters"]
 
@@ -18,7 +18,11 @@ def check_masters(afternoon: Afternoon) -> Finding:
     found = worst(_judged(instrument, age, first=first) for instrument, age in ages)
     if found.state.value == "green":
         oldest = max(age.age_days or 0 for _, age in ages)
-        return green(f"{len(ages)} sets of masters, the oldest {oldest} nights old", number=oldest, unit="nights")
+        return green(
+            f"{counted_as(len(ages), 'set')} of masters, the oldest {counted_as(oldest, 'night')} old",
+            number=oldest,
+            unit="nights",
+        )
     return found
 
 
@@ -32,6 +36,6 @@ def _judged(instrument: str, age: MasterAge, *, first: bool) -> Finding:
         advice = f"See that {name} frames are taken this afternoon."
         # on a survey's first night nothing else can be
         return yellow(sentence, advice) if first else red(sentence, advice, number=age.with_master, unit="quadrants")
-    sentence, advice = f"{whose} is {age.age_days} nights old", f"Have {name} frames taken."
+    sentence, advice = f"{whose} is {counted_as(age.age_days or 0, 'night')} old", f"Have {name} frames taken."
     judge = red if age.freshness is MasterFreshness.OLD else yellow
     return judge(sentence, advice, number=age.age_days, unit="nights")
