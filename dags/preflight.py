@@ -1,9 +1,9 @@
 """## Whether the night can begin
 
 Some hours before sunset at each site (`preflight.hours_before_sunset`) while the survey is live, or when somebody
-asks with `{"site": ..., "night": ...}`. Disks, ledger, broker, cluster or pool, mail relay, clock, catalogues, masters,
-references, secrets, workflows, backup and settings are looked at; what is red calls somebody, once. The page with the
-plan of the night lies among the depot's reports. `nightshift preflight` does the same by hand.
+asks with `{"site": ..., "night": ...}`. Disks, ledger, broker, cluster or pool, mail relay, clock, catalogues,
+masters, references, secrets, workflows, backup and settings are looked at; what is red calls somebody, once. The page
+with the plan of the night lies among the depot's reports. `nightshift preflight` does the same by hand.
 """
 
 from airflow.sdk import DAG, task

@@ -218,15 +218,14 @@ def _camera(
 ) -> CameraPlan:
     survey = context.survey
     planned = planned_exposures(context, night, dark, schedule)
-    kept, engineering, units = [], 0, 0
+    kept, reduced, units = [], [], 0
     for exposure in planned.exposures:
         holds = _holding(survey, entries, exposure.opens)
         if holds.is_downtime:
             continue
         kept.append(exposure)
-        if any(entry.kind is CalendarKind.ENGINEERING for entry in holds.entries):
-            engineering += 1
-        else:
+        if not any(entry.kind is CalendarKind.ENGINEERING for entry in holds.entries):
+            reduced.append(exposure)
             units += len(holds.detectors) * len(survey.camera.quadrant_ids)
     begins, ends = night_bounds(survey.site, night)
     filters = {exposure.filter for exposure in kept}
@@ -235,10 +234,10 @@ def _camera(
         instrument=survey.camera.instrument,
         detectors=tuple(detectors),
         planned=Planned(tuple(kept), planned.told_by, planned.is_guess),
-        engineering=engineering,
+        engineering=len(kept) - len(reduced),
         units=units,
         masters=tuple(masters_ages(context, night, filters)),
-        references=tuple(_references(context, night, kept, len(detectors) * len(survey.camera.quadrant_ids))),
+        references=tuple(_references(context, night, reduced, detectors)),
     )
 
 
@@ -257,10 +256,11 @@ def _holding(survey: Survey, entries: Iterable[Entry], moment: datetime) -> InFo
 
 
 def _references(
-    context: Context, night: date, exposures: Sequence[PlannedExposure], quadrants: int
+    context: Context, night: date, exposures: Sequence[PlannedExposure], detectors: Sequence[int]
 ) -> Iterable[ReferencePlan]:
     """Yield each planned field and filter with the references that it has."""
     survey = context.survey
+    quadrants = len(detectors) * len(survey.camera.quadrant_ids)
     opens: dict[tuple[int, str], list[datetime]] = {}
     for exposure in exposures:
         if exposure.field is not None:
@@ -270,7 +270,7 @@ def _references(
         (row.field, row.filter): row.quadrants
         for row in plan_queries.references_in_service(
             context.ledger, instrument=survey.camera.instrument, campaign=LIVE, fields=fields,
-            moment=exposures[0].opens if exposures else context.clock.now(),
+            detectors=list(detectors), moment=exposures[0].opens if exposures else context.clock.now(),
         )
     }  # fmt: skip
     good = {

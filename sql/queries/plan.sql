@@ -46,11 +46,11 @@ group by e.image_type order by e.image_type;
 
 -- name: references_in_service
 -- row: ReferencesOfField
--- How many quadrants of each field and filter have a reference that serves at a moment.
+-- How many quadrants of some detectors have a reference that serves at a moment, by field and filter.
 select field, filter, count(distinct (detector, quadrant))::integer as quadrants, min(valid_from) as since
 from reference_images
 where instrument = :instrument and state = 'in_service' and campaign = :campaign and field = any (:fields::integer[])
-    and valid_from <= :moment and (valid_to is null or valid_to > :moment)
+    and detector = any (:detectors::smallint[]) and valid_from <= :moment and (valid_to is null or valid_to > :moment)
 group by field, filter order by field, filter;
 
 -- name: good_frames

@@ -117,9 +117,15 @@ def raw_sizes(ledger: Ledger, *, site: str, instrument: str, first: date, night:
 
 
 def references_in_service(
-    ledger: Ledger, *, instrument: str, campaign: str, fields: Sequence[int], moment: datetime
+    ledger: Ledger,
+    *,
+    instrument: str,
+    campaign: str,
+    fields: Sequence[int],
+    detectors: Sequence[int],
+    moment: datetime,
 ) -> list[ReferencesOfField]:
-    """How many quadrants of each field and filter have a reference that serves at a moment."""
+    """How many quadrants of some detectors have a reference that serves at a moment, by field and filter."""
     return ledger.select(
         TOPIC,
         "references_in_service",
@@ -127,6 +133,7 @@ def references_in_service(
         instrument=instrument,
         campaign=campaign,
         fields=fields,
+        detectors=detectors,
         moment=moment,
     )
 
