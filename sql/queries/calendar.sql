@@ -68,5 +68,6 @@ from (
         where not exists (select from calendar_at(e.site, e.instrument, e.shutter_open) c
             where c.kind = 'out_of_service' and (c.detector is null or c.detector = d.id))
         order by d.id) as detectors
-    from exposures e where e.instrument = :instrument and e.state = 'arriving') x
+    from exposures e where e.instrument = :instrument and e.state = 'arriving'
+        and e.night >= first_unended_night(:instrument)) x
 where e.instrument = x.instrument and e.exposure_id = x.exposure_id and e.detectors_expected <> x.detectors;
