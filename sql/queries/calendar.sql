@@ -69,5 +69,5 @@ from (
             where c.kind = 'out_of_service' and (c.detector is null or c.detector = d.id))
         order by d.id) as detectors
     from exposures e where e.instrument = :instrument and e.state = 'arriving'
-        and e.night >= first_unended_night(:instrument)) x
+        and e.night >= first_open_night()) x
 where e.instrument = x.instrument and e.exposure_id = x.exposure_id and e.detectors_expected <> x.detectors;
