@@ -1,6 +1,7 @@
 """The plan of a night: measured where there were nights before, a guess that says so where there were none."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from nightshift.night_plan.plan_picture import draw_plan
 from nightshift.night_plan.plan_tables import plan_sections
 from nightshift.observing_calendar import add_entry
 from nightshift.observing_calendar.entries import NewEntry
+from nightshift.settings import load_deployment
 from nightshift.vocabulary import CalendarKind
 
 pytestmark = pytest.mark.integration
@@ -108,3 +110,13 @@ def test_where_it_never_gets_dark_nothing_is_planned(context):
     plan = make_plan(there, date(2026, 6, 21))
     assert (plan.dark, plan.sunset, plan.exposures) == (None, None, [])
     assert "does not get dark" in draw_plan(there, plan).description
+
+
+def test_each_site_of_several_has_its_own_plan_by_its_own_sun_and_cameras(context):
+    everywhere = replace(context, deployment=load_deployment("network"))
+    plans = {own.site.name: make_plan(own, NIGHT) for own in everywhere.sites()}
+    assert [camera.instrument for camera in plans["north"].cameras] == ["north_single", "north_wide"]
+    assert [camera.instrument for camera in plans["south"].cameras] == ["south_wide"]
+    assert plans["north"].sunset < plans["south"].sunset
+    assert draw_plan(everywhere.of_site("north"), plans["north"]).png
+    assert "north_single" in words(plans["north"])
