@@ -236,9 +236,17 @@ def _camera(
         planned=Planned(tuple(kept), planned.told_by, planned.is_guess),
         engineering=len(kept) - len(reduced),
         units=units,
-        masters=tuple(masters_ages(context, night, filters)),
+        masters=tuple(masters_ages(_of_detectors(context, detectors), night, filters)) if detectors else (),
         references=tuple(_references(context, night, reduced, detectors)),
     )
+
+
+def _of_detectors(context: Context, detectors: Sequence[int]) -> Context:
+    """Return an instrument's context with these detectors in service: no master is missed of another one."""
+    camera = context.survey.camera
+    changed = tuple(each.model_copy(update={"in_service": each.id in detectors}) for each in camera.detectors)
+    camera = camera.model_copy(update={"detectors": changed})
+    return context.with_survey(context.survey.model_copy(update={"camera": camera}))
 
 
 def _holding(survey: Survey, entries: Iterable[Entry], moment: datetime) -> InForce:

@@ -11,11 +11,19 @@ from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries.calendar import Entry
 from nightshift.nights import night_bounds
 from nightshift.observing_calendar.in_force import WORDS, expect_anew
-from nightshift.settings import Deployment
+from nightshift.settings import Deployment, SettingsError
 from nightshift.settings.calendar_table import check_scope, check_span, load_calendar
 from nightshift.vocabulary import CalendarKind, EventLevel, Reason
 
-__all__ = ["NewEntry", "add_entry", "end_entry", "entries_of_night", "fill_from_settings", "told"]
+__all__ = [
+    "NewEntry",
+    "add_entry",
+    "end_entry",
+    "entries_of_night",
+    "fill_from_settings",
+    "fill_where_it_reads",
+    "told",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,15 @@ def fill_from_settings(ledger: Ledger, deployment: Deployment, now: datetime) ->
             for survey in deployment.surveys:
                 expect_anew(ledger, survey)
     return changed
+
+
+def fill_where_it_reads(ledger: Ledger, deployment: Deployment, now: datetime) -> str:
+    """Do as `fill_from_settings`; where the file does not read, return why: what it held still holds then."""
+    try:
+        fill_from_settings(ledger, deployment, now)
+    except SettingsError as error:
+        return f"{error}\nThe calendar stays as it was: correct the file."
+    return ""
 
 
 def entries_of_night(ledger: Ledger, context: Context, night: date) -> list[Entry]:

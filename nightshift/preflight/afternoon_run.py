@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,11 +12,10 @@ from nightshift.files import write_whole
 from nightshift.ledger.queries import preflight as preflight_queries
 from nightshift.night_plan.make_plan import NightPlan, make_plan
 from nightshift.night_plan.plan_picture import draw_plan
-from nightshift.observing_calendar import fill_from_settings
+from nightshift.observing_calendar import fill_where_it_reads
 from nightshift.preflight.check import Check, checks
 from nightshift.preflight.preflight_page import render_page
 from nightshift.preflight.run_checks import OpenContext, Result, run_checks
-from nightshift.settings import SettingsError
 from nightshift.vocabulary import CheckState, EventLevel
 
 __all__ = ["Preflight", "counted", "preflight", "summary_line"]
@@ -62,8 +60,7 @@ def preflight(
     these : sequence of Check, optional
         By default all of them.
     """
-    with suppress(SettingsError):  # the check of the calendar says so
-        fill_from_settings(context.ledger, context.deployment, context.clock.now())
+    fill_where_it_reads(context.ledger, context.deployment, context.clock.now())  # where not, its check says so
     plan = _plan(context, night)
     within_s = context.deployment.surveys[0].preflight.check_s
     found = run_checks(checks() if these is None else these, night, plan, open_context, within_s=within_s)

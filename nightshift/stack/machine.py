@@ -21,7 +21,7 @@ from nightshift.health import Storage
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
 from nightshift.loopback import LOOPBACK, listens
-from nightshift.observing_calendar import fill_from_settings
+from nightshift.observing_calendar import fill_where_it_reads
 from nightshift.settings import Deployment, SettingsError
 from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
 from nightshift.stack.home import Home
@@ -346,7 +346,8 @@ class Machine:
         if code:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
         with Ledger(self.ledger_url) as ledger:
-            fill_from_settings(ledger, self.deployment, clock_from_text(self.clock).now())
+            if trouble := fill_where_it_reads(ledger, self.deployment, clock_from_text(self.clock).now()):
+                self.say(trouble)
         with Ledger(self.postgres.owner_url("airflow")) as metadata:
             metadata.run("airflow", "end_dead_components")
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")

@@ -98,6 +98,7 @@ def test_downtime_leaves_exposures_out_and_engineering_time_and_dead_detectors_u
     assert camera.engineering == 1
     assert camera.units == 2 * 4 + 2 * 2  # two exposures of both detectors, two of one
     assert camera.detectors == (1,)  # at the middle of the night, 08:00 UTC
+    assert {age.quadrants for age in camera.masters} == {2}  # and no master is missed of the other one
     plan = make_plan(context, NIGHT, file)
     assert "engineering time" in words(plan) and "downtime" in words(plan)
     assert draw_plan(context, plan).png

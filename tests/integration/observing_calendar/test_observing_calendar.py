@@ -14,7 +14,14 @@ from nightshift.keys import LIVE
 from nightshift.kinds.science import queries as science_queries
 from nightshift.ledger.queries import calendar as calendar_queries
 from nightshift.night_end.accounts import account
-from nightshift.observing_calendar import add_entry, end_entry, entries_of_night, fill_from_settings, in_force
+from nightshift.observing_calendar import (
+    add_entry,
+    end_entry,
+    entries_of_night,
+    fill_from_settings,
+    fill_where_it_reads,
+    in_force,
+)
 from nightshift.observing_calendar.entries import NewEntry
 from nightshift.vocabulary import CalendarKind
 from nightshift.workflow.overrides import dispose, read_disposal
@@ -183,6 +190,17 @@ def test_the_file_fills_the_ledger_and_a_persons_end_outlives_the_next_filling(c
     file.unlink()
     assert fill() == 1  # it had no end: it is withdrawn
     assert in_force(context.ledger, context.survey, clock.now()).detectors == [1, 2]
+
+
+def test_a_file_that_does_not_read_leaves_what_it_held(context, clock, tmp_path, monkeypatch):
+    file = tmp_path / "config" / "demo" / "calendar.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('[[calendar]]\nkind = "downtime"\nreason = "mirror"\nbegins = 2026-01-10T12:00:00\n')
+    monkeypatch.setenv("NIGHTSHIFT_CONFIG", str(tmp_path / "config"))
+    assert fill_where_it_reads(context.ledger, context.deployment, clock.now()) == ""
+    file.write_text("kind =")
+    assert "does not read as TOML" in fill_where_it_reads(context.ledger, context.deployment, clock.now())
+    assert in_force(context.ledger, context.survey, clock.now()).is_downtime
 
 
 SPANS = st.lists(
