@@ -9,6 +9,7 @@ month has left the ledger, nothing of that is done: the task `begin` says why.
 
 from airflow.sdk import DAG, TriggerRule, task
 
+from nightshift.vocabulary import EventLevel
 from operators import steps
 from operators.array_wait import WaitForNight, WaitForRun
 from operators.defaults import BEFORE_ANY_NIGHT, task_defaults
@@ -22,7 +23,11 @@ with DAG(
     start_date=BEFORE_ANY_NIGHT,
     catchup=False,
     max_active_runs=2,
-    default_args={**task_defaults(), "priority_weight": 60, "trigger_rule": TriggerRule.NONE_SKIPPED},
+    default_args={
+        **task_defaults(when_failed=EventLevel.PAGE),
+        "priority_weight": 60,
+        "trigger_rule": TriggerRule.NONE_SKIPPED,
+    },
     tags=["night"],
     doc_md=__doc__,
 ):

@@ -24,6 +24,7 @@ class LockedWork(StrEnum):
     POST = "post"  # send what the outbox holds: what is queued stays queued meanwhile
     RELEASE = "release"  # make the alerts of an exposure
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
+    MESSAGES = "messages"  # tell people what the events say
     PRUNE = "prune"  # move old events into the archive
     CHECKSUMS = "checksums"  # write the list of a night's archive
 

@@ -1,4 +1,4 @@
-"""The ledger's notices that something may be due: whoever waits for work hears of it at once.
+"""The ledger's notices that something may be due, or was said: whoever waits for it hears of it at once.
 
 A notice says no more than that it is worth asking. One that is lost costs a delay, for who listens asks now and then
 all the same.
@@ -7,6 +7,7 @@ all the same.
 from contextlib import suppress
 
 import psycopg2
+from psycopg2 import sql
 
 from nightshift.ledger.database import ledger_url
 
@@ -14,9 +15,16 @@ __all__ = ["DueNotices"]
 
 
 class DueNotices:
-    """A connection that listens. It never raises: without a ledger it hears nothing until it is opened again."""
+    """A connection that listens. It never raises: without a ledger it hears nothing until it is opened again.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    of : str
+        ``nightshift_due``: something may be due. ``nightshift_events``: an event was written.
+    """
+
+    def __init__(self, of: str = "nightshift_due") -> None:
+        self._of = of
         self._connection: psycopg2.extensions.connection | None = None
 
     @property
@@ -32,7 +40,7 @@ class DueNotices:
             connection = psycopg2.connect(ledger_url(), connect_timeout=5, application_name="nightshift notices")
             connection.autocommit = True
             with connection.cursor() as cursor:
-                cursor.execute("listen nightshift_due")
+                cursor.execute(sql.SQL("listen {}").format(sql.Identifier(self._of)))
             self._connection = connection
 
     def fileno(self) -> int:

@@ -42,6 +42,7 @@ FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 SHARED = ("survey.toml", "fields.toml", "policy.toml", "jobs.toml")  # of a survey of several instruments
 OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a survey
 OF_A_SITE = ("night", "storage", "moving_objects", "preflight")  # tables that all instruments of a site share
+OF_ALL = ("messages",)  # tables that all instruments of a survey share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -254,7 +255,7 @@ def _check_instruments(surveys: list[Survey], folder: Path) -> None:
             )
     _check_told_apart(surveys, folder)
     _check_ids_of_alerts(surveys, folder)
-    _check_tables_of_sites(surveys, folder)
+    _check_shared_tables(surveys, folder)
 
 
 def _check_told_apart(surveys: list[Survey], folder: Path) -> None:
@@ -300,15 +301,16 @@ def _check_ids_of_alerts(surveys: list[Survey], folder: Path) -> None:
             )
 
 
-def _check_tables_of_sites(surveys: list[Survey], folder: Path) -> None:
+def _check_shared_tables(surveys: list[Survey], folder: Path) -> None:
     first: dict[str, Survey] = {}
     for survey in surveys:
-        other = first.setdefault(survey.site.name, survey)
-        for table in OF_A_SITE:
+        shared = [(first.setdefault(survey.site.name, survey), table, "site") for table in OF_A_SITE]
+        shared += [(surveys[0], table, "survey") for table in OF_ALL]
+        for other, table, whole in shared:
             if getattr(survey, table) != getattr(other, table):
                 raise SettingsError(
                     f"{folder / 'cameras'}: {other.camera.instrument} and {survey.camera.instrument} have different "
-                    f"tables [{table}], which hold for the whole site: say it once, in {folder / 'policy.toml'}"
+                    f"tables [{table}], which hold for the whole {whole}: say it once, in {folder / 'policy.toml'}"
                 )
 
 

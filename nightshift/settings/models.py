@@ -15,6 +15,7 @@ from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
+from nightshift.settings.messages import MessageSettings
 from nightshift.settings.preflight_policy import PlanPolicy, PreflightPolicy
 from nightshift.settings.report_policy import ReportPolicy
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
@@ -616,6 +617,7 @@ class Survey(Table):
     preflight: PreflightPolicy = PreflightPolicy()
     plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
+    messages: MessageSettings = MessageSettings()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

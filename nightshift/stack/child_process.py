@@ -1,7 +1,8 @@
 """``python -m nightshift.stack.child_process NAME COMMAND...``: it, once no earlier life of the part is left.
 
 A part that is killed may leave children behind, which hold its port, its place in the database or its locks; the next
-life of it would wait for them in vain. A part does not see the mail account's login unless it sends mail.
+life of it would wait for them in vain. A part does not see the mail account's login unless it sends mail, nor the
+addresses of people's channels unless it sends messages.
 """
 
 import os
@@ -10,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-from nightshift.stack.service_names import MAIL_LOGIN, PART, SENDS_MAIL, TOKEN
+from nightshift.stack.service_names import FOR_MESSAGES, MAIL_LOGIN, MESSAGES, PART, SEND_MAIL, TOKEN
 
 __all__ = ["main"]
 
@@ -29,6 +30,12 @@ def left_behind(name: str) -> list[psutil.Process]:
     return found
 
 
+def hidden_from(name: str) -> list[str]:
+    """Return the variables that a part does not see."""
+    of_channels = os.environ.get(FOR_MESSAGES, "").split()
+    return [*(MAIL_LOGIN if name not in SEND_MAIL else ()), *(of_channels if name != MESSAGES else ())]
+
+
 def main(arguments: list[str]) -> None:
     """End what is left of the part, then be it."""
     name, *command = arguments
@@ -37,7 +44,7 @@ def main(arguments: list[str]) -> None:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=GONE_WITHIN_S)
-    for variable in MAIL_LOGIN if name != SENDS_MAIL else ():
+    for variable in hidden_from(name):
         os.environ.pop(variable, None)
     os.execvp(command[0], command)  # noqa: S606
 

@@ -71,6 +71,11 @@ class Home:
         return self.root / "mail"
 
     @property
+    def messages(self) -> Path:
+        """Where the part that tells people remembers what must not depend on the ledger."""
+        return self.root / "messages"
+
+    @property
     def received(self) -> Path:
         """What the night's own consumer took from the broker."""
         return self.root / "received"
@@ -148,6 +153,7 @@ class Home:
             self.depot,
             self.mail,
             self.received,
+            self.messages,
             self.spool,
             self.airflow,
             self.logs,

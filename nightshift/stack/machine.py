@@ -26,7 +26,7 @@ from nightshift.settings import Deployment, SettingsError
 from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
 from nightshift.stack.home import Home
 from nightshift.stack.ports import Ports, check_free
-from nightshift.stack.service_names import MAIL_LOGIN, TOKEN
+from nightshift.stack.service_names import FOR_MESSAGES, MAIL_LOGIN, MESSAGES, TOKEN
 from nightshift.stack.stand_ins import command_of, missing_for
 from nightshift.stack.supervisor import Part, Supervisor, tail
 from nightshift.vocabulary import Reason
@@ -49,7 +49,7 @@ PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
     "NIGHTSHIFT_LEDGER_MEMORY_MB", "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON",
     "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS", "NIGHTSHIFT_ALERT_KEY",
-    *MAIL_LOGIN,  # one part's alone: nightshift/stack/child_process.py
+    *MAIL_LOGIN,  # of two parts alone: nightshift/stack/child_process.py
 )  # fmt: skip
 # Accounts of Airflow's page. What Nightshift asks for by itself is done by an account of its own, so that the page
 # and the audit tell a person's runs from the machine's.
@@ -158,6 +158,11 @@ class Machine:
         own = [
             *self._runner_parts(),
             Part(
+                MESSAGES,
+                self._module("nightshift.command_line", "messages", "run", "--folder", str(self.home.messages)),
+                priority=45,
+            ),
+            Part(
                 "consumer",
                 command_of("consumer", "--folder", str(self.home.received)),
                 priority=50,
@@ -261,7 +266,13 @@ class Machine:
         )
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("NIGHTSHIFT_", "AIRFLOW"))}
         configured = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-        return {**kept, **configured, **airflow, **of_the_site(os.environ), **own}
+        return {**kept, **configured, **self._for_messages(), **airflow, **of_the_site(os.environ), **own}
+
+    def _for_messages(self) -> dict[str, str]:
+        """Return the addresses of people's channels and of the heartbeat, with the names of their variables."""
+        wanted = self.deployment.surveys[0].messages.variables
+        found = {key: os.environ[key] for key in wanted if key in os.environ}
+        return {**found, FOR_MESSAGES: " ".join(found)} if found else {}
 
     # --- how it comes up -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from nightshift.clock import clock_from_text
 from nightshift.health import INGEST, stuck_ingest
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import messages as message_queries
 from nightshift.ledger.queries import stack as stack_queries
 from nightshift.ledger.queries import watch
 from nightshift.pins.changes import changes_since_opening
@@ -112,6 +113,11 @@ def status(name: str) -> int:
             waits[INGEST] = stuck
         for why in waits.values():
             console.print(f"[bold red]the night waits:[/] {escape(why)}")
+        for failed in message_queries.failing_channels(ledger):
+            since = f"{failed.since:%Y-%m-%d %H:%M} UTC"
+            console.print(
+                f"no message reaches anybody by {failed.channel} since {since}: {failed.error}", markup=False
+            )
         for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):
             console.print(change, markup=False)
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")

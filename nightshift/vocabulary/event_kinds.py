@@ -316,6 +316,46 @@ _AFTERNOON = (
     EventKind("preflight_clear", "A check of the afternoon that was red is so no more."),
 )
 
+_MESSAGES = (
+    EventKind(
+        "channel_failing",
+        "A channel takes no messages; the next one of whoever is to hear is used.",
+        "See whether its service answers and its address is right.",
+        "nightshift messages test <channel>",
+        ended_by=("channel_works",),
+    ),
+    EventKind("channel_works", "A channel takes messages again."),
+    EventKind(
+        "ledger_silent",
+        "The ledger did not answer for a while; people were told without it.",
+        "See whether PostgreSQL runs and its disk has room.",
+        "nightshift status",
+    ),
+    EventKind("message_acknowledged", "A person said that somebody looks after it."),
+    EventKind(
+        "message_refused",
+        "A channel took a message, but not for everybody who was to hear it.",
+        "Correct the address in messages.channels, or in night.mail_to.",
+    ),
+    EventKind("part_back", "A part that was dead lives again."),
+    EventKind(
+        "part_dead",
+        "A part without which no night goes on has been dead for minutes.",
+        "See which parts run, and the end of the dead one's log.",
+        "nightshift status",
+        ended_by=("part_back",),
+    ),
+)
+
+_AIRFLOW = (
+    EventKind(
+        "task_failed",
+        "A task of a workflow failed, and its last try too.",
+        "Read the task's log on Airflow's page; clear the task when its cause is mended.",
+        "nightshift status",
+    ),
+)
+
 _EMBEDDED_BROKER = (
     EventKind("alerts_sent_again", "The embedded broker was started anew; what it forgot is sent again."),
     EventKind(
@@ -329,11 +369,11 @@ _EMBEDDED_BROKER = (
     EventKind("consumer_took", "The night's own consumer took alerts; the next are sent."),
 )
 
-_BY_NAME = {
-    kind.name: kind
-    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _NIGHT_END, _EMBEDDED_BROKER)
-    for kind in part
-}
+_PARTS = (
+    _INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _NIGHT_END, _MESSAGES, _AIRFLOW,
+    _EMBEDDED_BROKER,
+)  # fmt: skip
+_BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
 
 
 def all_event_kinds() -> tuple[EventKind, ...]:

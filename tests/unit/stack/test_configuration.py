@@ -38,7 +38,7 @@ def machine_of(home, **outside):
 def test_every_part_ends_with_its_whole_process_group(home):
     parser = read(configuration(home, machine_of(home).parts()))
     programs = [section for section in parser.sections() if section.startswith("program:")]
-    assert len(programs) == 9
+    assert len(programs) == 10
     for section in programs:
         assert parser[section]["killasgroup"] == "true"
         assert parser[section]["autorestart"] == "true"
@@ -135,16 +135,15 @@ def test_a_night_on_slurm_without_its_packages_says_what_to_install(home, monkey
         machine_of(home, runner="slurm").check_can_start()
 
 
-@pytest.mark.parametrize(("part", "sees"), [("scheduler", "secret"), ("pool", "nothing"), ("api-server", "nothing")])
-def test_of_the_parts_only_the_one_that_sends_mail_sees_the_login_of_the_mail_account(tmp_path, part, sees):
-    environment = {**os.environ, TOKEN: str(tmp_path), "NIGHTSHIFT_SMTP_PASSWORD": "secret"}
-    show = [
-        sys.executable,
-        "-m",
-        "nightshift.stack.child_process",
-        part,
-        "sh",
-        "-c",
-        "echo ${NIGHTSHIFT_SMTP_PASSWORD-nothing}",
-    ]
-    assert subprocess.run(show, env=environment, capture_output=True, text=True).stdout == f"{sees}\n"
+@pytest.mark.parametrize(("part", "sees"), [
+    ("scheduler", "login nothing"), ("messages", "login chat"), ("pool", "nothing nothing"),
+    ("api-server", "nothing nothing"),
+])  # fmt: skip
+def test_a_part_sees_the_mail_accounts_login_and_the_channels_addresses_only_if_it_needs_them(tmp_path, part, sees):
+    environment = {
+        **os.environ, TOKEN: str(tmp_path), "NIGHTSHIFT_SMTP_PASSWORD": "login", "CHAT_URL": "chat",
+        "NIGHTSHIFT_FOR_MESSAGES": "CHAT_URL",
+    }  # fmt: skip
+    show = "echo ${NIGHTSHIFT_SMTP_PASSWORD-nothing} ${CHAT_URL-nothing}"
+    command = [sys.executable, "-m", "nightshift.stack.child_process", part, "sh", "-c", show]
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == f"{sees}\n"
