@@ -34,15 +34,15 @@ class TaskFailed(BaseNotifier):
         from nightshift.errors import NightshiftError
         from nightshift.ledger import open_ledger
 
-        task = context["task_instance"]
+        task, now = context["task_instance"], clock_from_environment().now()
         error = context.get("exception")
         why = f"{type(error).__name__}: {error}" if error else "it left no error: it was killed, or marked as failed"
         try:
             with open_ledger() as ledger:
                 ledger.event(
                     self.level, "task_failed",
-                    f"The task {task.task_id} of {task.dag_id} failed in its last try, {task.try_number}. {why}"[:1000],
-                    subject=f"{task.dag_id}/{task.run_id}/{task.task_id}", night_time=clock_from_environment().now(),
+                    f"The task {task.task_id} of {task.dag_id} failed in its last try. {why}"[:1000],
+                    subject=f"{task.dag_id}/{task.run_id}/{task.task_id}", night_time=now,
                 )  # fmt: skip
         except NightshiftError as failure:
             log.warning("the failed task is not written down: %s", failure)

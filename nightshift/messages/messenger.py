@@ -21,12 +21,10 @@ from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.ledger.notices import DueNotices
 from nightshift.ledger.queries import messages as message_queries
 from nightshift.messages.channels import Carrier
-from nightshift.messages.composing import compose_due
-from nightshift.messages.delivering import deliver_due
 from nightshift.messages.heartbeat import BeatingHeart, NightBeat
 from nightshift.messages.listeners import Listeners
 from nightshift.messages.silent_ledger import SilentLedger
-from nightshift.messages.troubles import MOST, call_the_next, take_in
+from nightshift.messages.telling import tell
 from nightshift.messages.vouching import Parts, airflow_address, airflow_health, say_parts
 from nightshift.night_end.close import overdue
 from nightshift.settings import Deployment, SettingsError
@@ -154,12 +152,10 @@ class Messenger:
     def _tell(self, ledger: Ledger, open_sites: Sequence[str]) -> None:
         self._silence.write_down(ledger)
         say_parts(ledger, self._parts.wrong, self._parts.dead)
-        now = datetime.now(UTC)
-        while take_in(ledger, self.listeners, open_sites, now) == MOST:
-            pass
-        call_the_next(ledger, self.listeners, open_sites, now)
-        compose_due(ledger, self.listeners, self.deployment.title, now)
-        while not self._stop.is_set() and deliver_due(ledger, self.listeners, self._carrier, datetime.now(UTC)):
+        while not self._stop.is_set() and tell(
+            ledger, self.listeners, self._carrier, survey=self.deployment.title, open_sites=open_sites,
+            now=datetime.now(UTC),
+        ):  # fmt: skip
             self._last = replace(self._last, at_s=time.monotonic())  # many messages are no silence
 
     def _read_settings(self) -> None:

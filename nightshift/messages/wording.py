@@ -41,7 +41,8 @@ def body_of(survey: str, key: str, said: Sequence[ToBeSaid], now: datetime) -> s
     """
     ended = {each.trouble_id for each in said if each.ended_at is not None}
     began = [each for each in said if each.what != "ended" and each.trouble_id not in ended]
-    over = list({each.trouble_id: each for each in said if each.trouble_id in ended}.values())
+    # one that was not told before is told whole
+    over = list({each.trouble_id: each for each in reversed(said) if each.trouble_id in ended}.values())[::-1]
     parts = [f"{survey}, {now:%Y-%m-%d %H:%M} UTC"]
     for kind, group in groupby(sorted(began, key=_worst_first), key=lambda each: each.kind):
         parts.append("\n".join(_of_kind(kind, list(group), key)))

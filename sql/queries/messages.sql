@@ -121,7 +121,7 @@ order by t.trouble_id;
 
 -- name: next_number$
 select (coalesce(max(split_part(message_key, '-', 2)::integer), 0) + 1)::integer as number
-from messages where message_key like :day || '-%';
+from messages where starts_with(message_key, :day || '-');
 
 -- name: put_message!
 insert into messages (message_key, person, channel, title, body, made_at)
