@@ -1,12 +1,13 @@
 """The ways to reach somebody: mail, a chat's webhook, and every service that Apprise knows.
 
-None of them waits for another: each send runs in a thread of its own for a limited time. One that has not answered by
-then has failed; should it go through after all, the person hears twice and not never.
+None of them waits for another: each send runs in a thread of its own, and is waited for a limited time. One that has
+not answered by then has failed for now; should it go through after all, the next try of the same message finds that.
 """
 
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,28 +153,31 @@ class Carrier:
     def __init__(self, answer_within_s: float, send: Callable[[Channel, Letter], str] = send):
         self._within_s, self._send = answer_within_s, send
         self._busy: dict[str, threading.Thread] = {}
+        self._ended: dict[tuple[str, str], Outcome] = {}  # by channel and message, also of those that answered late
 
     def carry(self, letters: Mapping[str, tuple[Channel, Letter]]) -> dict[str, Outcome]:
         """Send by each channel, by its name, what is to go out by it; return what became of each."""
-        outcomes: dict[str, Outcome] = {}
         for name, (channel, letter) in letters.items():
-            if (earlier := self._busy.get(name)) is not None and earlier.is_alive():
-                outcomes[name] = Outcome(False, "the last message by it still waits for an answer")
+            earlier, late = self._busy.get(name), self._ended.get((name, letter.key))
+            if (earlier is not None and earlier.is_alive()) or (late is not None and late.told):
                 continue
-            own = threading.Thread(target=self._try, args=(channel, letter, outcomes), daemon=True)
-            self._busy[name] = own
-            own.start()
+            self._ended.pop((name, letter.key), None)
+            self._busy[name] = threading.Thread(target=self._try, args=(channel, letter), daemon=True)
+            self._busy[name].start()
+        until = time.monotonic() + self._within_s
         for name in letters:
-            self._busy[name].join(self._within_s)
-        late = Outcome(False, f"no answer within {self._within_s:g} s")
-        return {name: outcomes.get(name, late) for name in letters}
+            if (own := self._busy.get(name)) is not None:
+                own.join(max(0.0, until - time.monotonic()))
+        waits = Outcome(False, f"no answer within {self._within_s:g} s")
+        return {name: self._ended.pop((name, letter.key), waits) for name, (_, letter) in letters.items()}
 
-    def _try(self, channel: Channel, letter: Letter, outcomes: dict[str, Outcome]) -> None:
+    def _try(self, channel: Channel, letter: Letter) -> None:
         try:
-            outcomes[channel.name] = Outcome(True, self._send(channel, letter))
+            outcome = Outcome(True, self._send(channel, letter))
         except Retry as error:
-            outcomes[channel.name] = Outcome(False, str(error))
+            outcome = Outcome(False, str(error))
         except NightshiftError as error:
-            outcomes[channel.name] = Outcome(False, str(error), final=True)
+            outcome = Outcome(False, str(error), final=True)
         except Exception as error:  # noqa: BLE001 - a service's library may raise anything: it failed, and is told
-            outcomes[channel.name] = Outcome(False, f"a defect: {type(error).__name__}")
+            outcome = Outcome(False, f"a defect: {type(error).__name__}")
+        self._ended[channel.name, letter.key] = outcome

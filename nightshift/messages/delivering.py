@@ -20,12 +20,12 @@ from nightshift.vocabulary import EventLevel
 
 __all__ = ["deliver_due", "is_time", "pause_s"]
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 15.0, 300.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 
 def pause_s(tries: int) -> float:
     """Return how long to wait after so many tries, in seconds: twice as long after each, up to five minutes."""
-    return 0.0 if tries == 0 else min(FIRST_PAUSE_S * 2.0 ** (tries - 1), LONGEST_PAUSE_S)
+    return 0.0 if tries == 0 else min(FIRST_PAUSE_S * 2.0 ** min(tries - 1, 10), LONGEST_PAUSE_S)
 
 
 def is_time(tries: int, tried_at: datetime | None, now: datetime) -> bool:

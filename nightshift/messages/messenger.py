@@ -74,7 +74,7 @@ class Messenger:
         settings = self.listeners.settings
         self._clock: Clock = clock_from_environment()
         self._stop = threading.Event()
-        self._last = Round(time.monotonic())
+        self._last, self._answered = Round(time.monotonic()), False
         self._silence = SilentLedger(folder, self.listeners, self.deployment.title)
         self._carrier, self._own_carrier = (Carrier(settings.answer_within_s) for _ in range(2))  # one a thread
         self._heart = BeatingHeart(settings.heartbeat, self.deployment.name, folder)
@@ -92,7 +92,7 @@ class Messenger:
         beat_at = 0.0
         while not self._stop.wait(LOOK_EVERY_S):
             silent_s = time.monotonic() - self._last.at_s
-            self._silence.look(silent_s, self._own_carrier, datetime.now(UTC))
+            self._silence.look(silent_s, self._own_carrier, datetime.now(UTC), answered=self._answered)
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + self.listeners.settings.heartbeat.every_s
                 self._beat(silent_s)
@@ -147,7 +147,8 @@ class Messenger:
                 self._tell(ledger, [each.site for each in nights])
         except Busy:
             log.warning("another process tells people already; this one waits")
-        self._last = Round(time.monotonic(), nights, looked_s)  # one that fails counts as a ledger that is silent
+        # a round that fails counts as a ledger that is silent
+        self._last, self._answered = Round(time.monotonic(), nights, looked_s), True
 
     def _tell(self, ledger: Ledger, open_sites: Sequence[str]) -> None:
         self._silence.write_down(ledger)

@@ -46,23 +46,25 @@ class SilentLedger:
         except (OSError, ValueError, TypeError, KeyError):
             pass
 
-    def look(self, silent_s: float, carrier: Carrier, now: datetime) -> None:
+    def look(self, silent_s: float, carrier: Carrier, now: datetime, *, answered: bool) -> None:
         """Tell what changed; to be called every few seconds.
 
         Parameters
         ----------
         silent_s : float
-            For how long the ledger has not answered.
+            For how long the ledger has not answered; of one that never did, since this process began.
         carrier : Carrier
         now : datetime
             By the machine's clock.
+        answered : bool
+            Whether it ever did.
         """
         settings = self.listeners.settings
         if silent_s >= settings.ledger_silent_s:
             if self._since is None:
                 self._set(now - timedelta(seconds=silent_s))
             self._call(now)
-        elif self._since is not None and silent_s < settings.ledger_silent_s / 2:
+        elif answered and self._since is not None:
             self._answers_again(self._since, now)
         if self._letters.waiting:
             self._letters.tell(self.listeners.channels, carrier, now)
