@@ -81,10 +81,12 @@ def _is_among(survey: Survey, pinned: Sequence[Survey]) -> bool:
 
 
 def _plain(surveys: Sequence[Survey]) -> dict[str, Any]:
-    """Return settings by instrument, of the only one by themselves: their keys are then as in the files."""
-    if len(surveys) == 1:
-        return surveys[0].model_dump(mode="json")
-    return {survey.camera.instrument: survey.model_dump(mode="json") for survey in surveys}
+    """Return settings by instrument, of the only one by themselves: their keys are then as in the files.
+
+    Who hears messages holds at once as the files have it, and is no setting of a night.
+    """
+    plain = {survey.camera.instrument: survey.model_dump(mode="json", exclude={"messages"}) for survey in surveys}
+    return next(iter(plain.values())) if len(surveys) == 1 else plain
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> dict[str, list[Any]]:

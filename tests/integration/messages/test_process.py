@@ -88,7 +88,7 @@ def test_a_ledger_that_hangs_is_told_without_it_once_and_its_end_too(context, we
     way = Between(ledger_url)
     with start(NIGHTSHIFT_LEDGER=way.url) as process:
         page(context)
-        until(lambda: len(webhook.posts) == 1)
+        until(lambda: told(context))
         way.hang()
         until(lambda: len(webhook.posts) == 2)
         assert "the ledger does not answer" in webhook.posts[1]["title"]
