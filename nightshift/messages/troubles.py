@@ -8,7 +8,7 @@ from nightshift.ledger.queries import messages as message_queries
 from nightshift.ledger.queries.messages import UnheardEvent
 from nightshift.messages.listeners import Listeners, Said
 from nightshift.settings.messages import ON_CALL, Rule
-from nightshift.vocabulary import event_kind, kinds_ended_by
+from nightshift.vocabulary import kinds_ended_by
 
 __all__ = ["call_the_next", "take_in"]
 
@@ -69,11 +69,9 @@ def _end(ledger: Ledger, kinds: Iterable[str], event: UnheardEvent, now: datetim
 
 def _trouble_of(ledger: Ledger, event: UnheardEvent, site: str, same_for_s: float) -> int:
     """Return the trouble that an event belongs to, which it may begin."""
-    kind = event_kind(event.kind)
     known = message_queries.open_trouble(
-        ledger, kind=event.kind, subject=event.subject, at=event.at, same_for_s=same_for_s,
-        lasting=kind is not None and bool(kind.ended_by),
-    )  # fmt: skip
+        ledger, kind=event.kind, subject=event.subject, at=event.at, same_for_s=same_for_s
+    )
     if known is None:
         return message_queries.put_trouble(
             ledger, kind=event.kind, subject=event.subject, site=site, level=event.level, message=event.message,

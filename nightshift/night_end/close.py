@@ -210,7 +210,7 @@ def close(context: Context, night: date) -> NightState:
 def overdue(context: Context) -> list[date]:
     """Return the nights that should have closed and did not, and call a human once for each.
 
-    The dead man's switch: to be asked by a timer that has nothing to do with the end-of-night workflow. A night
+    It is asked by the process that tells people, which has nothing to do with the end-of-night workflow. A night
     is overdue when its noon has passed by the night's clock, nothing has arrived for the hard deadline of the
     night, and its closing, if it began, began longer ago than that.
     """

@@ -20,12 +20,13 @@ where u.event_id <= :last and (u.event_id = any (:event_ids::bigint[])
 -- name: open_trouble^
 -- row: Trouble
 -- nullable: ended_at, end_message, acknowledged_at, acknowledged_by
--- The trouble that an event belongs to: of its kind and subject, not over, and not too long ago where it is no state.
+-- The trouble that an event belongs to: of its kind and subject, not over, and not too long ago: an end may never have
+-- been said.
 select trouble_id, kind, subject, site, level, message, times, began_at, last_at, ended_at, end_message,
     acknowledged_at, acknowledged_by
 from troubles
 where kind = :kind and subject = :subject and ended_at is null
-    and (:lasting or last_at > (:at)::timestamptz - make_interval(secs => :same_for_s))
+    and last_at > (:at)::timestamptz - make_interval(secs => :same_for_s)
 order by trouble_id desc limit 1 for update;
 
 -- name: put_trouble$

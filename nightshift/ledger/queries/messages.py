@@ -230,15 +230,11 @@ def forget_unheard(ledger: Ledger, *, last: int | None, event_ids: Sequence[int]
     return ledger.run(TOPIC, "forget_unheard", last=last, event_ids=event_ids)
 
 
-def open_trouble(
-    ledger: Ledger, *, kind: str, subject: str, lasting: bool, at: datetime, same_for_s: float
-) -> Trouble | None:
-    """The trouble that an event belongs to: of its kind and subject, not over, and not too long ago where it is no
-    state.
+def open_trouble(ledger: Ledger, *, kind: str, subject: str, at: datetime, same_for_s: float) -> Trouble | None:
+    """The trouble that an event belongs to: of its kind and subject, not over, and not too long ago: an end may
+    never have been said.
     """
-    return ledger.first(
-        TOPIC, "open_trouble", Trouble, kind=kind, subject=subject, lasting=lasting, at=at, same_for_s=same_for_s
-    )
+    return ledger.first(TOPIC, "open_trouble", Trouble, kind=kind, subject=subject, at=at, same_for_s=same_for_s)
 
 
 def put_trouble(ledger: Ledger, *, kind: str, subject: str, site: str, level: str, message: str, at: datetime) -> int:

@@ -41,9 +41,10 @@ def test_a_storm_of_failed_tasks_is_one_message(context):
     for number in range(100):
         TaskFailed(EventLevel.PAGE).notify(failed(number))
     sent, now = [], datetime.now(UTC)
+    carrier = Carrier(5.0, lambda _, letter: sent.append(letter) or "")
     for later in range(0, 600, 60):
         tell(
-            context.ledger, Listeners.of(context.deployment), Carrier(5.0, lambda _, letter: sent.append(letter) or ""),
+            context.ledger, Listeners.of(context.deployment), carrier,
             survey="Test", open_sites=(), now=now + timedelta(seconds=later),
         )  # fmt: skip
     (letter,) = sent

@@ -16,6 +16,8 @@ KEYS = {
     "unit_key", "unit_keys",
     # of arrays, runs and what they are for
     "array_name", "run_id", "subject", "subjects",
+    # of messages to people
+    "channel", "message_key", "trouble_id",
     # what a person typed or a file is called: looked for everywhere
     "file_name", "text", "thing", "request_id",
 }  # fmt: skip
@@ -60,6 +62,25 @@ EXCEPTIONS = {
     ("watch", "put_wait"): "of the machine's disks",
     ("watch", "delete_wait"): "of the machine's disks",
     ("watch", "quiet_s"): "of the one inbox",
+    # one process tells the people of the whole survey
+    **{
+        ("messages", name): "of the people of all sites"
+        for name in (
+            "failing_channels",
+            "forget_old_messages",
+            "forget_old_troubles",
+            "latest_messages",
+            "looked_s",
+            "next_number",
+            "nights_under_way",
+            "queued",
+            "said_lately",
+            "to_be_said",
+            "unanswered",
+            "unheard",
+            "waiting_troubles",
+        )
+    },
     # one table of events, kept until every site's night of then is closed
     ("night_end", "old_events"): "of the whole ledger",
     ("night_end", "old_events_in_sum"): "of the whole ledger",
