@@ -19,7 +19,7 @@ VARIABLE = r"[A-Z][A-Z0-9_]*"
 def _variable(name: str) -> str:
     if not re.fullmatch(VARIABLE, name):
         raise ValueError(
-            "the name of an environment variable, of capital letters, such as NIGHTSHIFT_CHAT_URL: an address with a "
+            "the name of an environment variable, of capital letters, such as CHAT_URL: an address with a "
             "secret in it stands there and not in this file"
         )
     return name

@@ -11,6 +11,7 @@ import pytest
 
 from nightshift.command_line import build_parser
 from nightshift.vocabulary import Disposition, Reason, all_event_kinds, event_kind, kinds_ended_by
+from nightshift.vocabulary.event_table import event_page
 from nightshift.workflow.overrides import Verdict
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +176,10 @@ def test_a_command_of_ours_exists(kind):
 def _verbs() -> set[str]:
     parser = build_parser()
     return {verb for action in parser._subparsers._group_actions for verb in action.choices}
+
+
+def test_the_page_is_that_of_the_registry():
+    assert (ROOT / "docs" / "events.md").read_text() == event_page()
 
 
 def test_names_and_sentences_are_each_used_once():

@@ -21,7 +21,7 @@ VARIABLE = re.compile(r"NIGHTSHIFT_[A-Z]+(?:_[A-Z]+)*")
 # read before anything is started, or set by the stack for itself
 OF_THE_COMMAND = {
     "NIGHTSHIFT_VAR", "NIGHTSHIFT_TRACEBACK", "NIGHTSHIFT_STACK", "NIGHTSHIFT_PART", "NIGHTSHIFT_PORT",
-    "NIGHTSHIFT_PORT_AIRFLOW",
+    "NIGHTSHIFT_PORT_AIRFLOW", "NIGHTSHIFT_HEARTBEAT_TELL",
 }  # fmt: skip
 NO_VARIABLE = {"NIGHTSHIFT_API"}  # the end of the name of Airflow's connection
 
@@ -94,7 +94,9 @@ def test_the_manifest_that_a_page_shows_is_one():
     assert [file["name"] for file in manifest["files"]] == ["mycam_0001.fits"]
 
 
-def test_a_variable_that_a_part_reads_reaches_it_from_whoever_starts_the_stack(tmp_path):
+def test_a_variable_that_a_part_reads_reaches_it_from_whoever_starts_the_stack(tmp_path, monkeypatch):
+    for name in ("URL", "SECRET"):  # of the part that tells people
+        monkeypatch.setenv(f"NIGHTSHIFT_HEARTBEAT_{name}", "set")
     home = Home(tmp_path / "demo")
     home.make(Kind.REPLAY)
     home.postgres.mkdir()
