@@ -46,11 +46,11 @@ WIDTH = 118
 PYTHON = {
     "bool": "bool", "bytea": "bytes", "date": "date", "float4": "float", "float8": "float", "int2": "int",
     "int4": "int", "int8": "int", "interval": "timedelta", "jsonb": "dict[str, Any]", "numeric": "Decimal",
-    "text": "str", "time": "time", "timestamptz": "datetime", "varchar": "str", "void": "None",
+    "text": "str", "timestamptz": "datetime", "varchar": "str", "void": "None",
 }  # fmt: skip
 IMPORTS = {
-    "date": "datetime", "datetime": "datetime", "time": "datetime", "timedelta": "datetime",
-    "Decimal": "decimal", "Any": "typing", "Sequence": "collections.abc",
+    "date": "datetime", "datetime": "datetime", "timedelta": "datetime", "Decimal": "decimal", "Any": "typing",
+    "Sequence": "collections.abc",
 }  # fmt: skip
 TOLD = ("row", "nullable", "not null")
 PARAMETER = re.compile(r"%\((\w+)\)s")

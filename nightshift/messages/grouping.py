@@ -6,7 +6,7 @@ written before the clock was set back; it counts as long ago, so that a step of 
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from nightshift.ledger.queries.messages import SaidLately, ToBeSaid
@@ -53,13 +53,19 @@ def to_tell_now(
     list of ToBeSaid
         Everything that may be told at this hour, as soon as something of it is due: what is not urgent goes along.
     """
-    allowed = [each for each in waiting if not is_quiet(now, zones[each.site], each.quiet_from, each.quiet_until)]
+    allowed = [each for each in waiting if not _is_quiet_for(each, zones[each.site], now)]
     if not allowed or not _apart(said, settings, now):
         return []
     began = {each.trouble_id for each in allowed if each.what == "began"}
     over = began & {each.trouble_id for each in allowed if each.what == "ended"}
     due = any(_waited(each, over, said, settings, now) for each in allowed)
     return allowed if due else []
+
+
+def _is_quiet_for(each: ToBeSaid, zone: ZoneInfo, now: datetime) -> bool:
+    if each.quiet_from is None or each.quiet_until is None:
+        return False
+    return is_quiet(now, zone, time.fromisoformat(each.quiet_from), time.fromisoformat(each.quiet_until))
 
 
 def _apart(said: Sequence[SaidLately], settings: MessageSettings, now: datetime) -> bool:

@@ -103,7 +103,7 @@ def call_the_next(ledger: Ledger, listeners: Listeners, open_sites: Iterable[str
 
 
 def _put_hearing(ledger: Ledger, trouble: int, person: str, rule: Rule, what: str, now: datetime) -> None:
-    begins, ends = rule.quiet_hours or (None, None)
+    begins, ends = (each.isoformat() for each in rule.quiet_hours) if rule.quiet_hours else (None, None)
     message_queries.put_hearing(
         ledger, trouble_id=trouble, person=person, channel=rule.channel or "", what=what, since=now,
         urgent=rule.tell == "now", quiet_from=begins, quiet_until=ends,

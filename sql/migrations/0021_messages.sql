@@ -55,8 +55,8 @@ create table hearings (
     what text not null check (what in ('began', 'ended', 'repeated')),
     since timestamptz not null, -- when it was known
     urgent boolean not null, -- false: told together with others, later
-    quiet_from time, -- by the site's clock; null: told at any hour
-    quiet_until time,
+    quiet_from text, -- by the site's clock, such as 22:00:00; null: told at any hour
+    quiet_until text,
     message_key text references messages on delete cascade, -- null: not said yet
     primary key (trouble_id, person, channel, what)
 );

@@ -75,7 +75,7 @@ returning trouble_id, kind, subject, site, level, message, times, began_at, last
 
 -- name: put_hearing!
 insert into hearings (trouble_id, person, channel, what, since, urgent, quiet_from, quiet_until)
-values (:trouble_id, :person, :channel, :what, :since, :urgent, :quiet_from::time, :quiet_until::time)
+values (:trouble_id, :person, :channel, :what, :since, :urgent, :quiet_from, :quiet_until)
 on conflict do nothing;
 
 -- name: put_ends!

@@ -5,7 +5,7 @@ Written by ``make queries``: change the SQL and run it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime
 
 from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import EventLevel, NightState
@@ -110,8 +110,8 @@ class ToBeSaid:
     what: str
     since: datetime
     urgent: bool
-    quiet_from: time | None
-    quiet_until: time | None
+    quiet_from: str | None
+    quiet_until: str | None
     kind: str
     subject: str
     site: str
@@ -283,8 +283,8 @@ def put_hearing(
     what: str | None,
     since: datetime | None,
     urgent: bool | None,
-    quiet_from: time | None,
-    quiet_until: time | None,
+    quiet_from: str | None,
+    quiet_until: str | None,
 ) -> int:
     """Run `put_hearing`."""
     return ledger.run(

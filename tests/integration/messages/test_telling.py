@@ -199,6 +199,18 @@ def test_an_error_that_grows_to_a_page_is_told_then(world):
     assert len(world.go(60)) == 1
 
 
+def test_what_falls_into_quiet_hours_is_told_when_they_are_over(on_call):
+    zone = on_call.listeners.zone_of("")
+    begins, ends = (on_call.now + timedelta(hours=hours) for hours in (-1, 3))
+    hours = [f"{each.astimezone(zone):%H:%M}" for each in (begins, ends)]
+    on_call.settings = MessageSettings.model_validate(
+        {**on_call.settings.model_dump(mode="json"), "rules": [{"levels": ["page"], "quiet_hours": hours}]}
+    )
+    on_call.page()
+    assert on_call.go(2.5 * HOUR, 300) == []
+    assert len(on_call.go(0.6 * HOUR, 60)) >= 1
+
+
 def test_people_who_left_the_settings_lose_nothing(on_call):
     on_call.page()
     on_call.round()

@@ -80,7 +80,7 @@ def test_everything_is_told_exactly_once_and_one_kind_at_most_three_times_a_nigh
 
 @given(st.integers(0, 86399), st.integers(0, 23), st.integers(0, 23))
 def test_nothing_is_told_in_quiet_hours_and_it_is_told_when_they_are_over(second, begins, ends):
-    quiet = waiting(1, quiet_from=time(begins), quiet_until=time(ends), since=BEGIN)
+    quiet = waiting(1, quiet_from=f"{begins:02d}:00:00", quiet_until=f"{ends:02d}:00:00", since=BEGIN)
     for step in range(second, second + 90000, 600):
         now = BEGIN + timedelta(seconds=step)
         told = to_tell_now([quiet], [], SETTINGS, now, ZONES)
