@@ -96,7 +96,7 @@ class AlertsTar:
 
     def _content(self, packet: Packet) -> bytes:
         """Read one packet out of its exposure's tar; it must be what was sent."""
-        path = self.night.context.depot.absolute(packet.packet_path)
+        path = self.night.source(packet.packet_path)
         place = Member(packet.packet_offset, packet.packet_bytes, packet.packet_sha256)
         try:
             return read_member(path, place)

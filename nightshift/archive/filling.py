@@ -94,8 +94,7 @@ def _is_new(night: NightFolder, wanted: Wanted, known: Held | None) -> bool:
         return True
     if wanted.sha256 is not None:
         return wanted.sha256 != known.row.sha256
-    source = night.context.depot.absolute(wanted.source)
-    return source.exists() and not has_size(source, known.row.bytes)
+    return not has_size(night.context.depot.root / wanted.source, known.row.bytes, if_gone=True)
 
 
 def _bag_to_fill(night: NightFolder, is_begun: bool, has_new: bool) -> Bag | None:
@@ -136,7 +135,7 @@ def _place_all(night: NightFolder, due: Sequence[_Due]) -> tuple[int, list[str]]
     added, faults = 0, []
 
     def bring(one: _Due) -> Placed:
-        source = night.context.depot.absolute(one.wanted.source)
+        source = night.source(one.wanted.source)
         target = night.root / one.path
         return place(source, target, night.unfinished, sha256=one.wanted.sha256, size=one.wanted.bytes)
 

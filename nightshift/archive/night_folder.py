@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from nightshift.context import Context
+from nightshift.errors import NeedsOperator
 from nightshift.ledger.queries import archive as archive_queries
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries.archive import ArchivedFile, Bag
 from nightshift.night_end.night_rows import night_text
-from nightshift.vocabulary import EventLevel
+from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = ["CHECKSUMS", "Entry", "NightFolder", "has_size"]
 
@@ -99,6 +100,20 @@ class NightFolder:
         """Return where a file of the archive lies."""
         return self.root / row.path
 
+    def source(self, relative: str) -> Path:
+        """Return where a file of the depot lies.
+
+        Raises
+        ------
+        NeedsOperator
+            INPUT_LOST, if a link leads out of the depot there.
+        """
+        try:
+            return self.context.depot.absolute(relative)
+        except ValueError as error:
+            text = f"{error}: somebody put a link there. Restore the file from its copy and archive the night again."
+            raise NeedsOperator(Reason.INPUT_LOST, text) from error
+
     def is_there(self, row: ArchivedFile) -> bool:
         """Return whether a file of the archive is there with its size; its content is not read."""
         return has_size(self.place_of(row), row.bytes)
@@ -126,9 +141,9 @@ class NightFolder:
                 )
 
 
-def has_size(path: Path, size: int) -> bool:
-    """Return whether a file is there and has so many bytes."""
+def has_size(path: Path, size: int, *, if_gone: bool = False) -> bool:
+    """Return whether a file is there and has so many bytes; `if_gone` where it is not there."""
     try:
         return path.lstat().st_size == size
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return if_gone
