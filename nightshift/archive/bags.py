@@ -8,8 +8,8 @@ A file of the archive has one row in the ledger, with its place in the version t
 holds is, of each name, the row of the latest version up to it; rows of a night that was archived before there were
 bags come before the first version.
 
-The library ``bagit`` reads them in the tests and does not make them: it moves the files that it is given, hashes all of
-them again one after the other, and knows no second version.
+The library ``bagit`` reads them in the tests and does not make them: it moves the files that it is given, hashes all
+of them again one after the other, and knows no second version.
 """
 
 import hashlib

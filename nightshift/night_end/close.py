@@ -194,20 +194,23 @@ def close(context: Context, night: date) -> NightState:
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
     with context.ledger.transaction() as ledger:
-        changed = night_end_queries.set_closed(ledger, site=context.site.name, night=night, state=state)
+        if night_end_queries.set_closed(ledger, site=context.site.name, night=night, state=state):
+            _tell(context, night, outcome)
         archive_queries.seal_bag(ledger, site=context.site.name, night=night)
-    if changed:
-        message = (
-            f"The night of {night} closed to zero."
-            if outcome.closes
-            else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
-        )
-        context.ledger.event(
-            EventLevel.INFO if outcome.closes else EventLevel.PAGE,
-            "night_closed" if outcome.closes else "unbalanced", message,
-            subject=night_text(context.site, night), night_time=context.clock.now(),
-        )  # fmt: skip
     return state
+
+
+def _tell(context: Context, night: date, outcome: Verdict) -> None:
+    message = (
+        f"The night of {night} closed to zero."
+        if outcome.closes
+        else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
+    )
+    context.ledger.event(
+        EventLevel.INFO if outcome.closes else EventLevel.PAGE,
+        "night_closed" if outcome.closes else "unbalanced", message,
+        subject=night_text(context.site, night), night_time=context.clock.now(),
+    )  # fmt: skip
 
 
 def overdue(context: Context) -> list[date]:

@@ -270,14 +270,14 @@ def test_a_copy_of_a_source_that_is_not_what_it_was_is_not_entered(context, fill
 @pytest.mark.parametrize("spoil", ["grown", "a link to another file", "gone"])
 def test_a_source_that_is_no_longer_what_was_hashed_is_not_linked(context, filled, spoil):
     raw = next((context.depot.root / "raw").rglob("*_d02.fits"))
-    content = raw.read_bytes()
+    source, content = context.depot.relative(raw), raw.read_bytes()
     raw.unlink()
     if spoil == "grown":
         raw.write_bytes(content + b"more")
     elif spoil != "gone":
         raw.symlink_to("/etc/passwd")
     archive(context, NIGHT)
-    assert [fault.path for fault in not_archived(context, NIGHT)] == [context.depot.relative(raw.parent / raw.name)]
+    assert [fault.path for fault in not_archived(context, NIGHT)] == [source]
     raw.unlink(missing_ok=True)
     raw.write_bytes(content)
     check_by_other_tools(closed(context))
