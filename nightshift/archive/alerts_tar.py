@@ -79,11 +79,10 @@ class AlertsTar:
         target.parent.mkdir(parents=True, exist_ok=True)
         written = self._written_to(target)
         make_durable(target.parent)
-        relative = self.night.context.depot.relative(target)
         path = target.relative_to(self.night.root).as_posix()
         ledger = self.night.context.ledger
         with ledger.transaction():
-            entry = Entry(path, ALERTS_KIND, relative, written.sha256, written.bytes)
+            entry = Entry(path, ALERTS_KIND, f"archive/{path}", written.sha256, written.bytes)
             added = self.night.enter([entry])
             archive_queries.set_alerts_digest(ledger, **self.night.key, version=bag.version, digest=self.digest)
         return added

@@ -26,8 +26,7 @@ def describe(night: NightFolder, bag: Bag) -> None:
             stream.write(content)
             written = stream.written
         path = f"{night.below}/{bag.name}/{name}"
-        source = night.context.depot.relative(folder / name)
-        entries.append(Entry(path, BAG_KIND, source, written.sha256, written.bytes))
+        entries.append(Entry(path, BAG_KIND, f"archive/{path}", written.sha256, written.bytes))
     make_durable(night.path)
     with ledger.transaction():
         night.enter(entries)

@@ -141,7 +141,7 @@ def add_to_archive(context: Context, night: date, name: str, *, kind: str, sha25
     """
     folder = NightFolder(context, night)
     path = f"{folder.below}/{name}"
-    folder.enter([Entry(path, kind, context.depot.relative(folder.path / name), sha256, size)])
+    folder.enter([Entry(path, kind, f"archive/{path}", sha256, size)])
     _write_checksums(folder)
     row = next(row for row in folder.rows() if row.path == path)
     if fault := _fault(folder.place_of(row), row):
