@@ -55,7 +55,7 @@ from nightshift.night_end.night_table import night_table
 from nightshift.settings import Deployment, load_survey
 from nightshift.settings.archive import ArchivePolicy
 
-__all__ = ["fill_depot", "run"]
+__all__ = ["close_night", "fill_depot", "run"]
 
 LARGE_MB = 64
 REPEATS = 3
@@ -71,7 +71,7 @@ def run() -> Mapping[str, float]:
         load(ledger, scale, 0, 1)
         context = _context(ledger, Path(folder))
         figures |= fill_depot(context)
-        figures |= _closing(context)
+        figures |= close_night(context)
         figures["peak_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
         return figures | _rates(context, figures["sha256_mb_per_s_core"])
 
@@ -157,11 +157,11 @@ def _copy(context: Context, night: date) -> None:
     """Copy the large files through a buffer in memory, as archiving does, and do nothing else."""
     buffer = memoryview(bytearray(CHUNK))
     for file in archive_queries.files_to_archive(context.ledger, site="palomar", night=night):
-        with (context.depot.root / file.source).open("rb", buffering=0) as source:
-            with (context.depot.root / "archive" / file.source).open("wb", buffering=0) as target:
-                while count := source.readinto(buffer):
-                    target.write(buffer[:count])
-        (context.depot.root / "archive" / file.source).unlink()
+        place = context.depot.root / "archive" / file.source
+        with (context.depot.root / file.source).open("rb", buffering=0) as source, place.open("wb") as target:
+            while count := source.readinto(buffer):
+                target.write(buffer[:count])
+        place.unlink()
 
 
 def _with_threads(context: Context, threads: int) -> Context:
