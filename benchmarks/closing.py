@@ -102,7 +102,8 @@ def fill_depot(context: Context) -> dict[str, float]:
     return {"files": float(len(wanted) + tars), "alerts": float(len(packets))}
 
 
-def _closing(context: Context) -> dict[str, float]:
+def close_night(context: Context) -> dict[str, float]:
+    """Close the open night step by step; return how long each took. Everything must be archived and read back."""
     steps: dict[str, Callable[[], object]] = {
         "account": lambda: account(context, EVENING),
         "archive": lambda: archive(context, EVENING),
