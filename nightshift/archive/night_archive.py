@@ -175,6 +175,7 @@ def verify(context: Context, night: date, *, unread_only: bool = False) -> Verif
     faults = sorted(faults) + not_archived(context, night)
     folder.call([f"{f.path}: {f.text}. Restore it, then archive and verify the night again." for f in faults])
     if not faults:
+        folder.say_that_it_is_good()
         archive_queries.seal_bag(context.ledger, **folder.key)
     return Verification(len(rows), sum(row.bytes for row in rows), tuple(faults))
 

@@ -140,6 +140,13 @@ class NightFolder:
                     EventLevel.PAGE, "archive_fault", message, subject=subject, night_time=self.context.clock.now()
                 )
 
+    def say_that_it_is_good(self) -> None:
+        """Tell whoever was called that nothing is wrong any more."""
+        ledger, subject = self.context.ledger, night_text(self.context.site, self.night)
+        if archive_queries.has_fault_told(ledger, subject=subject):
+            text = f"The archive of the night {self.night} was read back, and nothing of it is missing or differs."
+            ledger.event(EventLevel.INFO, "archive_good", text, subject=subject, night_time=self.context.clock.now())
+
 
 def has_size(path: Path, size: int, *, if_gone: bool = False) -> bool:
     """Return whether a file is there and has so many bytes; `if_gone` where it is not there."""

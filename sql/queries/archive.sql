@@ -56,6 +56,12 @@ update archive_files set verified_at = now() where site = :site and night = :nig
 -- name: set_unverified!
 update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
 
+-- name: has_fault_told$
+-- Whether a human was called for the archive of a night, and not told since that it is good again.
+select exists (select from events f where f.kind = 'archive_fault' and f.subject = :subject
+    and not exists (select from events g
+        where g.kind = 'archive_good' and g.subject = f.subject and g.event_id > f.event_id)) as told;
+
 -- Bags -------------------------------------------------------------------------------------------------------
 
 -- name: bags

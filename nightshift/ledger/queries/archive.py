@@ -19,6 +19,7 @@ __all__ = [
     "bags",
     "begin_bag",
     "files_to_archive",
+    "has_fault_told",
     "packet_tars",
     "packets",
     "put_archived",
@@ -139,6 +140,12 @@ def set_verified(ledger: Ledger, *, site: str | None, night: date | None, paths:
 def set_unverified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
     """Run `set_unverified`."""
     return ledger.run(TOPIC, "set_unverified", site=site, night=night, paths=paths)
+
+
+def has_fault_told(ledger: Ledger, *, subject: str) -> bool:
+    """Whether a human was called for the archive of a night, and not told since that it is good again."""
+    found: bool = ledger.value(TOPIC, "has_fault_told", subject=subject)
+    return found
 
 
 def bags(ledger: Ledger, *, site: str, night: date) -> list[Bag]:

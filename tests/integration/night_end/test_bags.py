@@ -293,6 +293,19 @@ def test_a_depot_that_lost_many_files_calls_a_human_once(context, filled):
     assert told["message"].startswith("16 files of the night: ")
 
 
+def test_who_was_called_hears_once_that_the_archive_is_good_again(context, filled):
+    raw = next((context.depot.root / "raw").rglob("*_d02.fits"))
+    content = raw.read_bytes()
+    raw.unlink()
+    archive(context, NIGHT)
+    assert not verify(context, NIGHT).good
+    raw.write_bytes(content)
+    archive(context, NIGHT)
+    for _ in range(2):
+        assert verify(context, NIGHT).good
+    assert len(filled.query("select * from events where kind = 'archive_good'")) == 1
+
+
 def test_what_a_killed_process_placed_and_nobody_wants_leaves_the_bag(context, filled):
     archive(context, NIGHT)
     data = NightFolder(context, NIGHT).path / "demo_20260115_v1" / "data"
