@@ -49,7 +49,7 @@ from nightshift.vocabulary import Tier
 from nightshift.workflow.due_runs import due_runs
 from nightshift.workflow.explain import explain
 
-__all__ = ["Scale", "hot_queries", "load", "measure", "run"]
+__all__ = ["Scale", "hot_queries", "load", "measure", "run", "server"]
 
 HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
@@ -108,7 +108,7 @@ class Scale:
 def run() -> Mapping[str, float]:
     """Make the ledger in steps, measure at each, and return the figures."""
     scale, last = Scale.part(float(os.environ.get("BENCH_LEDGER_SCALE", 1))), _nights()
-    with _server() as server, Ledger(server.url("ledger")) as ledger, tempfile.TemporaryDirectory() as folder:
+    with server() as running, Ledger(running.url("ledger")) as ledger, tempfile.TemporaryDirectory() as folder:
         survey = load_survey("ztf")
         context = Context(
             Deployment.of(survey), ledger, Depot(Path(folder)), Path(folder), ReplayClock(datetime.now(UTC), NOW, 0.0)
@@ -293,23 +293,23 @@ def _bytes_per_night(ledger: Ledger) -> dict[str, float]:
 
 
 @contextmanager
-def _server() -> Iterator[EmbeddedPostgres]:
+def server() -> Iterator[EmbeddedPostgres]:
     """Run a PostgreSQL in a folder that goes away, tuned to be filled."""
     with tempfile.TemporaryDirectory(prefix="nightshift-bench-") as folder:
         Path(folder).chmod(0o755)
-        server = EmbeddedPostgres(Path(folder), free_ports(1)[0])
-        server.initialise()
+        database = EmbeddedPostgres(Path(folder), free_ports(1)[0])
+        database.initialise()
         tuned = ("fsync=off", "max_wal_size=8GB", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off")
         options = [part for setting in tuned for part in ("-c", setting)]
         process = subprocess.Popen(
-            [*server.command, *options], user=server.operating_system_user, cwd="/", stderr=subprocess.DEVNULL
+            [*database.command, *options], user=database.operating_system_user, cwd="/", stderr=subprocess.DEVNULL
         )
         try:
-            while not server.answers():
+            while not database.answers():
                 time.sleep(0.2)
-            server.create_database("ledger")
-            migrate(server.url("ledger"))
-            yield server
+            database.create_database("ledger")
+            migrate(database.url("ledger"))
+            yield database
         finally:
             process.terminate()
             process.wait(60)

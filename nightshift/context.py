@@ -15,6 +15,7 @@ from nightshift.ledger.revision import check_revision
 from nightshift.ledger.stamp import stamp
 from nightshift.pins import deployment_now, survey_of_night
 from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
+from nightshift.settings.archive import ArchivePolicy
 from nightshift.settings.models import NightPolicy, Site, StoragePolicy
 from nightshift.vocabulary import Reason
 
@@ -48,6 +49,11 @@ class Context:
     def night_policy(self) -> NightPolicy:
         """How a night ends at the only site in scope: the same for all of its instruments."""
         return self.deployment.surveys_of_site(self.site.name)[0].night
+
+    @property
+    def archive_policy(self) -> ArchivePolicy:
+        """What of a night of the only site in scope is archived: the same for all of its instruments."""
+        return self.deployment.surveys_of_site(self.site.name)[0].archive
 
     @property
     def storage_policy(self) -> StoragePolicy:

@@ -480,7 +480,7 @@ def verify_archive(night: str) -> str:
 
     with open_night(night) as (context, day):
         wait_for_storage(context)
-        return str(verify(context, day))
+        return str(verify(context, day, unread_only=True))
 
 
 def mail_report(night: str) -> str:

@@ -5,14 +5,27 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from nightshift.errors import NeedsOperator
 from nightshift.files import new_file, sha256_of
 from nightshift.vocabulary import Reason
 
-__all__ = ["Member", "read_member", "read_stamps", "write_tar"]
+__all__ = ["Member", "read_member", "read_stamps", "write_members", "write_tar"]
 
 BLOCK = tarfile.BLOCKSIZE
+
+
+class Writable(Protocol):
+    """What a tar is written to."""
+
+    def write(self, content: bytes, /) -> int:
+        """Write all of it."""
+        ...
+
+    def tell(self) -> int:
+        """Return how many bytes were written before."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,15 +48,20 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> list[Member]:
     members : iterable of (name, content)
         Names of at most 100 ASCII characters.
     """
-    places = []
     with new_file(path) as stream:
-        for name, content in members:
-            info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), 0o644
-            stream.write(info.tobuf(tarfile.USTAR_FORMAT))
-            places.append(Member(stream.tell(), len(content), hashlib.sha256(content).hexdigest()))
-            stream.write(content + bytes(-len(content) % BLOCK))
-        stream.write(bytes(2 * BLOCK))
+        return write_members(stream, members)
+
+
+def write_members(stream: Writable, members: Iterable[tuple[str, bytes]]) -> list[Member]:
+    """Write a tar to a stream, as `write_tar` does to a file."""
+    places = []
+    for name, content in members:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        stream.write(info.tobuf(tarfile.USTAR_FORMAT))
+        places.append(Member(stream.tell(), len(content), hashlib.sha256(content).hexdigest()))
+        stream.write(content + bytes(-len(content) % BLOCK))
+    stream.write(bytes(2 * BLOCK))
     return places
 
 

@@ -34,6 +34,7 @@ LEFT_OUT = {
     "unreleased": "what was still to be released, as differences tell",
     "reduced_without_master": "what was still to be reduced again, as flags of units tell",
     "detached_months": "where an old month went, and not what a night left",
+    "archive_bags": "how often the night was closed",
     "events": "the story: it tells of what broke",
     "event_archives": "which part of the story is in the archive",
     "unheard_events": "which part of the story nobody was told yet",

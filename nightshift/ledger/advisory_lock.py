@@ -26,6 +26,7 @@ class LockedWork(StrEnum):
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
     MESSAGES = "messages"  # tell people what the events say
     PRUNE = "prune"  # move old events into the archive
+    ARCHIVE = "archive"  # fill the archive of a night
     CHECKSUMS = "checksums"  # write the list of a night's archive
 
 

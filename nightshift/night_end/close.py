@@ -8,6 +8,7 @@ from nightshift.archive.night_archive import not_archived
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.kinds import kinds
+from nightshift.ledger.queries import archive as archive_queries
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import night_end as night_end_queries
@@ -168,7 +169,7 @@ def fail_stragglers(context: Context, night: date) -> int:
 def verdict(context: Context, night: date) -> Verdict:
     """Say whether the night closes as it stands, and change nothing."""
     lost = not_archived(context, night)
-    archived = night_end_queries.archived(context.ledger, site=context.site.name, night=night)
+    archived = archive_queries.archived(context.ledger, site=context.site.name, night=night)
     unread = [file.path for file in archived if file.verified_at is None]
     faults = []
     if lost:
@@ -192,19 +193,24 @@ def close(context: Context, night: date) -> NightState:
     run_queries.end_runs(context.ledger, subject=subject_of_run(NIGHT_DAG, of_night))
     outcome = verdict(context, night)
     state = NightState.CLOSED if outcome.closes else NightState.UNBALANCED
-    changed = night_end_queries.set_closed(context.ledger, site=context.site.name, night=night, state=state)
-    if changed:
-        message = (
-            f"The night of {night} closed to zero."
-            if outcome.closes
-            else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
-        )
-        context.ledger.event(
-            EventLevel.INFO if outcome.closes else EventLevel.PAGE,
-            "night_closed" if outcome.closes else "unbalanced", message,
-            subject=night_text(context.site, night), night_time=context.clock.now(),
-        )  # fmt: skip
+    with context.ledger.transaction() as ledger:
+        if night_end_queries.set_closed(ledger, site=context.site.name, night=night, state=state):
+            _tell(context, night, outcome)
+        archive_queries.seal_bag(ledger, site=context.site.name, night=night)
     return state
+
+
+def _tell(context: Context, night: date, outcome: Verdict) -> None:
+    message = (
+        f"The night of {night} closed to zero."
+        if outcome.closes
+        else f"The night of {night} does not close: {'; '.join(outcome.reasons[:5])}."
+    )
+    context.ledger.event(
+        EventLevel.INFO if outcome.closes else EventLevel.PAGE,
+        "night_closed" if outcome.closes else "unbalanced", message,
+        subject=night_text(context.site, night), night_time=context.clock.now(),
+    )  # fmt: skip
 
 
 def overdue(context: Context) -> list[date]:

@@ -12,6 +12,7 @@ from pydantic import Field as Key
 
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
+from nightshift.settings.archive import ArchivePolicy
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
@@ -618,6 +619,7 @@ class Survey(Table):
     plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
     messages: MessageSettings = MessageSettings()
+    archive: ArchivePolicy = ArchivePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

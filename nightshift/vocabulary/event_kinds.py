@@ -259,6 +259,13 @@ _NIGHT_END = (
         "A file of the night's archive is missing or differs from what was archived.",
         "Restore the file, then archive and verify the night again.",
         "nightshift archive <night>",
+        ended_by=("archive_good",),
+    ),
+    EventKind("archive_good", "The night's archive was read back, and what was missing or differed is there again."),
+    EventKind(
+        "archive_set_aside",
+        "A file lay in a night's bag and the ledger does not know it; it was moved out of the bag.",
+        "See whether somebody misses it; remove it otherwise.",
     ),
     EventKind(
         "mail_not_sent",

@@ -95,16 +95,20 @@ def write_frame(
 
 
 def write_units(stream: BinaryIO, units: Iterable[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU]) -> None:
-    """Write FITS units with CHECKSUM and DATASUM.
+    """Write FITS units with CHECKSUM and DATASUM, each of what is in the file: of a compressed image, its table.
 
     Their comments do not have the time of writing in them: the same data give the same bytes.
     """
-    units = list(units)
-    for unit in units:
-        unit.add_checksum(when="of this unit")
-    buffer = io.BytesIO()  # astropy does not write to a file that was opened to be new
-    fits.HDUList(units).writeto(buffer)
-    stream.write(buffer.getbuffer())
+    plain, summed = io.BytesIO(), io.BytesIO()  # astropy does not write to a file that was opened to be new
+    fits.HDUList(list(units)).writeto(plain)
+    plain.seek(0)
+    # Before they are written there is only the image to take the sums of, which astropy then keeps as ZHECKSUM: it
+    # would be wrong of what comes out of a lossy compression.
+    with fits.open(plain, disable_image_compression=True) as written:
+        for unit in written:
+            unit.add_checksum(when="of this unit")
+        written.writeto(summed)
+    stream.write(summed.getbuffer())
 
 
 def read_frame(path: Path) -> Frame:

@@ -116,11 +116,13 @@ select site || ' ' || night || ' ' || part as key, to_jsonb(t) - '{received_at}'
 select site || ' ' || night || ' ' || file_name as key, to_jsonb(t) as content from manifest_entries t order by 1;
 
 -- name: archive_files
--- Packets are compared one by one, whatever tar they came in; the night's own tar holds all of them in order.
-select path as key,
-    to_jsonb(t) - '{archived_at,verified_at,sha256,bytes}'::text[]
-        || jsonb_build_object('verified_at', verified_at is not null) as content
-from archive_files t where kind <> 'packets' order by 1;
+-- Packets are compared one by one, whatever tar they came in; the night's own tar holds all of them in order. In which
+-- version of its bag a file came first says how often the night was closed.
+select distinct on (key) regexp_replace(path, '[^/]+_v[0-9]+/data/', '') as key,
+    to_jsonb(t) - '{archived_at,verified_at,sha256,bytes,path}'::text[]
+        || jsonb_build_object('verified_at', verified_at is not null,
+            'source', regexp_replace(source, '[^/]+_v[0-9]+/data/', '')) as content
+from archive_files t where kind not in ('packets', 'bag') order by key, archived_at desc, path desc;
 
 -- name: reports
 select site || ' ' || night || ' ' || kind as key,

@@ -1,4 +1,4 @@
--- What the end of a night asks of the ledger: accounts, archive, report, closing.
+-- What the end of a night asks of the ledger: accounts, old events, report, closing.
 
 -- name: night^
 select site, night, begins, ends, state, closing_since, closed_at, signal, summary
@@ -152,60 +152,7 @@ where e.site = :site and e.night = :night and e.state = 'ended'
 -- name: put_summary!
 update nights set summary = :summary where site = :site and night = :night and summary is distinct from :summary;
 
--- Archive ----------------------------------------------------------------------------------------------------
-
--- name: files_to_archive
--- row: FileToArchive
--- nullable: bytes
--- In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or too
--- large to be read, only the ledger's row is kept.
-select 'raw' as kind, f.path as source, f.sha256, f.bytes
-from raw_frames f join exposures e using (instrument, exposure_id)
-where e.site = :site and e.night = :night
-union all
-select 'product/' || p.kind, p.path, p.sha256, p.bytes
-from products p
-where p.site = :site and p.night = :night and p.leaves_with in (:night, 'infinity') and p.deleted_at is null
-union all
-select 'manifest', m.path, m.sha256, null
-from manifests m where m.site = :site and m.night = :night
-union all
-select 'quarantine', q.path, a.sha256, a.bytes
-from quarantine q join arrivals a using (arrival_key)
-where a.site = :site and a.night = :night and a.sha256 is not null and q.disposed_at is null
-order by source;
-
--- name: packet_tars
--- row: PacketTar
--- not null: packet_path
-select distinct packet_path
-from alerts where site = :site and night = :night and packet_path is not null order by packet_path;
-
--- name: packets
--- row: Packet
--- not null: packet_path, packet_offset, packet_bytes, packet_sha256
-select candid, packet_path, packet_offset, packet_bytes, packet_sha256
-from alerts
-where site = :site and night = :night and state in ('released', 'sent', 'retracted')
-order by candid;
-
--- name: archived
--- row: ArchivedFile
-select path, kind, source, sha256, bytes, verified_at
-from archive_files where site = :site and night = :night order by path;
-
--- name: put_archived!
-insert into archive_files (site, night, path, kind, source, sha256, bytes)
-values (:site, :night, :path, :kind, :source, :sha256, :bytes)
-on conflict (site, night, path) do update
-    set kind = excluded.kind, source = excluded.source, sha256 = excluded.sha256, bytes = excluded.bytes,
-        archived_at = now(), verified_at = null;
-
--- name: set_verified!
-update archive_files set verified_at = now() where site = :site and night = :night and path = any (:paths::text[]);
-
--- name: set_unverified!
-update archive_files set verified_at = null where site = :site and night = :night and path = any (:paths::text[]);
+-- Old events -------------------------------------------------------------------------------------------------
 
 -- name: last_closed_night$
 -- nullable: night

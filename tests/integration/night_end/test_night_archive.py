@@ -6,7 +6,7 @@ import tarfile
 import pytest
 from night_rows import NIGHT
 
-import nightshift.archive.night_archive as module
+import nightshift.archive.placing as module
 from nightshift.archive.night_archive import archive, verify
 
 pytestmark = pytest.mark.integration
@@ -25,15 +25,15 @@ def test_every_file_of_the_night_is_archived_with_a_checksum_that_sha256sum_acce
     done = archive(context, NIGHT)
     kinds = {r["kind"] for r in filled.query("select kind from archive_files")}
     assert kinds == {
-        "raw", "manifest", "packets", "alerts", "product/calibrated", "product/reference", "product/cutouts",
+        "raw", "manifest", "packets", "alerts", "product/calibrated", "product/reference", "product/cutouts", "bag",
     }  # fmt: skip
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=done.folder, capture_output=True, text=True
     )
     assert checked.returncode == 0, checked.stderr
-    assert checked.stdout.count(": OK\n") == done.files == 8
+    assert checked.stdout.count(": OK\n") == done.files == 8 + 4
     found = verify(context, NIGHT)
-    assert found.good and found.files == 8
+    assert found.good and found.files == 8 + 4
     assert filled.query("select count(*) as n from archive_files where verified_at is null")[0]["n"] == 0
 
 
@@ -53,7 +53,7 @@ def test_what_lies_in_quarantine_is_archived_too_and_what_a_person_took_out_is_n
 
 def test_the_nightly_tar_holds_each_alert_once_in_the_order_of_its_number(context, filled):
     done = archive(context, NIGHT)
-    with tarfile.open(done.folder / "demo_20260115_alerts.tar") as tar:
+    with tarfile.open(done.folder / "demo_20260115_v1/data/demo_20260115_alerts.tar") as tar:
         assert tar.getnames() == ["1001.avro", "1002.avro"]
         assert tar.extractfile("1002.avro").read() == b"packet 1002" * 20
 
@@ -99,17 +99,17 @@ def test_a_file_that_is_lost_from_the_depot_does_not_stop_the_others(context, fi
     lost = next((context.depot.root / "raw").rglob("demo_*_d02.fits"))
     lost.unlink()
     done = archive(context, NIGHT)
-    assert done.files == 7
+    assert done.files == 7 + 4
     found = verify(context, NIGHT)
     assert [f.path for f in found.faults] == [context.depot.relative(lost)]
-    assert "not in the depot" in filled.query("select message from events where level = 'page'")[0]["message"]
+    assert "it is not there" in filled.query("select message from events where level = 'page'")[0]["message"]
 
 
 def test_a_packet_that_is_not_what_was_sent_is_not_published_again(context, filled):
     tar = next((context.depot.root / "alerts").rglob("*.tar"))
     tar.write_bytes(tar.read_bytes().replace(b"packet 1001", b"packet 6666"))
     done = archive(context, NIGHT)
-    assert not (done.folder / "demo_20260115_alerts.tar").exists()
+    assert not list(done.folder.rglob("demo_20260115_alerts.tar"))
     assert not verify(context, NIGHT).good
 
 

@@ -1,17 +1,24 @@
 """A small demonstration night through real Airflow, PostgreSQL, a broker and a mail server."""
 
 import json
+import os
+import shutil
+import subprocess
 import time
+from collections import Counter
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
+import bagit
 import psutil
 import pytest
+from astropy.io import fits
 from kills import TREE, Kill, Night, work_done
 
 from nightshift.fingerprint import compare, take_fingerprint
 from nightshift.ledger import Ledger
+from nightshift.ledger.queries import archive as archive_queries
 from nightshift.ledger.queries import stack as stack_queries
 from nightshift.realbogus import REAL_BOGUS
 from nightshift.stack.machine import Machine
@@ -41,6 +48,19 @@ def working_in(folder: Path) -> list[psutil.Process]:
             if Path(process.cwd()).is_relative_to(folder):
                 found.append(process)
     return found
+
+
+def check_fits_products(depot: Path) -> dict[str, int]:
+    """Have fitsverify look at each FITS product of a depot; return how many there are of each kind."""
+    folders = ("calibrations", "processed", "references")
+    files = sorted(str(path) for folder in folders for path in (depot / folder).rglob("*.fits"))
+    done = subprocess.run(["fitsverify", "-q", *files], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if not line.startswith("verification OK")] == [] and len(lines) == len(files)
+    for file in files:
+        with fits.open(file, memmap=True, disable_image_compression=True) as units:
+            assert all({"CHECKSUM", "DATASUM"} <= {*unit.header} for unit in units), file
+    return Counter(Path(file).stem for file in files)
 
 
 def outcome(machine: Machine) -> dict:
@@ -98,6 +118,22 @@ def test_most_transients_arrive_and_false_alerts_are_the_fewer(machine):
     score = outcome(machine)["score"]
     assert score["transients_recovered"] >= 0.9 * score["transient_appearances"]
     assert score["false_alerts"] <= score["true_alerts"]
+
+
+def test_fitsverify_finds_no_error_in_any_product_of_the_night(machine):
+    if shutil.which("fitsverify") is None:
+        lack = "fitsverify is not installed (Debian: apt install fitsverify)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
+    found = check_fits_products(machine.home.depot)
+    assert found["calibrated"] > 0 and found["difference"] > 0 and found["reference"] > 0 and found["flat"] > 0
+
+
+def test_the_archive_of_the_night_is_a_bag_that_bagit_finds_valid(machine):
+    (bag,) = (machine.home.depot / "archive").glob("*/*/demo_*_v1")
+    bagit.Bag(str(bag)).validate()
+    with Ledger(machine.ledger_url) as ledger:
+        (known,) = archive_queries.bags(ledger, site="demo", night=date.fromisoformat(outcome(machine)["night"]))
+    assert known.name == bag.name and known.sealed_at is not None
 
 
 def test_the_morning_mail_has_text_tables_and_pictures(machine, mails_of):

@@ -1,6 +1,7 @@
 """Compressed products: what is lost is far below the noise, and everything else comes back as it was."""
 
 import io
+import os
 import shutil
 import subprocess
 import time
@@ -177,3 +178,17 @@ def test_a_master_whose_sum_overflows_has_all_its_values(tmp_path):
     with (tmp_path / "a.fits").open("w+b") as stream:
         write_frame(stream, Frame(image, np.zeros(image.shape, np.uint16)))
     assert (read_master(tmp_path / "a.fits", "bias").image == image).all()
+
+
+@pytest.mark.parametrize("compression", [ALL, NO_COMPRESSION], ids=["compressed", "as it is"])
+def test_fitsverify_finds_no_error_and_every_part_has_its_checksums(tmp_path, compression):
+    if shutil.which("fitsverify") is None:
+        lack = "fitsverify is not installed (Debian: apt install fitsverify)"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(lack)
+    frame, _, _ = sky_subtracted()
+    path = tmp_path / "a.fits"
+    written(path, frame, compression)
+    done = subprocess.run(["fitsverify", path], capture_output=True, text=True)
+    assert "Verification found 0 warning(s) and 0 error(s)" in done.stdout, done.stdout
+    with fits.open(path, disable_image_compression=True) as units:
+        assert all({"CHECKSUM", "DATASUM"} <= {*unit.header} for unit in units)
