@@ -26,6 +26,7 @@ class LockedWork(StrEnum):
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
     PRUNE = "prune"  # move old events into the archive
     CHECKSUMS = "checksums"  # write the list of a night's archive
+    COPIES = "copies"  # write, read or mend the second copies of a place
 
 
 class Busy(Retry):

@@ -13,6 +13,7 @@ from pydantic import Field as Key
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
+from nightshift.settings.copies import CopyPolicy
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.report_policy import ReportPolicy
@@ -613,6 +614,7 @@ class Survey(Table):
     night: NightPolicy = NightPolicy()
     report: ReportPolicy = ReportPolicy()
     storage: StoragePolicy = StoragePolicy()
+    copies: CopyPolicy = CopyPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

@@ -70,9 +70,9 @@ with new_exposure as (
         kept_path = excluded.kept_path
 ), new_frame as (
     insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256, bytes,
-        second_copy, header)
+        header)
     values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
-        :second_copy, :header)
+        :header)
 )
 insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key)
 select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, :night, u.unit_key
