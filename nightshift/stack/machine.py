@@ -88,7 +88,7 @@ class Outside:
         if runner not in RUNNERS:
             raise SettingsError(f"NIGHTSHIFT_RUNNER={runner!r}: it is {' or '.join(RUNNERS)}")
         if os.environ.get("NIGHTSHIFT_SECOND_COPY"):
-            raise SettingsError("NIGHTSHIFT_SECOND_COPY is not read any more: write `to` under [copies] in policy.toml")
+            raise SettingsError("NIGHTSHIFT_SECOND_COPY is gone: write `to` under [copies] in policy.toml")
         slurm = os.environ.get("SLURM_CONF") if runner == "slurm" else None
         return cls(ledger, brokers, smtp, runner, slurm)
 

@@ -4,7 +4,7 @@
 create table copy_places (
     site text not null,
     place text not null, -- a folder, or s3://bucket/prefix
-    marker text not null, -- what its marker says: an empty mount point, or another bucket of that name, has none of it
+    marker text, -- what its marker says: an empty mount point, or another bucket, has none; null: never reached
     first_used_at timestamptz not null default now(),
     retired_at timestamptz, -- since then the settings name another place, and what lies here counts no more
     trouble text not null default '', -- why it cannot be used now

@@ -14,7 +14,7 @@ from copy_places where site = :site and place = :place;
 
 -- name: put_place!
 insert into copy_places (site, place, marker) values (:site, :place, :marker)
-on conflict (site, place) do update set retired_at = null where copy_places.retired_at is not null;
+on conflict (site, place) do update set retired_at = null, marker = excluded.marker;
 
 -- name: retire_other_places!
 update copy_places set retired_at = now() where site = :site and place <> :place and retired_at is null;
@@ -23,10 +23,13 @@ update copy_places set retired_at = now() where site = :site and place <> :place
 -- nullable: said_before
 -- Returns since when it has had one, as of before.
 with before as (select trouble_since from copy_places where site = :site and place = :place for update)
-update copy_places c set trouble = :trouble, trouble_since = coalesce(c.trouble_since, now()), tries = c.tries + 1,
-    next_try_at = now() + make_interval(secs => least(:most_s::double precision, :first_s * power(2, least(c.tries, 20))))
-from before where c.site = :site and c.place = :place
-returning before.trouble_since as said_before;
+insert into copy_places as c (site, place, trouble, trouble_since, tries, next_try_at)
+values (:site, :place, :trouble, now(), 1, now() + make_interval(secs => :first_s))
+on conflict (site, place) do update
+    set trouble = excluded.trouble, trouble_since = coalesce(c.trouble_since, now()), tries = c.tries + 1,
+        next_try_at = now()
+            + make_interval(secs => least(:most_s::double precision, :first_s * power(2, least(c.tries, 20))))
+returning (select trouble_since from before) as said_before;
 
 -- name: delete_trouble$
 -- nullable: since
@@ -229,7 +232,8 @@ select n.file_name, f.path, f.sha256, f.bytes, f.invalid_reason, m.sha256 as sen
         and a.sha256 = f.sha256 and a.verified_at is not null) as archived,
     (select a.disposition || coalesce(': ' || a.reason, '') from arrivals a
         left join quarantine q using (arrival_key)
-        where a.inbox_name = n.file_name and a.disposition in ('conflicting', 'quarantined') and q.disposed_at is null
+        where a.inbox_name = n.file_name and a.site = :site and (a.night = :night or a.night_by_clock)
+            and a.disposition in ('conflicting', 'quarantined') and q.disposed_at is null
             and (a.disposition = 'conflicting' or f.sha256 is null or m.sha256 is distinct from f.sha256)
         order by a.disposition, a.arrived_at limit 1) as disposition
 from (

@@ -64,7 +64,7 @@ class CopyPlaceRow:
     """A row of `place`."""
 
     place: str
-    marker: str
+    marker: str | None
     trouble: str
     trouble_since: datetime | None
     tries: int
@@ -212,11 +212,11 @@ def retire_other_places(ledger: Ledger, *, site: str | None, place: str | None) 
 
 
 def put_trouble(
-    ledger: Ledger, *, site: str, place: str, trouble: str, most_s: float, first_s: float
+    ledger: Ledger, *, site: str, place: str, trouble: str, first_s: float, most_s: float
 ) -> datetime | None:
     """Returns since when it has had one, as of before."""
     found: datetime | None = ledger.value(
-        TOPIC, "put_trouble", site=site, place=place, trouble=trouble, most_s=most_s, first_s=first_s
+        TOPIC, "put_trouble", site=site, place=place, trouble=trouble, first_s=first_s, most_s=most_s
     )
     return found
 
