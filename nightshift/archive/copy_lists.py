@@ -7,6 +7,7 @@ changes.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nightshift.archive.purge_list import write_purge_list
 from nightshift.context import Context
 from nightshift.files import sha256_of
 from nightshift.ledger.queries import copies as copy_queries
+from nightshift.ledger.queries.copies import IndexedFile
 
 __all__ = ["INDEX_SCHEMA", "index_key", "write_lists"]
 
@@ -47,7 +49,7 @@ def _write_index(context: Context, place: CopyPlace, night: date) -> None:
     site = context.site.name
     rows = copy_queries.night_index(context.ledger, site=site, night=night, place=place.name)
     files = [{"path": row.path, "sha256": row.sha256, "bytes": row.bytes} for row in rows]
-    files += _copied_lists(context, place, night, {row.path for row in rows})
+    files += _copied_lists(context, place, night, rows)
     listed = json.dumps(files, sort_keys=True).encode()
     index: dict[str, Any] = {
         "schema": INDEX_SCHEMA,
@@ -64,16 +66,29 @@ def _write_index(context: Context, place: CopyPlace, night: date) -> None:
         raise PlaceAway(f"{place.name} does not keep what it gets: {key}: {fault}")
 
 
-def _copied_lists(context: Context, place: CopyPlace, night: date, known: set[str]) -> list[dict[str, Any]]:
-    """Copy the lists that lie beside a night's files and that the ledger does not name, and return their entries."""
+def _copied_lists(
+    context: Context, place: CopyPlace, night: date, rows: Sequence[IndexedFile]
+) -> list[dict[str, Any]]:
+    """Copy what lies in the night's folder and the ledger does not name, such as a bag's lists; return its entries.
+
+    Another name of a file that the ledger names, such as in a later version of a bag, is copied already.
+    """
     folder, root = night_folder(context, night), context.depot.root / "archive"
-    entries = []
+    copied = {_inode(root / row.path): row for row in rows if (root / row.path).is_file()}
+    known, entries = {row.path for row in rows}, []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(root).as_posix()
         if name in known or path.name.startswith(".") or path.is_symlink() or not path.is_file():
             continue
-        entries.append({"path": name, **_copy_list(place, night, path)})
+        row = copied.get(_inode(path))
+        facts = {"sha256": row.sha256, "bytes": row.bytes} if row else _copy_list(place, night, path)
+        entries.append({"path": name, **facts})
     return entries
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _copy_list(place: CopyPlace, night: date, path: Path) -> dict[str, Any]:

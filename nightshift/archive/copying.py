@@ -36,9 +36,10 @@ from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.ledger.queries import copies as copy_queries
 from nightshift.ledger.queries.copies import WantedCopy
 
-__all__ = ["Copied", "copy_night", "copy_what_is_due"]
+__all__ = ["Copied", "Stand", "copies_stand", "copy_night", "copy_what_is_due"]
 
 BATCH = 64  # files of one transaction
+NAMED_MOST = 100
 Progress = Callable[[int, int], None]
 
 
@@ -67,6 +68,28 @@ class Copied:
 
 
 @dataclass(frozen=True)
+class Stand:
+    """How second copies stand.
+
+    Parameters
+    ----------
+    place : str
+    waiting, bytes : int
+        Files that are still to be copied.
+    trouble : str
+        Why the place cannot be used; empty where nothing is known to be wrong.
+    failing : tuple of str
+        Files that could not be copied, and why.
+    """
+
+    place: str
+    waiting: int
+    bytes: int
+    trouble: str
+    failing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _Made:
     """What became of one copy."""
 
@@ -74,8 +97,10 @@ class _Made:
     fault: str | None
 
 
-def copy_night(context: Context, night: date, *, progress: Progress | None = None) -> Copied | None:
-    """Copy all that a night's archive holds, now, for as long as its mail may wait.
+def copy_night(
+    context: Context, night: date, *, at_most_s: float | None = None, progress: Progress | None = None
+) -> Copied | None:
+    """Copy all that a night's archive holds, now, for as long as there is time.
 
     What is not copied by then follows (`copy_what_is_due`). May run again: what is copied stays as it is.
 
@@ -84,6 +109,8 @@ def copy_night(context: Context, night: date, *, progress: Progress | None = Non
     context : Context
         Of one site, with the settings that hold now and not those of the night.
     night : date
+    at_most_s : float, optional
+        Begin nothing new after so long, in real seconds; by default what the settings say that the mail waits.
     progress : callable, optional
         Is told how many files, and bytes, were copied so far.
 
@@ -99,7 +126,8 @@ def copy_night(context: Context, night: date, *, progress: Progress | None = Non
     with context.ledger.transaction() as ledger:
         copy_queries.want_copies_of_night(ledger, site=context.site.name, night=night, place=name)
         copy_queries.want_list(ledger, site=context.site.name, night=night, place=name)
-    return _copy(context, name, night=night, at_most_s=policy.mail_waits_s, progress=progress)
+    limit = policy.mail_waits_s if at_most_s is None else at_most_s
+    return _copy(context, name, night=night, at_most_s=limit, progress=progress)
 
 
 def copy_what_is_due(
@@ -239,6 +267,19 @@ def _record(context: Context, name: str, made: Sequence[_Made], read_at: datetim
                     ledger, site=site, night=one.wanted.night, place=name, sha256=one.wanted.sha256,
                     error=one.fault[:1000], first_s=FIRST_PAUSE_S, most_s=LONGEST_PAUSE_S,
                 )  # fmt: skip
+
+
+def copies_stand(context: Context) -> Stand | None:
+    """Return how second copies of the only site in scope stand; None where the settings name no place."""
+    name, site = name_of_place(copy_policy(context), context.depot), context.site.name
+    if not name:
+        return None
+    place = copy_queries.place(context.ledger, site=site, place=name)
+    waiting = copy_queries.waiting(context.ledger, site=site, place=name)
+    failing = copy_queries.failing_copies(context.ledger, site=site, place=name, most=NAMED_MOST)
+    lines = tuple(f"{row.night} {row.source}: {row.last_error} ({row.tries} tries)" for row in failing)
+    size = (waiting.files, waiting.bytes) if waiting else (0, 0)
+    return Stand(name, *size, place.trouble if place else "", lines)
 
 
 def _waiting(context: Context, name: str) -> int:

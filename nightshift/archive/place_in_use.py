@@ -13,9 +13,10 @@ from nightshift.archive.copy_place import CopyPlace, Gone, NotTheFile, PlaceAway
 from nightshift.archive.folder_place import FolderPlace
 from nightshift.context import Context
 from nightshift.depot import Depot
+from nightshift.errors import BadInput
 from nightshift.ledger.queries import copies as copy_queries
-from nightshift.settings.copies import CopyPolicy
-from nightshift.vocabulary import EventLevel
+from nightshift.settings.copies import BUCKET, CopyPolicy
+from nightshift.vocabulary import EventLevel, Reason
 
 __all__ = [
     "MARKER",
@@ -25,6 +26,7 @@ __all__ = [
     "name_of_place",
     "note_trouble",
     "open_place",
+    "place_named",
     "use_place",
 ]
 
@@ -74,6 +76,29 @@ def _check_is_elsewhere(folder: Path, policy: CopyPolicy, depot: Depot) -> None:
             f"copies.to, {folder}, lies on the disk of the depot and would be lost with it: name a folder on another "
             "disk (or is that not mounted?), or set copies.same_device = true if you mean it"
         )
+
+
+def place_named(policy: CopyPolicy, named: str | None) -> CopyPlace:
+    """Return a place to read copies from: the one that somebody named, else that of the settings.
+
+    Raises
+    ------
+    BadInput
+        If nobody names one.
+    PlaceAway
+        If it is not there.
+    """
+    text = named or policy.to
+    if not text or ("://" in text and not BUCKET.fullmatch(text)):
+        raise BadInput(
+            Reason.INPUT_LOST, "say where the copies are: --from with a folder or s3://bucket/prefix, or copies.to"
+        )
+    if text.startswith("s3://"):
+        return BucketPlace(policy.model_copy(update={"to": text.rstrip("/")}))
+    folder = Path(named).resolve() if named else Path(name_of_place(policy, Depot.from_environment()))
+    if not folder.is_dir():
+        raise PlaceAway(f"the folder of second copies {folder} is not there, or not mounted: mount it")
+    return FolderPlace(folder)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,9 @@ select a.site, a.night, a.source, a.sha256, a.bytes, a.kind, a.path as archive_p
 from archive_files a
 join copies c on c.site = a.site and c.night = a.night and c.sha256 = a.sha256 and c.bytes = a.bytes
 join copy_places p on p.site = c.site and p.place = c.place and p.retired_at is null
-where a.verified_at is not null and c.verified_at is not null;
+where a.verified_at is not null and c.verified_at is not null and not exists (
+    select from damaged_files d
+    where d.site = a.site and d.night = a.night and d.sha256 = a.sha256 and d.mended_at is null);
 
 -- The second copies leave the ledger and come back with their month.
 do $$

@@ -22,7 +22,7 @@ update copy_places set retired_at = now() where site = :site and place <> :place
 -- name: put_trouble$
 -- nullable: said_before
 -- Returns since when it has had one, as of before.
-with before as (select trouble_since from copy_places where site = :site and place = :place for update)
+with before as (select trouble_since from copy_places where site = :site and place = :place)
 insert into copy_places as c (site, place, trouble, trouble_since, tries, next_try_at)
 values (:site, :place, :trouble, now(), 1, now() + make_interval(secs => :first_s))
 on conflict (site, place) do update
@@ -86,14 +86,6 @@ update copies set verified_at = null, tries = tries + 1, last_error = :error,
     next_try_at = now() + make_interval(secs => least(:most_s::double precision, :first_s * power(2, least(tries, 20))))
 where site = :site and night = :night and place = :place and sha256 = :sha256;
 
--- name: copies_in_sum^
--- row: CopiesInSum
--- nullable: oldest
-select count(*) as files, count(verified_at) as verified, coalesce(sum(bytes), 0)::bigint as bytes,
-    coalesce(sum(bytes) filter (where verified_at is not null), 0)::bigint as verified_bytes,
-    min(wanted_at) filter (where verified_at is null) as oldest
-from copies where site = :site and night = :night and place = :place;
-
 -- name: waiting^
 -- row: WaitingCopies
 -- nullable: oldest
@@ -105,13 +97,6 @@ from copies where site = :site and place = :place and verified_at is null;
 select night, sha256, source, tries, last_error from copies
 where site = :site and place = :place and verified_at is null and tries > 0
 order by tries desc, night, source limit :most;
-
--- name: not_copied$
--- How many files of a night's archive lack a verified second copy.
-select count(*) as files from archive_files a
-where a.site = :site and a.night = :night and not exists (select from copies c
-    where c.site = a.site and c.night = a.night and c.sha256 = a.sha256 and c.place = :place
-        and c.verified_at is not null);
 
 -- Both places, again -----------------------------------------------------------------------------------------
 
@@ -142,15 +127,16 @@ order by verified_at, night, sha256 limit :most;
 
 -- name: late_in_sum^
 -- row: LateInSum
--- nullable: oldest
--- What was read longer ago than it may be.
+-- nullable: oldest, of_night
+-- What was read longer ago.
 select count(*) as files, coalesce(sum(bytes), 0)::bigint as bytes, min(verified_at) as oldest
 from (
     select bytes, verified_at from archive_files
-    where site = :site and verified_at < :before
+    where site = :site and verified_at < :before and (:of_night::date is null or night = :of_night)
     union all
     select bytes, verified_at from copies
-    where site = :site and place = :place and verified_at < :before) late;
+    where site = :site and place = :place and verified_at < :before
+        and (:of_night::date is null or night = :of_night)) late;
 
 -- name: set_archive_verified!
 -- Read at a moment after which no damage was found.
@@ -200,6 +186,10 @@ select clock_timestamp() as now;
 insert into copied_nights (site, night, place) values (:site, :night, :place)
 on conflict (site, night, place) do update set stale = true;
 
+-- name: set_list_stale!
+-- Of a night that was listed: something of it changed.
+update copied_nights set stale = true where site = :site and night = :night;
+
 -- name: stale_lists
 -- row: StaleList
 -- Nights that are to be listed, all of whose files are copied; those that were listed before, at once.
@@ -245,3 +235,13 @@ from (
 left join raw_frames f on f.inbox_name = n.file_name and f.night = :night
 left join manifest_entries m on m.site = :site and m.night = :night and m.file_name = n.file_name
 order by n.file_name;
+
+-- name: last_said$
+-- nullable: kind
+select max(kind) as kind from (
+    select kind from events where subject = :subject and kind = any (:kinds::text[]) order by event_id desc limit 1) said;
+
+-- name: copy_of^
+-- row: CopyOfContent
+select bytes, source from copies
+where site = :site and night = :night and sha256 = :sha256 and place = :place;

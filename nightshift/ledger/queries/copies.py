@@ -12,7 +12,7 @@ from nightshift.ledger.database import Ledger
 __all__ = [
     "ArchivedContent",
     "CopiedContent",
-    "CopiesInSum",
+    "CopyOfContent",
     "CopyPlaceRow",
     "DamagedFile",
     "FailingCopy",
@@ -25,16 +25,16 @@ __all__ = [
     "archive_to_verify",
     "archive_unverified",
     "archived_as",
-    "copies_in_sum",
     "copies_to_verify",
+    "copy_of",
     "damaged",
     "delete_trouble",
     "due_copies",
     "failing_copies",
     "in_two_places",
+    "last_said",
     "late_in_sum",
     "night_index",
-    "not_copied",
     "now",
     "place",
     "put_damaged",
@@ -46,6 +46,7 @@ __all__ = [
     "set_archive_verified",
     "set_copied",
     "set_copy_damaged",
+    "set_list_stale",
     "set_listed",
     "set_mended",
     "set_not_copied",
@@ -82,17 +83,6 @@ class WantedCopy:
     bytes: int
     source: str
     tries: int
-
-
-@dataclass(frozen=True, slots=True)
-class CopiesInSum:
-    """A row of `copies_in_sum`."""
-
-    files: int
-    verified: int
-    bytes: int
-    verified_bytes: int
-    oldest: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +178,14 @@ class MountainFile:
     disposition: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class CopyOfContent:
+    """A row of `copy_of`."""
+
+    bytes: int
+    source: str
+
+
 def in_two_places(ledger: Ledger, *, source: str, sha256: str) -> bool:
     """Whether a file of the depot has two verified places, so that its name there may be deleted: by its path
     below the depot and the checksum that its own table says it has.
@@ -280,11 +278,6 @@ def set_not_copied(
     )
 
 
-def copies_in_sum(ledger: Ledger, *, site: str, night: date, place: str) -> CopiesInSum | None:
-    """Run `copies_in_sum`."""
-    return ledger.first(TOPIC, "copies_in_sum", CopiesInSum, site=site, night=night, place=place)
-
-
 def waiting(ledger: Ledger, *, site: str, place: str) -> WaitingCopies | None:
     """Run `waiting`."""
     return ledger.first(TOPIC, "waiting", WaitingCopies, site=site, place=place)
@@ -293,12 +286,6 @@ def waiting(ledger: Ledger, *, site: str, place: str) -> WaitingCopies | None:
 def failing_copies(ledger: Ledger, *, site: str, place: str, most: int) -> list[FailingCopy]:
     """Run `failing_copies`."""
     return ledger.select(TOPIC, "failing_copies", FailingCopy, site=site, place=place, most=most)
-
-
-def not_copied(ledger: Ledger, *, site: str, night: date, place: str) -> int:
-    """How many files of a night's archive lack a verified second copy."""
-    found: int = ledger.value(TOPIC, "not_copied", site=site, night=night, place=place)
-    return found
 
 
 def archive_to_verify(
@@ -324,9 +311,11 @@ def copies_to_verify(
     )
 
 
-def late_in_sum(ledger: Ledger, *, site: str, before: datetime, place: str) -> LateInSum | None:
-    """What was read longer ago than it may be."""
-    return ledger.first(TOPIC, "late_in_sum", LateInSum, site=site, before=before, place=place)
+def late_in_sum(
+    ledger: Ledger, *, site: str, before: datetime, of_night: date | None, place: str
+) -> LateInSum | None:
+    """What was read longer ago."""
+    return ledger.first(TOPIC, "late_in_sum", LateInSum, site=site, before=before, of_night=of_night, place=place)
 
 
 def set_archive_verified(
@@ -400,6 +389,11 @@ def want_list(ledger: Ledger, *, site: str | None, night: date | None, place: st
     return ledger.run(TOPIC, "want_list", site=site, night=night, place=place)
 
 
+def set_list_stale(ledger: Ledger, *, site: str | None, night: date | None) -> int:
+    """Of a night that was listed: something of it changed."""
+    return ledger.run(TOPIC, "set_list_stale", site=site, night=night)
+
+
 def stale_lists(ledger: Ledger, *, site: str, place: str) -> list[StaleList]:
     """Nights that are to be listed, all of whose files are copied; those that were listed before, at once."""
     return ledger.select(TOPIC, "stale_lists", StaleList, site=site, place=place)
@@ -418,3 +412,14 @@ def night_index(ledger: Ledger, *, place: str, site: str, night: date) -> list[I
 def raw_of_mountain(ledger: Ledger, *, site: str, night: date) -> list[MountainFile]:
     """Every name that the mountain sent in a night, or says that it sent, and what is known of it."""
     return ledger.select(TOPIC, "raw_of_mountain", MountainFile, site=site, night=night)
+
+
+def last_said(ledger: Ledger, *, subject: str, kinds: Sequence[str]) -> str | None:
+    """Run `last_said`."""
+    found: str | None = ledger.value(TOPIC, "last_said", subject=subject, kinds=kinds)
+    return found
+
+
+def copy_of(ledger: Ledger, *, site: str, night: date, sha256: str, place: str) -> CopyOfContent | None:
+    """Run `copy_of`."""
+    return ledger.first(TOPIC, "copy_of", CopyOfContent, site=site, night=night, sha256=sha256, place=place)
