@@ -123,11 +123,16 @@ def copy_night(
     name = name_of_place(policy, context.depot)
     if not name:
         return None
+    _queue(context, night, name)
+    limit = policy.mail_waits_s if at_most_s is None else at_most_s
+    return _copy(context, name, night=night, at_most_s=limit, progress=progress)
+
+
+def _queue(context: Context, night: date, name: str) -> None:
+    """Want a copy of all that a night's archive holds."""
     with context.ledger.transaction() as ledger:
         copy_queries.want_copies_of_night(ledger, site=context.site.name, night=night, place=name)
         copy_queries.want_list(ledger, site=context.site.name, night=night, place=name)
-    limit = policy.mail_waits_s if at_most_s is None else at_most_s
-    return _copy(context, name, night=night, at_most_s=limit, progress=progress)
 
 
 def copy_what_is_due(
@@ -186,7 +191,7 @@ def _copy_batches(
     try:
         in_use = use_place(context)
         assert in_use is not None  # it has a name
-        while batch := _due(context, name, night):
+        while batch := _due(context, name, night) or _of_old_night(context, name, night):
             made = _copy_batch(context, in_use, batch)
             done += [one.wanted for one in made if one.fault is None]
             faults += [one for one in made if one.fault is not None]
@@ -211,6 +216,16 @@ def _copy_batches(
 
 def _due(context: Context, name: str, night: date | None) -> list[WantedCopy]:
     return copy_queries.due_copies(context.ledger, site=context.site.name, place=name, of_night=night, most=BATCH)
+
+
+def _of_old_night(context: Context, name: str, night: date | None) -> list[WantedCopy]:
+    """Want the files of the newest night that was archived before the place was used; return the first of them."""
+    site = context.site.name
+    while night is None and (old := copy_queries.night_to_queue(context.ledger, site=site, place=name)):
+        _queue(context, old, name)
+        if batch := _due(context, name, None):
+            return batch
+    return []
 
 
 def _copy_batch(context: Context, in_use: PlaceInUse, batch: Sequence[WantedCopy]) -> list[_Made]:

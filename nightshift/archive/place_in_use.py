@@ -149,6 +149,7 @@ def use_place(context: Context) -> PlaceInUse | None:
         with ledger.transaction():
             copy_queries.put_place(ledger, site=site, place=place.name, marker=marker)
             copy_queries.retire_other_places(ledger, site=site, place=place.name)
+            copy_queries.want_old_nights(ledger, site=site, place=place.name)
     return PlaceInUse(place, marker)
 
 

@@ -40,6 +40,7 @@ create table copied_nights (
     site text not null,
     night date not null,
     place text not null,
+    queued boolean not null default false, -- whether all that its archive holds is wanted there
     listed_at timestamptz, -- null: never yet
     stale boolean not null default true, -- something changed since
     primary key (site, night, place)

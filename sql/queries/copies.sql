@@ -183,8 +183,20 @@ select clock_timestamp() as now;
 -- What a place holds of a night, and what the mountain may purge ----------------------------------------------
 
 -- name: want_list!
-insert into copied_nights (site, night, place) values (:site, :night, :place)
-on conflict (site, night, place) do update set stale = true;
+insert into copied_nights (site, night, place, queued) values (:site, :night, :place, true)
+on conflict (site, night, place) do update set stale = true, queued = true;
+
+-- name: want_old_nights!
+-- Of a place that is new: what was archived before is copied there too, a night after the other.
+insert into copied_nights (site, night, place)
+select n.site, n.night, :place from nights n
+where n.site = :site and n.state = 'closed'
+    and exists (select from archive_files a where a.site = n.site and a.night = n.night)
+on conflict (site, night, place) do nothing;
+
+-- name: night_to_queue$
+-- nullable: night
+select max(night) as night from copied_nights where site = :site and place = :place and not queued;
 
 -- name: set_list_stale!
 -- Of a night that was listed: something of it changed.
@@ -194,7 +206,7 @@ update copied_nights set stale = true where site = :site and night = :night;
 -- row: StaleList
 -- Nights that are to be listed, all of whose files are copied; those that were listed before, at once.
 select n.night from copied_nights n
-where n.site = :site and n.place = :place and n.stale and (n.listed_at is not null or not exists (
+where n.site = :site and n.place = :place and n.stale and n.queued and (n.listed_at is not null or not exists (
     select from archive_files a where a.site = n.site and a.night = n.night and not exists (select from copies c
         where c.site = a.site and c.night = a.night and c.sha256 = a.sha256 and c.place = n.place
             and c.verified_at is not null)))

@@ -35,6 +35,7 @@ __all__ = [
     "last_said",
     "late_in_sum",
     "night_index",
+    "night_to_queue",
     "now",
     "place",
     "put_damaged",
@@ -55,6 +56,7 @@ __all__ = [
     "want_copies_of_frames",
     "want_copies_of_night",
     "want_list",
+    "want_old_nights",
 ]
 
 TOPIC = "copies"
@@ -387,6 +389,17 @@ def now(ledger: Ledger) -> datetime:
 def want_list(ledger: Ledger, *, site: str | None, night: date | None, place: str | None) -> int:
     """Run `want_list`."""
     return ledger.run(TOPIC, "want_list", site=site, night=night, place=place)
+
+
+def want_old_nights(ledger: Ledger, *, place: str | None, site: str | None) -> int:
+    """Of a place that is new: what was archived before is copied there too, a night after the other."""
+    return ledger.run(TOPIC, "want_old_nights", place=place, site=site)
+
+
+def night_to_queue(ledger: Ledger, *, site: str, place: str) -> date | None:
+    """Run `night_to_queue`."""
+    found: date | None = ledger.value(TOPIC, "night_to_queue", site=site, place=place)
+    return found
 
 
 def set_list_stale(ledger: Ledger, *, site: str | None, night: date | None) -> int:

@@ -1,4 +1,4 @@
-"""Places of second copies for tests: a folder, a bucket of a real server that speaks S3, and stores that are faulty."""
+"""Places of second copies for tests: a folder, a server that speaks S3, and stores that are faulty."""
 
 from contextlib import contextmanager
 
