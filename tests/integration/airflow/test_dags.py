@@ -55,7 +55,8 @@ def dags(live) -> dict:
 def test_every_workflow_is_read_without_an_error_and_survives_being_stored(live):
     assert live["errors"] == {}
     people = {"regenerate_references", "dispose_frame"}
-    assert set(live["dags"]) == {*ARRAYS, *people, "watch_inbox", "reap_arrays", "end_of_night", "prune_airflow"}
+    timed = {"watch_inbox", "reap_arrays", "copy_files", "end_of_night", "prune_airflow", "verify_archive"}
+    assert set(live["dags"]) == {*ARRAYS, *people, *timed}
     assert all(dag["doc"] for dag in live["dags"].values())
 
 

@@ -66,9 +66,7 @@ def test_a_raw_frame_is_copied_while_the_night_is_open_and_read_back(context, fi
     assert in_two_places(filled) == set()  # it is not archived yet
 
 
-def test_the_archive_is_copied_at_closing_and_raw_frames_are_not_sent_again(
-    archived, filled, monkeypatch
-):
+def test_the_archive_is_copied_at_closing_and_raw_frames_are_not_sent_again(archived, filled, monkeypatch):
     copy_what_is_due(archived, at_most_s=60)
     raw = {row["sha256"] for row in filled.query("select sha256 from raw_frames")}
     sent = []

@@ -98,9 +98,7 @@ def test_a_copy_that_is_damaged_is_mended_from_the_archive(copied, night, what):
     assert not [path for path in (place_of(copied).root / "damaged").rglob("*") if path.is_file()]
 
 
-def test_the_mountains_list_loses_a_damaged_file_at_once_and_has_it_again_once_mended(
-    copied, night, monkeypatch
-):
+def test_the_mountains_list_loses_a_damaged_file_at_once_and_has_it_again_once_mended(copied, night, monkeypatch):
     row = one(night)
     name = night.name(1)
 
