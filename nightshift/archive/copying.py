@@ -188,10 +188,11 @@ def _copy_batches(
 ) -> str:
     """Copy batch after batch, and return what is in the way."""
     faults: list[_Made] = []
+    began = copy_queries.now(context.ledger)  # what fails is not tried again before the next call
     try:
         in_use = use_place(context)
         assert in_use is not None  # it has a name
-        while batch := _due(context, name, night) or _of_old_night(context, name, night):
+        while batch := _due(context, name, night, began) or _of_old_night(context, name, night, began):
             made = _copy_batch(context, in_use, batch)
             done += [one.wanted for one in made if one.fault is None]
             faults += [one for one in made if one.fault is not None]
@@ -214,16 +215,18 @@ def _copy_batches(
     return "some files could not be copied: `nightshift archive copies --list` names them"
 
 
-def _due(context: Context, name: str, night: date | None) -> list[WantedCopy]:
-    return copy_queries.due_copies(context.ledger, site=context.site.name, place=name, of_night=night, most=BATCH)
+def _due(context: Context, name: str, night: date | None, by: datetime) -> list[WantedCopy]:
+    return copy_queries.due_copies(
+        context.ledger, site=context.site.name, place=name, of_night=night, by=by, most=BATCH
+    )
 
 
-def _of_old_night(context: Context, name: str, night: date | None) -> list[WantedCopy]:
+def _of_old_night(context: Context, name: str, night: date | None, by: datetime) -> list[WantedCopy]:
     """Want the files of the newest night that was archived before the place was used; return the first of them."""
     site = context.site.name
     while night is None and (old := copy_queries.night_to_queue(context.ledger, site=site, place=name)):
         _queue(context, old, name)
-        if batch := _due(context, name, None):
+        if batch := _due(context, name, None, by):
             return batch
     return []
 

@@ -65,9 +65,9 @@ on conflict (site, night, sha256, place) do update set source = excluded.source
 -- name: due_copies
 -- row: WantedCopy
 -- nullable: of_night
--- What waits, the longest waiting first.
+-- What waits, the longest waiting first; of what was tried in vain, that whose pause was over at a moment.
 select night, sha256, bytes, source, tries from copies
-where site = :site and place = :place and verified_at is null and next_try_at <= now()
+where site = :site and place = :place and verified_at is null and (tries = 0 or next_try_at <= :by)
     and (:of_night::date is null or night = :of_night)
     and not exists (select from damaged_files d where d.site = copies.site and d.night = copies.night
         and d.place = copies.place and d.sha256 = copies.sha256 and d.mended_at is null) -- that is mended, not copied

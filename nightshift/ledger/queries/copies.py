@@ -237,9 +237,11 @@ def want_copies_of_night(ledger: Ledger, *, place: str | None, site: str | None,
     return ledger.run(TOPIC, "want_copies_of_night", place=place, site=site, night=night)
 
 
-def due_copies(ledger: Ledger, *, site: str, place: str, of_night: date | None, most: int) -> list[WantedCopy]:
-    """What waits, the longest waiting first."""
-    return ledger.select(TOPIC, "due_copies", WantedCopy, site=site, place=place, of_night=of_night, most=most)
+def due_copies(
+    ledger: Ledger, *, site: str, place: str, by: datetime, of_night: date | None, most: int
+) -> list[WantedCopy]:
+    """What waits, the longest waiting first; of what was tried in vain, that whose pause was over at a moment."""
+    return ledger.select(TOPIC, "due_copies", WantedCopy, site=site, place=place, by=by, of_night=of_night, most=most)
 
 
 def set_copied(
