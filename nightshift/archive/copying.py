@@ -5,7 +5,7 @@ less than it acknowledged, and only then does the ledger say that there is a cop
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -36,7 +36,7 @@ from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.ledger.queries import copies as copy_queries
 from nightshift.ledger.queries.copies import WantedCopy
 
-__all__ = ["Copied", "Stand", "copies_stand", "copy_night", "copy_what_is_due"]
+__all__ = ["Copied", "Stand", "copies_stand", "copy_night", "copy_what_is_due", "want_what_came_since"]
 
 BATCH = 64  # files of one transaction
 NAMED_MOST = 100
@@ -133,6 +133,18 @@ def _queue(context: Context, night: date, name: str) -> None:
     with context.ledger.transaction() as ledger:
         copy_queries.want_copies_of_night(ledger, site=context.site.name, night=night, place=name)
         copy_queries.want_list(ledger, site=context.site.name, night=night, place=name)
+
+
+def want_what_came_since(context: Context, nights: Iterable[date]) -> None:
+    """Want copies of what came into the archives of some nights after these were copied.
+
+    `copy_what_is_due` makes them. Nothing happens where the settings name no place for copies.
+    """
+    name, site = name_of_place(copy_policy(context), context.depot), context.site.name
+    for night in nights if name else ():
+        with context.ledger.transaction() as ledger:
+            if copy_queries.want_copies_of_night(ledger, site=site, night=night, place=name):
+                copy_queries.want_list(ledger, site=site, night=night, place=name)
 
 
 def copy_what_is_due(

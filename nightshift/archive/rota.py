@@ -11,11 +11,13 @@ from datetime import UTC, date, datetime, timedelta
 
 from nightshift.archive.copy_lists import write_lists
 from nightshift.archive.copy_place import PlaceAway, chunks_of, content_fault, copy_key
+from nightshift.archive.copying import want_what_came_since
 from nightshift.archive.mending import ARCHIVE, archive_path, check_archive_is_there, mend, note_damaged
 from nightshift.archive.place_in_use import PlaceInUse, copy_policy, name_of_place, note_trouble, use_place
 from nightshift.context import Context
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
 from nightshift.ledger.queries import copies as copy_queries
+from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.ledger.queries.copies import ArchivedContent, CopiedContent, DamagedFile
 from nightshift.vocabulary import EventLevel
 
@@ -41,6 +43,8 @@ class Verified:
         Names of files: below the archive, or as the place of copies calls them.
     trouble : str
         Why the copies were not read; empty where they were.
+    nights : set of date
+        Of whose archives files were read.
     """
 
     files: int = 0
@@ -49,6 +53,7 @@ class Verified:
     mended: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     trouble: str = ""
+    nights: set[date] = field(default_factory=set)
 
     def __str__(self) -> str:
         said = (
@@ -71,6 +76,8 @@ def verify_old_nights(context: Context, *, progress: Progress | None = None) -> 
     policy, now = copy_policy(context), copy_queries.now(context.ledger)
     begin = now - timedelta(days=BEGIN_AT * policy.verify_within_days)
     done = _verify(context, None, begin, policy.verify_gb_a_day * 1e9, progress)
+    last = night_end_queries.last_closed_night(context.ledger, site=context.site.name)
+    want_what_came_since(context, done.nights | ({last} if last else set()))
     _say_whether_in_time(context, now - timedelta(days=policy.verify_within_days))
     return done
 
@@ -166,6 +173,7 @@ def _read_archive(context: Context, night: date | None, before: datetime, done: 
 
 def _read_archived(context: Context, rows: Sequence[ArchivedContent], done: Verified) -> list[Found]:
     read_at = copy_queries.now(context.ledger)
+    done.nights |= {row.night for row in rows}
     with ThreadPoolExecutor(copy_policy(context).at_once, thread_name_prefix="verify") as pool:
         found = list(zip(rows, pool.map(lambda row: _archive_fault(context, row), rows), strict=True))
     if any(fault for _, fault in found):

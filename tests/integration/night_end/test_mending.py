@@ -1,5 +1,6 @@
 """Old nights are read again, and what is damaged in one place is mended from the other."""
 
+import hashlib
 import json
 import os
 
@@ -9,10 +10,10 @@ from night_rows import NIGHT
 
 from nightshift.archive import rota
 from nightshift.archive.copy_place import copy_key
-from nightshift.archive.copying import copy_night
+from nightshift.archive.copying import copy_night, copy_what_is_due
 from nightshift.archive.folder_place import FolderPlace
 from nightshift.archive.mending import Mended
-from nightshift.archive.night_archive import archive, verify
+from nightshift.archive.night_archive import add_to_archive, archive, night_folder, verify
 from nightshift.archive.purge_list import purge_list_file
 from nightshift.archive.restoring import restore
 from nightshift.archive.rota import mend_now, verify_night_again, verify_old_nights
@@ -183,6 +184,17 @@ def test_a_later_version_that_links_to_a_damaged_file_is_mended_with_it(copied, 
     flip(ours)
     verify_night_again(copied, NIGHT)
     assert linked.read_bytes() == copy.read_bytes() and linked.samefile(ours)
+
+
+def test_what_comes_into_the_archive_of_a_closed_night_is_copied_too(copied, night):
+    content = b"events of long ago"
+    (night_folder(copied, NIGHT) / "events.jsonl").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    add_to_archive(copied, NIGHT, "events.jsonl", kind="events", sha256=digest, size=len(content))
+    assert two_places(night) < all_files(night)
+    verify_old_nights(copied)
+    assert copy_what_is_due(copied, at_most_s=60).files == 1
+    assert two_places(night) == all_files(night)
 
 
 # --- restoring ---------------------------------------------------------------------------------------------
