@@ -30,7 +30,6 @@ from nightshift.errors import Retry
 from nightshift.files import new_file, sync_folder
 from nightshift.health import storage_trouble
 from nightshift.ledger.queries import copies as copy_queries
-from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries.copies import ArchivedContent, CopyOfContent, DamagedFile
 from nightshift.vocabulary import EventLevel, Reason
 
@@ -137,9 +136,13 @@ def mend(context: Context, in_use: PlaceInUse | None, night: date | None = None)
 
 
 def _say_what_became(context: Context, mended: list[DamagedFile], lost: list[DamagedFile]) -> None:
-    for place in sorted({row.place for row in mended}):
-        _say(context, EventLevel.INFO, "file_mended", "mended", [row for row in mended if row.place == place])
-    new = [row for row in lost if not ledger_queries.event_said(context.ledger, kind="file_lost", subject=row.file)]
+    found = [row for row in mended if _is_said_to_be_lost(context, row)]
+    others = [row for row in mended if row not in found]
+    groups = [[row] for row in found]
+    groups += [[row for row in others if row.place == place] for place in sorted({row.place for row in others})]
+    for rows in groups:
+        _say(context, EventLevel.INFO, "file_mended", "mended", rows)
+    new = [row for row in lost if not _is_said_to_be_lost(context, row)]
     for row in new[:NAMED_MOST]:
         context.ledger.event(
             EventLevel.PAGE, "file_lost",
@@ -148,6 +151,11 @@ def _say_what_became(context: Context, mended: list[DamagedFile], lost: list[Dam
             f"archive mend`; {len(lost)} files are so in all."[:1000],
             subject=row.file, night_time=context.clock.now(),
         )  # fmt: skip
+
+
+def _is_said_to_be_lost(context: Context, row: DamagedFile) -> bool:
+    said = copy_queries.last_said(context.ledger, subject=row.file, kinds=["file_lost", "file_mended"])
+    return said == "file_lost"
 
 
 # --- the archive --------------------------------------------------------------------------------------------

@@ -266,16 +266,19 @@ def _say_whether_in_time(context: Context, oldest_allowed: datetime) -> None:
         context.ledger, site=site, before=oldest_allowed, place=name_of_place(policy, context.depot), of_night=None
     )
     subject, kinds = f"{site}/verify_archive", ["archive_not_verified_in_time", "archive_verified_in_time"]
-    behind = copy_queries.last_said(context.ledger, subject=subject, kinds=kinds) == kinds[0]
+    said = copy_queries.last_said(context.ledger, subject=subject, kinds=kinds)
+    behind = said == "archive_not_verified_in_time"
     if late is not None and late.files and not behind:
         text = (
             f"{late.files} files of the archive and its copies, {late.bytes / 1e9:.1f} GB, were read longer ago than "
             f"{policy.verify_within_days} days: raise copies.verify_gb_a_day ({policy.verify_gb_a_day:g}) or "
             "copies.verify_within_days."
         )
-        context.ledger.event(EventLevel.WARNING, kinds[0], text, subject=subject, night_time=context.clock.now())
+        context.ledger.event(
+            EventLevel.WARNING, "archive_not_verified_in_time", text, subject=subject, night_time=context.clock.now()
+        )
     if behind and (late is None or not late.files):
         context.ledger.event(
-            EventLevel.INFO, kinds[1], f"All files were read within {policy.verify_within_days} days again.",
+            EventLevel.INFO, "archive_verified_in_time", f"All files were read within {policy.verify_within_days} days again.",
             subject=subject, night_time=context.clock.now(),
         )  # fmt: skip

@@ -89,11 +89,6 @@ _INGEST = (
         "nightshift explain <file>",
     ),
     EventKind("manifest_received", "A part of the night's manifest came."),
-    EventKind(
-        "second_copy_failed",
-        "A raw frame has no second copy yet.",
-        "Look whether the place of the second copy can be written.",
-    ),
 )
 
 _HEALTH = (
@@ -253,12 +248,40 @@ _ALERTS = (
     ),
 )
 
+_COPIES = (
+    EventKind("archive_verified_in_time", "Every archived file and its copy were read within the days that are set."),
+    EventKind(
+        "archive_not_verified_in_time",
+        "Archived files were not read again within the days that the settings give.",
+        "Raise copies.verify_gb_a_day or copies.verify_within_days.",
+        "nightshift archive verify --dry-run",
+        ("archive_verified_in_time",),
+    ),
+    EventKind("copies_go_on", "Second copies are made again."),
+    EventKind(
+        "copies_wait",
+        "Second copies cannot be made; they follow as soon as that is mended.",
+        "Mend the place of the copies as the text says.",
+        "nightshift archive copies --list",
+        ("copies_go_on",),
+    ),
+    EventKind("file_damaged", "Files of the archive or their copies differ from their checksums, or are gone."),
+    EventKind(
+        "file_lost",
+        "A file is damaged in both of its places, and nothing was touched.",
+        "Restore the content that the text names from elsewhere to its path in the archive.",
+        "nightshift archive mend",
+        ("file_mended",),
+    ),
+    EventKind("file_mended", "What was damaged in one place was mended from the other."),
+)
+
 _NIGHT_END = (
     EventKind(
         "archive_fault",
         "A file of the night's archive is missing or differs from what was archived.",
         "Restore the file, then archive and verify the night again.",
-        "nightshift archive <night>",
+        "nightshift archive night <night>",
     ),
     EventKind(
         "mail_not_sent",
