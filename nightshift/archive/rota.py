@@ -275,10 +275,12 @@ def _say_whether_in_time(context: Context, oldest_allowed: datetime) -> None:
             "copies.verify_within_days."
         )
         context.ledger.event(
-            EventLevel.WARNING, "archive_not_verified_in_time", text, subject=subject, night_time=context.clock.now()
-        )
+            EventLevel.WARNING, "archive_not_verified_in_time", text, subject=subject,
+            night_time=context.clock.now(),
+        )  # fmt: skip
     if behind and (late is None or not late.files):
         context.ledger.event(
-            EventLevel.INFO, "archive_verified_in_time", f"All files were read within {policy.verify_within_days} days again.",
+            EventLevel.INFO, "archive_verified_in_time",
+            f"All files were read within {policy.verify_within_days} days again.",
             subject=subject, night_time=context.clock.now(),
         )  # fmt: skip

@@ -335,7 +335,7 @@ _EMBEDDED_BROKER = (
 
 _BY_NAME = {
     kind.name: kind
-    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _NIGHT_END, _EMBEDDED_BROKER)
+    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _COPIES, _NIGHT_END, _EMBEDDED_BROKER)
     for kind in part
 }
 

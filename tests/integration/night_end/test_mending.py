@@ -154,7 +154,7 @@ def test_an_archive_whose_disk_is_away_has_no_damaged_files(copied, night):
     root = copied.depot.root / "archive"
     root.rename(root.with_name("unplugged"))
     root.mkdir()
-    with pytest.raises(Retry, match="mount the right one"):
+    with pytest.raises(Retry, match="not mounted"):
         verify_night_again(copied, NIGHT)
     assert not night.query("select * from damaged_files") and two_places(night) == all_files(night)
 
