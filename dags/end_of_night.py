@@ -3,7 +3,8 @@
 Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
 still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
-read back, reported and closed, whatever became of the steps before. Where a night is refused its end, as one whose
+read back, copied to a second place (what is not copied within a minute follows later), reported and closed, whatever
+became of the steps before. Where a night is refused its end, as one whose
 month has left the ledger, nothing of that is done: the task `begin` says why.
 """
 
@@ -42,6 +43,7 @@ with DAG(
     account = task(steps.account_for_night)
     archive = task(steps.archive_night)
     verify = task(steps.verify_archive)
+    copy = task(steps.copy_night)
     mail = task(steps.mail_report)
     close = task(steps.close_night)
 
@@ -56,6 +58,7 @@ with DAG(
         >> account(NIGHT)
         >> archive(NIGHT)
         >> verify(NIGHT)
+        >> copy(NIGHT)
         >> mail(NIGHT)
         >> close(NIGHT)
     )

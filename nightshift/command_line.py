@@ -25,6 +25,7 @@ PACKAGES = (
     "ingest",
     "workflow",
     "alerts",
+    "archive",
     "night_end",
     "observing_calendar",
     "night_plan",

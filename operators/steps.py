@@ -22,6 +22,8 @@ __all__ = [
     "archive_night",
     "begin_night_end",
     "close_night",
+    "copy_files",
+    "copy_night",
     "dispose_frame",
     "ingest_and_request",
     "mail_report",
@@ -34,6 +36,7 @@ __all__ = [
     "request_run_of_night",
     "settle_night",
     "verify_archive",
+    "verify_old_nights",
     "why_night_may_close",
 ]
 
@@ -45,6 +48,7 @@ LINGER_S = 6.0  # the next file of a sequence is taken in without a new task
 AT_MOST_S = 300.0  # of one task of ingest, however busy the night
 LATELY_S = 300.0  # a run that was asked for longer ago keeps nobody waiting
 SWEEP_EVERY_S = 20.0
+COPY_AT_MOST_S = 240.0  # of one task: the next run goes on
 PAUSE_S = 0.25
 LOOKS_IN_VAIN = 150  # five minutes of a trigger's: Airflow may not know a workflow for a while after it started
 STORAGE_PAUSE_S = 5.0  # after a disk refused what its figures promised
@@ -481,6 +485,40 @@ def verify_archive(night: str) -> str:
     with open_night(night) as (context, day):
         wait_for_storage(context)
         return str(verify(context, day, unread_only=True))
+
+
+def copy_night(night: str) -> str:
+    """Make the second copies of a night; what waits for its place or for time follows by the workflow copy_files."""
+    from nightshift.archive.copying import copy_night as copy
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
+
+    site, day = _site_and_night(night)
+    with open_context() as opened:  # the settings that hold now: a night of long ago goes where all go
+        context = opened.of_site(site)
+        wait_for_storage(context)
+        return str(copy(context, date.fromisoformat(day)) or "the settings name no place of second copies")
+
+
+def copy_files() -> str:
+    """Make the second copies that wait, of each site."""
+    from nightshift.archive.copying import copy_what_is_due
+    from nightshift.context import open_context
+
+    with open_context() as context:
+        done = {site.site.name: copy_what_is_due(site, at_most_s=COPY_AT_MOST_S) for site in context.sites()}
+    return "; ".join(f"{name}: {said or 'no second copies'}" for name, said in done.items())
+
+
+def verify_old_nights() -> str:
+    """Read again, of each site, what was read longest ago, and mend what is damaged."""
+    from nightshift.archive.rota import verify_old_nights as verify_old
+    from nightshift.context import open_context
+    from nightshift.health import wait_for_storage
+
+    with open_context() as context:
+        wait_for_storage(context)
+        return "; ".join(f"{site.site.name}: {verify_old(site)}" for site in context.sites())
 
 
 def mail_report(night: str) -> str:

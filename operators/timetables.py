@@ -24,9 +24,11 @@ __all__ = [
     "night_begun_at",
     "night_ended_at",
     "night_times",
+    "while_copies_are_made",
 ]
 
 LATE_AT_MOST = timedelta(hours=6)
+COPIES_EVERY = timedelta(minutes=5)
 
 
 class AlwaysAgain(ContinuousTimetable):
@@ -246,3 +248,10 @@ def at_noon_of_live_days() -> CronTriggerTimetable | None:
     if not isinstance(clock_from_environment(), SystemClock):
         return None
     return CronTriggerTimetable("0 12 * * *", timezone=deployment_from_environment().sites[0].time_zone)
+
+
+def while_copies_are_made() -> timedelta | None:
+    """Return how often second copies are looked after; None where the settings name no place for them."""
+    from nightshift.context import deployment_from_environment
+
+    return COPIES_EVERY if any(survey.copies.to for survey in deployment_from_environment().surveys) else None

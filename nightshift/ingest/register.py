@@ -4,7 +4,6 @@ The order makes any crash harmless: the bytes are whole in the depot before the 
 inbox only after both. A file that is found again after a crash is known by its arrival key.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +12,7 @@ from typing import Any
 
 from nightshift.context import Context
 from nightshift.errors import BadInput
-from nightshift.files import copy_whole, sync_folder, write_and_read_back
+from nightshift.files import write_and_read_back
 from nightshift.ingest.arrival import Arrival, PhysicalFile
 from nightshift.ingest.classify import is_reduced
 from nightshift.ingest.examine import RawFrame
@@ -24,11 +23,10 @@ from nightshift.nights import night_of
 from nightshift.observing_calendar.in_force import in_force
 from nightshift.pins import pin_night
 from nightshift.settings import Survey, camera_file
-from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier
+from nightshift.vocabulary import Disposition, ImageType, Reason, Tier
 
-__all__ = ["SECOND_COPY", "Opening", "check_id_is_new", "register", "second_folder"]
+__all__ = ["Opening", "check_id_is_new", "register"]
 
-SECOND_COPY = "NIGHTSHIFT_SECOND_COPY"
 MOMENT = "%Y-%m-%d %H:%M:%S"
 ONE_OPENING = timedelta(seconds=60)  # between the times that the detectors of one exposure write
 
@@ -40,7 +38,6 @@ def register(
     *,
     overruled: bool = False,
     place: Callable[[Path], None] | None = None,
-    second: Path | None = None,
 ) -> Arrival:
     """Place a frame in the depot and register it. Call it inside a transaction that holds the name's lock.
 
@@ -54,8 +51,6 @@ def register(
         Whether a person overruled the checks: the manifest is not asked.
     place : callable, optional
         Puts the file's content, whole, at the path that it is given; by default it is written there and read back.
-    second : Path, optional
-        Where its content may lie in the second folder already, whole: it moves from there to its place.
 
     Raises
     ------
@@ -84,7 +79,7 @@ def register(
     else:
         assert file.content is not None  # it was read
         write_and_read_back(target, file.content)
-    _put_frame(context, file, frame, target, second, overruled)
+    _put_frame(context, file, frame, target, overruled)
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
 
@@ -134,37 +129,7 @@ def _conflict(file: PhysicalFile, frame: RawFrame) -> Arrival:
     )  # fmt: skip
 
 
-def second_folder() -> Path | None:
-    """Return the folder for a second copy of each raw file, where one is configured."""
-    root = os.environ.get(SECOND_COPY)
-    return Path(root) if root else None
-
-
-def _second_copy(context: Context, source: Path, place: str, lies_at: Path | None) -> str | None:
-    """Have a raw file in the second folder, where one is configured. Without it the night goes on, with a warning."""
-    root = second_folder()
-    if root is None:
-        return None
-    target = root / place
-    try:
-        if lies_at is not None and lies_at.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            lies_at.replace(target)
-            sync_folder(target.parent)
-        else:
-            copy_whole(source, target)
-    except OSError as error:
-        context.ledger.event(
-            EventLevel.WARNING, "second_copy_failed", f"No second copy: {error}",
-            subject=place, night_time=context.clock.now(),
-        )  # fmt: skip
-        return None
-    return str(target)
-
-
-def _put_frame(
-    context: Context, file: PhysicalFile, frame: RawFrame, target: Path, second: Path | None, overruled: bool
-) -> None:
+def _put_frame(context: Context, file: PhysicalFile, frame: RawFrame, target: Path, overruled: bool) -> None:
     survey, header = context.survey, frame.header
     night = night_of(survey.site, header.shutter_open)
     pin_night(context.ledger, survey, night)
@@ -184,7 +149,7 @@ def _put_frame(
         set_aside_detail=set_aside.detail if set_aside else "",
         reduced=False if set_aside else is_reduced(frame.image_type, survey),
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
-        second_copy=_second_copy(context, target, place, second), header=frame.whole_header, units={"rows": units},
+        header=frame.whole_header, units={"rows": units},
         tier=Tier.PROCESSED, campaign=LIVE,
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ class LockedWork(StrEnum):
     PRUNE = "prune"  # move old events into the archive
     ARCHIVE = "archive"  # fill the archive of a night
     CHECKSUMS = "checksums"  # write the list of a night's archive
+    COPIES = "copies"  # write, read or mend the second copies of a place
 
 
 class Busy(Retry):

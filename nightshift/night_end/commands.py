@@ -1,4 +1,4 @@
-"""The commands ``account``, ``archive``, ``verify``, ``report``, ``mail``, ``close``, ``night`` and ``ledger``."""
+"""The commands ``account``, ``verify``, ``report``, ``mail``, ``close``, ``night`` and ``ledger``."""
 
 import argparse
 from collections.abc import Callable, Iterator
@@ -17,7 +17,6 @@ __all__ = ["register"]
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the end of night's commands to the command line's subparsers."""
     _add(subparsers, "account", _account, "account for a night and print its sums; exit code 1 if one does not close")
-    _add(subparsers, "archive", _archive, "put a night's files into the archive with their checksums")
     _add(subparsers, "verify", _verify, "read a night's archive back; exit code 1 if a file is not what it was")
     _add(subparsers, "report", _report, "write a night's report and say where it is")
     mail = _add(subparsers, "mail", _mail, "write a night's report and send it, once")
@@ -88,18 +87,6 @@ def _account(options: argparse.Namespace) -> int:
     for line in books.imbalances:
         print(f"  {line}")
     return 0 if books.closes else 1
-
-
-def _archive(options: argparse.Namespace) -> int:
-    from nightshift.archive.night_archive import archive, not_archived
-
-    with _opened(options) as context:
-        done = archive(context, options.night)
-        lost = not_archived(context, options.night)
-    print(f"{done.files} files, {done.bytes / 1e6:.1f} MB, {done.added} of them new: {done.folder}")
-    for fault in lost:
-        print(f"  {fault.path}: {fault.text}")
-    return 1 if lost else 0
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.archive import ArchivePolicy
 from nightshift.settings.base_table import Positive, Table
+from nightshift.settings.copies import CopyPolicy
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.messages import MessageSettings
@@ -620,6 +621,7 @@ class Survey(Table):
     storage: StoragePolicy = StoragePolicy()
     messages: MessageSettings = MessageSettings()
     archive: ArchivePolicy = ArchivePolicy()
+    copies: CopyPolicy = CopyPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

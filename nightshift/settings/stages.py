@@ -19,6 +19,7 @@ OPERATOR_STAGES = {
     "release": ("alerts",),
     "night_end": ("night", "report", "storage", "archive"),
     "afternoon": ("preflight", "plan"),
+    "night_end": ("night", "report", "storage", "copies"),
 }
 
 

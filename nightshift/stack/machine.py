@@ -47,7 +47,7 @@ BEFORE_THE_REST = ("postgres", "broker", "mail")
 # of our own variables: the parts have those that the machine sets, and these as whoever starts it has them
 PASSED_ON = (
     "NIGHTSHIFT_CONFIG", "NIGHTSHIFT_WORKERS", "NIGHTSHIFT_RETRY_DELAY_S", "NIGHTSHIFT_RUNS_AT_ONCE",
-    "NIGHTSHIFT_LEDGER_MEMORY_MB", "NIGHTSHIFT_SECOND_COPY", "NIGHTSHIFT_NODE_PYTHON",
+    "NIGHTSHIFT_LEDGER_MEMORY_MB", "NIGHTSHIFT_NODE_PYTHON",
     "NIGHTSHIFT_SLURM_TRANSPORT", "NIGHTSHIFT_KAFKA_JARS", "NIGHTSHIFT_ALERT_KEY",
     *MAIL_LOGIN,  # of two parts alone: nightshift/stack/child_process.py
 )  # fmt: skip
@@ -89,6 +89,8 @@ class Outside:
         runner = os.environ.get("NIGHTSHIFT_RUNNER") or "local"
         if runner not in RUNNERS:
             raise SettingsError(f"NIGHTSHIFT_RUNNER={runner!r}: it is {' or '.join(RUNNERS)}")
+        if os.environ.get("NIGHTSHIFT_SECOND_COPY"):
+            raise SettingsError("NIGHTSHIFT_SECOND_COPY is gone: write `to` under [copies] in policy.toml")
         slurm = os.environ.get("SLURM_CONF") if runner == "slurm" else None
         return cls(ledger, brokers, smtp, runner, slurm)
 

@@ -89,11 +89,6 @@ _INGEST = (
         "nightshift explain <file>",
     ),
     EventKind("manifest_received", "A part of the night's manifest came."),
-    EventKind(
-        "second_copy_failed",
-        "A raw frame has no second copy yet.",
-        "Look whether the place of the second copy can be written.",
-    ),
 )
 
 _HEALTH = (
@@ -253,6 +248,34 @@ _ALERTS = (
     ),
 )
 
+_COPIES = (
+    EventKind("archive_verified_in_time", "Every archived file and its copy were read within the days that are set."),
+    EventKind(
+        "archive_not_verified_in_time",
+        "Archived files were not read again within the days that the settings give.",
+        "Raise copies.verify_gb_a_day or copies.verify_within_days.",
+        "nightshift archive verify --dry-run",
+        ("archive_verified_in_time",),
+    ),
+    EventKind("copies_go_on", "Second copies are made again."),
+    EventKind(
+        "copies_wait",
+        "Second copies cannot be made; they follow as soon as that is mended.",
+        "Mend the place of the copies as the text says.",
+        "nightshift archive copies --list",
+        ("copies_go_on",),
+    ),
+    EventKind("file_damaged", "Files of the archive or their copies differ from their checksums, or are gone."),
+    EventKind(
+        "file_lost",
+        "A file is damaged in both of its places, and nothing was touched.",
+        "Restore the content that the text names from elsewhere to its path in the archive.",
+        "nightshift archive mend",
+        ("file_mended",),
+    ),
+    EventKind("file_mended", "What was damaged in one place was mended from the other."),
+)
+
 _NIGHT_END = (
     EventKind(
         "archive_fault",
@@ -266,6 +289,7 @@ _NIGHT_END = (
         "archive_set_aside",
         "A file lay in a night's bag and the ledger does not know it; it was moved out of the bag.",
         "See whether somebody misses it; remove it otherwise.",
+        "nightshift archive night <night>",
     ),
     EventKind(
         "mail_not_sent",
@@ -381,6 +405,11 @@ _PARTS = (
     _EMBEDDED_BROKER,
 )  # fmt: skip
 _BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
+_BY_NAME = {
+    kind.name: kind
+    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _COPIES, _NIGHT_END, _EMBEDDED_BROKER)
+    for kind in part
+}
 
 
 def all_event_kinds() -> tuple[EventKind, ...]:

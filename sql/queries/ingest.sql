@@ -71,9 +71,9 @@ with new_exposure as (
         kept_path = excluded.kept_path
 ), new_frame as (
     insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256, bytes,
-        second_copy, header, invalid_reason)
+        header, invalid_reason)
     values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
-        :second_copy, :header, :set_aside)
+        :header, :set_aside)
 )
 insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key, state, reason, detail,
     ended_at)

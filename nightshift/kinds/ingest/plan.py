@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from nightshift.context import Context
-from nightshift.ingest.register import second_folder
 from nightshift.kinds.ingest.inbox_files import DueFile, InboxFile, due_files, groups_of_inbox
 from nightshift.kinds.ingest.spans import Groups, exposures_of, subject_that_tried
 from nightshift.kinds.plans import Plan, PlannedUnit
@@ -18,9 +17,7 @@ from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
 from nightshift.workflow.subjects import Subject
 
-__all__ = ["INCOMING", "files_of", "moment", "plan"]
-
-INCOMING = ".incoming"  # of the second folder: where nodes write
+__all__ = ["files_of", "moment", "plan"]
 
 
 def plan(context: Context, subject: Subject) -> Plan:
@@ -41,9 +38,7 @@ def plan(context: Context, subject: Subject) -> Plan:
 
 
 def _parameters(file: InboxFile) -> dict[str, Any]:
-    said = {"path": str(file.path), "key": file.key, "bytes": file.status.st_size}
-    second = second_folder()
-    return said if second is None else said | {"second_copy": str(second / INCOMING / file.key)}
+    return {"path": str(file.path), "key": file.key, "bytes": file.status.st_size}
 
 
 def _tasks(due: Sequence[DueFile], task_bytes: float) -> Iterator[Sequence[InboxFile]]:

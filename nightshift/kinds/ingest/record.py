@@ -18,10 +18,10 @@ from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.examine import frame_of
 from nightshift.ingest.leave import leave_inbox, write_arrival
 from nightshift.ingest.naming import parse_name
-from nightshift.ingest.register import register, second_folder
+from nightshift.ingest.register import register
 from nightshift.ingest.unexpected import UnexpectedError
 from nightshift.jobs.contract import UnitWork
-from nightshift.kinds.ingest.plan import INCOMING, files_of
+from nightshift.kinds.ingest.plan import files_of
 from nightshift.kinds.ingest.work import COPY
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
@@ -30,18 +30,10 @@ from nightshift.workflow.persistence import Ending
 from nightshift.workflow.subjects import Subject
 from nightshift.workflow.verdicts import ENDED_WELL
 
-__all__ = ["begin", "end", "home", "record"]
+__all__ = ["end", "home", "record"]
 
 OF_THE_FILE = (Reason.OUT_OF_MEMORY, Reason.TIMEOUT)  # it would take the watch down with it
 OF_THE_MACHINE = (Reason.INPUT_LOST, Reason.STORAGE_UNAVAILABLE, Reason.CANCELLED)
-
-
-def begin(context: Context, subject: Subject, unit_keys: list[str]) -> None:
-    """Make the folder in which nodes write second copies. Without it, registering a file makes its second copy."""
-    second = second_folder()
-    if second is not None:
-        with suppress(OSError):
-            (second / INCOMING).mkdir(parents=True, exist_ok=True)
 
 
 def home(context: Context, subject: Subject, work: UnitWork) -> tuple[Path, date]:
@@ -63,14 +55,6 @@ def record(context: Context, ending: Ending) -> None:
         known = _known(ending)
         write_arrival(context, file, known, partial(_register, context, ending, file, known))
     (Path(ending.work.folder) / COPY).unlink(missing_ok=True)
-    if (second := _second_copy(ending)) is not None:
-        with suppress(OSError):
-            second.unlink(missing_ok=True)
-
-
-def _second_copy(ending: Ending) -> Path | None:
-    path = ending.work.parameters.get("second_copy")
-    return Path(path) if path else None
 
 
 def _planned_file(ending: Ending) -> PhysicalFile | None:
@@ -105,7 +89,7 @@ def _register(context: Context, ending: Ending, file: PhysicalFile, known: Known
     name = parse_name(file.path.name, context.survey.camera)
     frame = frame_of(name, ending.metrics["header"], context.survey, known)
     place = partial(_place_copy, Path(ending.work.folder) / COPY, file)
-    return register(context, file, frame, place=place, second=_second_copy(ending))
+    return register(context, file, frame, place=place)
 
 
 def _place_copy(copy: Path, file: PhysicalFile, target: Path) -> None:

@@ -1,14 +1,12 @@
 """Read one file of the inbox, check it, and copy it: all that costs processor time and bandwidth.
 
 No inputs: what a file holds is not known before. Parameters: ``path``, ``key`` and ``bytes`` of the file that was
-planned, and ``second_copy``, a path, where a second copy is kept. A sound file leaves its copy in the attempt's
-folder, read back, a second one under that path if its folder is there on this node, and in the metrics ``sha256``,
-``bytes`` and the ``header`` by which it is registered. A bad one leaves its reason. In either case, as far as the
+planned. A sound file leaves its copy in the attempt's folder, read back, and in the metrics ``sha256``, ``bytes`` and
+the ``header`` by which it is registered. A bad one leaves its reason. In either case, as far as the
 looking went: ``night``, ``instrument``, ``exposure_id``, ``detector``. Of an error that nobody foresaw also its
 ``traceback``.
 """
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,20 +50,11 @@ def run(work: UnitWork, survey: Survey, folder: Path) -> UnitResult:
     assert file.content is not None  # it is one of the camera's frames
     with watch("copy"):
         write_and_read_back(folder / COPY, file.content)
-        _write_second_copy(work, file.content)
     _check_unchanged(file)
     return UnitResult(
         work.unit_key, work.token, AttemptState.SUCCEEDED,
         metrics=facts | _plain(known) | {"header": frame.whole_header}, seconds=watch.seconds,
     )  # fmt: skip
-
-
-def _write_second_copy(work: UnitWork, content: bytes) -> None:
-    """Write the second copy from here, where the bytes are. Whoever registers the file makes it where this cannot."""
-    path = Path(work.parameters.get("second_copy", ""))
-    if path.name and path.parent.is_dir():  # a node that does not see the folder must not make it on its own disk
-        with suppress(OSError):
-            write_and_read_back(path, content)
 
 
 def _planned_file(work: UnitWork, survey: Survey) -> PhysicalFile:

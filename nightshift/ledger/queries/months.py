@@ -26,6 +26,7 @@ __all__ = [
     "is_here",
     "leave_columns",
     "lock_month",
+    "make_missing_tables",
     "month_away",
     "nights_not_closed",
     "not_ended",
@@ -150,6 +151,11 @@ def prepare_month(ledger: Ledger, *, table_name: str, month: str) -> None:
 def attach_month(ledger: Ledger, *, table_name: str, month: str) -> None:
     """Run `attach_month`."""
     ledger.run(TOPIC, "attach_month", table_name=table_name, month=month)
+
+
+def make_missing_tables(ledger: Ledger, *, month: str) -> None:
+    """Of a month that came back: those that were not there yet when it left."""
+    ledger.run(TOPIC, "make_missing_tables", month=month)
 
 
 def put_detached(ledger: Ledger, *, month: str | None, folder: str | None, operator: str | None) -> int:

@@ -17,7 +17,7 @@ MONTH = "2025-03"
 NOW = datetime(2026, 1, 16, tzinfo=UTC)
 ROWS = {  # of the month
     "attempts": 1, "products": 1, "product_inputs": 1, "units": 1, "image_measurements": 1, "differences": 1,
-    "candidates": 2, "alerts": 2, "outbox": 2, "archive_files": 1, "events": 1,
+    "candidates": 2, "alerts": 2, "outbox": 2, "archive_files": 1, "events": 1, "copies": 1,
 }  # fmt: skip
 STAY = {"products": 1, "product_inputs": 1}  # of a master
 ROWS_BESIDE = """
@@ -29,6 +29,8 @@ insert into product_inputs (product_key, leaves_with, role, input_key, sha256)
 select product_key, leaves_with, 'bias', 'bias/x/bias', sha256 from products;
 insert into archive_files (site, night, path, kind, source, sha256, bytes)
 select site, night, path, kind, path, sha256, bytes from products;
+insert into copies (site, night, sha256, place, bytes, source)
+select site, night, sha256, '/second', bytes, path from products;
 insert into events (at, level, kind, message) values ('2025-03-11 05:00Z', 'info', 'said', 'then');
 insert into products (product_key, leaves_with, kind, unit_key, site, night, path, sha256, bytes, code_version,
     settings_hash, job_key, attempt)

@@ -123,16 +123,6 @@ def test_two_ingests_beside_each_other_register_each_file_once(context, frames, 
     assert (count(context, "arrivals"), count(context, "raw_frames"), count(context, "units")) == (8, 8, 16)
 
 
-def test_the_raw_gets_a_second_copy_where_a_folder_is_named(context, frames, tmp_path, monkeypatch):
-    monkeypatch.setenv("NIGHTSHIFT_SECOND_COPY", str(tmp_path / "second"))
-    path = frames(0)
-    content = path.read_bytes()
-    ingest_all(context, [path])
-    frame = only(table(context, "raw_frames", "detector"))
-    assert (tmp_path / "second" / frame["path"]).read_bytes() == content
-    assert frame["second_copy"] == str(tmp_path / "second" / frame["path"])
-
-
 def test_a_detector_that_comes_late_opens_its_exposure_again(context, frames):
     ingest_all(context, [frames(0, 1)])
     with context.ledger.connection.cursor() as cursor:

@@ -24,8 +24,8 @@ def test_a_night_is_closed_by_hand_step_by_step(typed, night, capsys):
     night.science(1)
     night.manifest()
     assert typed("night") == 1  # not archived yet
-    for command in ("account", "archive", "verify", "report", "mail", "close", "night"):
-        assert typed(command) == 0, capsys.readouterr().out
+    for command in ("account", "archive night", "verify", "report", "mail", "close", "night"):
+        assert typed(*command.split()) == 0, capsys.readouterr().out
     shown = capsys.readouterr().out
     assert "The night of 2026-01-15 is closed." in shown
     assert "files sent 2 = received intact 2 + corrupt 0 + missing 0" in shown

@@ -21,9 +21,10 @@ def network(ledger_url, tmp_path, monkeypatch):
     [
         ["inject", "--night", NIGHT],
         ["settings", "adopt", "--night", NIGHT, "--reason", "a test"],
-        *([name, NIGHT] for name in ("account", "archive", "verify", "report", "mail", "close", "night")),
+        *([name, NIGHT] for name in ("account", "verify", "report", "mail", "close", "night")),
+        *(["archive", name, NIGHT] for name in ("night", "copies", "verify", "mend")),
     ],
-    ids=lambda command: command[0],
+    ids=lambda command: " ".join(command[:2]),
 )
 def test_a_command_that_takes_a_night_asks_for_the_site(command, capsys):
     assert main(command) == 2

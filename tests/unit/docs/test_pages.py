@@ -21,7 +21,7 @@ VARIABLE = re.compile(r"NIGHTSHIFT_[A-Z]+(?:_[A-Z]+)*")
 # read before anything is started, or set by the stack for itself
 OF_THE_COMMAND = {
     "NIGHTSHIFT_VAR", "NIGHTSHIFT_TRACEBACK", "NIGHTSHIFT_STACK", "NIGHTSHIFT_PART", "NIGHTSHIFT_PORT",
-    "NIGHTSHIFT_PORT_AIRFLOW", "NIGHTSHIFT_HEARTBEAT_TELL",
+    "NIGHTSHIFT_PORT_AIRFLOW", "NIGHTSHIFT_HEARTBEAT_TELL", "NIGHTSHIFT_SECOND_COPY",  # the last one is refused
 }  # fmt: skip
 NO_VARIABLE = {"NIGHTSHIFT_API"}  # the end of the name of Airflow's connection
 

@@ -81,6 +81,8 @@ EXCEPTIONS = {
             "waiting_troubles",
         )
     },
+    ("copies", "now"): "of the database's clock",
+    ("copies", "in_two_places"): "of one file, by its path and checksum",
     # one table of events, kept until every site's night of then is closed
     ("night_end", "old_events"): "of the whole ledger",
     ("night_end", "old_events_in_sum"): "of the whole ledger",
@@ -96,6 +98,7 @@ EXCEPTIONS = {
             "columns_of",
             "content",
             "delete_detached",
+            "make_missing_tables",
             "detach_month",
             "detached_folder",
             "is_here",
