@@ -30,8 +30,10 @@ from nightshift.ledger.queries.night_end import (
     WarnedMeasurement,
 )
 from nightshift.night_end.close import Verdict, verdict
-from nightshift.night_end.needs import Findings, needs_of
+from nightshift.night_end.needs import Commands, Findings, needs_of
 from nightshift.night_end.night_rows import night_row
+from nightshift.night_end.report_elements import Need
+from nightshift.night_end.report_parts import ReportPart, parts_of_report
 from nightshift.realbogus.retraining import retraining_due
 from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_measurements
 from nightshift.vocabulary.measurements import panels
@@ -251,7 +253,8 @@ class NightFacts:
     sky: SkyFacts
     events: list[LoudEvent]
     archive: ArchiveTotals
-    needs: list[str]  # what needs a human, most urgent first
+    parts: tuple[ReportPart, ...]  # what other packages add to the report
+    needs: list[Need]  # what needs a person, most urgent first
 
     @property
     def exposures(self) -> list[MeasuredExposure]:
@@ -305,6 +308,8 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     events = _events(context, night)
     masters = [(c.instrument if len(cameras) > 1 else "", row) for c in cameras for row in c.masters]
     archive = night_end_queries.archive_totals(ledger, site=site, night=night)
+    parts = parts_of_report(context, night)
+    commands = Commands(night, site if context.deployment.has_several_sites else "")
     (completeness,) = injection_queries.completeness_of_night(ledger, site=site, night=night, campaign=LIVE)
     assert archive is not None  # sums have a row always
     return NightFacts(
@@ -327,9 +332,15 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         sky=_sky(context, night),
         events=events,
         archive=archive,
+        parts=parts,
         needs=[
-            *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events)),
-            *(line for own in context.instruments() for line in retraining_due(own)),
+            *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events), commands),
+            *(
+                Need(line, command="nightshift train-realbogus")
+                for own in context.instruments()
+                for line in retraining_due(own)
+            ),
+            *(need for part in parts for need in part.needs),
         ],
     )
 

@@ -11,7 +11,8 @@ from nightshift.context import Context
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.identities import Identity
 from nightshift.night_end.report import headline
-from nightshift.night_end.report_sections import figures_of, plain
+from nightshift.night_end.report_sections import figures_of
+from nightshift.night_end.report_text import plain
 
 __all__ = ["accounts_table", "night_table"]
 

@@ -16,14 +16,16 @@ from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
 from nightshift.night_end.night_rows import night_text
-from nightshift.night_end.report_pictures import Picture, draw_all
-from nightshift.night_end.report_sections import figures_of, plain, sections_of, text_table, wrapped
+from nightshift.night_end.report_elements import Picture, anchor_of
+from nightshift.night_end.report_pictures import draw_all
+from nightshift.night_end.report_sections import figures_of, sections_of
+from nightshift.night_end.report_text import plain, text_table, wrapped
 from nightshift.vocabulary import EventLevel, UnitState
 
 __all__ = ["Report", "send_report", "write_report"]
 
 KIND = "summary"
-CLOSED_BAND, HUMAN_BAND, OPEN_BAND = "#2f6f4f", "#8a6116", "#a3352b"
+BANDS = CLOSED_BAND, HUMAN_BAND, OPEN_BAND = "#2f6f4f", "#8a6116", "#a3352b"
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ def needs_line(facts: NightFacts) -> str:
     if not facts.needs:
         return _without_science(facts) or "Nothing needs you. Enjoy the coffee."
     more = f", and {len(facts.needs) - 1} more below" if len(facts.needs) > 1 else ""
-    first = plain(facts.needs[0], 160).rstrip(".")
+    first = plain(facts.needs[0].sentence, 160).rstrip(".")
     return f"{'1 thing needs' if len(facts.needs) == 1 else f'{len(facts.needs)} things need'} you: {first}{more}."
 
 
@@ -208,7 +210,7 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
     )
-    environment.filters.update(plain=plain, text_table=text_table, wrapped=wrapped)
+    environment.filters.update(anchor=anchor_of, plain=plain, text_table=text_table, wrapped=wrapped)
     return environment
 
 

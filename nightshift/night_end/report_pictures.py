@@ -3,7 +3,7 @@
 import io
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,41 +16,17 @@ from matplotlib.figure import Figure
 from nightshift.completeness import recovered_by_signal
 from nightshift.ledger.queries.night_end import AlertOnSky
 from nightshift.night_end.facts import CameraFacts, MeasuredExposure, NightFacts
+from nightshift.night_end.report_elements import Picture
 from nightshift.vocabulary.measurements import panels
 from reduction.image.cutouts import read_cutouts
 
-__all__ = ["Picture", "draw_all"]
+__all__ = ["draw_all"]
 
 INK, FAINT, LINE, BAD = "#22303c", "#7b8794", "#d9dee4", "#b3362b"
 FILTER_COLOURS = {"g": "#2f855a", "r": "#c05621", "i": "#6b46c1", "z": "#1a202c", "V": "#2f855a", "VR": "#2b6cb0"}
 SPARE_COLOURS = ("#2b6cb0", "#b7791f", "#97266d", "#285e61")
 STYLE: dict[str, Any] = {"fontsize": 9, "color": INK}
 MOST_FIELDS = 6
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of the report.
-
-    Parameters
-    ----------
-    name : str
-        Of its file, and of its part in the mail.
-    title, description : str
-        Shown beside it; the description says what is seen, for whoever cannot see it.
-    png : bytes
-    width : int
-        In pixels, as it is shown (the file has twice as many).
-    leads : bool
-        Stands above all tables, under its own title.
-    """
-
-    name: str
-    title: str
-    description: str
-    png: bytes
-    width: int
-    leads: bool = False
 
 
 def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
@@ -60,7 +36,7 @@ def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
         pictures.append(_completeness(facts))
     if stamps := _stamps(facts, depot):
         pictures.append(stamps)
-    return pictures
+    return [*pictures, *(picture for part in facts.parts for picture in part.pictures)]
 
 
 def colour_of(name: str, names: Iterable[str]) -> str:

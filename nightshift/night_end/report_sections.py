@@ -1,9 +1,8 @@
 """The tables of the morning's report, once for its text and its page."""
 
-import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -11,12 +10,24 @@ from nightshift.completeness import recovered_by_signal
 from nightshift.ledger.queries.night_end import QuarantinedFile
 from nightshift.night_end.facts import CameraFacts, NightFacts, Quantiles
 from nightshift.night_end.identities import Member
+from nightshift.night_end.report_elements import (
+    ALERTS,
+    ARCHIVE,
+    FILES,
+    FLAGGED,
+    MASTERS,
+    UNITS,
+    Column,
+    Figure,
+    Section,
+    columns,
+)
+from nightshift.night_end.report_text import duration, number, percent, percent_of, plain, shortened, size
 from nightshift.vocabulary import AlertState, Measurement, UnitState, all_measurements, measurement_named
 from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
 
-__all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", "text_table"]
+__all__ = ["figures_of", "sections_of"]
 
-MOST_ROWS = 40  # of one table in a mail; how many more there are is said
 MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
 RELATIVE = " rel."  # behind a number that a catalogue alone could make absolute
 RELATIVE_MEANS = (
@@ -24,82 +35,6 @@ RELATIVE_MEANS = (
     "zero point is 25 by definition, and to its header's places."
 )
 MOST_GAPS = 5
-CELL = 90  # characters of a cell of the text's tables, at most
-TEXT_WIDTH = 110  # characters of a line of the text's sentences
-MINUS = "−"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: numbers stand right, words left."""
-
-    title: str
-    align: str = "left"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table with its heading.
-
-    Parameters
-    ----------
-    title : str
-    columns : tuple of Column
-    rows : list of tuple of str
-    note : str
-        What is said above the table, or in place of one that would be empty.
-    picture : str
-        Name of the picture that belongs here.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: Sequence[tuple[str, ...]]
-    note: str = ""
-    picture: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One large figure at the top."""
-
-    value: str
-    label: str
-
-
-def plain(text: object, most: int = 120) -> str:
-    """Return text that shows on one line: what does not print is escaped, and the middle of a long one is left out.
-
-    File names come from outside: a line end, an escape sequence or a mark that turns the direction of writing
-    must not change how the report reads.
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    if len(shown) <= most:
-        return shown
-    half = (most - 1) // 2
-    return f"{shown[:half]}…{shown[-half:]}"
-
-
-def wrapped(text: str) -> str:
-    """Return sentences in lines that a mail program shows whole, two spaces in."""
-    return textwrap.fill(
-        text, TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-
-
-def text_table(section: Section) -> str:
-    """Return a section's table in fixed-width columns, two spaces in."""
-    table = [tuple(c.title for c in section.columns), *(tuple(plain(c, CELL) for c in row) for row in section.rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(section.columns))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.rjust(width) if column.align == "right" else cell.ljust(width)
-            for cell, width, column in zip(row, widths, section.columns, strict=True)
-        ]
-        return ("  " + "  ".join(cells)).rstrip()
-
-    return "\n".join([line(table[0]), "  " + "  ".join("-" * w for w in widths), *map(line, table[1:])])
 
 
 def sections_of(facts: NightFacts) -> list[Section]:
@@ -117,6 +52,7 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _flagged(facts),
         _files(facts),
         _references(facts),
+        *(section for part in facts.parts for section in part.sections),
         _archive(facts),
     ]
 
@@ -142,54 +78,9 @@ def _shutter_figure(facts: NightFacts) -> Figure:
     return Figure(" / ".join(shares), f"shutter open{names}")
 
 
-def columns(*titles: str) -> tuple[Column, ...]:
-    """Return columns; a title that begins with ``>`` is of numbers."""
-    return tuple(Column(t.removeprefix(">"), "right" if t.startswith(">") else "left") for t in titles)
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a measurement, or a dash where there is none."""
-    return "—" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
-
-
-def percent(fraction: float | None) -> str:
-    """Return a share of pixels, or a dash where there is none."""
-    if fraction is None:
-        return "—"
-    if 0 < fraction < 1e-4:
-        return "< 0.01 %"
-    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
-
-
 def _level(value: float | None) -> str:
     """Return a level with as many digits as its size asks for: they run from 0.01 to 50,000."""
     return number(value, 1 if value is not None and abs(value) >= 100 else 3)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a time span as a human says it."""
-    if seconds is None:
-        return "—"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def size(number_of_bytes: float) -> str:
-    """Return a size in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number_of_bytes < 1000:
-            return f"{number_of_bytes:.0f} {unit}" if unit == "B" else f"{number_of_bytes:.1f} {unit}"
-        number_of_bytes /= 1000
-    return f"{number_of_bytes:.2f} TB"
-
-
-def _shortened(rows: Iterable[tuple[str, ...]], width: int, most: int = MOST_ROWS) -> list[tuple[str, ...]]:
-    """Cut a table where it would be longer than anybody reads, and say so."""
-    listed = list(rows)
-    if len(listed) <= most:
-        return listed
-    return [*listed[:most], (f"… and {len(listed) - most} more", *[""] * (width - 1))]
 
 
 def _camera_rows(
@@ -337,7 +228,7 @@ def _alerts(facts: NightFacts) -> Section:
     if differences:
         notes.append("Differences: " + "; ".join(f"{count} {what}" for what, count in differences.items()) + ".")
     return Section(
-        "Alerts", columns("State", ">Alerts", ">Objects", "Reason"), rows,
+        ALERTS, columns("State", ">Alerts", ">Objects", "Reason"), rows,
         " ".join(notes) or "No alert was made.", "stamps",
     )  # fmt: skip
 
@@ -363,11 +254,6 @@ def _completeness(facts: NightFacts) -> Section:
     return Section("Completeness", titles, rows, note, "completeness")
 
 
-def percent_of(share: float | None) -> str:
-    """Return a share to a tenth of a percent, or a dash where there is none."""
-    return "—" if share is None else f"{100 * share:.1f} %"
-
-
 def _movers(facts: NightFacts) -> Section:
     rows = [
         (
@@ -382,7 +268,7 @@ def _movers(facts: NightFacts) -> Section:
         ">Residual (arcsec)", ">Mag",
     )  # fmt: skip
     note = "" if rows else "No tracklet was linked."
-    return Section("Moving objects", titles, _shortened(rows, len(titles)), note, "sky")
+    return Section("Moving objects", titles, shortened(rows, len(titles)), note, "sky")
 
 
 def _calibrations(facts: NightFacts) -> Section:
@@ -399,7 +285,7 @@ def _calibrations(facts: NightFacts) -> Section:
         ">Gain (e⁻/ADU)", "Reason",
     )  # fmt: skip
     meant = "Noise: of one frame's pixel, a bias in ADU, a dark in electrons a second, a flat relative to its level."
-    return Section("Calibrations", titles, rows, meant if rows else "No master was built tonight.")
+    return Section(MASTERS, titles, rows, meant if rows else "No master was built tonight.")
 
 
 def _kept_out(facts: NightFacts) -> Section:
@@ -411,7 +297,7 @@ def _kept_out(facts: NightFacts) -> Section:
     used = facts.verdict.accounts.frames.counts()["in a master"]
     none = "Every calibration frame that was looked at is in a master." if used else "No calibration frame was used."
     note = "" if rows else none
-    return Section("Calibration frames kept out of the masters", titles, _shortened(rows, len(titles)), note)
+    return Section("Calibration frames kept out of the masters", titles, shortened(rows, len(titles)), note)
 
 
 def _rejected(facts: NightFacts) -> Section:
@@ -426,7 +312,7 @@ def _rejected(facts: NightFacts) -> Section:
     titles = columns("Exposure", "Quadrants", "End", "Reason", "Detail of the first")
     expected = facts.verdict.accounts.units.total
     note = "" if rows else "Every unit was processed." if expected else "No unit was expected."
-    return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
+    return Section(UNITS, titles, shortened(rows, len(titles)), note)
 
 
 def _exposure_and_quadrant(facts: NightFacts, unit_key: str) -> tuple[str, str]:
@@ -458,7 +344,7 @@ def _flagged(facts: NightFacts) -> Section:
         for reason, exposures in by_reason.items()
     ]  # fmt: skip
     titles = columns("Flag", ">Units", "Exposures")
-    return Section("Units processed with a flag", titles, rows, "" if rows else "No processed unit carries a flag.")
+    return Section(FLAGGED, titles, rows, "" if rows else "No processed unit carries a flag.")
 
 
 def _files(facts: NightFacts) -> Section:
@@ -475,13 +361,13 @@ def _files(facts: NightFacts) -> Section:
         ([Member(name, "The same content was here already.") for name in books.duplicates], "duplicate"),
     ]
     titles = columns("File", ">Size", "Disposition", "Reason", "Detail")
-    rows = _shortened(kept, len(titles))
+    rows = shortened(kept, len(titles))
     for members, disposition in named:
         of_kind = [(plain(m.subject, 60), "—", disposition, facts.sentence(m.reason), "") for m in members]
-        rows += _shortened(of_kind, len(titles), MOST_OF_A_KIND)
+        rows += shortened(of_kind, len(titles), MOST_OF_A_KIND)
     came = "Every file was registered, once, as the manifest says." if books.sent.total else "No file came."
     note = "" if rows else came
-    return Section("Files out of the ordinary", titles, rows, note)
+    return Section(FILES, titles, rows, note)
 
 
 def _disposition(file: QuarantinedFile) -> str:
@@ -513,4 +399,4 @@ def _archive(facts: NightFacts) -> Section:
         if held.files
         else "Nothing is archived yet."
     )
-    return Section("Archive", (), [], note)
+    return Section(ARCHIVE, (), [], note)

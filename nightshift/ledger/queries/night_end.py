@@ -33,6 +33,7 @@ __all__ = [
     "DifferencesInState",
     "ExposureType",
     "FileToArchive",
+    "FilterOfScience",
     "Footprint",
     "FrameOfNight",
     "KnownReason",
@@ -80,6 +81,7 @@ __all__ = [
     "exposures_in_flight",
     "fail_stragglers",
     "files_to_archive",
+    "filters_of_science",
     "footprints",
     "frames_of_night",
     "image_quality_by_filter",
@@ -367,6 +369,13 @@ class ScienceOfField:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterOfScience:
+    """A row of `filters_of_science`."""
+
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
 class MastersOfKind:
     """A row of `masters`."""
 
@@ -380,6 +389,7 @@ class MastersOfKind:
     read_noise: float | None
     gain: float | None
     reasons: list[str]
+    first_not_in_service: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +488,7 @@ class AlertsInState:
     alerts: int
     objects: int
     reasons: list[str]
+    first_unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -848,6 +859,11 @@ def science_by_field(
         site=site,
         instrument=instrument,
     )
+
+
+def filters_of_science(ledger: Ledger, *, instrument: str, night: date) -> list[FilterOfScience]:
+    """Run `filters_of_science`."""
+    return ledger.select(TOPIC, "filters_of_science", FilterOfScience, instrument=instrument, night=night)
 
 
 def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[MastersOfKind]:

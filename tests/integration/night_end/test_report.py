@@ -231,8 +231,10 @@ def test_a_flag_that_asks_for_a_person_is_among_what_needs_one(context, filled):
     filled.query("update units set flags = %s where state = 'processed'", ["own_catalogue", "calibration_missing"])
     facts = write_report(context, NIGHT).facts
     processed = sum(unit.state == "processed" for unit in facts.flagged)
-    (line,) = facts.needs
-    assert line.startswith(f"{processed} processed units: No usable master calibration was found. First: democam/")
+    (need,) = facts.needs
+    assert need.sentence.startswith(
+        f"{processed} processed units: No usable master calibration was found. First: democam/"
+    )
 
 
 def test_what_needs_a_human_is_named_once_each(context, night):
@@ -245,7 +247,7 @@ def test_what_needs_a_human_is_named_once_each(context, night):
     account(context, NIGHT)
     archive(context, NIGHT)
     verify(context, NIGHT)
-    assert write_report(context, NIGHT).facts.needs == [
+    assert [need.sentence for need in write_report(context, NIGHT).facts.needs] == [
         f"1 file: The mountain's manifest names it, and it never arrived. First: {night.name(9)}.",
         "1 unit: The program failed where it should not: a defect to report. "
         f"First: democam/{10:014d}/d01/q2/processed/live.",
@@ -257,11 +259,11 @@ def test_what_needs_a_human_is_named_once_each(context, night):
 def test_storage_that_came_back_needs_nobody(context, filled):
     event, now = context.ledger.event, context.clock.now()
     event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
-    assert any("no room" in need for need in write_report(context, NIGHT).facts.needs)
+    assert any("no room" in need.sentence for need in write_report(context, NIGHT).facts.needs)
     event(EventLevel.INFO, "storage_back", "The depot can be used again", subject="depot", night_time=now)
     assert write_report(context, NIGHT).facts.needs == []
     event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
-    assert any("no room" in need for need in write_report(context, NIGHT).facts.needs)
+    assert any("no room" in need.sentence for need in write_report(context, NIGHT).facts.needs)
 
 
 def test_what_no_catalogue_made_absolute_is_shown_as_relative(context, filled):

@@ -1,0 +1,107 @@
+"""Parts of the morning's report that other packages bring: each a function of its own, in a file of this folder.
+
+A part asks what it needs of a night and returns sections, pictures and what needs a person::
+
+    @report_part("Disks", rank=60)
+    def disks(context: Context, night: date) -> ReportPart:
+        disks = disk_queries.disks(context.ledger, site=context.site.name)
+        rows = [(disk.name, size(disk.free_bytes)) for disk in disks]
+        return ReportPart((Section("Disks", columns("Disk", ">Free"), rows),))
+
+Every module of this folder is read by itself. A part that fails harms nothing else: the report says which one it was
+and why, and everything else stands in it as ever.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from nightshift.context import Context
+from nightshift.night_end.report_elements import Need, Picture, Section
+
+__all__ = ["ReportPart", "parts_of_report", "report_part"]
+
+
+@dataclass(frozen=True)
+class ReportPart:
+    """What a part adds to the report.
+
+    Parameters
+    ----------
+    sections : tuple of Section
+        A section without rows and without a picture shows its note.
+    pictures : tuple of Picture
+        Each is shown in the section that names it; one that leads stands above all tables. Their names are unique in
+        the report, and their colours are those of `nightshift.night_end.report_colours`.
+    needs : tuple of Need
+        Written among what needs a person, after what the night's accounts say. An event of the level PAGE or ERROR
+        is there already.
+    """
+
+    sections: tuple[Section, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    needs: tuple[Need, ...] = ()
+
+
+MakePart = Callable[[Context, date], ReportPart | None]
+_REGISTERED: dict[str, tuple[int, MakePart]] = {}
+
+
+def report_part(title: str, *, rank: int) -> Callable[[MakePart], MakePart]:
+    """Register a part.
+
+    Parameters
+    ----------
+    title : str
+        What the report calls it where it fails.
+    rank : int
+        The parts stand in this order, between the night's own sections and its archive; equal ranks by title.
+
+    Returns
+    -------
+    callable
+        A decorator of a function ``(context, night) -> ReportPart or None``. The context is of one site, with the
+        settings of the night. The same ledger must give the same part: no time of the day may be in it.
+    """
+
+    def register(make: MakePart) -> MakePart:
+        if title in _REGISTERED:
+            raise ValueError(f"two parts of the report are called {title!r}: rename one of them")
+        _REGISTERED[title] = rank, make
+        return make
+
+    return register
+
+
+def parts_of_report(context: Context, night: date) -> tuple[ReportPart, ...]:
+    """Return what the parts add to the report of a night, in the order of their ranks."""
+    unread = tuple(_unread_modules())
+    ordered = sorted((rank, title, make) for title, (rank, make) in _REGISTERED.items())
+    made = (_made(title, make, context, night) for _, title, make in ordered)
+    return tuple(part for part in (*made, *unread) if part is not None)
+
+
+def _unread_modules() -> Iterator[ReportPart]:
+    """Read every module of this folder, which registers its part, and tell of those that do not read."""
+    for module in pkgutil.iter_modules(__path__):
+        try:
+            importlib.import_module(f"{__name__}.{module.name}")
+        except Exception as error:  # noqa: BLE001 (whatever one part does, the others are read)
+            yield _failed(module.name, error)
+
+
+def _made(title: str, make: MakePart, context: Context, night: date) -> ReportPart | None:
+    try:
+        return make(context, night)
+    except Exception as error:  # noqa: BLE001 (whatever one part does, the report is written)
+        return _failed(title, error)
+
+
+def _failed(title: str, error: Exception) -> ReportPart:
+    why = f"{type(error).__name__}: {error}"
+    need = Need(
+        f"The report lacks its part {title}: {why}.", "Report it as a defect; the rest is whole.", section=title
+    )
+    return ReportPart((Section(title, (), [], f"This part could not be made: {why}."),), needs=(need,))
