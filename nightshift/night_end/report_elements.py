@@ -8,9 +8,13 @@ __all__ = [
     "ALERTS",
     "ARCHIVE",
     "BOOKS",
+    "DETECTORS",
+    "EXPOSURES",
     "FILES",
     "FLAGGED",
     "MASTERS",
+    "MOVERS",
+    "REFERENCES",
     "UNITS",
     "Cell",
     "Column",
@@ -23,13 +27,17 @@ __all__ = [
     "columns",
 ]
 
-# Titles of those of its own sections that what needs a person points to.
+# Titles of those of its own sections that parts follow, or that what needs a person points to.
 BOOKS = "The books"
+EXPOSURES = "Science exposures"
+DETECTORS = "Stars and detectors"
 ALERTS = "Alerts"
+MOVERS = "Moving objects"
 MASTERS = "Calibrations"
 UNITS = "Units that were not processed"
 FLAGGED = "Units processed with a flag"
 FILES = "Files out of the ordinary"
+REFERENCES = "References built"
 ARCHIVE = "Archive"
 
 
@@ -47,33 +55,31 @@ class Tone(StrEnum):
 
 
 class Cell(str):
-    """A table's cell that has a tone, or a small picture that stands in place of its text where pictures show.
+    """A table's cell that has a tone.
 
     Parameters
     ----------
     text : str
-        What the cell says: the whole of it, for whoever sees no colour and no picture.
+        What the cell says: the whole of it, for whoever sees no colour.
     tone : Tone
-    picture : str
-        Name of the picture.
     """
 
     tone: Tone
-    picture: str
 
-    def __new__(cls, text: str, tone: Tone = Tone.PLAIN, picture: str = "") -> "Cell":
-        """Return the text with what is shown of it."""
+    def __new__(cls, text: str, tone: Tone = Tone.PLAIN) -> "Cell":
+        """Return the text with its tone."""
         cell = super().__new__(cls, text)
-        cell.tone, cell.picture = tone, picture
+        cell.tone = tone
         return cell
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: numbers stand right, words left."""
+    """One column: numbers stand right, words left; of bars (`report_text.sparkline`) the last is marked."""
 
     title: str
     align: str = "left"
+    bars: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,5 +177,5 @@ def anchor_of(title: str) -> str:
 
 
 def columns(*titles: str) -> tuple[Column, ...]:
-    """Return columns; a title that begins with ``>`` is of numbers."""
-    return tuple(Column(t.removeprefix(">"), "right" if t.startswith(">") else "left") for t in titles)
+    """Return columns; a title that begins with ``>`` is of numbers, one that begins with ``|`` of bars."""
+    return tuple(Column(t.lstrip(">|"), "right" if t.startswith(">") else "left", t.startswith("|")) for t in titles)

@@ -1,48 +1,46 @@
 """The tables of the morning's report, once for its text and its page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import PurePosixPath
 
 from nightshift.completeness import recovered_by_signal
-from nightshift.ledger.queries.night_end import QuarantinedFile
-from nightshift.night_end.facts import CameraFacts, NightFacts, Quantiles
+from nightshift.ledger.queries.night_end import QuarantinedFile, ScienceOfField
+from nightshift.night_end.facts import CameraFacts, NightFacts
 from nightshift.night_end.identities import Member
 from nightshift.night_end.report_elements import (
     ALERTS,
     ARCHIVE,
+    EXPOSURES,
     FILES,
     FLAGGED,
     MASTERS,
+    MOVERS,
+    REFERENCES,
     UNITS,
-    Column,
     Figure,
     Section,
     columns,
 )
-from nightshift.night_end.report_text import duration, number, percent, percent_of, plain, shortened, size
-from nightshift.vocabulary import AlertState, Measurement, UnitState, all_measurements, measurement_named
-from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
+from nightshift.night_end.report_of_cameras import camera_columns, camera_notes, camera_rows
+from nightshift.night_end.report_quality import quality_sections
+from nightshift.night_end.report_text import duration, number, percent_of, plain, shortened, size
+from nightshift.vocabulary import AlertState, UnitState
 
 __all__ = ["figures_of", "sections_of"]
 
 MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
-RELATIVE = " rel."  # behind a number that a catalogue alone could make absolute
-RELATIVE_MEANS = (
-    "rel.: calibrated against the field's own first frame, for want of a catalogue; relative to that frame, whose "
-    "zero point is 25 by definition, and to its header's places."
-)
 MOST_GAPS = 5
+LATENCY_FROM = {True: "shutter", False: "last file"}  # by whether the night was live
 
 
 def sections_of(facts: NightFacts) -> list[Section]:
-    """Return the tables of the report, in the order in which they are read."""
-    return [
+    """Return the tables of the report, in the order in which they are read, each with the parts that follow it."""
+    own = [
         _exposures(facts),
-        _quality(facts),
-        _detectors(facts),
+        *quality_sections(facts),
         _alerts(facts),
         _completeness(facts),
         _movers(facts),
@@ -52,8 +50,12 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _flagged(facts),
         _files(facts),
         _references(facts),
-        *(section for part in facts.parts for section in part.sections),
         _archive(facts),
+    ]
+    return [
+        section
+        for first in own
+        for section in (first, *(s for p in facts.parts if p.after == first.title for s in p.part.sections))
     ]
 
 
@@ -66,7 +68,7 @@ def figures_of(facts: NightFacts) -> list[Figure]:
         Figure(f"{len(units.parts[UnitState.PROCESSED])} / {units.total}", "units processed"),
         Figure(str(facts.alert_count(AlertState.SENT, AlertState.RETRACTED)), "alerts sent"),
         Figure(str(len(facts.sky.tracklets)), "moving objects"),
-        Figure(duration(latency.p95_s) if latency else "—", "last file to alert, p95"),
+        Figure(duration(latency.p90_s) if latency else "—", f"{LATENCY_FROM[facts.live]} to alert, 90 %"),
         _shutter_figure(facts),
     ]
 
@@ -83,41 +85,30 @@ def _level(value: float | None) -> str:
     return number(value, 1 if value is not None and abs(value) >= 100 else 3)
 
 
-def _camera_rows(
-    facts: NightFacts, rows_of: Callable[[CameraFacts], Iterable[tuple[str, ...]]]
-) -> list[tuple[str, ...]]:
-    """Return the rows of all cameras; where the site has several, each row begins with its camera's name."""
-    if not facts.has_several_cameras:
-        return [row for camera in facts.cameras for row in rows_of(camera)]
-    return [(camera.instrument, *row) for camera in facts.cameras for row in rows_of(camera)]
-
-
-def _camera_columns(facts: NightFacts, *titles: str) -> tuple[Column, ...]:
-    """Return the columns of a table of `_camera_rows`."""
-    return columns(*(("Camera",) if facts.has_several_cameras else ()), *titles)
-
-
-def _camera_notes(facts: NightFacts, note_of: Callable[[CameraFacts], str]) -> str:
-    """Return what is said of all cameras; where the site has several, each under its name."""
-    notes = [(camera.instrument, note_of(camera)) for camera in facts.cameras]
-    return " ".join(f"{name}: {note}" if facts.has_several_cameras else note for name, note in notes)
-
-
 def _exposures(facts: NightFacts) -> Section:
     def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
         for r in camera.science:
+            units = r.processed + r.rejected + r.failed + r.missing + r.held + r.unfinished
             yield (
                 facts.field_name(r.field), r.filter, str(r.exposures), f"{r.first_open:%H:%M}–{r.last_open:%H:%M}",
-                str(r.processed), str(r.rejected), str(r.failed), str(r.missing), str(r.held),
-                str(r.differenced), str(r.candidates), str(r.alerts),
+                f"{r.processed} of {units}", _not_processed(r), str(r.differenced), str(r.candidates), str(r.alerts),
             )  # fmt: skip
 
-    titles = _camera_columns(
+    titles = camera_columns(
         facts,
-        "Field", "Filter", ">Exposures", "UTC", ">Processed", ">Rejected", ">Failed", ">Missing", ">Held",
-        ">Differenced", ">Candidates", ">Alerts",
+        "Field", "Filter", ">Exposures", "UTC", ">Processed", "Not processed", ">Differenced", ">Candidates",
+        ">Alerts",
     )  # fmt: skip
-    return Section("Science exposures", titles, _camera_rows(facts, rows_of), _camera_notes(facts, _shutter))
+    return Section(EXPOSURES, titles, camera_rows(facts, rows_of), camera_notes(facts, _shutter))
+
+
+def _not_processed(row: ScienceOfField) -> str:
+    """Return how the other units ended, in words."""
+    ends = (
+        (row.rejected, "rejected"), (row.failed, "failed"), (row.missing, "missing"), (row.held, "held"),
+        (row.unfinished, "not ended"),
+    )  # fmt: skip
+    return ", ".join(f"{count} {end}" for count, end in ends if count)
 
 
 def _shutter(camera: CameraFacts) -> str:
@@ -137,91 +128,12 @@ def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
     return f"{len(gaps)} gaps, {duration(together)} together, the longest {listed}"
 
 
-def _quality(facts: NightFacts) -> Section:
-    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
-        for row, cells in zip(camera.quality, _cells(camera, MailTable.QUALITY), strict=True):
-            yield row.filter, str(row.units), str(row.bad), *cells
-
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(facts, "Filter", ">Quadrants", ">Bad", *_titles(MailTable.QUALITY))
-    note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
-    if any(row.relative for camera in facts.cameras for row in camera.quality):
-        note += f" {RELATIVE_MEANS}"
-    return Section(MailTable.QUALITY, titles, rows, note)
-
-
-def _detectors(facts: NightFacts) -> Section:
-    """What the sky's measurements leave open: the readout, the mask, and how well the stars were matched."""
-
-    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
-        for row, cells in zip(camera.quality, _cells(camera, MailTable.DETECTORS), strict=True):
-            yield row.filter, *cells
-
-    rows = _camera_rows(facts, rows_of)
-    meant = "Median, or median and largest. Above the air: magnitude of one electron a second."
-    note = f"{meant} {_camera_notes(facts, _warned)}" if rows else "No image was measured."
-    return Section(MailTable.DETECTORS, _camera_columns(facts, "Filter", *_titles(MailTable.DETECTORS)), rows, note)
-
-
-def _warned(camera: CameraFacts) -> str:
-    warned = ", ".join(f"{_label(w.measurement)} ({w.units})" for w in camera.warned)
-    return f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
-
-
-def _shown(table: MailTable) -> list[tuple[Measurement, MailColumn]]:
-    """Return the measurements that a table shows."""
-    return [(m, m.mail) for m in all_measurements() if m.mail is not None and m.mail.table is table]
-
-
-def _titles(table: MailTable) -> list[str]:
-    return [f">{mail.title or measurement.titled}" for measurement, mail in _shown(table)]
-
-
-def _cells(camera: CameraFacts, table: MailTable) -> list[tuple[str, ...]]:
-    """Return for each filter of a camera what a table says of its measurements."""
-    return [
-        tuple(
-            _summary(measurement, mail, row.measured.get(measurement.name, Quantiles()), camera.pixel_scale_arcsec)
-            + (RELATIVE if measurement.absolute and row.relative else "")
-            for measurement, mail in _shown(table)
-        )
-        for row in camera.quality
-    ]
-
-
-def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, pixel_scale_arcsec: float) -> str:
-    """Return what a cell says of a measurement over the quadrants of a filter."""
-    if mail.summary is Summary.PRESENT:
-        return str(over.present)
-    values = {
-        Summary.MEDIAN: [over.median],
-        Summary.LARGEST: [over.median, over.largest],
-        Summary.SPREAD: [over.tenth, over.median, over.ninetieth],
-    }[mail.summary]
-    scale = pixel_scale_arcsec if mail.in_arcsec else 1.0
-    scaled = [None if value is None else value * scale for value in values]
-    if measurement.unit == FRACTION:
-        return " / ".join(map(percent, scaled))
-    return " / ".join(number(value, 0 if measurement.unit == COUNT else mail.digits) for value in scaled)
-
-
-def _label(name: str) -> str:
-    """Return what people call a measurement, also one that is no longer made."""
-    measurement = measurement_named(name)
-    return measurement.label if measurement else name.replace("_", " ")
-
-
 def _alerts(facts: NightFacts) -> Section:
     rows = [
         (state, str(row.alerts), str(row.objects), " ".join(facts.sentence(r) for r in row.reasons))
         for state, row in facts.alerts.items()
     ]
     notes = [f"Topic {t.topic}: {t.acknowledged} of {t.messages} acknowledged by the broker." for t in facts.topics]
-    words = {False: "From an exposure's last file to the acknowledgement", True: "Alerts that waited for a reference"}
-    notes += [
-        f"{words[waited]}: p50 {duration(row.p50_s)}, p95 {duration(row.p95_s)} ({row.alerts} alerts)."
-        for waited, row in sorted(facts.latency.items())
-    ]
     differences = Counter[str]()
     for group in facts.differences:
         differences[f"{group.state}{': ' + facts.sentence(group.reason) if group.reason else ''}"] += group.units
@@ -268,7 +180,7 @@ def _movers(facts: NightFacts) -> Section:
         ">Residual (arcsec)", ">Mag",
     )  # fmt: skip
     note = "" if rows else "No tracklet was linked."
-    return Section("Moving objects", titles, shortened(rows, len(titles)), note, "sky")
+    return Section(MOVERS, titles, shortened(rows, len(titles)), note, "sky")
 
 
 def _calibrations(facts: NightFacts) -> Section:
@@ -279,8 +191,8 @@ def _calibrations(facts: NightFacts) -> Section:
                 number(m.read_noise), number(m.gain, 3), " ".join(facts.sentence(r) for r in m.reasons),
             )  # fmt: skip
 
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(
+    rows = camera_rows(facts, rows_of)
+    titles = camera_columns(
         facts, "Master", "Filter", ">Quadrants in service", ">Frames", ">Level (ADU)", ">Noise", ">Read noise (ADU)",
         ">Gain (e⁻/ADU)", "Reason",
     )  # fmt: skip
@@ -383,12 +295,12 @@ def _references(facts: NightFacts) -> Section:
                 number(r.limiting_magnitude), " ".join(facts.sentence(x) for x in r.reasons),
             )  # fmt: skip
 
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(
+    rows = camera_rows(facts, rows_of)
+    titles = camera_columns(
         facts, "Field", "Filter", "Version", ">Quadrants in service", ">Frames", ">FWHM (arcsec)", ">Limit (mag)",
         "Reason",
     )  # fmt: skip
-    return Section("References built", titles, rows, "" if rows else "No reference was built tonight.")
+    return Section(REFERENCES, titles, rows, "" if rows else "No reference was built tonight.")
 
 
 def _archive(facts: NightFacts) -> Section:

@@ -5,12 +5,24 @@ from collections.abc import Iterable, Sequence
 
 from nightshift.night_end.report_elements import Section
 
-__all__ = ["duration", "number", "percent", "percent_of", "plain", "shortened", "size", "text_table", "wrapped"]
+__all__ = [
+    "duration",
+    "number",
+    "percent",
+    "percent_of",
+    "plain",
+    "shortened",
+    "size",
+    "sparkline",
+    "text_table",
+    "wrapped",
+]
 
 MOST_ROWS = 40  # of one table in a mail; how many more there are is said
 CELL = 90  # characters of a cell of the text's tables, at most
 TEXT_WIDTH = 110  # characters of a line of the text's sentences
 MINUS = "−"
+BARS, NO_BAR = "▁▂▃▄▅▆▇█", "·"
 
 
 def plain(text: object, most: int = 120) -> str:
@@ -74,6 +86,19 @@ def duration(seconds: float | None) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Return a bar a value, as high as it lies between the least and the most of them; a dot where there is none."""
+    known = [value for value in values if value is not None]
+    least, span = (min(known), max(known) - min(known)) if known else (0.0, 0.0)
+
+    def bar(value: float | None) -> str:
+        if value is None:
+            return NO_BAR
+        return BARS[round((value - least) / span * (len(BARS) - 1))] if span else BARS[len(BARS) // 2 - 1]
+
+    return "".join(map(bar, values))
 
 
 def size(number_of_bytes: float) -> str:

@@ -411,11 +411,13 @@ where a.site = :site and a.night = :night group by o.topic order by o.topic;
 
 -- name: latency
 -- row: Latency
--- Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
--- that had to wait for their reference are apart: they measure the wait.
+-- Seconds from the closing of the shutter (of a night that is not live: from an exposure's last file) to the broker's
+-- acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are apart: they measure
+-- the wait.
 with each as (
-    select extract(epoch from o.acknowledged_at - e.last_arrival_at)::double precision as seconds,
-        coalesce(r.built_at > e.last_arrival_at, false) as waited
+    select extract(epoch from o.acknowledged_at - case when :live
+            then e.shutter_open + make_interval(secs => e.exposure_s) else e.last_arrival_at end)::double precision
+        as seconds, coalesce(r.built_at > e.last_arrival_at, false) as waited
     from outbox o
     join alerts a using (candid, shutter_open)
     join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
@@ -426,7 +428,8 @@ with each as (
 )
 select waited, count(*) as alerts,
     percentile_cont(0.5) within group (order by seconds) as p50_s,
-    percentile_cont(0.95) within group (order by seconds) as p95_s,
+    percentile_cont(0.9) within group (order by seconds) as p90_s,
+    percentile_cont(0.99) within group (order by seconds) as p99_s,
     max(seconds) as max_s
 from each group by waited order by waited;
 

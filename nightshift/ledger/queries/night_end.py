@@ -509,7 +509,8 @@ class Latency:
     waited: bool
     alerts: int
     p50_s: float
-    p95_s: float
+    p90_s: float
+    p99_s: float
     max_s: float
 
 
@@ -984,11 +985,12 @@ def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[TopicMess
     return ledger.select(TOPIC, "outbox_by_topic", TopicMessages, site=site, night=night)
 
 
-def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
-    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
-    that had to wait for their reference are apart: they measure the wait.
+def latency(ledger: Ledger, *, live: bool, site: str, night: date) -> list[Latency]:
+    """Seconds from the closing of the shutter (of a night that is not live: from an exposure's last file) to the
+    broker's acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are
+    apart: they measure the wait.
     """
-    return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
+    return ledger.select(TOPIC, "latency", Latency, live=live, site=site, night=night)
 
 
 def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklet]:

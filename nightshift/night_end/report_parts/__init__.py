@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from nightshift.context import Context
-from nightshift.night_end.report_elements import Need, Picture, Section
+from nightshift.night_end.report_elements import REFERENCES, Need, Picture, Section
 
-__all__ = ["ReportPart", "parts_of_report", "report_part"]
+__all__ = ["PlacedPart", "ReportPart", "parts_of_report", "report_part"]
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,29 @@ class ReportPart:
     needs: tuple[Need, ...] = ()
 
 
+@dataclass(frozen=True)
+class PlacedPart:
+    """A part that was made, with the title of the section of the report that it follows."""
+
+    after: str
+    part: ReportPart
+
+
 MakePart = Callable[[Context, date], ReportPart | None]
-_REGISTERED: dict[str, tuple[int, MakePart]] = {}
 
 
-def report_part(title: str, *, rank: int) -> Callable[[MakePart], MakePart]:
+@dataclass(frozen=True)
+class _Registered:
+    title: str
+    rank: int
+    after: str
+    make: MakePart
+
+
+_REGISTERED: dict[str, _Registered] = {}
+
+
+def report_part(title: str, *, rank: int, after: str = REFERENCES) -> Callable[[MakePart], MakePart]:
     """Register a part.
 
     Parameters
@@ -57,7 +75,10 @@ def report_part(title: str, *, rank: int) -> Callable[[MakePart], MakePart]:
     title : str
         What the report calls it where it fails.
     rank : int
-        The parts stand in this order, between the night's own sections and its archive; equal ranks by title.
+        The parts that follow the same section stand in this order; equal ranks by title.
+    after : str
+        The section of the report that it follows (a title of `nightshift.night_end.report_elements`); by default the
+        last one before the archive.
 
     Returns
     -------
@@ -69,34 +90,34 @@ def report_part(title: str, *, rank: int) -> Callable[[MakePart], MakePart]:
     def register(make: MakePart) -> MakePart:
         if title in _REGISTERED:
             raise ValueError(f"two parts of the report are called {title!r}: rename one of them")
-        _REGISTERED[title] = rank, make
+        _REGISTERED[title] = _Registered(title, rank, after, make)
         return make
 
     return register
 
 
-def parts_of_report(context: Context, night: date) -> tuple[ReportPart, ...]:
+def parts_of_report(context: Context, night: date) -> tuple[PlacedPart, ...]:
     """Return what the parts add to the report of a night, in the order of their ranks."""
     unread = tuple(_unread_modules())
-    ordered = sorted((rank, title, make) for title, (rank, make) in _REGISTERED.items())
-    made = (_made(title, make, context, night) for _, title, make in ordered)
-    return tuple(part for part in (*made, *unread) if part is not None)
+    ordered = sorted(_REGISTERED.values(), key=lambda known: (known.rank, known.title))
+    made = ((known.after, _made(known, context, night)) for known in ordered)
+    return *(PlacedPart(after, part) for after, part in made if part is not None), *unread
 
 
-def _unread_modules() -> Iterator[ReportPart]:
+def _unread_modules() -> Iterator[PlacedPart]:
     """Read every module of this folder, which registers its part, and tell of those that do not read."""
     for module in pkgutil.iter_modules(__path__):
         try:
             importlib.import_module(f"{__name__}.{module.name}")
         except Exception as error:  # noqa: BLE001 (whatever one part does, the others are read)
-            yield _failed(module.name, error)
+            yield PlacedPart(REFERENCES, _failed(module.name, error))
 
 
-def _made(title: str, make: MakePart, context: Context, night: date) -> ReportPart | None:
+def _made(known: _Registered, context: Context, night: date) -> ReportPart | None:
     try:
-        return make(context, night)
+        return known.make(context, night)
     except Exception as error:  # noqa: BLE001 (whatever one part does, the report is written)
-        return _failed(title, error)
+        return _failed(known.title, error)
 
 
 def _failed(title: str, error: Exception) -> ReportPart:

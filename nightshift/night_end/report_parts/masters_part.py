@@ -6,7 +6,7 @@ from datetime import date
 from nightshift.context import Context
 from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.masters_ages import MasterAge, MasterFreshness, masters_ages
-from nightshift.night_end.report_elements import Cell, Section, Tone, columns
+from nightshift.night_end.report_elements import MASTERS, Cell, Section, Tone, columns
 from nightshift.night_end.report_parts import ReportPart, report_part
 
 __all__ = ["ages_of_masters"]
@@ -19,7 +19,7 @@ TONES = {
 }
 
 
-@report_part("Ages of the masters", rank=10)
+@report_part("Ages of the masters", rank=10, after=MASTERS)
 def ages_of_masters(context: Context, night: date) -> ReportPart:
     """Return a row a kind and filter of each camera, coloured by its age."""
     rows = [row for own in context.instruments() for row in _rows(own, night)]
