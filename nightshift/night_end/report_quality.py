@@ -59,7 +59,7 @@ def quality_sections(facts: NightFacts) -> list[Section]:
 
 def _section(facts: NightFacts, table: MailTable) -> Section:
     rows = camera_rows(facts, lambda camera: _rows(camera, table))
-    titles = camera_columns(facts, "Measurement", "Filter", ">Tonight", ">Usual", "|Nights before, tonight last", "")
+    titles = camera_columns(facts, "Measurement", "Filter", ">Tonight", "|Nights before, tonight last", ">Usual", "")
     note = _note(facts, table) if rows else "No image was measured."
     return Section(table, titles, rows, note)
 
@@ -82,7 +82,7 @@ def _row(camera: CameraFacts, measurement: Measurement, mail: MailColumn, row: M
     against = standing(camera.history.get((row.filter, measurement.name), ()), over.median)
     usual = _value(measurement, mail, against.usual, scale) if against.usual is not None else "—"
     verdict = Cell(against.verdict, Tone.WARN)
-    return mail.title or measurement.titled, row.filter, tonight, usual, against.line, verdict
+    return mail.title or measurement.titled, row.filter, tonight, against.line, usual, verdict
 
 
 def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, scale: float) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import PurePosixPath
+from statistics import median
 
 from nightshift.completeness import recovered_by_signal
 from nightshift.ledger.queries.night_end import QuarantinedFile, ScienceOfField
@@ -26,8 +27,9 @@ from nightshift.night_end.report_elements import (
 )
 from nightshift.night_end.report_of_cameras import camera_columns, camera_notes, camera_rows
 from nightshift.night_end.report_quality import quality_sections
-from nightshift.night_end.report_text import duration, number, percent_of, plain, shortened, size
-from nightshift.vocabulary import AlertState, UnitState
+from nightshift.night_end.report_text import duration, number, percent, percent_of, plain, shortened, size
+from nightshift.vocabulary import AlertState, Measurement, UnitState
+from nightshift.vocabulary.measurements import Panel, panels
 
 __all__ = ["figures_of", "sections_of"]
 
@@ -39,6 +41,7 @@ LATENCY_FROM = {True: "shutter", False: "last file"}  # by whether the night was
 def sections_of(facts: NightFacts) -> list[Section]:
     """Return the tables of the report, in the order in which they are read, each with the parts that follow it."""
     own = [
+        *([_camera_by_camera(facts)] if facts.has_several_cameras else []),
         _exposures(facts),
         *quality_sections(facts),
         _alerts(facts),
@@ -83,6 +86,35 @@ def _shutter_figure(facts: NightFacts) -> Figure:
 def _level(value: float | None) -> str:
     """Return a level with as many digits as its size asks for: they run from 0.01 to 50,000."""
     return number(value, 1 if value is not None and abs(value) >= 100 else 3)
+
+
+def _camera_by_camera(facts: NightFacts) -> Section:
+    """Give each camera of the site a column: what it took, what was made of it, and how good the night was for it."""
+    cameras = facts.cameras
+    rows = [
+        ("Science exposures", *(str(len(camera.timeline)) for camera in cameras)),
+        ("Shutter open", *(percent(c.open_time.fraction) if c.timeline else "—" for c in cameras)),
+        ("Units processed", *(str(sum(row.processed for row in camera.science)) for camera in cameras)),
+        ("Units not processed", *(_sum_of_ends(camera) for camera in cameras)),
+        ("Alerts sent", *(str(sum(row.alerts for row in camera.science)) for camera in cameras)),
+    ]
+    for measurement, panel in panels():
+        title = f"{panel.called[:1].upper()}{panel.called[1:]}: {panel.title}" if panel.called else panel.title
+        rows.append((title, *(_median_of_night(camera, measurement, panel) for camera in cameras)))
+    titles = columns("", *(f">{camera.instrument}" for camera in cameras))
+    return Section("Camera by camera", titles, rows, "Measurements: medians of the night's exposures.")
+
+
+def _sum_of_ends(camera: CameraFacts) -> str:
+    ends = sum(row.rejected + row.failed + row.missing + row.held + row.unfinished for row in camera.science)
+    return str(ends)
+
+
+def _median_of_night(camera: CameraFacts, measurement: Measurement, panel: Panel) -> str:
+    values = [e.measured[measurement.name] for e in camera.timeline if measurement.name in e.measured]
+    digits = measurement.mail.digits if measurement.mail else 2
+    scale = camera.pixel_scale_arcsec if panel.in_arcsec else 1.0
+    return number(median(values) * scale, digits) if values else "—"
 
 
 def _exposures(facts: NightFacts) -> Section:
