@@ -44,6 +44,7 @@ def test_the_mail_has_a_text_a_page_and_pictures_that_the_page_shows(context, fi
     server, folder = sink
     send_report(context, NIGHT, server=server)
     (mail,) = mails(folder)
+    assert len(bytes(mail)) < 2e6
     assert mail["Subject"] == "2026-01-15 demo: closed"
     assert mail["To"] == "operator@localhost"
     text = mail.get_body(("plain",)).get_content().replace("\r\n", "\n")

@@ -50,7 +50,7 @@ def test_tonight_is_set_against_the_nights_before_and_against_no_more_than_the_s
     assert camera.nights_before == tuple(NIGHT - timedelta(days=days) for days in range(14, 0, -1))
     rows = {row[0]: row for row in section_of(report, "Image quality").rows}
     _, _, tonight, bars, usual, verdict = rows["FWHM (arcsec) 10/50/90 %"]
-    assert (tonight, bars, usual, verdict) == ("2.30 / 2.30 / 2.30", "▂▂▂▂▂▁▁▁▁▁▁▁▁▁█", "1.57", "highest")
+    assert (tonight, bars, usual, verdict) == ("2.30 / 2.30 / 2.30", "▂▂▂▂▂▂▂▂▁▁▁▁▁▁█", "1.58", "highest")
     assert verdict.tone == "warn"
     _, _, tonight, bars, usual, verdict = rows["Limit (mag) 10/50/90 %"]
     assert (usual, verdict, len(bars), bars[-1]) == ("20.50", "", 15, "▅")
