@@ -32,9 +32,10 @@ from nightshift.ledger.queries.night_end import (
     WarnedMeasurement,
 )
 from nightshift.night_end.close import Verdict, verdict
-from nightshift.night_end.needs import Commands, Findings, needs_of
+from nightshift.night_end.commands_to_copy import Commands
+from nightshift.night_end.needs import Findings, needs_of
 from nightshift.night_end.night_rows import night_row
-from nightshift.night_end.report_elements import Need
+from nightshift.night_end.report_elements import REFERENCES, Need
 from nightshift.night_end.report_parts import PlacedPart, parts_of_report
 from nightshift.realbogus.retraining import retraining_due
 from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_measurements
@@ -323,7 +324,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     archive = night_end_queries.archive_totals(ledger, site=site, night=night)
     parts = parts_of_report(context, night)
     live = bool(night_report_queries.was_live(ledger, site=site, night=night))
-    commands = Commands(night, site if context.deployment.has_several_sites else "")
+    commands = Commands.of(context, night)
     (completeness,) = injection_queries.completeness_of_night(ledger, site=site, night=night, campaign=LIVE)
     assert archive is not None  # sums have a row always
     return NightFacts(
@@ -354,7 +355,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         needs=[
             *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events), commands),
             *(
-                Need(line, command="nightshift train-realbogus")
+                Need(line, command="nightshift train-realbogus", section=REFERENCES)
                 for own in context.instruments()
                 for line in retraining_due(own)
             ),

@@ -1,11 +1,8 @@
 """What of a night needs a person: in a sentence, with what to do first and the command for it."""
 
-import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from nightshift.ledger.queries.night_end import (
     AlertsInState,
@@ -16,55 +13,12 @@ from nightshift.ledger.queries.night_end import (
     UnitOfNight,
 )
 from nightshift.night_end.close import Verdict
-from nightshift.night_end.report_elements import ALERTS, ARCHIVE, BOOKS, FILES, FLAGGED, MASTERS, UNITS, Need
+from nightshift.night_end.commands_to_copy import Commands
+from nightshift.night_end.report_elements import ALERTS, ARCHIVE, BOOKS, EVENTS, FILES, FLAGGED, MASTERS, UNITS, Need
 from nightshift.vocabulary import AlertState, ErrorClass, EventLevel, UnitState, event_kind
 from nightshift.workflow.subjects import NIGHT_DAG
 
-__all__ = ["Commands", "Findings", "needs_of"]
-
-
-@dataclass(frozen=True)
-class Commands:
-    """Writes command lines about a night and its things, to be copied into a shell.
-
-    Parameters
-    ----------
-    night : date
-    site : str
-        Empty where the survey has one: then no command needs it.
-    """
-
-    night: date
-    site: str = ""
-
-    def of_night(self, verb: str) -> str:
-        """Return a command that takes the night."""
-        site = f" --site {shlex.quote(self.site)}" if self.site else ""
-        return f"nightshift {verb} {self.night:%Y%m%d}{site}"
-
-    def of_thing(self, verb: str, thing: str) -> str:
-        """Return a command that takes one thing; nothing where its name is none that may be copied into a shell."""
-        return f"nightshift {verb} {shlex.quote(thing)}" if _may_be_copied(thing) else ""
-
-    def of_event(self, event: LoudEvent) -> str:
-        """Return the command that goes with an event's kind, with its night and its subject put in."""
-        kind = event_kind(event.kind)
-        if kind is None or not kind.command:
-            return ""
-        known = {"night": f"{self.night:%Y%m%d}", "site": self.site, "file": event.subject, "unit": event.subject,
-                 "master": event.subject, "job": event.subject, "candid": event.subject}  # fmt: skip
-        wanted = re.findall(r"<(\w+)>", kind.command)
-        if not all(_may_be_copied(known.get(name, "")) for name in wanted if name != "site"):
-            return ""
-        command = kind.command if self.site else kind.command.replace(" --site <site>", "")
-        if self.site and "<night>" in command and "<site>" not in command:
-            command += " --site <site>"
-        return re.sub(r"<(\w+)>", lambda match: shlex.quote(known[match[1]]), command)
-
-
-def _may_be_copied(text: str) -> bool:
-    """Whether a name may stand in a command that a person copies: names of files come from outside."""
-    return bool(text) and text.isascii() and text.isprintable() and not text.startswith("-")
+__all__ = ["Findings", "needs_of"]
 
 
 @dataclass(frozen=True)
@@ -129,7 +83,7 @@ def _of_outcome(reason: str, commands: Commands) -> Need:
 def _of_event(event: LoudEvent, commands: Commands) -> Need:
     kind = event_kind(event.kind)
     step = kind.first_step if kind else ""
-    return Need(f"{event.message}{_times(event.times)}", step, commands.of_event(event))
+    return Need(f"{event.message}{_times(event.times)}", step, commands.of_event(event), EVENTS)
 
 
 def _of_files_and_units(found: Findings, commands: Commands) -> Iterator[Need]:

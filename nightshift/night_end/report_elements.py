@@ -9,6 +9,7 @@ __all__ = [
     "ARCHIVE",
     "BOOKS",
     "DETECTORS",
+    "EVENTS",
     "EXPOSURES",
     "FILES",
     "FLAGGED",
@@ -38,6 +39,7 @@ UNITS = "Units that were not processed"
 FLAGGED = "Units processed with a flag"
 FILES = "Files out of the ordinary"
 REFERENCES = "References built"
+EVENTS = "Said during the night"
 ARCHIVE = "Archive"
 
 

@@ -14,6 +14,7 @@ from nightshift.night_end.identities import Member
 from nightshift.night_end.report_elements import (
     ALERTS,
     ARCHIVE,
+    EVENTS,
     EXPOSURES,
     FILES,
     FLAGGED,
@@ -21,20 +22,23 @@ from nightshift.night_end.report_elements import (
     MOVERS,
     REFERENCES,
     UNITS,
+    Cell,
     Figure,
     Section,
+    Tone,
     columns,
 )
 from nightshift.night_end.report_of_cameras import camera_columns, camera_notes, camera_rows
 from nightshift.night_end.report_quality import quality_sections
 from nightshift.night_end.report_text import duration, number, percent, percent_of, plain, shortened, size
-from nightshift.vocabulary import AlertState, Measurement, UnitState
+from nightshift.vocabulary import AlertState, EventLevel, Measurement, UnitState
 from nightshift.vocabulary.measurements import Panel, panels
 
 __all__ = ["figures_of", "sections_of"]
 
 MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
 MOST_GAPS = 5
+TONES = {EventLevel.PAGE: Tone.BAD, EventLevel.ERROR: Tone.BAD, EventLevel.WARNING: Tone.WARN}
 LATENCY_FROM = {True: "shutter", False: "last file"}  # by whether the night was live
 
 
@@ -52,6 +56,7 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _rejected(facts),
         _flagged(facts),
         _files(facts),
+        _events(facts),
         _references(facts),
         _archive(facts),
     ]
@@ -312,6 +317,22 @@ def _files(facts: NightFacts) -> Section:
     came = "Every file was registered, once, as the manifest says." if books.sent.total else "No file came."
     note = "" if rows else came
     return Section(FILES, titles, rows, note)
+
+
+def _events(facts: NightFacts) -> Section:
+    """List what programs said aloud, the loudest first; what the accounts say by themselves is not among it."""
+    rows = [
+        (
+            Cell(event.level, TONES.get(event.level, Tone.PLAIN)),
+            event.message,
+            plain(event.subject, 60),
+            str(event.times),
+        )
+        for event in facts.events
+    ]
+    titles = columns("Level", "What", "Of", ">Times")
+    note = "" if rows else "No program warned of anything."
+    return Section(EVENTS, titles, shortened(rows, len(titles)), note)
 
 
 def _disposition(file: QuarantinedFile) -> str:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from nightshift.context import Context
+from nightshift.night_end.commands_to_copy import Commands
 from nightshift.night_end.report_elements import REFERENCES, Need, Picture, Section
 
 __all__ = ["PlacedPart", "ReportPart", "parts_of_report", "report_part"]
@@ -98,31 +99,34 @@ def report_part(title: str, *, rank: int, after: str = REFERENCES) -> Callable[[
 
 def parts_of_report(context: Context, night: date) -> tuple[PlacedPart, ...]:
     """Return what the parts add to the report of a night, in the order of their ranks."""
-    unread = tuple(_unread_modules())
+    unread = tuple(PlacedPart(REFERENCES, _failed(name, error, context, night)) for name, error in _unread_modules())
     ordered = sorted(_REGISTERED.values(), key=lambda known: (known.rank, known.title))
     made = ((known.after, _made(known, context, night)) for known in ordered)
     return *(PlacedPart(after, part) for after, part in made if part is not None), *unread
 
 
-def _unread_modules() -> Iterator[PlacedPart]:
-    """Read every module of this folder, which registers its part, and tell of those that do not read."""
+def _unread_modules() -> Iterator[tuple[str, Exception]]:
+    """Read every module of this folder, which registers its part, and tell of those that do not read and why."""
     for module in pkgutil.iter_modules(__path__):
         try:
             importlib.import_module(f"{__name__}.{module.name}")
         except Exception as error:  # noqa: BLE001 (whatever one part does, the others are read)
-            yield PlacedPart(REFERENCES, _failed(module.name, error))
+            yield module.name, error
 
 
 def _made(known: _Registered, context: Context, night: date) -> ReportPart | None:
     try:
         return known.make(context, night)
     except Exception as error:  # noqa: BLE001 (whatever one part does, the report is written)
-        return _failed(known.title, error)
+        return _failed(known.title, error, context, night)
 
 
-def _failed(title: str, error: Exception) -> ReportPart:
+def _failed(title: str, error: Exception, context: Context, night: date) -> ReportPart:
     why = f"{type(error).__name__}: {error}"
     need = Need(
-        f"The report lacks its part {title}: {why}.", "Report it as a defect; the rest is whole.", section=title
+        f"The report lacks its part {title}: {why}.",
+        "Report it as a defect; the rest is whole.",
+        Commands.of(context, night).of_night("report"),
+        section=title,
     )
     return ReportPart((Section(title, (), [], f"This part could not be made: {why}."),), needs=(need,))

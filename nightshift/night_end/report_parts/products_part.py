@@ -76,7 +76,15 @@ def _picture(
     below.plot(times, _grown(sources), color=PICTURE.ink, lw=2)
     for axes, title in ((above, "products, by kind"), (below, "sources extracted")):
         _finish(axes, title, times[-1])
-    above.legend(frameon=False, fontsize=10.5, labelcolor=PICTURE.ink, loc="upper left", labelspacing=0.3)
+    above.legend(
+        framealpha=0.85,
+        facecolor=PICTURE.ground,
+        edgecolor="none",
+        fontsize=10.5,
+        labelcolor=PICTURE.ink,
+        loc="upper left",
+        labelspacing=0.3,
+    )
     below.set_xlabel(f"{unit} since the first product", **SMALL)
     described = ", ".join(f"{sum(steps.values())} {name}" for name, steps in lines)
     return Picture(

@@ -121,7 +121,6 @@ class Page(HTMLParser):
 
 
 def test_the_page_fetches_nothing_describes_its_pictures_and_keeps_its_colours_without_style_sheets(context, filled):
-    filled.context.ledger.event(EventLevel.PAGE, "array_refused", "SLURM refuses it.", night_time=FIRST)
     report = write_report(context, NIGHT)
     text = report.page.read_text()
     page = Page(text)
@@ -134,8 +133,10 @@ def test_the_page_fetches_nothing_describes_its_pictures_and_keeps_its_colours_w
 
 def test_every_link_of_the_page_leads_somewhere_and_by_the_settings_to_where_the_pages_are(context, filled):
     filled.query("update units set state = 'running', ended_at = null, reason = null where quadrant = 2")
+    context.ledger.event(EventLevel.PAGE, "array_refused", "SLURM refuses it.", night_time=FIRST)
     report = write_report(context, NIGHT)
     page = Page(report.page.read_text())
+    assert report.facts.needs and all(need.command and need.section for need in report.facts.needs)
     assert page.links and {link.removeprefix("#") for link in page.links} <= page.ids
     titles = {anchor_of(section.title) for section in sections_of(report.facts)} | {"the-books"}
     assert all(anchor_of(need.section) in titles for need in report.facts.needs if need.section)

@@ -301,10 +301,10 @@ def test_the_report_of_a_site_with_two_cameras_has_rows_and_a_timeline_of_each_w
     assert "south_wide" not in report.text
     at_a_glance = report.text.split("CAMERA BY CAMERA")[1].split("SCIENCE EXPOSURES")[0].splitlines()
     rows = [re.split(r"\s{2,}", line.strip()) for line in at_a_glance if line.strip()]
-    assert rows[0] == ["north_single", "north_wide"]
+    assert ["north_single", "north_wide"] in rows
     assert ["Seeing: FWHM (arcsec)", "1.20", "2.40"] in rows
     (other,) = [line.split() for line in report.text.splitlines() if line.startswith("  south ")]
-    assert other[1:4] == ["no", "night", "yet"]
+    assert other[:4] == ["south", "open", "1", "0"]
 
 
 def with_pixel_scale(context, instrument, arcsec):

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from nightshift.ledger.queries.night_end import LoudEvent
-from nightshift.night_end.needs import Commands
+from nightshift.night_end.commands_to_copy import Commands
 from nightshift.vocabulary import EventLevel
 
 NIGHT = date(2026, 1, 15)
@@ -28,9 +28,9 @@ def test_a_name_that_a_shell_would_run_is_quoted():
 
 
 @pytest.mark.parametrize("name", ["", "a\nrm -rf /", "x\x1b[2J", "\u202egnp.fits", "--help", "naïve.fits"])
-def test_a_name_that_cannot_be_copied_as_it_looks_makes_no_command(name):
-    assert Commands(NIGHT).of_thing("explain", name) == ""
-    assert Commands(NIGHT).of_event(event("job_not_collected", name)) == ""
+def test_a_name_that_cannot_be_copied_as_it_looks_is_in_no_command(name):
+    assert Commands(NIGHT).of_thing("explain", name) == "nightshift night 20260115"
+    assert Commands(NIGHT).of_event(event("job_not_collected", name)) == "nightshift night 20260115"
 
 
 def test_the_command_of_an_event_has_its_night_and_subject():
@@ -44,6 +44,6 @@ def test_the_command_of_an_event_has_its_night_and_subject():
     assert "--site" not in Commands(NIGHT).of_event(event("settings_changed"))
 
 
-def test_an_event_of_no_known_kind_has_no_command():
-    assert Commands(NIGHT).of_event(event("of_an_older_version")) == ""
-    assert Commands(NIGHT).of_event(event("file_stuck", "x.fits")) == ""
+def test_an_event_whose_kind_has_no_command_has_one_about_the_night():
+    assert Commands(NIGHT).of_event(event("of_an_older_version")) == "nightshift night 20260115"
+    assert Commands(NIGHT, "north").of_event(event("file_stuck", "x")) == "nightshift night 20260115 --site north"
