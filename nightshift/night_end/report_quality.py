@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from nightshift.night_end.facts import CameraFacts, MeasuredFilter, NightFacts, Quantiles
-from nightshift.night_end.report_elements import Cell, Section, Tone
-from nightshift.night_end.report_of_cameras import camera_columns, camera_notes, camera_rows
+from nightshift.night_end.report_elements import Cell, Section, Tone, columns
+from nightshift.night_end.report_of_cameras import camera_notes
 from nightshift.night_end.report_text import number, percent, sparkline
 from nightshift.vocabulary import Measurement, all_measurements, measurement_named
 from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
@@ -58,31 +58,37 @@ def quality_sections(facts: NightFacts) -> list[Section]:
 
 
 def _section(facts: NightFacts, table: MailTable) -> Section:
-    rows = camera_rows(facts, lambda camera: _rows(camera, table))
-    titles = camera_columns(facts, "Measurement", "Filter", ">Tonight", "|Nights before, tonight last", ">Usual", "")
+    rows = list(_rows(facts, table))
+    several = ("Camera",) if facts.has_several_cameras else ()
+    titles = columns("Measurement", *several, "Filter", ">Tonight", "|Nights before, tonight last", ">Usual", "")
     note = _note(facts, table) if rows else "No image was measured."
     return Section(table, titles, rows, note)
 
 
-def _rows(camera: CameraFacts, table: MailTable) -> Iterator[tuple[str, ...]]:
+def _rows(facts: NightFacts, table: MailTable) -> Iterator[tuple[str, ...]]:
+    """Yield a row a measurement, camera and filter, so that cameras of one site stand side by side."""
     for measurement in all_measurements():
-        if measurement.mail is not None and measurement.mail.table is table:
+        if measurement.mail is None or measurement.mail.table is not table:
+            continue
+        for camera in facts.cameras:
+            name = (camera.instrument,) if facts.has_several_cameras else ()
             for row in camera.quality:
-                yield _row(camera, measurement, measurement.mail, row)
+                label = measurement.mail.title or measurement.titled
+                yield label, *name, row.filter, *_cells(camera, measurement, measurement.mail, row)
 
 
-def _row(camera: CameraFacts, measurement: Measurement, mail: MailColumn, row: MeasuredFilter) -> tuple[str, ...]:
+def _cells(camera: CameraFacts, measurement: Measurement, mail: MailColumn, row: MeasuredFilter) -> tuple[str, ...]:
     over = row.measured.get(measurement.name, Quantiles())
     scale = camera.pixel_scale_arcsec if mail.in_arcsec else 1.0
     tonight = _summary(measurement, mail, over, scale)
     if measurement.absolute and row.relative:
         tonight += RELATIVE
     if mail.summary is Summary.PRESENT:
-        return mail.title or measurement.titled, row.filter, tonight, "", "", ""
+        return tonight, "", "", ""
     against = standing(camera.history.get((row.filter, measurement.name), ()), over.median)
     usual = _value(measurement, mail, against.usual, scale) if against.usual is not None else "—"
     verdict = Cell(against.verdict, Tone.WARN)
-    return mail.title or measurement.titled, row.filter, tonight, against.line, usual, verdict
+    return tonight, against.line, usual, verdict
 
 
 def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, scale: float) -> str:

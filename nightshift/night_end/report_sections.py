@@ -104,7 +104,7 @@ def _camera_by_camera(facts: NightFacts) -> Section:
         ("Alerts sent", *(str(sum(row.alerts for row in camera.science)) for camera in cameras)),
     ]
     for measurement, panel in panels():
-        title = f"{panel.called[:1].upper()}{panel.called[1:]}: {panel.title}" if panel.called else panel.title
+        title = f"{panel.title[0].upper()}{panel.title[1:]}"
         rows.append((title, *(_median_of_night(camera, measurement, panel) for camera in cameras)))
     titles = columns("", *(f">{camera.instrument}" for camera in cameras))
     return Section("Camera by camera", titles, rows, "Measurements: medians of the night's exposures.")
@@ -128,12 +128,12 @@ def _exposures(facts: NightFacts) -> Section:
             units = r.processed + r.rejected + r.failed + r.missing + r.held + r.unfinished
             yield (
                 facts.field_name(r.field), r.filter, str(r.exposures), f"{r.first_open:%H:%M}–{r.last_open:%H:%M}",
-                f"{r.processed} of {units}", _not_processed(r), str(r.differenced), str(r.candidates), str(r.alerts),
+                f"{r.processed} of {units}", _not_processed(r), str(r.candidates), str(r.alerts),
             )  # fmt: skip
 
     titles = camera_columns(
         facts,
-        "Field", "Filter", ">Exposures", "UTC", ">Processed", "Not processed", ">Differenced", ">Candidates",
+        "Field", "Filter", ">Exposures", "UTC", ">Processed", "Not processed", ">Candidates",
         ">Alerts",
     )  # fmt: skip
     return Section(EXPOSURES, titles, camera_rows(facts, rows_of), camera_notes(facts, _shutter))
