@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
 from nightshift.errors import Retry
+from nightshift.night_end.report_elements import Picture
 from nightshift.settings import Deployment
 from nightshift.vocabulary import Reason
 
@@ -81,7 +81,7 @@ def compose(
     answers: str | None = None,
     text: str,
     page: Callable[[Mapping[str, str]], str],
-    pictures: Sequence["Picture"],
+    pictures: Sequence[Picture],
 ) -> EmailMessage:
     """Put a mail together.
 

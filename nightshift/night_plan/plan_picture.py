@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nightshift.context import Context
-from nightshift.night_end.report_pictures import Picture
+from nightshift.night_end.report_elements import Picture
 from nightshift.night_plan.make_plan import NightPlan
 from nightshift.night_plan.night_sky import altitudes_deg, moon_at
 from nightshift.observing_calendar.in_force import WORDS

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from nightshift.night_end.report_sections import Column, Section
+from nightshift.night_end.report_elements import Column, Section
 from nightshift.night_plan.make_plan import NightPlan, Step
 from nightshift.observing_calendar.entries import told
 

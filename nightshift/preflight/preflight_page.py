@@ -6,8 +6,8 @@ from datetime import date
 import jinja2
 
 from nightshift.context import Context
-from nightshift.night_end.report_pictures import Picture
-from nightshift.night_end.report_sections import plain
+from nightshift.night_end.report_elements import Picture
+from nightshift.night_end.report_text import plain
 from nightshift.night_plan.make_plan import NightPlan
 from nightshift.night_plan.plan_tables import plan_sections
 from nightshift.preflight.check import ORDER

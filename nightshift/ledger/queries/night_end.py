@@ -24,6 +24,7 @@ __all__ = [
     "AlertOnSky",
     "AlertsInState",
     "ArchiveTotals",
+    "ArchivedFile",
     "ArrivalOfNight",
     "ArrivalOnManifest",
     "AwaitedName",
@@ -31,6 +32,8 @@ __all__ = [
     "CalibrationUse",
     "DifferencesInState",
     "ExposureType",
+    "FileToArchive",
+    "FilterOfScience",
     "Footprint",
     "FrameOfNight",
     "KnownReason",
@@ -45,6 +48,8 @@ __all__ = [
     "Night",
     "NightThatKeepsEvents",
     "OldEvent",
+    "Packet",
+    "PacketTar",
     "QualityOfFilter",
     "QuarantinedFile",
     "ReferenceBuilt",
@@ -61,6 +66,7 @@ __all__ = [
     "WrittenReport",
     "alerts_by_state",
     "archive_totals",
+    "archived",
     "arrivals_of_night",
     "arrivals_on_manifest",
     "attempts_in_flight",
@@ -74,6 +80,8 @@ __all__ = [
     "exposure_types",
     "exposures_in_flight",
     "fail_stragglers",
+    "files_to_archive",
+    "filters_of_science",
     "footprints",
     "frames_of_night",
     "image_quality_by_filter",
@@ -95,6 +103,9 @@ __all__ = [
     "old_events_in_sum",
     "outbox_by_topic",
     "outbox_in_flight",
+    "packet_tars",
+    "packets",
+    "put_archived",
     "put_ended_unit",
     "put_event_archive",
     "put_report",
@@ -114,6 +125,8 @@ __all__ = [
     "seconds_closing",
     "set_closed",
     "set_report_sent",
+    "set_unverified",
+    "set_verified",
     "sky_of_alerts",
     "timeline",
     "tracklet_positions",
@@ -255,6 +268,46 @@ class CalibrationUse:
 
 
 @dataclass(frozen=True, slots=True)
+class FileToArchive:
+    """A row of `files_to_archive`."""
+
+    kind: str
+    source: str
+    sha256: str
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PacketTar:
+    """A row of `packet_tars`."""
+
+    packet_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A row of `packets`."""
+
+    candid: int
+    packet_path: str
+    packet_offset: int
+    packet_bytes: int
+    packet_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFile:
+    """A row of `archived`."""
+
+    path: str
+    kind: str
+    source: str
+    sha256: str
+    bytes: int
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class OldEvent:
     """A row of `old_events`."""
 
@@ -316,6 +369,13 @@ class ScienceOfField:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterOfScience:
+    """A row of `filters_of_science`."""
+
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
 class MastersOfKind:
     """A row of `masters`."""
 
@@ -329,6 +389,7 @@ class MastersOfKind:
     read_noise: float | None
     gain: float | None
     reasons: list[str]
+    first_not_in_service: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +488,7 @@ class AlertsInState:
     alerts: int
     objects: int
     reasons: list[str]
+    first_unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +509,8 @@ class Latency:
     waited: bool
     alerts: int
     p50_s: float
-    p95_s: float
+    p90_s: float
+    p99_s: float
     max_s: float
 
 
@@ -694,6 +757,55 @@ def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | N
     return ledger.run(TOPIC, "put_summary", summary=summary, site=site, night=night)
 
 
+def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FileToArchive]:
+    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or
+    too large to be read, only the ledger's row is kept.
+    """
+    return ledger.select(TOPIC, "files_to_archive", FileToArchive, site=site, night=night)
+
+
+def packet_tars(ledger: Ledger, *, site: str, night: date) -> list[PacketTar]:
+    """Run `packet_tars`."""
+    return ledger.select(TOPIC, "packet_tars", PacketTar, site=site, night=night)
+
+
+def packets(ledger: Ledger, *, site: str, night: date) -> list[Packet]:
+    """Run `packets`."""
+    return ledger.select(TOPIC, "packets", Packet, site=site, night=night)
+
+
+def archived(ledger: Ledger, *, site: str, night: date) -> list[ArchivedFile]:
+    """Run `archived`."""
+    return ledger.select(TOPIC, "archived", ArchivedFile, site=site, night=night)
+
+
+def put_archived(
+    ledger: Ledger,
+    *,
+    site: str | None,
+    night: date | None,
+    path: str | None,
+    kind: str | None,
+    source: str | None,
+    sha256: str | None,
+    bytes: int | None,
+) -> int:
+    """Run `put_archived`."""
+    return ledger.run(
+        TOPIC, "put_archived", site=site, night=night, path=path, kind=kind, source=source, sha256=sha256, bytes=bytes
+    )
+
+
+def set_verified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
+    """Run `set_verified`."""
+    return ledger.run(TOPIC, "set_verified", site=site, night=night, paths=paths)
+
+
+def set_unverified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
+    """Run `set_unverified`."""
+    return ledger.run(TOPIC, "set_unverified", site=site, night=night, paths=paths)
+
+
 def last_closed_night(ledger: Ledger, *, site: str) -> date | None:
     """Run `last_closed_night`."""
     found: date | None = ledger.value(TOPIC, "last_closed_night", site=site)
@@ -748,6 +860,11 @@ def science_by_field(
         site=site,
         instrument=instrument,
     )
+
+
+def filters_of_science(ledger: Ledger, *, instrument: str, night: date) -> list[FilterOfScience]:
+    """Run `filters_of_science`."""
+    return ledger.select(TOPIC, "filters_of_science", FilterOfScience, instrument=instrument, night=night)
 
 
 def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[MastersOfKind]:
@@ -868,11 +985,12 @@ def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[TopicMess
     return ledger.select(TOPIC, "outbox_by_topic", TopicMessages, site=site, night=night)
 
 
-def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
-    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
-    that had to wait for their reference are apart: they measure the wait.
+def latency(ledger: Ledger, *, live: bool, site: str, night: date) -> list[Latency]:
+    """Seconds from the closing of the shutter (of a night that is not live: from an exposure's last file) to the
+    broker's acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are
+    apart: they measure the wait.
     """
-    return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
+    return ledger.select(TOPIC, "latency", Latency, live=live, site=site, night=night)
 
 
 def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklet]:

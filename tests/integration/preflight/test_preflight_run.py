@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from nightshift.night_end.report_pictures import Picture
+from nightshift.night_end.report_elements import Picture
 from nightshift.preflight.afternoon_run import preflight, summary_line
 from nightshift.preflight.check import Check, green, red, unknown, yellow
 from nightshift.preflight.checks import ledger_server, machine_clock, settings_files
