@@ -17,6 +17,7 @@ from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, temp
 from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.preflight_policy import PlanPolicy, PreflightPolicy
 from nightshift.settings.report_policy import ReportPolicy
+from nightshift.settings.retention import DiskPolicy, RetentionPolicy
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
 
@@ -616,6 +617,8 @@ class Survey(Table):
     preflight: PreflightPolicy = PreflightPolicy()
     plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
+    retention: RetentionPolicy = RetentionPolicy()
+    disks: DiskPolicy = DiskPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)
@@ -665,4 +668,5 @@ class Survey(Table):
             )
         if self.reference.at_least_frames > self.reference.at_most_frames:
             raise ValueError("reference.at_least_frames must not exceed reference.at_most_frames")
+        self.retention.check_history(self.alerts.history_days)
         return self

@@ -23,12 +23,12 @@ from arrivals t order by 1, disposition, detail;
 
 -- name: raw_frames
 select instrument || '/' || exposure_id || '/' || detector as key,
-    to_jsonb(t) - '{arrival_key,registered_at}'::text[] as content
+    to_jsonb(t) - '{arrival_key,registered_at,deleted_at}'::text[] as content
 from raw_frames t order by 1;
 
 -- name: quarantine
 select a.inbox_name || ' ' || coalesce(a.sha256, '-') as key,
-    to_jsonb(t) - '{arrival_key,path,quarantined_at,disposed_at}'::text[]
+    to_jsonb(t) - '{arrival_key,path,quarantined_at,disposed_at,deleted_at}'::text[]
         || jsonb_build_object('disposed_at', t.disposed_at is not null) as content
 from quarantine t join arrivals a using (arrival_key) order by 1, t.reason, t.detail;
 
@@ -42,7 +42,7 @@ from units t order by 1;
 -- is compared file by file.
 select product_key as key,
     to_jsonb(t) - '{sha256,bytes,code_version,settings_hash,job_key,attempt,made_at,deleted_at,leaves_with}'::text[]
-        || jsonb_build_object('deleted_at', deleted_at is not null) as content
+        as content
 from products t order by 1;
 
 -- name: product_inputs

@@ -57,6 +57,10 @@ select prepare_month(:table_name, :month);
 -- name: attach_month
 select attach_month(:table_name, :month);
 
+-- name: complete_month
+-- A month that comes back gets the tables that were added while it was away.
+select make_partitions(:month);
+
 -- name: put_detached!
 insert into detached_months (month, folder, operator) values (:month, :folder, :operator);
 

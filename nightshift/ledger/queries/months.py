@@ -19,6 +19,7 @@ __all__ = [
     "add_columns_of",
     "attach_month",
     "columns_of",
+    "complete_month",
     "content",
     "delete_detached",
     "detach_month",
@@ -150,6 +151,11 @@ def prepare_month(ledger: Ledger, *, table_name: str, month: str) -> None:
 def attach_month(ledger: Ledger, *, table_name: str, month: str) -> None:
     """Run `attach_month`."""
     ledger.run(TOPIC, "attach_month", table_name=table_name, month=month)
+
+
+def complete_month(ledger: Ledger, *, month: str) -> None:
+    """A month that comes back gets the tables that were added while it was away."""
+    ledger.run(TOPIC, "complete_month", month=month)
 
 
 def put_detached(ledger: Ledger, *, month: str | None, folder: str | None, operator: str | None) -> int:
