@@ -1,1 +1,1 @@
-"""What keeps a survey alive for years: disks that are watched, files that leave the depot, tables that are kept trim."""
+"""What keeps a survey alive for years: disks are watched, old files leave the depot, tables are kept trim."""

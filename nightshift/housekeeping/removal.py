@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-__all__ = ["NotRemoved", "disk_use", "remove_file", "remove_folder"]
+__all__ = ["NotRemoved", "disk_use", "remove_empty_folders", "remove_file", "remove_folder"]
 
 
 class NotRemoved(Exception):
@@ -78,12 +78,26 @@ def remove_folder(root: Path, relative: str) -> int:
         return size
 
 
+def remove_empty_folders(root: Path, relative: str) -> None:
+    """Remove the folder that a path lies in where nothing is left in it, and so on upwards to the second level."""
+    path = PurePosixPath(relative).parent
+    while len(path.parts) > 1:
+        with _folder_of(root, str(path)) as (folder, name):
+            if folder is None:
+                return
+            try:
+                os.rmdir(name, dir_fd=folder)
+            except OSError:  # something lies in it, or it is gone: either way there is nothing to do
+                return
+        path = path.parent
+
+
 def disk_use(folder: Path) -> int:
     """Return the bytes of all files below a folder that have no other name; links are not followed."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
-            found = os.lstat(os.path.join(place, name))
+            found = (Path(place) / name).lstat()
             total += found.st_size if found.st_nlink == 1 else 0
     return total
 

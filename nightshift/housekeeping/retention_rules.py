@@ -90,8 +90,8 @@ def observed_nights(context: Context) -> ObservedNights | None:
     if observed.newest > tonight + timedelta(days=1):
         raise NeedsOperator(
             Reason.CLOCK_DISAGREES,
-            f"the ledger has exposures of {observed.newest} and the clock says that it is the night of {tonight}: one "
-            "of them is wrong, and nothing is deleted until they agree. Set the clock, or look at the camera's.",
+            f"the ledger has exposures of {observed.newest} and the clock says that it is the night of {tonight}: "
+            "one of them is wrong, and nothing is deleted until they agree. Set the clock, or look at the camera's.",
         )
     if tonight - observed.newest > timedelta(days=apart):
         raise NeedsOperator(

@@ -26,6 +26,7 @@ class LockedWork(StrEnum):
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
     PRUNE = "prune"  # move old events into the archive
     CHECKSUMS = "checksums"  # write the list of a night's archive
+    CLEAN_UP = "clean_up"  # delete what may leave the depot
 
 
 class Busy(Retry):

@@ -38,7 +38,9 @@ class RetentionPolicy(Table):
     attempts_nights: Nights = 3  # folders of jobs of which every attempt succeeded; their results are in the ledger
     failed_attempts_nights: Nights = 30  # folders of the other jobs
     files_at_once: Annotated[int, Key(ge=1)] = 200_000  # that one clean-up deletes at most; the next goes on
-    clock_apart_days: Annotated[int, Key(ge=2)] = 60  # the newest night this long ago: it is asked whether the clock errs
+    clock_apart_days: Annotated[int, Key(ge=2)] = (
+        60  # the newest night this long ago: it is asked whether the clock errs
+    )
     detach_months_after: Annotated[int, Key(ge=2)] | None = None  # months are named for `ledger detach`; none: never
 
     @model_validator(mode="after")

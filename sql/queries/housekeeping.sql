@@ -48,12 +48,20 @@ from nights n where n.site = :site and n.night = :night;
 select exists (select from attempts a join jobs j using (job_key) join kinds k on k.kind = j.kind
     where a.state in ('intended', 'submitted') and k.lasting and j.site = :site) as under_way;
 
+-- name: has_second_place$
+-- Whether a second copy of the site's files is made anywhere.
+select exists (select from copy_places where site = :site and retired_at is null) as has;
+
 -- name: files_due
 -- row: DueFile
--- nullable: verified_at, restored_on
--- Files of a night in the depot that the archive has too, with the same content, by the ledger.
-select a.path as archived, a.source, a.kind, a.sha256, a.bytes, a.verified_at, d.restored_on
+-- nullable: restored_on, archived_in_two_places
+-- Files of a night in the depot that the archive has too, with the same content, by the ledger; and their place in the
+-- archive where it and the second copy were read back and found equal.
+select a.path as archived, a.source, a.kind, a.sha256, a.bytes, d.restored_on,
+    t.archive_path as archived_in_two_places
 from archive_files a
+left join files_in_two_places t on t.site = :site and t.night = :night and t.source = a.source and t.sha256 = a.sha256
+    and t.archive_path = a.path
 left join deletions d on d.path = a.source and d.night = :night
 where a.site = :site and a.night = :night and a.kind = :kind and (d.path is null or d.restored_on is not null)
     and case split_part(a.kind, '/', 1)
@@ -116,14 +124,22 @@ returning clean_up;
 -- name: end_clean_up!
 update clean_ups set ended_at = now(), files = :files, bytes = :bytes, why_not = :why_not where clean_up = :clean_up and site = :site;
 
--- name: mark!
--- One that was brought back may leave again. A folder has no checksum.
+-- name: mark_files
+-- row: MarkedPath
+-- Those that have two verified places at this moment, and no others. One that was brought back may leave again.
 insert into deletions (site, night, path, kind, sha256, bytes, rule, clean_up)
-select :site, :night, f.path, :kind, nullif(f.sha256, ''), f.bytes, :rule, :clean_up
-from unnest(:paths::text[], :checksums::text[], :sizes::bigint[]) as f (path, sha256, bytes)
+select distinct on (t.source) :site, :night, t.source, :kind, t.sha256, t.bytes, :rule, :clean_up
+from unnest(:paths::text[], :checksums::text[]) as f (path, sha256)
+join files_in_two_places t on t.site = :site and t.night = :night and t.source = f.path and t.sha256 = f.sha256
+join nights n on n.site = :site and n.night = :night and n.state = 'closed' and not n.changed
 on conflict (path, night) do update set kind = excluded.kind, sha256 = excluded.sha256, bytes = excluded.bytes,
     rule = excluded.rule, clean_up = excluded.clean_up, marked_at = now(), deleted_at = null, restored_on = null
-where deletions.restored_on is not null;
+where deletions.restored_on is not null
+returning path;
+
+-- name: mark_folder!
+insert into deletions (site, night, path, kind, bytes, rule, clean_up)
+values (:site, :night, :path, :kind, :bytes, :rule, :clean_up) on conflict (path, night) do nothing;
 
 -- name: mark_products!
 -- From now on no plan takes them.
@@ -140,11 +156,11 @@ where a.arrival_key = q.arrival_key and coalesce(a.site, :site) = :site and q.pa
 
 -- name: marked
 -- row: MarkedFile
--- nullable: sha256, archived, verified_at
--- What was marked and not confirmed, with its place in the archive.
-select d.night, d.path, d.kind, d.sha256, d.bytes, d.rule, d.clean_up, a.path as archived, a.verified_at
+-- nullable: sha256, archived_in_two_places
+-- What was marked and not confirmed, with its place in the archive where it has two verified places.
+select d.night, d.path, d.kind, d.sha256, d.bytes, t.archive_path as archived_in_two_places
 from deletions d
-left join archive_files a on a.site = d.site and a.night = d.night and a.source = d.path and a.sha256 = d.sha256
+left join files_in_two_places t on t.site = d.site and t.night = d.night and t.source = d.path and t.sha256 = d.sha256
 where d.site = :site and d.deleted_at is null
 order by d.night, d.path;
 

@@ -24,6 +24,7 @@ __all__ = [
     "FileToRestore",
     "GrownTable",
     "MarkedFile",
+    "MarkedPath",
     "NeededProduct",
     "ObservedNight",
     "begin_clean_up",
@@ -40,13 +41,15 @@ __all__ = [
     "folders_due",
     "forget_cleaned",
     "grown_tables",
+    "has_second_place",
     "last_clean_up",
     "lasting_work",
     "ledger_bytes",
     "ledger_folder",
     "make_month_of",
     "make_month_of_night",
-    "mark",
+    "mark_files",
+    "mark_folder",
     "mark_products",
     "mark_quarantined",
     "mark_raw_frames",
@@ -97,8 +100,8 @@ class DueFile:
     kind: str
     sha256: str
     bytes: int
-    verified_at: datetime | None
     restored_on: date | None
+    archived_in_two_places: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,13 @@ class DueFolder:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkedPath:
+    """A row of `mark_files`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class MarkedFile:
     """A row of `marked`."""
 
@@ -126,10 +136,7 @@ class MarkedFile:
     kind: str
     sha256: str | None
     bytes: int
-    rule: str
-    clean_up: int
-    archived: str | None
-    verified_at: datetime | None
+    archived_in_two_places: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +259,17 @@ def lasting_work(ledger: Ledger, *, site: str) -> bool:
     return found
 
 
-def files_due(ledger: Ledger, *, night: date, site: str, kind: str) -> list[DueFile]:
-    """Files of a night in the depot that the archive has too, with the same content, by the ledger."""
-    return ledger.select(TOPIC, "files_due", DueFile, night=night, site=site, kind=kind)
+def has_second_place(ledger: Ledger, *, site: str) -> bool:
+    """Whether a second copy of the site's files is made anywhere."""
+    found: bool = ledger.value(TOPIC, "has_second_place", site=site)
+    return found
+
+
+def files_due(ledger: Ledger, *, site: str, night: date, kind: str) -> list[DueFile]:
+    """Files of a night in the depot that the archive has too, with the same content, by the ledger; and their
+    place in the archive where it and the second copy were read back and found equal.
+    """
+    return ledger.select(TOPIC, "files_due", DueFile, site=site, night=night, kind=kind)
 
 
 def needed_products(ledger: Ledger, *, site: str, night: date) -> list[NeededProduct]:
@@ -293,22 +308,24 @@ def end_clean_up(
     return ledger.run(TOPIC, "end_clean_up", files=files, bytes=bytes, why_not=why_not, clean_up=clean_up, site=site)
 
 
-def mark(
+def mark_files(
     ledger: Ledger,
     *,
-    site: str | None,
-    night: date | None,
-    kind: str | None,
-    rule: str | None,
-    clean_up: int | None,
-    paths: Sequence[str] | None,
-    checksums: Sequence[str] | None,
-    sizes: Sequence[int] | None,
-) -> int:
-    """One that was brought back may leave again. A folder has no checksum."""
-    return ledger.run(
+    site: str,
+    night: date,
+    kind: str,
+    rule: str,
+    clean_up: int,
+    paths: Sequence[str],
+    checksums: Sequence[str],
+) -> list[MarkedPath]:
+    """Those that have two verified places at this moment, and no others. One that was brought back may leave
+    again.
+    """
+    return ledger.select(
         TOPIC,
-        "mark",
+        "mark_files",
+        MarkedPath,
         site=site,
         night=night,
         kind=kind,
@@ -316,7 +333,23 @@ def mark(
         clean_up=clean_up,
         paths=paths,
         checksums=checksums,
-        sizes=sizes,
+    )
+
+
+def mark_folder(
+    ledger: Ledger,
+    *,
+    site: str | None,
+    night: date | None,
+    path: str | None,
+    kind: str | None,
+    bytes: int | None,
+    rule: str | None,
+    clean_up: int | None,
+) -> int:
+    """Run `mark_folder`."""
+    return ledger.run(
+        TOPIC, "mark_folder", site=site, night=night, path=path, kind=kind, bytes=bytes, rule=rule, clean_up=clean_up
     )
 
 
@@ -336,7 +369,7 @@ def mark_quarantined(ledger: Ledger, *, site: str | None, paths: Sequence[str] |
 
 
 def marked(ledger: Ledger, *, site: str) -> list[MarkedFile]:
-    """What was marked and not confirmed, with its place in the archive."""
+    """What was marked and not confirmed, with its place in the archive where it has two verified places."""
     return ledger.select(TOPIC, "marked", MarkedFile, site=site)
 
 
