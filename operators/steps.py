@@ -34,6 +34,7 @@ __all__ = [
     "request_run_of_night",
     "settle_night",
     "verify_archive",
+    "watch_disks",
     "why_night_may_close",
 ]
 
@@ -543,3 +544,37 @@ def prune_airflow() -> str:
     with open_context() as context:
         days = context.storage_policy.keep_airflow_days
     return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"
+
+
+def clean_up() -> str:
+    """Delete in the depot what may leave it, site after site."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.clean_up import clean_up as clean_up_site
+    from nightshift.process_owner import process_owner
+
+    said = []
+    with open_context() as context:
+        for site in context.sites():
+            done = clean_up_site(site, operator="nightshift", account=process_owner())
+            free = f"{done.freed_bytes / 1e6:.1f} MB are free again"
+            said.append(f"{site.site.name}: {done.files} files left, {free}; {done.why_not.total()} stay")
+    return "; ".join(said)
+
+
+def keep_tables() -> str:
+    """Make the ledger's next month, and vacuum what grew."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.table_upkeep import keep_tables as keep
+
+    with open_context() as context:
+        done = keep(context.of_site(context.deployment.sites[0].name))
+    return f"vacuumed: {', '.join(done.vacuumed) or 'nothing'}"
+
+
+def watch_disks() -> str:
+    """Sample the disks, and say which fill up."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.disks import watch_disks as watch
+
+    with open_context() as context:
+        return "; ".join(map(str, watch(context)))

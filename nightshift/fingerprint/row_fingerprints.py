@@ -52,7 +52,7 @@ LEFT_OUT = {
 
 TABLES = tuple(
     name for name in named_queries("fingerprint").available_queries
-    if name not in ("tables", "packet_places") and not name.endswith("_cursor")
+    if name not in ("tables", "packet_places", "deleted_places") and not name.endswith("_cursor")
 )  # fmt: skip
 """Tables that are compared: each has a query of its name."""
 

@@ -143,3 +143,10 @@ where relnamespace = 'public'::regnamespace and not relispartition
 -- name: packet_places
 select candid, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
 where packet_path is not null order by candid;
+
+-- name: deleted_places
+-- Files that left the depot by retention: the archive has them, by the same checksum.
+select d.path, 'archive/' || a.path as archived
+from deletions d
+join archive_files a on a.site = d.site and a.night = d.night and a.source = d.path and a.sha256 = d.sha256
+where d.restored_on is null order by d.path;

@@ -217,15 +217,23 @@ where d.night = night_of(:key) and d.restored_on is null and (
             and u.night = night_of(:key)))
 group by d.kind, d.rule order by d.kind;
 
+-- name: archived_places
+-- row: ArchivedPlace
+-- Where the archive has a file that left the depot by retention.
+select a.path as archived from deletions d
+join archive_files a on a.site = d.site and a.night = d.night and a.source = d.path and a.sha256 = d.sha256
+where d.path = :file_path and d.restored_on is null order by a.verified_at desc nulls last;
+
 -- name: files_to_restore
 -- row: FileToRestore
 -- not null: sha256
+-- nullable: of_kind
 -- Files of a night that left, and where the archive has them.
 select d.path, d.kind, d.sha256, d.bytes, a.path as archived
 from deletions d
 join archive_files a on a.site = d.site and a.night = d.night and a.source = d.path and a.sha256 = d.sha256
 where d.site = :site and d.night = :night and d.restored_on is null and d.deleted_at is not null
-    and (:kind::text is null or d.kind = :kind)
+    and (:of_kind::text is null or d.kind = :of_kind)
 order by d.path;
 
 -- name: restored!
@@ -236,7 +244,7 @@ where site = :site and night = :night and path = any (:paths::text[]) and delete
 -- row: CleanUp
 -- nullable: ended_at
 select clean_up, operator, newest_night, began_at, ended_at, files, bytes, why_not
-from clean_ups where site = :site order by clean_up desc limit 1;
+from clean_ups where site = :site and newest_night <= :night order by clean_up desc limit 1;
 
 -- name: deleted_by_kind
 -- row: DeletedOfKind
@@ -252,8 +260,8 @@ group by d.kind, d.rule order by d.kind;
 -- name: put_sample!
 -- Not more often than that.
 insert into disk_samples (name, sampled_at, folder, total_bytes, free_bytes)
-select :name, :now, :folder, :total_bytes, :free_bytes
-where not exists (select from disk_samples where name = :name and sampled_at > :now::timestamptz - make_interval(secs => :every_s)
+select :disk, :now, :folder, :total_bytes, :free_bytes
+where not exists (select from disk_samples where name = :disk and sampled_at > :now::timestamptz - make_interval(secs => :every_s)
     and sampled_at <= :now)
 on conflict (name, sampled_at) do nothing;
 
@@ -272,16 +280,21 @@ select distinct on (name, (sampled_at at time zone 'UTC')::date) name, sampled_a
 from disk_samples where sampled_at between :since and :now
 order by name, (sampled_at at time zone 'UTC')::date, sampled_at desc;
 
+-- name: second_places
+-- row: SecondPlace
+-- Where second copies are kept now.
+select site, place from copy_places where site = any (:sites::text[]) and retired_at is null order by site;
+
 -- name: warned
 -- row: DiskWarning
 select name, level from disk_warnings order by name;
 
 -- name: put_warning!
-insert into disk_warnings (name, level) values (:name, :level::event_level)
+insert into disk_warnings (name, level) values (:disk, :level::event_level)
 on conflict (name) do update set level = excluded.level, said_at = now();
 
 -- name: delete_warning!
-delete from disk_warnings where name = :name;
+delete from disk_warnings where name = :disk;
 
 -- name: ledger_bytes$
 select pg_database_size(current_database()) as bytes;

@@ -12,6 +12,7 @@ from nightshift.ledger.database import Ledger
 from nightshift.vocabulary import EventLevel, NightState
 
 __all__ = [
+    "ArchivedPlace",
     "CleanUp",
     "CleanedNight",
     "DeletedFile",
@@ -27,6 +28,8 @@ __all__ = [
     "MarkedPath",
     "NeededProduct",
     "ObservedNight",
+    "SecondPlace",
+    "archived_places",
     "begin_clean_up",
     "cleaned",
     "confirm",
@@ -61,6 +64,7 @@ __all__ = [
     "put_warning",
     "restored",
     "samples",
+    "second_places",
     "thin_samples",
     "unmark",
     "unmark_products",
@@ -163,6 +167,13 @@ class DeletionsOfExposure:
 
 
 @dataclass(frozen=True, slots=True)
+class ArchivedPlace:
+    """A row of `archived_places`."""
+
+    archived: str
+
+
+@dataclass(frozen=True, slots=True)
 class FileToRestore:
     """A row of `files_to_restore`."""
 
@@ -208,6 +219,14 @@ class DiskSample:
     folder: str
     total_bytes: int
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPlace:
+    """A row of `second_places`."""
+
+    site: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,9 +432,14 @@ def deleted_of_exposure(ledger: Ledger, *, key: str) -> list[DeletionsOfExposure
     return ledger.select(TOPIC, "deleted_of_exposure", DeletionsOfExposure, key=key)
 
 
-def files_to_restore(ledger: Ledger, *, site: str, night: date, kind: str) -> list[FileToRestore]:
+def archived_places(ledger: Ledger, *, file_path: str) -> list[ArchivedPlace]:
+    """Where the archive has a file that left the depot by retention."""
+    return ledger.select(TOPIC, "archived_places", ArchivedPlace, file_path=file_path)
+
+
+def files_to_restore(ledger: Ledger, *, site: str, night: date, of_kind: str | None) -> list[FileToRestore]:
     """Files of a night that left, and where the archive has them."""
-    return ledger.select(TOPIC, "files_to_restore", FileToRestore, site=site, night=night, kind=kind)
+    return ledger.select(TOPIC, "files_to_restore", FileToRestore, site=site, night=night, of_kind=of_kind)
 
 
 def restored(
@@ -425,9 +449,9 @@ def restored(
     return ledger.run(TOPIC, "restored", restored_on=restored_on, site=site, night=night, paths=paths)
 
 
-def last_clean_up(ledger: Ledger, *, site: str) -> CleanUp | None:
+def last_clean_up(ledger: Ledger, *, site: str, night: date) -> CleanUp | None:
     """Run `last_clean_up`."""
-    return ledger.first(TOPIC, "last_clean_up", CleanUp, site=site)
+    return ledger.first(TOPIC, "last_clean_up", CleanUp, site=site, night=night)
 
 
 def deleted_by_kind(ledger: Ledger, *, site: str, clean_up: int) -> list[DeletedOfKind]:
@@ -438,7 +462,7 @@ def deleted_by_kind(ledger: Ledger, *, site: str, clean_up: int) -> list[Deleted
 def put_sample(
     ledger: Ledger,
     *,
-    name: str | None,
+    disk: str | None,
     now: datetime | None,
     folder: str | None,
     total_bytes: int | None,
@@ -449,7 +473,7 @@ def put_sample(
     return ledger.run(
         TOPIC,
         "put_sample",
-        name=name,
+        disk=disk,
         now=now,
         folder=folder,
         total_bytes=total_bytes,
@@ -468,19 +492,24 @@ def samples(ledger: Ledger, *, since: datetime, now: datetime) -> list[DiskSampl
     return ledger.select(TOPIC, "samples", DiskSample, since=since, now=now)
 
 
+def second_places(ledger: Ledger, *, sites: Sequence[str]) -> list[SecondPlace]:
+    """Where second copies are kept now."""
+    return ledger.select(TOPIC, "second_places", SecondPlace, sites=sites)
+
+
 def warned(ledger: Ledger) -> list[DiskWarning]:
     """Run `warned`."""
     return ledger.select(TOPIC, "warned", DiskWarning)
 
 
-def put_warning(ledger: Ledger, *, name: str | None, level: str | None) -> int:
+def put_warning(ledger: Ledger, *, disk: str | None, level: str | None) -> int:
     """Run `put_warning`."""
-    return ledger.run(TOPIC, "put_warning", name=name, level=level)
+    return ledger.run(TOPIC, "put_warning", disk=disk, level=level)
 
 
-def delete_warning(ledger: Ledger, *, name: str | None) -> int:
+def delete_warning(ledger: Ledger, *, disk: str | None) -> int:
     """Run `delete_warning`."""
-    return ledger.run(TOPIC, "delete_warning", name=name)
+    return ledger.run(TOPIC, "delete_warning", disk=disk)
 
 
 def ledger_bytes(ledger: Ledger) -> int:
