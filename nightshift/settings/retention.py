@@ -41,7 +41,7 @@ class RetentionPolicy(Table):
     clock_apart_days: Annotated[int, Key(ge=2)] = (
         60  # the newest night this long ago: it is asked whether the clock errs
     )
-    detach_months_after: Annotated[int, Key(ge=2)] | None = None  # months are named for `ledger detach`; none: never
+    detach_months_after: Annotated[int, Key(ge=1)] | None = None  # months are named for `ledger detach`; none: never
 
     @model_validator(mode="after")
     def _nothing_needed_is_deleted(self) -> "RetentionPolicy":
