@@ -537,13 +537,16 @@ def preflight(run: Any) -> str:
 
 
 def prune_airflow() -> str:
-    """Remove runs of long ago from Airflow's own metadata."""
+    """Remove runs of long ago from Airflow's own metadata, and their log files."""
     from nightshift.context import open_context
+    from nightshift.stack.airflow_logs import logs_folder, prune_logs
     from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
 
     with open_context() as context:
         days = context.storage_policy.keep_airflow_days
-    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"
+    folder = logs_folder()
+    logs = f"; {prune_logs(folder, older_than_days=days)}" if folder is not None else ""
+    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}{logs}"
 
 
 def clean_up() -> str:

@@ -1,14 +1,16 @@
 """What the morning's mail and the status say of clean-up."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightshift.context import Context
 from nightshift.housekeeping.due_files import NO_SECOND_PLACE
+from nightshift.ledger import Ledger
 from nightshift.ledger.queries import housekeeping as housekeeping_queries
 from nightshift.ledger.queries.housekeeping import DeletedOfKind
 
-__all__ = ["CleanUpSummary", "clean_up_summary"]
+__all__ = ["CleanUpSummary", "clean_up_summary", "housekeeping_lines"]
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,12 @@ def clean_up_summary(context: Context, night: date) -> CleanUpSummary:
     return CleanUpSummary(
         last.began_at, last.ended_at is not None, tuple(rows), last.bytes, last.why_not, second_copy
     )
+
+
+def housekeeping_lines(ledger: Ledger, sites: Sequence[str]) -> Iterator[str]:
+    """Yield what the status says of housekeeping: disks that fill up, and sites without a second copy."""
+    for disk in housekeeping_queries.warned(ledger):
+        yield f"{disk.level}: the disk {disk.name} fills up; `nightshift disks` says when it is full"
+    for site in sites:
+        if not housekeeping_queries.has_second_place(ledger, site=site):
+            yield f"{site}: nothing leaves the depot, {NO_SECOND_PLACE}"
