@@ -8,7 +8,7 @@ from nightshift.errors import NeedsOperator
 from nightshift.ledger.queries import housekeeping as housekeeping_queries
 from nightshift.ledger.queries.housekeeping import ObservedNight
 from nightshift.nights import night_of
-from nightshift.settings.retention import ALWAYS, RetentionPolicy
+from nightshift.settings.retention import ALWAYS, KEYS_OF_PRODUCTS, RetentionPolicy
 from nightshift.vocabulary import Reason
 
 __all__ = ["ObservedNights", "Rule", "observed_nights", "rules"]
@@ -61,16 +61,10 @@ class ObservedNights:
 
 def rules(policy: RetentionPolicy) -> tuple[Rule, ...]:
     """Return the rules of the settings: of each kind of file that ever leaves."""
-    of_kinds = {
-        "raw": ("raw_nights", policy.raw_nights),
-        **{
-            f"product/{kind}": (f"{'differences' if kind == 'difference' else kind}_nights", nights)
-            for kind, nights in policy.nights_of_products.items()
-        },
-        "packets": ("packets_nights", policy.packets_nights),
-        "quarantine": ("quarantine_nights", policy.quarantine_nights),
-        **{f"product/{kind}": (f"other_nights.{kind}", nights) for kind, nights in policy.other_nights.items()},
-    }
+    keys = {"raw": "raw_nights", "packets": "packets_nights", "quarantine": "quarantine_nights"}
+    keys |= {f"product/{kind}": key for kind, key in KEYS_OF_PRODUCTS.items()}
+    of_kinds = {kind: (key, policy.nights(key)) for kind, key in keys.items()}
+    of_kinds |= {f"product/{kind}": (f"other_nights.{kind}", nights) for kind, nights in policy.other_nights.items()}
     return tuple(Rule(kind, key, nights) for kind, (key, nights) in of_kinds.items() if nights != ALWAYS)
 
 

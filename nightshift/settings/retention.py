@@ -8,11 +8,18 @@ from pydantic import model_validator
 from nightshift.settings.base_table import Positive, Table
 from nightshift.vocabulary import CalibrationKind
 
-__all__ = ["ALWAYS", "DiskPolicy", "RetentionPolicy"]
+__all__ = ["ALWAYS", "KEYS_OF_PRODUCTS", "DiskPolicy", "RetentionPolicy"]
 
 ALWAYS: Literal["always"] = "always"
 Nights = Annotated[int, Key(ge=3)] | Literal["always"]
 LEAST_DIFFERENCE_NIGHTS = 30  # forced photometry at an object's place looks back so far
+KEYS_OF_PRODUCTS = {
+    "calibrated": "calibrated_nights",
+    "sources": "sources_nights",
+    "difference": "differences_nights",
+    "cutouts": "cutouts_nights",
+}
+"""The key of each product that has one."""
 LASTING = (*map(str, CalibrationKind), "reference", "reference_sources")  # they serve later nights
 
 # --- policy.toml -------------------------------------------------------------------------------------------
@@ -38,9 +45,7 @@ class RetentionPolicy(Table):
     attempts_nights: Nights = 3  # folders of jobs of which every attempt succeeded; their results are in the ledger
     failed_attempts_nights: Nights = 30  # folders of the other jobs
     files_at_once: Annotated[int, Key(ge=1)] = 200_000  # that one clean-up deletes at most; the next goes on
-    clock_apart_days: Annotated[int, Key(ge=2)] = (
-        60  # the newest night this long ago: it is asked whether the clock errs
-    )
+    clock_apart_days: Annotated[int, Key(ge=2)] = 60  # no night came for so long: the clock may err, nothing leaves
     detach_months_after: Annotated[int, Key(ge=1)] | None = None  # months are named for `ledger detach`; none: never
 
     @model_validator(mode="after")
@@ -52,19 +57,14 @@ class RetentionPolicy(Table):
             )
         if lasting := sorted(set(self.other_nights) & set(LASTING)):
             raise ValueError(f"other_nights: {', '.join(lasting)} serve later nights and are never deleted")
-        if own := sorted(set(self.other_nights) & set(self.nights_of_products)):
+        if own := sorted(set(self.other_nights) & set(KEYS_OF_PRODUCTS)):
             raise ValueError(f"other_nights: {', '.join(own)} have keys of their own, such as calibrated_nights")
         return self
 
-    @property
-    def nights_of_products(self) -> dict[str, "Nights"]:
-        """Return the nights of the products that have a key of their own, by kind of product."""
-        return {
-            "calibrated": self.calibrated_nights,
-            "sources": self.sources_nights,
-            "difference": self.differences_nights,
-            "cutouts": self.cutouts_nights,
-        }
+    def nights(self, key: str) -> "Nights":
+        """Return what one of the keys says that ends with ``_nights``."""
+        found: Nights = getattr(self, key)
+        return found
 
     def check_history(self, history_days: float) -> None:
         """Check that alert packets outlive the history that new alerts bring.
@@ -80,7 +80,7 @@ class RetentionPolicy(Table):
             If they do not.
         """
         for key in ("packets_nights", "differences_nights"):
-            nights = getattr(self, key)
+            nights = self.nights(key)
             if nights != ALWAYS and nights < history_days:
                 raise ValueError(
                     f"retention.{key} = {nights}, and the alerts of a night look back {history_days:g} days "

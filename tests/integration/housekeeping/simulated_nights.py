@@ -244,17 +244,20 @@ def picture(measured, detached, path):
     right = axes[2].twinx()
     line(right, "ledger_mb", "database (MB, right)", color="#444444", ls=":")
     right.set_ylabel("MB")
-    right.set_ylim(bottom=0)
-    right.legend(loc="lower right", frameon=False)
+    right.set_ylim(0, 1.3 * right.get_ylim()[1])
+    right.legend(loc="upper right", frameon=False)
     for ax in axes:
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])
         ax.grid(alpha=0.3)
-        ax.legend(loc="upper left", frameon=False)
+        ax.legend(loc="upper left", frameon=False, ncols=2)
         for night, _ in detached:
             ax.axvline(night, color="black", lw=0.8, ls=":")
     for night, month in detached:
         axes[2].annotate(f"{month} leaves", (night, 0.04), xycoords=("data", "axes fraction"), rotation=90,
                          ha="right", fontsize=8)  # fmt: skip
+    for number in range(0, len(nights), MASTERS_EVERY):
+        axes[0].annotate("calibrations", (number + 2, 0.5), xycoords=("data", "axes fraction"), rotation=90,
+                         ha="center", va="center", fontsize=8)  # fmt: skip
     axes[0].set_title("What is there after each of the simulated nights", loc="left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

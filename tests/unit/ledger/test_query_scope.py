@@ -73,6 +73,7 @@ EXCEPTIONS = {
             "add_columns_of",
             "attach_month",
             "columns_of",
+            "complete_month",
             "content",
             "delete_detached",
             "detach_month",
@@ -89,6 +90,17 @@ EXCEPTIONS = {
             "tables",
             "unsent",
         )
+    },
+    # files are called by their place in the one depot
+    ("housekeeping", "archived_places"): "by a file's place",
+    ("housekeeping", "deleted_files"): "by files' places",
+    **{
+        ("housekeeping", name): "of the machines' disks"
+        for name in ("delete_warning", "put_sample", "put_warning", "samples", "thin_samples", "warned")
+    },
+    **{
+        ("housekeeping", name): "of the whole ledger"
+        for name in ("grown_tables", "ledger_bytes", "ledger_folder", "make_month_of", "make_month_of_night")
     },
     # the survey is its parameter
     ("nights", "last_pins"): "of each of the survey's sites",
