@@ -55,7 +55,7 @@ def dags(live) -> dict:
 def test_every_workflow_is_read_without_an_error_and_survives_being_stored(live):
     assert live["errors"] == {}
     people = {"regenerate_references", "dispose_frame"}
-    others = {"watch_inbox", "reap_arrays", "preflight", "end_of_night", "prune_airflow"}
+    others = {"watch_inbox", "reap_arrays", "preflight", "end_of_night", "prune_airflow", "clean_up", "watch_disks"}
     assert set(live["dags"]) == {*ARRAYS, *people, *others}
     assert all(dag["doc"] for dag in live["dags"].values())
 

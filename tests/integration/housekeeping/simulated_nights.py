@@ -256,7 +256,7 @@ def picture(measured, detached, path):
         axes[2].annotate(f"{month} leaves", (night, 0.04), xycoords=("data", "axes fraction"), rotation=90,
                          ha="right", fontsize=8)  # fmt: skip
     for number in range(0, len(nights), MASTERS_EVERY):
-        axes[0].annotate("calibrations", (number + 2, 0.5), xycoords=("data", "axes fraction"), rotation=90,
+        axes[0].annotate("calibrations", (number + 2, 0.14), xycoords=("data", "axes fraction"), rotation=90,
                          ha="center", va="center", fontsize=8)  # fmt: skip
     axes[0].set_title("What is there after each of the simulated nights", loc="left")
     path.parent.mkdir(parents=True, exist_ok=True)
