@@ -266,8 +266,8 @@ def attach(ledger: Ledger, month: str, folder: Path, *, operator: str, dry_run: 
     with ledger.transaction():
         for file in files:
             _read(ledger, file, name, folder)
+        month_queries.make_missing_tables(ledger, month=name)
         month_queries.delete_detached(ledger, month=name)
-        month_queries.complete_month(ledger, month=name)
         detail = {"folder": str(folder)}
         ledger_queries.put_audit(ledger, operator=operator, action="attach_month", subject=name, detail=detail)
     return files

@@ -57,9 +57,10 @@ select prepare_month(:table_name, :month);
 -- name: attach_month
 select attach_month(:table_name, :month);
 
--- name: complete_month
--- A month that comes back gets the tables that were added while it was away.
-select make_partitions(:month);
+-- name: make_missing_tables
+-- Of a month that came back: those that were not there yet when it left.
+select prepare_month(parent, :month), attach_month(parent, :month) from tables_by_month()
+where to_regclass(parent || '_' || :month) is null;
 
 -- name: put_detached!
 insert into detached_months (month, folder, operator) values (:month, :folder, :operator);

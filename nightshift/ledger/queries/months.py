@@ -27,6 +27,7 @@ __all__ = [
     "is_here",
     "leave_columns",
     "lock_month",
+    "make_missing_tables",
     "month_away",
     "nights_not_closed",
     "not_ended",
@@ -153,9 +154,9 @@ def attach_month(ledger: Ledger, *, table_name: str, month: str) -> None:
     ledger.run(TOPIC, "attach_month", table_name=table_name, month=month)
 
 
-def complete_month(ledger: Ledger, *, month: str) -> None:
-    """A month that comes back gets the tables that were added while it was away."""
-    ledger.run(TOPIC, "complete_month", month=month)
+def make_missing_tables(ledger: Ledger, *, month: str) -> None:
+    """Of a month that came back: those that were not there yet when it left."""
+    ledger.run(TOPIC, "make_missing_tables", month=month)
 
 
 def put_detached(ledger: Ledger, *, month: str | None, folder: str | None, operator: str | None) -> int:

@@ -81,6 +81,7 @@ EXCEPTIONS = {
             "is_here",
             "leave_columns",
             "lock_month",
+            "make_missing_tables",
             "month_away",
             "nights_not_closed",
             "not_ended",
