@@ -19,7 +19,6 @@ __all__ = [
     "add_columns_of",
     "attach_month",
     "columns_of",
-    "complete_month",
     "content",
     "delete_detached",
     "detach_month",

@@ -73,7 +73,6 @@ EXCEPTIONS = {
             "add_columns_of",
             "attach_month",
             "columns_of",
-            "complete_month",
             "content",
             "delete_detached",
             "detach_month",
