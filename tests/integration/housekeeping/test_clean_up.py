@@ -106,8 +106,9 @@ def test_what_a_reference_is_made_of_or_may_be_made_of_stays(context, nights):
     assert nights.products_here("calibrated")[0] == 0  # its quadrant has no reference yet
     nights.sql(
         "insert into reference_images (field, instrument, detector, quadrant, filter, version, reference_key, state,"
-        " campaign)"
-        " values (101, 'democam', 1, 1, 'g', 1, 'reference/x', 'in_service', 'live')"
+        " campaign, product_key, valid_from, frames)"
+        " values (101, 'democam', 1, 1, 'g', 1, 'reference/x', 'in_service', 'live', 'reference/x/made',"
+        " now(), 6)"
     )
     nights.sql("insert into reference_members values ('reference/x', %s, 1, 1.0)", unit)
     done = run(context)
