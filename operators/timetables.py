@@ -21,8 +21,8 @@ __all__ = [
     "at_noon_of_live_days",
     "at_the_end_of_live_nights",
     "before_live_nights",
-    "night_begun_at",
     "every_quarter_of_live_hours",
+    "night_begun_at",
     "night_ended_at",
     "night_times",
 ]

@@ -41,7 +41,16 @@ __all__ = [
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 SHARED = ("survey.toml", "fields.toml", "policy.toml", "jobs.toml")  # of a survey of several instruments
 OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a survey
-OF_A_SITE = ("night", "storage", "retention", "disks", "retention", "disks", "moving_objects", "preflight")  # tables that all instruments of a site share
+OF_A_SITE = (
+    "night",
+    "storage",
+    "retention",
+    "disks",
+    "retention",
+    "disks",
+    "moving_objects",
+    "preflight",
+)  # tables that all instruments of a site share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 

@@ -314,6 +314,8 @@ _AFTERNOON = (
         ended_by=("preflight_clear",),
     ),
     EventKind("preflight_clear", "A check of the afternoon that was red is so no more."),
+)
+
 _HOUSEKEEPING = (
     EventKind("cleaned_up", "What may leave the depot by the settings of retention was deleted there."),
     EventKind(
@@ -360,7 +362,6 @@ _EMBEDDED_BROKER = (
 
 _BY_NAME = {
     kind.name: kind
-    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _NIGHT_END, _EMBEDDED_BROKER)
     for part in (
         _INGEST,
         _HEALTH,
@@ -368,6 +369,7 @@ _BY_NAME = {
         _CALIBRATIONS,
         _WORK,
         _ALERTS,
+        _AFTERNOON,
         _NIGHT_END,
         _HOUSEKEEPING,
         _EMBEDDED_BROKER,
