@@ -577,7 +577,7 @@ def keep_tables() -> str:
 def watch_disks() -> str:
     """Sample the disks, and say which fill up."""
     from nightshift.context import open_context
-    from nightshift.housekeeping.disks import watch_disks as watch
+    from nightshift.housekeeping.disk_watch import watch_disks as watch
 
     with open_context() as context:
         return "; ".join(map(str, watch(context)))

@@ -124,7 +124,7 @@ def _disks(_: argparse.Namespace) -> int:
     from rich.table import Table
 
     from nightshift.context import open_context
-    from nightshift.housekeeping.disks import disk_states, sample_disks
+    from nightshift.housekeeping.disk_watch import disk_states, sample_disks
     from nightshift.ledger.queries import housekeeping as housekeeping_queries
 
     with open_context() as context:

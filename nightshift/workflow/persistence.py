@@ -16,7 +16,7 @@ from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
 from nightshift.housekeeping.deleted_files import said_of_deleted
-from nightshift.housekeeping.disks import note_scratch
+from nightshift.housekeeping.disk_watch import note_scratch
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries import jobs as job_queries

@@ -17,7 +17,7 @@ from nightshift.archive.night_archive import archive, verify
 from nightshift.errors import BadInput
 from nightshift.files import copy_whole, sha256_of
 from nightshift.housekeeping.clean_up import clean_up
-from nightshift.housekeeping.disks import sample_disks
+from nightshift.housekeeping.disk_watch import sample_disks
 from nightshift.housekeeping.table_upkeep import keep_tables
 from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger.months import detach

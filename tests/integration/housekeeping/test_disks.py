@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nightshift.housekeeping import disks
-from nightshift.housekeeping.disks import disk_states, note_scratch, sample_disks, watch_disks
+from nightshift.housekeeping import disk_watch as disks
+from nightshift.housekeeping.disk_watch import disk_states, note_scratch, sample_disks, watch_disks
 from nightshift.housekeeping.table_upkeep import keep_tables
 
 TOTAL = 10**12

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nightshift.housekeeping.disk_forecast import forecast
-from nightshift.housekeeping.disks import DiskState
+from nightshift.housekeeping.disk_watch import DiskState
 from nightshift.settings.retention import DiskPolicy
 from nightshift.vocabulary import EventLevel
 
