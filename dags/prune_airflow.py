@@ -1,8 +1,9 @@
 """## Airflow's own metadata is pruned
 
 Once a day, at noon of the site, runs that ended longer ago than the survey's `storage.keep_airflow_days` leave
-Airflow's metadata, with their tasks. An open run keeps everything that is as old as it. The ledger keeps its own
-record of every run; `nightshift airflow prune --dry-run` counts what would leave.
+Airflow's metadata, with their tasks, and log files as old as that leave the disk. An open run keeps everything that
+is as old as it. The ledger keeps its own record of every run; `nightshift airflow prune --dry-run` counts what would
+leave.
 """
 
 from airflow.sdk import DAG, task

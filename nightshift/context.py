@@ -17,6 +17,7 @@ from nightshift.pins import deployment_now, survey_of_night
 from nightshift.settings import Deployment, SettingsError, Survey, load_deployment
 from nightshift.settings.archive import ArchivePolicy
 from nightshift.settings.models import NightPolicy, Site, StoragePolicy
+from nightshift.settings.retention import DiskPolicy, RetentionPolicy
 from nightshift.vocabulary import Reason
 
 __all__ = ["Context", "deployment_from_environment", "open_context", "survey_name"]
@@ -59,6 +60,16 @@ class Context:
     def storage_policy(self) -> StoragePolicy:
         """When the night waits for its disks: the strictest of what is in scope."""
         return max((survey.storage for survey in self.deployment.surveys), key=lambda policy: policy.least_free_mb)
+
+    @property
+    def retention_policy(self) -> RetentionPolicy:
+        """How long files stay in the depot at the only site in scope."""
+        return self.deployment.surveys_of_site(self.site.name)[0].retention
+
+    @property
+    def disk_policy(self) -> DiskPolicy:
+        """When it is said that a disk fills up: by the settings of the first of what is in scope."""
+        return self.deployment.surveys[0].disks
 
     def of_instrument(self, instrument: str) -> "Context":
         """Return the context of one instrument; `SettingsError` where it is not in scope."""

@@ -37,6 +37,7 @@ __all__ = [
     "settle_night",
     "verify_archive",
     "verify_old_nights",
+    "watch_disks",
     "why_night_may_close",
 ]
 
@@ -574,10 +575,47 @@ def preflight(run: Any) -> str:
 
 
 def prune_airflow() -> str:
-    """Remove runs of long ago from Airflow's own metadata."""
+    """Remove runs of long ago from Airflow's own metadata, and their log files."""
     from nightshift.context import open_context
+    from nightshift.stack.airflow_logs import logs_folder, prune_logs
     from nightshift.stack.airflow_metadata import metadata_address, prune_metadata
 
     with open_context() as context:
         days = context.storage_policy.keep_airflow_days
-    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"
+    folder = logs_folder()
+    logs = f"; {prune_logs(folder, older_than_days=days)}" if folder is not None else ""
+    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}{logs}"
+
+
+def clean_up() -> str:
+    """Delete in the depot what may leave it, site after site."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.clean_up import clean_up as clean_up_site
+    from nightshift.process_owner import process_owner
+
+    said = []
+    with open_context() as context:
+        for site in context.sites():
+            done = clean_up_site(site, operator="nightshift", account=process_owner())
+            free = f"{done.freed_bytes / 1e6:.1f} MB are free again"
+            said.append(f"{site.site.name}: {done.files} files left, {free}; {done.why_not.total()} stay")
+    return "; ".join(said)
+
+
+def keep_tables() -> str:
+    """Make the ledger's next month, and vacuum what grew."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.table_upkeep import keep_tables as keep
+
+    with open_context() as context:
+        done = keep(context.of_site(context.deployment.sites[0].name))
+    return f"vacuumed: {', '.join(done.vacuumed) or 'nothing'}"
+
+
+def watch_disks() -> str:
+    """Sample the disks, and say which fill up."""
+    from nightshift.context import open_context
+    from nightshift.housekeeping.disk_watch import watch_disks as watch
+
+    with open_context() as context:
+        return "; ".join(map(str, watch(context)))

@@ -21,6 +21,7 @@ __all__ = [
     "at_noon_of_live_days",
     "at_the_end_of_live_nights",
     "before_live_nights",
+    "every_quarter_of_live_hours",
     "night_begun_at",
     "night_ended_at",
     "night_times",
@@ -255,3 +256,8 @@ def while_copies_are_made() -> timedelta | None:
     from nightshift.context import deployment_from_environment
 
     return COPIES_EVERY if any(survey.copies.to for survey in deployment_from_environment().surveys) else None
+def every_quarter_of_live_hours() -> CronTriggerTimetable | None:
+    """Return the timetable of what is looked at four times an hour; a replayed night is not disturbed by it."""
+    if not isinstance(clock_from_environment(), SystemClock):
+        return None
+    return CronTriggerTimetable("*/15 * * * *", timezone="UTC")

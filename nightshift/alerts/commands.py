@@ -116,6 +116,7 @@ def _packet(context: "Context", candid: int) -> tuple[str, dict[str, Any]] | Non
     """Return an alert's state and packet, or None where it has no packet."""
     from nightshift.alerts.packets import decode
     from nightshift.alerts.tars import Member, read_member
+    from nightshift.housekeeping.deleted_files import file_at_hand
     from nightshift.ledger.queries import alerts as alert_queries
 
     alert = alert_queries.packet_place(context.ledger, candid=candid)
@@ -124,7 +125,7 @@ def _packet(context: "Context", candid: int) -> tuple[str, dict[str, Any]] | Non
     path, offset, size, sha256 = alert.packet_path, alert.packet_offset, alert.packet_bytes, alert.packet_sha256
     if path is None or offset is None or size is None or sha256 is None:
         return None
-    return alert.state, decode(read_member(context.depot.absolute(path), Member(offset, size, sha256)))
+    return alert.state, decode(read_member(file_at_hand(context, path), Member(offset, size, sha256)))
 
 
 def stamps_figure(stamps: dict[str, bytes]) -> bytes:

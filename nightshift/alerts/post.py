@@ -18,6 +18,7 @@ from nightshift.alerts.steady_waits import wait_for_delivery
 from nightshift.alerts.tars import Member, read_member
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, Retry
+from nightshift.housekeeping.deleted_files import file_at_hand
 from nightshift.ledger.advisory_lock import Busy, LockedWork, advisory_lock
 from nightshift.ledger.queries import alerts as alert_queries
 from nightshift.ledger.queries.alerts import QueuedMessage
@@ -176,7 +177,7 @@ def _send(context: Context, producer: Producer, messages: Sequence[QueuedMessage
     for message in messages:
         place = Member(message.packet_offset, message.packet_bytes, message.packet_sha256)
         try:
-            packet = read_member(context.depot.absolute(message.packet_path), place)
+            packet = read_member(file_at_hand(context, message.packet_path), place)
             producer.produce(
                 message.topic, value=packet, key=f"{message.object_id}/{message.candid}",
                 headers=signed_headers(key, packet), on_delivery=_reporter(batch, message),

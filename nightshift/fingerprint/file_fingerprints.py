@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,24 @@ FITS_NAMES = (".fits", ".fit", ".fits.fz", ".fit.fz")
 CARDS_LEFT_OUT = frozenset({"DATE", "CHECKSUM", "DATASUM", "HISTORY", "CREATOR", "ORIGIN", "NSVERS"})
 
 
-def folder_members(depot: Path, folder: str) -> Members:
+def folder_members(depot: Path, folder: str, deleted: Mapping[str, str] | None = None) -> Members:
     """Return the files below one of the depot's folders, by their place below the depot.
 
     Names that begin with a dot are somebody's unfinished business: a process that was killed may leave one.
+
+    Parameters
+    ----------
+    depot : Path
+    folder : str
+    deleted : mapping of str to str, optional
+        Files that left by retention, and where they are in the archive: they are read from there.
     """
-    paths = sorted(p for p in (depot / folder).rglob("*") if p.is_file() and not p.name.startswith("."))
-    return {path.relative_to(depot).as_posix(): file_parts(path) for path in paths}
+    paths = (p for p in (depot / folder).rglob("*") if p.is_file() and not p.name.startswith("."))
+    places = {path.relative_to(depot).as_posix(): path for path in paths}
+    for place, archived in (deleted or {}).items():
+        if place.startswith(f"{folder}/") and place not in places and (depot / archived).is_file():
+            places[place] = depot / archived
+    return {place: file_parts(places[place]) for place in sorted(places)}
 
 
 def file_parts(path: Path) -> dict[str, str]:
@@ -57,7 +68,9 @@ def _short(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:SHORT]
 
 
-def packet_members(depot: Path, places: Iterable[dict[str, Any]]) -> Members:
+def packet_members(
+    depot: Path, places: Iterable[dict[str, Any]], deleted: Mapping[str, str] | None = None
+) -> Members:
     """Return the alert packets by candid, whatever tar they lie in.
 
     Parameters
@@ -65,11 +78,13 @@ def packet_members(depot: Path, places: Iterable[dict[str, Any]]) -> Members:
     depot : Path
     places : iterable of dict
         Rows of query ``packet_places``.
+    deleted : mapping of str to str, optional
+        As of `folder_members`.
     """
     members: Members = {}
     for row in places:
         try:
-            with (depot / row["packet_path"]).open("rb") as stream:
+            with (depot / (deleted or {}).get(row["packet_path"], row["packet_path"])).open("rb") as stream:
                 stream.seek(row["packet_offset"])
                 content = _short(stream.read(row["packet_bytes"]))
         except OSError:

@@ -76,9 +76,10 @@ def take_fingerprint(ledger: Ledger, depot: Path, received: Path | None = None) 
         for table in TABLES:
             classes[f"table {table}"] = table_members(ledger, table)
         places = ledger.rows("fingerprint", "packet_places")
+        deleted = {row["path"]: row["archived"] for row in ledger.rows("fingerprint", "deleted_places")}
     for folder in FOLDERS:
-        classes[f"files {folder}"] = folder_members(depot, folder)
-    classes["packets"] = packet_members(depot, places)
+        classes[f"files {folder}"] = folder_members(depot, folder, deleted)
+    classes["packets"] = packet_members(depot, places, deleted)
     if received is not None:
         classes["received by the consumer"] = consumer_members(received)
     return Fingerprint(classes)

@@ -48,13 +48,18 @@ LEFT_OUT = {
     "storage": "the markers of this machine's disks",
     "waits": "what is waited for now",
     "survey_stamp": "whose ledger it is",
+    "clean_ups": "when somebody cleaned up",
+    "cleaned_nights": "what was cleaned up",
+    "deletions": "what left the disk, and no part of what a night made",
+    "disk_samples": "how full this machine's disks were",
+    "disk_warnings": "what was said of them",
     "real_bogus_models": "since when a model is in use",
 }
 """Tables that are no part of a night's outcome, and why."""
 
 TABLES = tuple(
     name for name in named_queries("fingerprint").available_queries
-    if name not in ("tables", "packet_places") and not name.endswith("_cursor")
+    if name not in ("tables", "packet_places", "deleted_places") and not name.endswith("_cursor")
 )  # fmt: skip
 """Tables that are compared: each has a query of its name."""
 

@@ -17,7 +17,7 @@ from nightshift.files import write_whole
 from nightshift.ledger.queries import watch
 from nightshift.vocabulary import EventLevel, Reason
 
-__all__ = ["MARKER", "Storage", "storage_trouble", "wait_for_storage"]
+__all__ = ["MARKER", "Storage", "storage_away", "storage_trouble", "wait_for_storage"]
 
 MARKER = ".nightshift-storage"
 LOOK_EVERY_S = 2.0
@@ -86,6 +86,15 @@ def storage_trouble(context: Context) -> list[str]:
                 night_time=context.clock.now(),
             )  # fmt: skip
     return [found[name] for name in sorted(found)]
+
+
+def storage_away(context: Context) -> list[str]:
+    """Return which of depot and archive are not there, not the right ones or not to be written; full ones are.
+
+    Nothing is said in the ledger: who frees space asks this, and must not wait for the space.
+    """
+    found = (s.trouble(least_free_mb=0) for s in _storages(context) if s.name != "inbox")
+    return sorted(text for text in found if text is not None)
 
 
 def _storages(context: Context) -> Iterator[Storage]:

@@ -10,6 +10,7 @@ from nightshift.called import called, unit_of_alert
 from nightshift.context import Context
 from nightshift.errors import BadInput
 from nightshift.files import sha256_of
+from nightshift.housekeeping.deleted_files import said_of_unit
 from nightshift.inspect.places import DepotPlace, checked_key, place_of_folder
 from nightshift.inspect.reading import header_of
 from nightshift.keys import UnitKey
@@ -199,6 +200,7 @@ def from_ledger(context: Context, key: str) -> Inspected:
     quality = inspect_queries.quality(ledger, unit_key=key)
     campaign = UnitKey.parse(key).campaign
     difference = inspect_queries.difference(ledger, unit_key=key, campaign=campaign)
+    _check_not_deleted(context, key)
     return _with_image(
         Inspected(
             key,
@@ -251,6 +253,15 @@ def _unit_key(context: Context, text: str) -> str:
 def _files(context: Context, key: str) -> dict[str, Path]:
     products = inspect_queries.products(context.ledger, unit_key=key)
     return {product.kind: context.depot.absolute(product.path) for product in products}
+
+
+def _check_not_deleted(context: Context, key: str) -> None:
+    """Check that a unit whose images are gone did not lose them to retention: then say how they come back."""
+    files = _files(context, key)
+    if any(path.is_file() for kind, path in files.items() if kind in IMAGES):
+        return
+    if said := said_of_unit(context, key):
+        raise BadInput(Reason.LEFT_BY_RETENTION, said)
 
 
 def _flat(difference: Mapping[str, Any]) -> dict[str, Any]:

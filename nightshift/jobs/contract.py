@@ -183,6 +183,8 @@ class UnitResult:
     host : str
     code_version : str
         Of the node.
+    scratch : dict
+        How full the node's disk of temporary files is (`nightshift.jobs.scratch`).
     """
 
     unit_key: str
@@ -199,6 +201,7 @@ class UnitResult:
     peak_memory_mb: float = 0.0
     host: str = ""
     code_version: str = ""
+    scratch: dict[str, str | int] = field(default_factory=dict)
     schema: str = RESULT_SCHEMA
 
 

@@ -20,6 +20,7 @@ from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.files import sha256_of
 from nightshift.jobs.contract import JobFile, UnitResult, UnitWork, read_job_file, read_result, write_result
 from nightshift.jobs.memory import freed_memory_kept
+from nightshift.jobs.scratch import scratch_of_node
 from nightshift.kinds import kind_named
 from nightshift.settings import Survey
 from nightshift.vocabulary import AttemptState, ErrorClass, Reason, reason_of
@@ -138,6 +139,7 @@ def run_unit(job: JobFile, unit: UnitWork, survey: Survey, *, work: Work | None 
         peak_memory_mb=round(_peak_memory_mb(), 1),
         host=socket.gethostname(),
         code_version=code_version(),
+        scratch=scratch_of_node(),
     )
 
 

@@ -29,6 +29,7 @@ class LockedWork(StrEnum):
     ARCHIVE = "archive"  # fill the archive of a night
     CHECKSUMS = "checksums"  # write the list of a night's archive
     COPIES = "copies"  # write, read or mend the second copies of a place
+    CLEAN_UP = "clean_up"  # delete what may leave the depot
 
 
 class Busy(Retry):

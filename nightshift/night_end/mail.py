@@ -15,9 +15,6 @@ from nightshift.night_end.report_elements import Picture
 from nightshift.settings import Deployment
 from nightshift.vocabulary import Reason
 
-if TYPE_CHECKING:  # the process that sends messages draws no pictures
-    from nightshift.night_end.report_pictures import Picture
-
 __all__ = ["MailServer", "compose", "message_id", "next_message_id", "send"]
 
 SERVER, USER, PASSWORD = "NIGHTSHIFT_SMTP", "NIGHTSHIFT_SMTP_USER", "NIGHTSHIFT_SMTP_PASSWORD"

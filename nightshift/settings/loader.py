@@ -44,6 +44,16 @@ OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a 
 OF_A_SITE = ("night", "storage", "moving_objects", "preflight")  # tables that all instruments of a site share
 OF_ALL = ("messages",)  # tables that all instruments of a survey share
 OF_A_SITE = ("night", "storage", "copies", "moving_objects")  # tables that all instruments of a site share
+OF_A_SITE = (
+    "night",
+    "storage",
+    "retention",
+    "disks",
+    "retention",
+    "disks",
+    "moving_objects",
+    "preflight",
+)  # tables that all instruments of a site share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 

@@ -20,6 +20,7 @@ from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.messages import MessageSettings
 from nightshift.settings.preflight_policy import PlanPolicy, PreflightPolicy
 from nightshift.settings.report_policy import ReportPolicy
+from nightshift.settings.retention import DiskPolicy, RetentionPolicy
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
 
@@ -622,6 +623,8 @@ class Survey(Table):
     messages: MessageSettings = MessageSettings()
     archive: ArchivePolicy = ArchivePolicy()
     copies: CopyPolicy = CopyPolicy()
+    retention: RetentionPolicy = RetentionPolicy()
+    disks: DiskPolicy = DiskPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)
@@ -671,4 +674,5 @@ class Survey(Table):
             )
         if self.reference.at_least_frames > self.reference.at_most_frames:
             raise ValueError("reference.at_least_frames must not exceed reference.at_most_frames")
+        self.retention.check_history(self.alerts.history_days)
         return self

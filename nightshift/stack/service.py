@@ -9,6 +9,7 @@ from rich.table import Table
 
 from nightshift.clock import clock_from_text
 from nightshift.health import INGEST, stuck_ingest
+from nightshift.housekeeping.clean_up_summary import housekeeping_lines
 from nightshift.ledger import Ledger
 from nightshift.ledger.queries import messages as message_queries
 from nightshift.ledger.queries import stack as stack_queries
@@ -118,6 +119,8 @@ def status(name: str) -> int:
             console.print(
                 f"no message reaches anybody by {failed.channel} since {since}: {failed.error}", markup=False
             )
+        for line in housekeeping_lines(ledger, [site.name for site in machine.deployment.sites]):
+            console.print(line, markup=False)
         for change in changes_since_opening(ledger, name, clock_from_text(machine.clock).now()):
             console.print(change, markup=False)
     console.print(f"page {machine.address}, inbox {os.path.relpath(machine.home.inbox)}")

@@ -384,6 +384,34 @@ _AIRFLOW = (
         "A task of a workflow failed, and its last try too.",
         "Read the task's log on Airflow's page; clear the task when its cause is mended.",
         "nightshift status",
+_HOUSEKEEPING = (
+    EventKind("cleaned_up", "What may leave the depot by the settings of retention was deleted there."),
+    EventKind(
+        "deletion_refused",
+        "A file that may leave the depot is not what the ledger says of it, and stays.",
+        "Look at the file that the text names, and at who changed it.",
+        "nightshift clean-up --dry-run",
+    ),
+    EventKind("disk_has_room", "A disk that was filling up has room again."),
+    EventKind(
+        "disk_fills",
+        "A disk is nearly full, or will be in a few days at the rate of the last nights.",
+        "Look which disk it is and what may leave it.",
+        "nightshift disks",
+        ended_by=("disk_has_room",),
+    ),
+    EventKind(
+        "month_may_leave",
+        "A month is older than the settings have it stay in the ledger.",
+        "Write it to files and take it out.",
+        "nightshift ledger detach <month> --folder <folder> --dry-run",
+    ),
+    EventKind("files_restored", "Files of a night that had left the depot were brought back from the archive."),
+    EventKind(
+        "nothing_copied",
+        "Files are old enough to leave the depot, and stay: the survey has no second copy of them.",
+        "Give the survey a place for second copies, or a larger disk.",
+        "nightshift clean-up --dry-run",
     ),
 )
 
@@ -408,6 +436,18 @@ _BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
 _BY_NAME = {
     kind.name: kind
     for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _COPIES, _NIGHT_END, _EMBEDDED_BROKER)
+    for part in (
+        _INGEST,
+        _HEALTH,
+        _SETTINGS,
+        _CALIBRATIONS,
+        _WORK,
+        _ALERTS,
+        _AFTERNOON,
+        _NIGHT_END,
+        _HOUSEKEEPING,
+        _EMBEDDED_BROKER,
+    )
     for kind in part
 }
 

@@ -75,9 +75,11 @@ class Reason(StrEnum):
     NO_RESULT = "no_result"
     RESULT_INVALID = "result_invalid"
     INPUT_LOST = "input_lost"
+    LEFT_BY_RETENTION = "left_by_retention"
     CANCELLED = "cancelled"
     NIGHT_ENDED = "night_ended"
     STORAGE_UNAVAILABLE = "storage_unavailable"
+    CLOCK_DISAGREES = "clock_disagrees"
     INTERNAL_ERROR = "internal_error"
     # of people
     OPERATOR_REJECTED = "operator_rejected"
@@ -165,9 +167,11 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.NO_RESULT: (_RETRY, "The job ended and left no result."),
     Reason.RESULT_INVALID: (_RETRY, "The job left a result that does not read or is not its own."),
     Reason.INPUT_LOST: (_HUMAN, "An input is not where the ledger says, or its checksum has changed."),
+    Reason.LEFT_BY_RETENTION: (_HUMAN, "A file that it needs left the depot by retention: bring it back first."),
     Reason.CANCELLED: (_HUMAN, "Somebody cancelled it."),
     Reason.NIGHT_ENDED: (_HUMAN, "The night's deadline passed before its work had ended."),
     Reason.STORAGE_UNAVAILABLE: (_RETRY, "A disk is full, read-only or not mounted."),
+    Reason.CLOCK_DISAGREES: (_HUMAN, "The clock and the ledger disagree about what night it is."),
     Reason.INTERNAL_ERROR: (_HUMAN, "The program failed where it should not: a defect to report."),
     Reason.OPERATOR_REJECTED: (_BAD, "An operator rejected it."),
     Reason.OPERATOR_ACCEPTED: (_BAD, "An operator accepted it."),

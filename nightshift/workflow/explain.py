@@ -9,6 +9,7 @@ from nightshift.context import Context
 from nightshift.ingest.naming import file_of_night, shown
 from nightshift.keys import FrameKey
 from nightshift.ledger.queries import explain as explain_queries
+from nightshift.ledger.queries import housekeeping as housekeeping_queries
 from nightshift.ledger.queries import months as months_queries
 from nightshift.ledger.queries import overrides as overrides_queries
 from nightshift.ledger.queries.explain import Arrival, Exposure, FrameNote, Unit
@@ -104,6 +105,12 @@ def _exposure(context: Context, exposure: Exposure, thing: str) -> Iterator[str]
     for frame, line in _frames(context, exposure, "" if "/" in whole else whole):
         subjects.append(str(frame))
         yield line
+    for left in housekeeping_queries.deleted_of_exposure(ledger, key=name):
+        yield (
+            f"  {_time(left.first_at)} {_count(left.files, 'file')} of kind {left.kind} left the depot by retention "
+            f"({left.rule}); `nightshift restore-files {exposure.night} --kind {left.kind} --operator <you>` brings "
+            "them back from the archive"
+        )
     for use in explain_queries.uses_in_masters(ledger, instrument=instrument, exposure_id=exposure_id):
         verdict = "accepted" if use.accepted else f"left out: {use.reason}"
         yield f"  detector {use.detector} in master {use.calibration_key}: {verdict}"

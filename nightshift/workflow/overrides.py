@@ -14,6 +14,7 @@ from typing import Any
 from nightshift.called import Thing, called
 from nightshift.context import Context
 from nightshift.errors import BadInput, NeedsOperator, Retry
+from nightshift.housekeeping.deleted_files import said_of_deleted
 from nightshift.ingest.arrival import Known, PhysicalFile
 from nightshift.ingest.examine import examine, examine_safely
 from nightshift.ingest.naming import file_of_night
@@ -327,6 +328,8 @@ def _kept_file(context: Context, file: FileInQuarantine) -> PhysicalFile:
     try:
         content, status = place.read_bytes(), place.lstat()
     except OSError as error:
+        if said := said_of_deleted(context, [place]):
+            raise NeedsOperator(Reason.LEFT_BY_RETENTION, said) from error
         raise NeedsOperator(Reason.INPUT_LOST, f"{file.path} is not where the ledger says: {error}") from error
     kept = PhysicalFile(Path(file.inbox_name), status, content, known_key=file.arrival_key)
     if kept.sha256 != file.sha256:

@@ -15,6 +15,8 @@ from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import Retry
 from nightshift.files import sha256_of, sync_folder
+from nightshift.housekeeping.deleted_files import said_of_deleted
+from nightshift.housekeeping.disk_watch import note_scratch
 from nightshift.jobs.contract import JobFile, Product, UnitResult, UnitWork
 from nightshift.ledger.queries import exposures as exposure_queries
 from nightshift.ledger.queries import jobs as job_queries
@@ -139,13 +141,24 @@ def record(
 
 
 def _as_it_stands(context: Context, work: UnitWork, outcome: Outcome) -> Outcome:
-    """Return the outcome of an attempt, to be planned anew where an input was lost only because it was made anew."""
+    """Return the outcome of an attempt, to be planned anew where an input was lost only because it was made anew.
+
+    One that left the depot by retention is no loss: the text says how it is brought back.
+    """
     keys, checksums = [i.key for i in work.inputs], [i.sha256 for i in work.inputs]
     if outcome.reason is not Reason.INPUT_LOST or not product_queries.inputs_changed(
         context.ledger, keys=keys, checksums=checksums
     ):
-        return outcome
+        return _as_retention_says(context, work, outcome)
     return replace(outcome, error_class=ErrorClass.RETRY)
+
+
+def _as_retention_says(context: Context, work: UnitWork, outcome: Outcome) -> Outcome:
+    """Return the outcome of an attempt that lost an input, with what is known of a deletion on purpose."""
+    if outcome.reason is not Reason.INPUT_LOST:
+        return outcome
+    said = said_of_deleted(context, [Path(item.path) for item in work.inputs])
+    return replace(outcome, reason=Reason.LEFT_BY_RETENTION, detail=said) if said else outcome
 
 
 def _end_attempt(context: Context, attempt: OpenAttempt, outcome: Outcome) -> None:
@@ -158,6 +171,8 @@ def _end_attempt(context: Context, attempt: OpenAttempt, outcome: Outcome) -> No
         peak_memory_mb=(result.peak_memory_mb if result else None),
         seconds=(dict(result.seconds) if result else None),
     )  # fmt: skip
+    if result:
+        note_scratch(context, result.host, result.scratch)
 
 
 def tries_made(reasons: Iterable[str | None]) -> int:

@@ -23,12 +23,12 @@ from arrivals t order by 1, disposition, detail;
 
 -- name: raw_frames
 select instrument || '/' || exposure_id || '/' || detector as key,
-    to_jsonb(t) - '{arrival_key,registered_at}'::text[] as content
+    to_jsonb(t) - '{arrival_key,registered_at,deleted_at}'::text[] as content
 from raw_frames t order by 1;
 
 -- name: quarantine
 select a.inbox_name || ' ' || coalesce(a.sha256, '-') as key,
-    to_jsonb(t) - '{arrival_key,path,quarantined_at,disposed_at}'::text[]
+    to_jsonb(t) - '{arrival_key,path,quarantined_at,disposed_at,deleted_at}'::text[]
         || jsonb_build_object('disposed_at', t.disposed_at is not null) as content
 from quarantine t join arrivals a using (arrival_key) order by 1, t.reason, t.detail;
 
@@ -42,7 +42,7 @@ from units t order by 1;
 -- is compared file by file.
 select product_key as key,
     to_jsonb(t) - '{sha256,bytes,code_version,settings_hash,job_key,attempt,made_at,deleted_at,leaves_with}'::text[]
-        || jsonb_build_object('deleted_at', deleted_at is not null) as content
+        as content
 from products t order by 1;
 
 -- name: product_inputs
@@ -145,3 +145,10 @@ where relnamespace = 'public'::regnamespace and not relispartition
 -- name: packet_places
 select candid, packet_path, packet_offset, packet_bytes, packet_sha256 from alerts
 where packet_path is not null order by candid;
+
+-- name: deleted_places
+-- Files that left the depot by retention: the archive has them, by the same checksum.
+select d.path, 'archive/' || a.path as archived
+from deletions d
+join archive_files a on a.site = d.site and a.night = d.night and a.source = d.path and a.sha256 = d.sha256
+where d.restored_on is null order by d.path;

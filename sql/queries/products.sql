@@ -8,7 +8,8 @@ values (:product_key, leaves_with(:job_key, :night), :kind, :unit_key, :campaign
     :settings_hash, :job_key, :attempt)
 on conflict (product_key, leaves_with) do update set
     path = excluded.path, sha256 = excluded.sha256, bytes = excluded.bytes, code_version = excluded.code_version,
-    settings_hash = excluded.settings_hash, job_key = excluded.job_key, attempt = excluded.attempt, made_at = now();
+    settings_hash = excluded.settings_hash, job_key = excluded.job_key, attempt = excluded.attempt, made_at = now(),
+    deleted_at = null;
 
 -- name: inputs_changed$
 -- Whether some of these inputs is another product by now, or a quadrant's that is no more: it was reduced again.

@@ -55,7 +55,10 @@ def dags(live) -> dict:
 def test_every_workflow_is_read_without_an_error_and_survives_being_stored(live):
     assert live["errors"] == {}
     people = {"regenerate_references", "dispose_frame"}
-    timed = {"watch_inbox", "reap_arrays", "copy_files", "preflight", "end_of_night", "prune_airflow", "verify_archive"}
+    timed = {
+        "back_up_ledger", "clean_up", "copy_files", "end_of_night", "preflight", "prune_airflow", "reap_arrays",
+        "rehearse_restore", "verify_archive", "watch_disks", "watch_inbox",
+    }  # fmt: skip
     assert set(live["dags"]) == {*ARRAYS, *people, *timed}
     assert all(dag["doc"] for dag in live["dags"].values())
 

@@ -19,6 +19,7 @@ ROWS = {  # of the month
     "attempts": 1, "products": 1, "product_inputs": 1, "units": 1, "image_measurements": 1, "differences": 1,
     "candidates": 2, "alerts": 2, "outbox": 2, "archive_files": 1, "events": 1, "copies": 1,
 }  # fmt: skip
+ROWS |= {"deletions": 1}
 STAY = {"products": 1, "product_inputs": 1}  # of a master
 ROWS_BESIDE = """
 insert into submissions (job_key, submission, night, name, runner, job_file, tasks)
@@ -42,6 +43,10 @@ update outbox set state = 'acknowledged', acknowledged_at = now(), broker_offset
 update alerts set state = 'sent';
 update exposures set state = 'ended', ended_at = now();
 update nights set state = 'closed', changed = false;
+insert into clean_ups (site, operator, newest_night, rules) select site, 'mira', night, '{}' from products limit 1;
+insert into deletions (site, night, path, kind, bytes, rule, clean_up)
+select p.site, p.night, p.path, 'product/' || p.kind, p.bytes, 'retention', c.clean_up
+from products p cross join clean_ups c where p.leaves_with <> 'infinity';
 """
 
 

@@ -104,6 +104,7 @@ EXCEPTIONS = {
             "is_here",
             "leave_columns",
             "lock_month",
+            "make_missing_tables",
             "month_away",
             "nights_not_closed",
             "not_ended",
@@ -113,6 +114,17 @@ EXCEPTIONS = {
             "tables",
             "unsent",
         )
+    },
+    # files are called by their place in the one depot
+    ("housekeeping", "archived_places"): "by a file's place",
+    ("housekeeping", "deleted_files"): "by files' places",
+    **{
+        ("housekeeping", name): "of the machines' disks"
+        for name in ("delete_warning", "put_sample", "put_warning", "samples", "thin_samples", "warned")
+    },
+    **{
+        ("housekeeping", name): "of the whole ledger"
+        for name in ("grown_tables", "ledger_bytes", "ledger_folder", "make_month_of", "make_month_of_night")
     },
     # the survey is its parameter
     ("nights", "last_pins"): "of each of the survey's sites",
