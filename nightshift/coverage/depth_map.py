@@ -1,9 +1,10 @@
 """A map of the sky: how many exposures each pixel has, and how deep they are together.
 
-Depths are added as inverse variances, which are kept as whole numbers: then a sum is the same in whatever order it was
-made, and what was added can be taken away again without a rest.
+Depths are added as inverse variances, which are kept as whole numbers: then a sum is the same in whatever order it
+was made, and what was added can be taken away again without a rest.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,14 +15,15 @@ __all__ = ["SIGMAS", "WEIGHT_ONE_MAG", "DepthMap", "depth_of_weight", "map_of", 
 
 SIGMAS = 5  # of the limiting magnitude
 WEIGHT_ONE_MAG = 8.0  # limiting magnitude of an exposure of weight 1
+WHOLE_SKY_DEG2 = 4 * math.pi * (180 / math.pi) ** 2
 DEEPEST_MAG = 29.0  # a frame that claims more is counted, and its depth is not believed
 
 
 def weight_of_depth(limiting_magnitude: np.ndarray) -> np.ndarray:
     """Return inverse variances, in units of that of an exposure whose limit is magnitude 8, as whole numbers.
 
-    The noise of a flux is a fifth of the flux of a source at the limit of five sigma, 10^(-0.4 m), so that its inverse
-    variance goes as 10^(0.8 m). A magnitude that is not known, or that no telescope reaches, has none.
+    The noise of a flux is a fifth of the flux of a source at the limit of five sigma, 10^(-0.4 m), so that its
+    inverse variance goes as 10^(0.8 m). A magnitude that is not known, or that no telescope reaches, has none.
     """
     known = np.isfinite(limiting_magnitude) & (limiting_magnitude <= DEEPEST_MAG)
     exponent = 0.8 * (np.where(known, limiting_magnitude, -np.inf) - WEIGHT_ONE_MAG)
@@ -71,7 +73,7 @@ class DepthMap:
     @property
     def area_deg2(self) -> float:
         """The area that was seen at least once, in square degrees."""
-        return len(self.pixels) * float(np.degrees(np.degrees(4 * np.pi))) / (12 * 4**self.order)
+        return len(self.pixels) * WHOLE_SKY_DEG2 / (12 * 4**self.order)
 
     def plus(self, *others: "DepthMap") -> "DepthMap":
         """Return the sum with other maps of the same order."""
@@ -120,8 +122,8 @@ def map_of(order: int, covered: Covered, exposures: np.ndarray, limiting_magnitu
     covered : Covered
         Which image covers which pixels.
     exposures : ndarray
-        Of each image, the number of its exposure: where two images of one exposure overlap, it counts once, as deep as
-        the deeper of the two.
+        Of each image, the number of its exposure: where two images of one exposure overlap, it counts once, as deep
+        as the deeper of the two.
     limiting_magnitudes : ndarray
         Of each image; NaN where it is not known.
     """

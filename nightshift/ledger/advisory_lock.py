@@ -25,6 +25,7 @@ class LockedWork(StrEnum):
     RELEASE = "release"  # make the alerts of an exposure
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
     PRUNE = "prune"  # move old events into the archive
+    COVERAGE = "coverage"  # write a site's maps
     CHECKSUMS = "checksums"  # write the list of a night's archive
 
 

@@ -10,14 +10,17 @@ from nightshift.settings.base_table import Table
 __all__ = ["CoveragePolicy", "order_for"]
 
 PIXELS_ACROSS = 8  # of a map, in the shorter side of a quadrant
-FINEST, COARSEST = 13, 5
+COARSEST, FINEST = 5, 13
 DEG_OF_ORDER_0 = math.degrees(math.sqrt(4 * math.pi / 12))  # the side of one of the twelve pixels of the sky
+Order = Annotated[int, Key(ge=COARSEST, le=FINEST)]
+
+# --- policy.toml -------------------------------------------------------------------------------------------
 
 
 class CoveragePolicy(Table):
-    """How the maps of the observed sky are made."""
+    """Maps of how often and how deep the sky was seen."""
 
-    order: Annotated[int, Key(ge=COARSEST, le=FINEST)] | None = None  # HEALPix; none: about 8 pixels in a quadrant's side
+    order: Order | None = None  # of their HEALPix pixels; none: about 8 pixels in a quadrant's side
 
 
 def order_for(side_deg: float) -> int:

@@ -17,6 +17,7 @@ __all__ = ["OPERATOR_STAGES", "hash_of_kind", "hashes_by_stage", "settings_of_jo
 OPERATOR_STAGES = {
     "registration": ("site", "camera", "sky", "calibration.kinds", "exposure"),
     "release": ("alerts",),
+    "coverage": ("coverage",),
     "night_end": ("night", "report", "storage"),
     "afternoon": ("preflight", "plan"),
 }

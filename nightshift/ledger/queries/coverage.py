@@ -1,0 +1,63 @@
+"""The named queries of ``sql/queries/coverage.sql``, typed.
+
+Written by ``make queries``: change the SQL and run it.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from nightshift.ledger.database import Ledger
+
+__all__ = ["CoverageProduct", "ImageOnSky", "images_of_night", "maps", "product"]
+
+TOPIC = "coverage"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOnSky:
+    """A row of `images_of_night`."""
+
+    unit_key: str
+    exposure_id: str
+    filter: str
+    relative: bool
+    limiting_magnitude: float | None
+    corners_deg: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageProduct:
+    """A row of `product` or `maps`."""
+
+    unit_key: str
+    kind: str
+    night: date
+    path: str
+    sha256: str
+    bytes: int
+
+
+def images_of_night(
+    ledger: Ledger, *, site: str, night: date, instrument: str, tier: str, campaign: str
+) -> list[ImageOnSky]:
+    """Every processed image of a night of which its place on the sky is known."""
+    return ledger.select(
+        TOPIC,
+        "images_of_night",
+        ImageOnSky,
+        site=site,
+        night=night,
+        instrument=instrument,
+        tier=tier,
+        campaign=campaign,
+    )
+
+
+def product(ledger: Ledger, *, product_key: str) -> CoverageProduct | None:
+    """Run `product`."""
+    return ledger.first(TOPIC, "product", CoverageProduct, product_key=product_key)
+
+
+def maps(ledger: Ledger, *, site: str) -> list[CoverageProduct]:
+    """The maps of a site: of single nights and of all, as their keys say."""
+    return ledger.select(TOPIC, "maps", CoverageProduct, site=site)
