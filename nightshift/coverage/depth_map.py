@@ -4,18 +4,16 @@ Depths are added as inverse variances, which are kept as whole numbers: then a s
 was made, and what was added can be taken away again without a rest.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from nightshift.coverage.footprints import Covered
+from nightshift.coverage.footprints import Covered, pixel_area_deg2, pixels_of_sky
 
 __all__ = ["SIGMAS", "WEIGHT_ONE_MAG", "DepthMap", "depth_of_weight", "map_of", "weight_of_depth"]
 
 SIGMAS = 5  # of the limiting magnitude
 WEIGHT_ONE_MAG = 8.0  # limiting magnitude of an exposure of weight 1
-WHOLE_SKY_DEG2 = 4 * math.pi * (180 / math.pi) ** 2
 DEEPEST_MAG = 29.0  # a frame that claims more is counted, and its depth is not believed
 
 
@@ -73,7 +71,7 @@ class DepthMap:
     @property
     def area_deg2(self) -> float:
         """The area that was seen at least once, in square degrees."""
-        return len(self.pixels) * WHOLE_SKY_DEG2 / (12 * 4**self.order)
+        return len(self.pixels) * pixel_area_deg2(self.order)
 
     def plus(self, *others: "DepthMap") -> "DepthMap":
         """Return the sum with other maps of the same order."""
@@ -127,7 +125,7 @@ def map_of(order: int, covered: Covered, exposures: np.ndarray, limiting_magnitu
     limiting_magnitudes : ndarray
         Of each image; NaN where it is not known.
     """
-    number = 12 * 4**order
+    number = pixels_of_sky(order)
     weights = weight_of_depth(limiting_magnitudes)[covered.footprint]
     named = exposures[covered.footprint].astype(np.int64) * number + covered.pixel
     by = np.lexsort((-weights, named))

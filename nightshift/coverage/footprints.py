@@ -3,12 +3,13 @@
 Everything is computed with unit vectors, so that right ascension zero and the poles are places like any other.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from astropy_healpix.core import healpix_to_xyz, xyz_to_healpix
 
-__all__ = ["Covered", "covered_pixels", "pixel_side_deg", "unit_vectors"]
+__all__ = ["Covered", "covered_pixels", "pixel_area_deg2", "pixels_of_sky", "unit_vectors"]
 
 STEPS_PER_PIXEL = 2.5  # places that are looked up along the side of a pixel
 LARGEST_DEG = 60.0  # across a footprint: larger ones are no image's
@@ -22,9 +23,14 @@ class Covered(NamedTuple):
     pixel: np.ndarray  # NESTED
 
 
-def pixel_side_deg(order: int) -> float:
-    """Return the side of a square of a pixel's area."""
-    return float(np.degrees(np.sqrt(4 * np.pi / (12 * 4**order))))
+def pixels_of_sky(order: int) -> int:
+    """Return how many pixels the whole sky has."""
+    return 12 << (2 * order)
+
+
+def pixel_area_deg2(order: int) -> float:
+    """Return the area of each pixel, in square degrees."""
+    return 4 * math.pi * math.degrees(1) ** 2 / pixels_of_sky(order)
 
 
 def unit_vectors(ra_deg: np.ndarray, dec_deg: np.ndarray) -> np.ndarray:
@@ -56,7 +62,7 @@ def covered_pixels(corners_deg: np.ndarray, order: int) -> Covered:
     if not usable.size:
         return Covered(np.empty(0, np.int64), np.empty(0, np.int64))
     steps = np.full(len(corners), 2)
-    steps[usable] = np.ceil(sides[usable] / pixel_side_deg(order) * STEPS_PER_PIXEL).astype(int) + 2
+    steps[usable] = np.ceil(sides[usable] / math.sqrt(pixel_area_deg2(order)) * STEPS_PER_PIXEL).astype(int) + 2
     parts = [_of_alike(corners, group, order, number) for number, group in _alike(steps, usable)]
     return Covered(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -85,7 +91,7 @@ def _alike(steps: np.ndarray, usable: np.ndarray) -> list[tuple[int, np.ndarray]
 
 def _of_alike(corners: np.ndarray, group: np.ndarray, order: int, steps: int) -> Covered:
     """Look up places all over each footprint, and keep the pixels found whose centre is inside."""
-    number = 12 * 4**order
+    number = pixels_of_sky(order)
     found = xyz_to_healpix(*_places(corners[group], steps).reshape(-1, 3).T, 2**order, order="nested")
     named = (found.reshape(len(group), -1) + number * np.arange(len(group))[:, None]).ravel()
     named = named[np.r_[True, named[1:] != named[:-1]]]  # neighbours are mostly alike, and sorting is dear

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import date
+from functools import reduce
 
 import numpy as np
 from astropy.io import fits
@@ -59,9 +60,9 @@ def _cards(key: MapKey, depth_map: DepthMap) -> dict[str, tuple[object, str]]:
         "INSTRUME": (key.instrument, "camera"),
         "FILTER": (key.filter, ""),
         **when,
-        "DEPTHSIG": (SIGMAS, "DEPTH: point source of so many sigma, all together"),
+        "DEPTHSIG": (SIGMAS, "sigma of a point source at DEPTH"),
         "ZPKIND": (key.zero_points, "zero points of the magnitudes"),
-        "WZERO": (WEIGHT_ONE_MAG, "[mag] DEPTH = WZERO + 1.25 log10(WEIGHT)"),
+        "WZERO": (WEIGHT_ONE_MAG, "DEPTH = WZERO + 1.25 log10(WEIGHT)"),
     }
 
 
@@ -105,7 +106,7 @@ def moc_of_maps(maps: Mapping[MapKey, DepthMap]) -> MOC:
         for key, each in maps.items()
         if len(each.pixels)
     ]
-    return parts[0].union(*parts[1:]) if parts else MOC.new_empty(order)
+    return reduce(MOC.union, parts, MOC.new_empty(order))
 
 
 def fits_of_moc(moc: MOC) -> bytes:
