@@ -25,3 +25,9 @@ where product_key = :product_key and leaves_with = 'infinity' and deleted_at is 
 select unit_key, kind, night, path, sha256, bytes from products
 where site = :site and kind = 'coverage_map' and leaves_with = 'infinity' and deleted_at is null
 order by unit_key;
+
+-- name: failed_last$
+-- Whether the last that was said of a night's maps is that they failed.
+select coalesce((select kind = 'coverage_failed' from events
+    where kind in ('coverage_failed', 'coverage_made') and subject = :subject
+    order by event_id desc limit 1), false) as failed;

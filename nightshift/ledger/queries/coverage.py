@@ -8,7 +8,7 @@ from datetime import date
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["CoverageProduct", "ImageOnSky", "images_of_night", "maps", "product"]
+__all__ = ["CoverageProduct", "ImageOnSky", "failed_last", "images_of_night", "maps", "product"]
 
 TOPIC = "coverage"
 
@@ -61,3 +61,9 @@ def product(ledger: Ledger, *, product_key: str) -> CoverageProduct | None:
 def maps(ledger: Ledger, *, site: str) -> list[CoverageProduct]:
     """The maps of a site: of single nights and of all, as their keys say."""
     return ledger.select(TOPIC, "maps", CoverageProduct, site=site)
+
+
+def failed_last(ledger: Ledger, *, subject: str) -> bool:
+    """Whether the last that was said of a night's maps is that they failed."""
+    found: bool = ledger.value(TOPIC, "failed_last", subject=subject)
+    return found
