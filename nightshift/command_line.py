@@ -29,6 +29,7 @@ PACKAGES = (
     "observing_calendar",
     "night_plan",
     "preflight",
+    "coverage",
     "pins",
     "inspect",
     "fingerprint",

@@ -148,17 +148,18 @@ def _hash_of(images: list[ImageOnSky]) -> str:
 
 def _put_mocs(context: Context, night: date, of_night: date | None, maps: Maps) -> int:
     """Write what part of the sky each instrument saw, in any filter: of a night, or (None) of all."""
-    changed = 0
+    stored, changed = stored_maps(context), 0
     for instrument in sorted({key.instrument for key in maps}):
         own = {key: depth_map for key, depth_map in maps.items() if key.instrument == instrument}
         when = f"{of_night:%Y%m%d}" if of_night else "cumulative"
         unit_key = f"coverage/{context.site.name}/{when}/{instrument}"
         moc, name = moc_of_maps(own), f"coverage_{when}_{instrument}_moc"
+        inputs = tuple(("coverage", f"{key}/{MAP}", stored[key].sha256) for key in own)
         for kind, content, suffix in (
             ("coverage_moc", fits_of_moc(moc), "fits"),
             ("coverage_moc_json", json_of_moc(moc), "json"),
         ):
-            made = Made(unit_key, kind, f"{name}.{suffix}", content)
+            made = Made(unit_key, kind, f"{name}.{suffix}", content, inputs)
             changed += put_product(context, night, folder_of(context, of_night), made)
     return changed
 

@@ -94,7 +94,7 @@ def put_product(context: Context, night: date, folder: str, made: Made) -> bool:
     ----------
     context : Context
     night : date
-        The night that it counts to.
+        The night that it counts to, and whose archive it goes into.
     folder : str
         Below that of coverage.
     made : Made
@@ -106,7 +106,7 @@ def put_product(context: Context, night: date, folder: str, made: Made) -> bool:
     """
     path = context.depot.coverage(folder, re.sub(r"[^\w.+-]", "_", made.name))
     row = coverage_queries.product(context.ledger, product_key=made.product_key)
-    if row and row.sha256 == made.sha256 and content_of(context, row) is not None:
+    if row and (row.sha256, row.night) == (made.sha256, night) and content_of(context, row) is not None:
         return False
     write_whole(path, made.content)
     with context.ledger.transaction() as ledger:
@@ -122,6 +122,7 @@ def put_product(context: Context, night: date, folder: str, made: Made) -> bool:
             code_version=code_version(), settings_hash=_settings_hash(context),
             job_key=job_key, attempt=1,
         )  # fmt: skip
+        coverage_queries.count_to_night(ledger, night=night, product_key=made.product_key)
         of_product: dict[str, Any] = {"product_key": made.product_key, "job_key": job_key, "night": night}
         product_queries.delete_product_inputs(ledger, **of_product)
         rows = [{"role": role, "input_key": key, "sha256": sha256} for role, key, sha256 in made.inputs]

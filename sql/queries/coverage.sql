@@ -31,3 +31,7 @@ order by unit_key;
 select coalesce((select kind = 'coverage_failed' from events
     where kind in ('coverage_failed', 'coverage_made') and subject = :subject
     order by event_id desc limit 1), false) as failed;
+
+-- name: count_to_night!
+-- The map of all nights goes into the archive of the night that changed it last.
+update products set night = :night where product_key = :product_key and leaves_with = 'infinity' and night <> :night;

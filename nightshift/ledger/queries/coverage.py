@@ -8,7 +8,7 @@ from datetime import date
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["CoverageProduct", "ImageOnSky", "failed_last", "images_of_night", "maps", "product"]
+__all__ = ["CoverageProduct", "ImageOnSky", "count_to_night", "failed_last", "images_of_night", "maps", "product"]
 
 TOPIC = "coverage"
 
@@ -67,3 +67,8 @@ def failed_last(ledger: Ledger, *, subject: str) -> bool:
     """Whether the last that was said of a night's maps is that they failed."""
     found: bool = ledger.value(TOPIC, "failed_last", subject=subject)
     return found
+
+
+def count_to_night(ledger: Ledger, *, night: date | None, product_key: str | None) -> int:
+    """The map of all nights goes into the archive of the night that changed it last."""
+    return ledger.run(TOPIC, "count_to_night", night=night, product_key=product_key)
