@@ -31,6 +31,7 @@ from nightshift.coverage.stored_maps import (
 )
 from nightshift.keys import LIVE
 from nightshift.ledger.advisory_lock import LockedWork, advisory_lock
+from nightshift.ledger.months import check_is_here
 from nightshift.ledger.queries import coverage as coverage_queries
 from nightshift.ledger.queries.coverage import CoverageProduct, ImageOnSky
 from nightshift.settings import Camera, Survey
@@ -93,7 +94,10 @@ def map_night(context: Context, night: date) -> Mapped:
     ------
     NeedsOperator
         If a map of an earlier night is needed and lost.
+    BadInput
+        If the night's month has left the ledger, and its images with it.
     """
+    check_is_here(context.ledger, context.site, night)
     with advisory_lock(context.ledger, LockedWork.COVERAGE, context.site.name, wait_s=LOCK_S):
         before = stored_maps(context)
         images, maps, inputs = _maps_of_images(context, night, before)
