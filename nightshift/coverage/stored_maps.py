@@ -44,6 +44,8 @@ class Made:
     content : bytes
     inputs : tuple of (role, key, sha256)
         What it was made from.
+    job : str
+        The kind of job that it is entered as.
     """
 
     unit_key: str
@@ -51,6 +53,7 @@ class Made:
     name: str
     content: bytes
     inputs: tuple[tuple[str, str, str], ...] = ()
+    job: str = JOB
 
     @property
     def product_key(self) -> str:
@@ -88,7 +91,7 @@ def folder_of(context: Context, night: date | None) -> str:
 
 
 def put_product(context: Context, night: date, folder: str, made: Made) -> bool:
-    """Let a file appear in the depot and enter it in the ledger, where it is not there already.
+    """Let a file appear in the depot and enter it in the ledger, where it is not there as it is.
 
     Parameters
     ----------
@@ -105,15 +108,17 @@ def put_product(context: Context, night: date, folder: str, made: Made) -> bool:
         Whether anything changed.
     """
     path = context.depot.coverage(folder, re.sub(r"[^\w.+-]", "_", made.name))
-    row = coverage_queries.product(context.ledger, product_key=made.product_key)
+    row = coverage_queries.product(context.ledger, product_key=made.product_key, night=night)
     if row and (row.sha256, row.night) == (made.sha256, night) and content_of(context, row) is not None:
         return False
     write_whole(path, made.content)
     with context.ledger.transaction() as ledger:
-        job_key = f"{JOB}/{night_text(context.site, night)}/{LIVE}"
+        job_key = f"{made.job}/{night_text(context.site, night)}/{LIVE}"
         site = context.site.name
         subject = night_text(context.site, night)
-        job_queries.put_job(ledger, job_key=job_key, kind=JOB, subject=subject, campaign=LIVE, site=site, night=night)
+        job_queries.put_job(
+            ledger, job_key=job_key, kind=made.job, subject=subject, campaign=LIVE, site=site, night=night
+        )
         job_queries.end_job(ledger, job_key=job_key)
         product_queries.put_product(
             ledger,

@@ -15,9 +15,10 @@ where e.site = :site and e.night = :night and e.instrument = :instrument and e.i
 order by u.unit_key;
 
 -- name: product^
+-- Of a night; one that lasts is found whatever its night is.
 -- row: CoverageProduct
 select unit_key, kind, night, path, sha256, bytes from products
-where product_key = :product_key and leaves_with = 'infinity' and deleted_at is null;
+where product_key = :product_key and leaves_with in (:night, 'infinity') and deleted_at is null;
 
 -- name: maps
 -- The maps of a site: of single nights and of all, as their keys say.
@@ -35,3 +36,10 @@ select coalesce((select kind = 'coverage_failed' from events
 -- name: count_to_night!
 -- The map of all nights goes into the archive of the night that changed it last.
 update products set night = :night where product_key = :product_key and leaves_with = 'infinity' and night <> :night;
+
+-- name: files_of_kind
+-- row: CoverageProduct
+select unit_key, kind, night, path, sha256, bytes from products
+where site = :site and kind = :kind and night between :since and :until and leaves_with between :since and :until
+    and deleted_at is null
+order by night desc;

@@ -8,7 +8,16 @@ from datetime import date
 
 from nightshift.ledger.database import Ledger
 
-__all__ = ["CoverageProduct", "ImageOnSky", "count_to_night", "failed_last", "images_of_night", "maps", "product"]
+__all__ = [
+    "CoverageProduct",
+    "ImageOnSky",
+    "count_to_night",
+    "failed_last",
+    "files_of_kind",
+    "images_of_night",
+    "maps",
+    "product",
+]
 
 TOPIC = "coverage"
 
@@ -27,7 +36,7 @@ class ImageOnSky:
 
 @dataclass(frozen=True, slots=True)
 class CoverageProduct:
-    """A row of `product` or `maps`."""
+    """A row of `product` or `maps` or `files_of_kind`."""
 
     unit_key: str
     kind: str
@@ -53,9 +62,9 @@ def images_of_night(
     )
 
 
-def product(ledger: Ledger, *, product_key: str) -> CoverageProduct | None:
-    """Run `product`."""
-    return ledger.first(TOPIC, "product", CoverageProduct, product_key=product_key)
+def product(ledger: Ledger, *, product_key: str, night: date) -> CoverageProduct | None:
+    """Of a night; one that lasts is found whatever its night is."""
+    return ledger.first(TOPIC, "product", CoverageProduct, product_key=product_key, night=night)
 
 
 def maps(ledger: Ledger, *, site: str) -> list[CoverageProduct]:
@@ -72,3 +81,8 @@ def failed_last(ledger: Ledger, *, subject: str) -> bool:
 def count_to_night(ledger: Ledger, *, night: date | None, product_key: str | None) -> int:
     """The map of all nights goes into the archive of the night that changed it last."""
     return ledger.run(TOPIC, "count_to_night", night=night, product_key=product_key)
+
+
+def files_of_kind(ledger: Ledger, *, site: str, kind: str, since: date, until: date) -> list[CoverageProduct]:
+    """Run `files_of_kind`."""
+    return ledger.select(TOPIC, "files_of_kind", CoverageProduct, site=site, kind=kind, since=since, until=until)
