@@ -1,9 +1,11 @@
 """What is made after a night was accounted for. Whatever becomes of it, the night closes."""
 
 import traceback
+from collections.abc import Callable
 from datetime import date
 
 from nightshift.context import Context
+from nightshift.coverage.candidate_history import put_candidates
 from nightshift.coverage.make_maps import map_night
 from nightshift.errors import Retry
 from nightshift.ledger.queries import coverage as coverage_queries
@@ -18,7 +20,9 @@ MOST_TEXT = 1000  # characters of an event
 
 
 def make_after_night(context: Context, night: date) -> str:
-    """Make what is made after a night, and return what was made; a failure is an event and no exception.
+    """Make the maps of a night and the file of its candidates, and say what was made.
+
+    One that fails harms nothing else: an event says so, once, and another when it is made after all.
 
     Parameters
     ----------
@@ -31,26 +35,47 @@ def make_after_night(context: Context, night: date) -> str:
     Retry
         If the ledger or the disk is away, or another process is at it: the same may work later.
     """
+    failures: dict[str, str] = {}
+    made = [
+        _made("maps", _maps, context, night, failures),
+        _made("candidates", _candidates, context, night, failures),
+    ]
+    subject = night_text(context.site, night)
+    failed = coverage_queries.failed_last(context.ledger, subject=subject)
+    if failures:
+        _say_failed(context, subject, failures, failed=failed)
+    elif failed:
+        context.ledger.event(EventLevel.INFO, MADE, "; ".join(made), subject=subject, night_time=context.clock.now())
+    return "; ".join(made)
+
+
+def _maps(context: Context, night: date) -> str:
+    return str(map_night(context, night))
+
+
+def _candidates(context: Context, night: date) -> str:
+    return f"{put_candidates(context, night)} candidates"
+
+
+def _made(
+    what: str, make: Callable[[Context, date], str], context: Context, night: date, failures: dict[str, str]
+) -> str:
+    """Return what was made; a failure is put among the others, with its traceback."""
     try:
-        made = str(map_night(context, night))
+        return make(context, night)
     except Retry:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary between what is useful and what must close
-        _say_failed(context, night, error)
-        return f"not made: {error}"
-    subject = night_text(context.site, night)
-    if coverage_queries.failed_last(context.ledger, subject=subject):
-        context.ledger.event(EventLevel.INFO, MADE, made, subject=subject, night_time=context.clock.now())
-    return made
+        said = f"{what} not made: {type(error).__name__}: {error}"
+        failures[said] = traceback.format_exc()
+        return said
 
 
-def _say_failed(context: Context, night: date, error: Exception) -> None:
+def _say_failed(context: Context, subject: str, failures: dict[str, str], *, failed: bool) -> None:
     """Say it once, however often the same is tried."""
-    subject, message = night_text(context.site, night), f"{type(error).__name__}: {error}"[:MOST_TEXT]
-    where = {"kind": FAILED, "subject": subject}
-    failed = coverage_queries.failed_last(context.ledger, subject=subject)
-    if not (failed and ledger_queries.event_said_so(context.ledger, **where, message=message)):
+    message = "; ".join(failures)[:MOST_TEXT]
+    if not (failed and ledger_queries.event_said_so(context.ledger, kind=FAILED, subject=subject, message=message)):
         context.ledger.event(
             EventLevel.ERROR, FAILED, message, subject=subject, night_time=context.clock.now(),
-            traceback=traceback.format_exc(),
+            traceback="\n".join(failures.values()),
         )  # fmt: skip

@@ -69,7 +69,7 @@ def _parquet(context: Context, night: date, places: list[CandidatePlace]) -> byt
         for candids in _along_the_sky(places):
             rows = history_queries.rows(context.ledger, candids=candids, night=night)
             writer.write_table(table_of(rows, layouts, schema), row_group_size=ROWS_AT_ONCE)
-    return stream.getvalue().to_pybytes()
+    return bytes(stream.getvalue())
 
 
 def _along_the_sky(places: list[CandidatePlace]) -> Iterator[list[int]]:
