@@ -471,7 +471,7 @@ def map_coverage(night: str) -> str:
 
     with open_night(night) as (context, day):
         wait_for_storage(context)
-        return make_after_night(context, day)
+        return str(make_after_night(context, day))
 
 
 def archive_night(night: str) -> str:

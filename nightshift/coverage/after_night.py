@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 
 from nightshift.context import Context
@@ -13,14 +14,25 @@ from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.night_end.night_rows import night_text
 from nightshift.vocabulary import EventLevel
 
-__all__ = ["make_after_night"]
+__all__ = ["MadeAfterNight", "make_after_night"]
 
 FAILED, MADE = "coverage_failed", "coverage_made"
 MOST_TEXT = 1000  # characters of an event
 
 
-def make_after_night(context: Context, night: date) -> str:
-    """Make the maps of a night and the file of its candidates, and say what was made.
+@dataclass(frozen=True)
+class MadeAfterNight:
+    """What was made, in words, and whether all of it was."""
+
+    texts: tuple[str, ...]
+    whole: bool
+
+    def __str__(self) -> str:
+        return "; ".join(self.texts)
+
+
+def make_after_night(context: Context, night: date) -> MadeAfterNight:
+    """Make the maps of a night and the file of its candidates.
 
     One that fails harms nothing else: an event says so, once, and another when it is made after all.
 
@@ -36,17 +48,16 @@ def make_after_night(context: Context, night: date) -> str:
         If the ledger or the disk is away, or another process is at it: the same may work later.
     """
     failures: dict[str, str] = {}
-    made = [
-        _made("maps", _maps, context, night, failures),
-        _made("candidates", _candidates, context, night, failures),
-    ]
+    steps = (("maps", _maps), ("candidates", _candidates))
+    texts = [_made(what, make, context, night, failures) for what, make in steps]
+    made = MadeAfterNight(tuple(texts), whole=not failures)
     subject = night_text(context.site, night)
     failed = coverage_queries.failed_last(context.ledger, subject=subject)
     if failures:
         _say_failed(context, subject, failures, failed=failed)
     elif failed:
-        context.ledger.event(EventLevel.INFO, MADE, "; ".join(made), subject=subject, night_time=context.clock.now())
-    return "; ".join(made)
+        context.ledger.event(EventLevel.INFO, MADE, str(made), subject=subject, night_time=context.clock.now())
+    return made
 
 
 def _maps(context: Context, night: date) -> str:

@@ -46,7 +46,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--again",
         action="store_true",
-        help="with --night: first make its maps again from what the ledger holds of it",
+        help="with --night: first make its maps, and the file of its candidates, again",
     )
     parser.set_defaults(run=_run)
 
@@ -59,20 +59,24 @@ def _run(options: argparse.Namespace) -> int:
         raise SettingsError("--again needs the night whose maps are to be made again: --night 20260131")
     with open_context(options.night) as context:
         of_site = context.of_site(context.deployment.site_named(options.site).name)
-        if options.again:
-            _make_again(of_site, options.night)
+        whole = not options.again or _make_again(of_site, options.night)
         maps = _print_chosen(of_site, options)
     if options.png and maps:
         _draw(maps, options)
-    return 0 if maps else 1
+    return 0 if maps and whole else 1
 
 
-def _make_again(context: "Context", night: date) -> None:
-    from nightshift.coverage.make_maps import map_night
+def _make_again(context: "Context", night: date) -> bool:
+    """Make them, and return whether all could be made."""
+    from nightshift.coverage.after_night import make_after_night
+    from nightshift.ledger.months import check_is_here
     from nightshift.night_end.night_rows import night_row
 
     night_row(context, night)  # a slip of the finger is no night
-    print(map_night(context, night))
+    check_is_here(context.ledger, context.site, night)
+    made = make_after_night(context, night)
+    print(made)
+    return made.whole
 
 
 def _print_chosen(context: "Context", options: argparse.Namespace) -> "dict[MapKey, DepthMap]":

@@ -234,7 +234,7 @@ def test_a_failure_is_said_once_and_its_end_too_and_the_night_goes_on(context, s
     with monkeypatch.context() as patch:
         patch.setattr(after_night_module, "map_night", lambda *_: 1 / 0)
         for _ in range(2):
-            assert make_after_night(context, night).startswith("maps not made: ZeroDivisionError")
+            assert str(make_after_night(context, night)).startswith("maps not made: ZeroDivisionError")
     make_after_night(context, night)
     make_after_night(context, night)
     said = sky.query("select level, kind, subject from events where kind like 'coverage%%' order by event_id")
@@ -244,4 +244,4 @@ def test_a_failure_is_said_once_and_its_end_too_and_the_night_goes_on(context, s
 def test_without_maps_the_candidates_are_written_all_the_same(context, sky, monkeypatch):
     night = sky.night(0)
     monkeypatch.setattr(after_night_module, "map_night", lambda *_: 1 / 0)
-    assert make_after_night(context, night).endswith("; 0 candidates")
+    assert str(make_after_night(context, night)).endswith("; 0 candidates")
