@@ -49,34 +49,51 @@ def healpix_of(ra_deg: np.ndarray, dec_deg: np.ndarray, order: int = HEALPIX_ORD
 
 def schema_of(layouts: Iterable[RecordLayout]) -> pyarrow.Schema:
     """Return the columns of a night's file: what every candidate has, then what was measured of some, by name."""
-    fields = [pyarrow.field(HEALPIX, pyarrow.int64()), *(pyarrow.field(*column) for column in COLUMNS.items())]
-    kept = list(layouts)
-    for names, kind in (
-        ({name for layout in kept for name in layout.number_names}, pyarrow.float64()),
-        ({name for layout in kept for name in layout.text_names}, pyarrow.string()),
-    ):
-        fields += [pyarrow.field(_column(name), kind) for name in sorted(names)]
-    return pyarrow.schema(fields)
+    numbers, texts = set(), set()
+    for layout in layouts:
+        numbers |= {_column(name) for name in layout.number_names}
+        texts |= {_text_column(name) for name in layout.text_names}
+    return pyarrow.schema(
+        [
+            pyarrow.field(HEALPIX, pyarrow.int64()),
+            *(pyarrow.field(name, kind) for name, kind in COLUMNS.items()),
+            *(pyarrow.field(name, pyarrow.float64()) for name in sorted(numbers)),
+            *(pyarrow.field(name, pyarrow.string()) for name in sorted(texts)),
+        ]
+    )
 
 
 def _column(name: str) -> str:
-    """Return the column of a record's field: its own name, unless a column of another kind has it."""
+    """Return the column of a record's number: its own name, unless what every candidate has is called so."""
     return f"record_{name}" if name in COLUMNS else name
+
+
+def _text_column(name: str) -> str:
+    """Return the column of a record's text. The same field may be a number in another candidate's record."""
+    return f"{_column(name)}_text"
 
 
 def table_of(rows: Sequence[CandidateRow], layouts: Iterable[RecordLayout], schema: pyarrow.Schema) -> pyarrow.Table:
     """Return some candidates as a table, sorted along the sky."""
-    by_layout = {layout.layout: layout for layout in layouts}
-    records = [_record(row, by_layout[row.layout]) for row in rows]
     columns: dict[str, Any] = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
     columns[HEALPIX] = healpix_of(np.array(columns["ra_deg"]), np.array(columns["dec_deg"]))
-    for name in schema.names:
-        if name not in columns:
-            columns[name] = [record.get(name) for record in records]
-    table = pyarrow.table({name: columns[name] for name in schema.names}, schema=schema)
+    columns |= _records(rows, layouts)
+    arrays = [pyarrow.array(columns[field.name], field.type, from_pandas=True) for field in schema]
+    table = pyarrow.Table.from_arrays(arrays, schema=schema)
     return table.sort_by([(HEALPIX, "ascending"), ("candid", "ascending")])
 
 
-def _record(row: CandidateRow, layout: RecordLayout) -> dict[str, Any]:
-    named = zip((*layout.number_names, *layout.text_names), (*row.numbers, *row.texts), strict=True)
-    return {_column(name): value for name, value in named}
+def _records(rows: Sequence[CandidateRow], layouts: Iterable[RecordLayout]) -> dict[str, np.ndarray]:
+    """Return the fields of the records by column: not a number, or None, where a candidate's record has none."""
+    columns: dict[str, np.ndarray] = {}
+    of_layout = np.array([row.layout for row in rows])
+    for layout in layouts:
+        members = np.flatnonzero(of_layout == layout.layout).tolist()
+        for names, kept, none in (
+            ([_column(name) for name in layout.number_names], [rows[k].numbers for k in members], np.nan),
+            ([_text_column(name) for name in layout.text_names], [rows[k].texts for k in members], None),
+        ):
+            values = np.array(kept, float if none is np.nan else object).reshape(len(members), len(names))
+            for name, of_members in zip(names, values.T, strict=True):
+                columns.setdefault(name, np.full(len(rows), none))[members] = of_members
+    return columns

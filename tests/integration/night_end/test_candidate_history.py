@@ -35,7 +35,7 @@ def test_every_candidate_is_there_with_its_columns_and_its_record(context, found
     rows = {row["number"]: row for row in pq.read_table(path).to_pylist()}
     assert {(row["ra_deg"], row["dec_deg"]) for row in rows.values()} == set(PLACES)
     one = rows[4]
-    assert (one["rb"], one["nbad"], one["rbversion"], one["record_x"], one["x"]) == (0.75, 3, "m1", 4.5, 1.0)
+    assert (one["rb"], one["nbad"], one["rbversion_text"], one["record_x"], one["x"]) == (0.75, 3, "m1", 4.5, 1.0)
     assert one["missing"] is None and rows[1]["rb"] is None
     assert (one["instrument"], one["filter"], one["magnitude"]) == ("democam", "g", pytest.approx(18 + 4 / 3))
     assert one["release_order_at"] == one["shutter_open"]
