@@ -55,7 +55,8 @@ def regions_of(depth_map: DepthMap) -> list[SkyRegion]:
 
 def _parts(pixels: np.ndarray, order: int) -> np.ndarray:
     """Return for each pixel, in rising order, the number of the part that it belongs to."""
-    beside = neighbours(pixels, 2**order, order="nested").T
+    with np.errstate(invalid="ignore"):  # a few pixels have seven neighbours, and -1 for the eighth
+        beside = neighbours(pixels, 2**order, order="nested").T
     place = np.searchsorted(pixels, beside).clip(max=len(pixels) - 1)
     beside_in_map = np.where(pixels[place] == beside, place, -1)
     part = np.full(len(pixels), -1)

@@ -12,6 +12,7 @@ from sky_nights import SkyNights, square_deg
 import nightshift.coverage.after_night as after_night_module
 from nightshift.archive.night_archive import archive, not_archived, verify
 from nightshift.coverage.after_night import make_after_night
+from nightshift.coverage.coverage_report import TITLES, coverage_of_report
 from nightshift.coverage.depth_map import DepthMap
 from nightshift.coverage.make_maps import map_night
 from nightshift.coverage.map_files import map_of_fits
@@ -245,3 +246,19 @@ def test_without_maps_the_candidates_are_written_all_the_same(context, sky, monk
     night = sky.night(0)
     monkeypatch.setattr(after_night_module, "map_night", lambda *_: 1 / 0)
     assert str(make_after_night(context, night)).endswith("; 0 candidates")
+
+
+def test_the_report_says_what_the_night_added(context, sky):
+    for day, places in enumerate(((10,), (10, 20))):
+        night = sky.night(day)
+        for place in places:
+            sky.image(night, square_deg(place, 5), 20.0)
+        map_night(context, night)
+    told = coverage_of_report(context, sky.night(1))
+    (row,) = told.rows
+    assert row[:4] == ("democam", "g", row[2], "1 / 1") and len(row) == len(TITLES)
+    tonight, new, of_all = (float(row[k].removesuffix(" deg²")) for k in (2, 5, 6))
+    assert (tonight, new, of_all) == pytest.approx((0.5, 0.25, 0.5), rel=0.03)
+    assert [picture.name for picture in told.pictures] == ["coverage_night_democam", "coverage_all_democam"]
+    assert "all nights, democam, g" in told.pictures[1].description
+    assert coverage_of_report(context, sky.night(2)).rows == ()
