@@ -16,7 +16,6 @@ from nightshift.vocabulary import EventLevel
 
 __all__ = ["MadeAfterNight", "make_after_night"]
 
-FAILED, MADE = "coverage_failed", "coverage_made"
 MOST_TEXT = 1000  # characters of an event
 
 
@@ -56,7 +55,9 @@ def make_after_night(context: Context, night: date) -> MadeAfterNight:
     if failures:
         _say_failed(context, subject, failures, failed=failed)
     elif failed:
-        context.ledger.event(EventLevel.INFO, MADE, str(made), subject=subject, night_time=context.clock.now())
+        context.ledger.event(
+            EventLevel.INFO, "coverage_made", str(made), subject=subject, night_time=context.clock.now()
+        )
     return made
 
 
@@ -85,8 +86,11 @@ def _made(
 def _say_failed(context: Context, subject: str, failures: dict[str, str], *, failed: bool) -> None:
     """Say it once, however often the same is tried."""
     message = "; ".join(failures)[:MOST_TEXT]
-    if not (failed and ledger_queries.event_said_so(context.ledger, kind=FAILED, subject=subject, message=message)):
+    if not (
+        failed
+        and ledger_queries.event_said_so(context.ledger, kind="coverage_failed", subject=subject, message=message)
+    ):
         context.ledger.event(
-            EventLevel.ERROR, FAILED, message, subject=subject, night_time=context.clock.now(),
+            EventLevel.ERROR, "coverage_failed", message, subject=subject, night_time=context.clock.now(),
             traceback="\n".join(failures.values()),
         )  # fmt: skip
