@@ -3,12 +3,10 @@
 A ledger of ZTF's density is made by the generator of ``benchmarks/ledger.py`` (16 candidates a quadrant, 64 quadrants
 an exposure), ``BENCH_HISTORY_NIGHTS`` (10) nights of a share ``BENCH_HISTORY_SCALE`` (0.1) of 700 exposures, and the
 night's files are written as the end of a night writes them. Then the history of one exposure's 1,024 candidates, half
-of which lie on earlier ones, is found in four ways, each once to warm the caches and the best of three after:
+of which lie on earlier ones, is found in three ways, each once to warm the caches and the best of three after:
 
 ``database_s``
     The query that association uses, ``alerts.detections_in_windows``, with all that a packet brings.
-``database_packed_s``
-    The same query with the records as the ledger keeps them, two arrays, which Python names by their layout.
 ``parquet_places_s``
     From the files: the row groups whose places lie about the exposure, three columns of them, and the nearest of each
     candidate. What a packet brings is not yet read.
@@ -30,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg2.extensions
 import pyarrow
 import pyarrow.parquet
 from scipy.spatial import cKDTree
@@ -55,16 +52,6 @@ __all__ = ["run"]
 RADIUS_ARCSEC = 1.5
 COARSE_ORDER = 6  # pixels of 0.9 degrees: row groups that hold none of those about the exposure are not read
 Places = Sequence[tuple[float, float]]
-PACKED = """
-select w.item, c.candid, c.shutter_open, c.unit_key, c.number, c.processing_id, c.ra_deg, c.dec_deg, c.x, c.y,
-       c.positive, c.signal_to_noise, c.magnitude, c.magnitude_error, c.layout, c.numbers, c.texts
-from unnest(%(items)s, %(zones)s, %(lows)s::float8[], %(highs)s::float8[]) as w (item, zone, low, high)
-join candidates c on c.zone = w.zone and c.ra_deg between w.low and w.high
-join differences d on d.unit_key = c.unit_key and d.campaign = c.campaign and d.night = c.night
-where c.campaign = %(campaign)s and c.shutter_open >= %(since)s and c.shutter_open < %(before)s
-  and d.night between (%(since)s at time zone 'UTC')::date - 1 and (%(before)s at time zone 'UTC')::date + 1
-  and coalesce(d.release_order_at, c.shutter_open) <= %(at)s
-order by w.item, c.shutter_open, c.candid"""
 
 
 def run() -> Mapping[str, float]:
@@ -101,29 +88,14 @@ def _compared(ledger: Ledger, files: Sequence[Path]) -> dict[str, float]:
         return sum(separation_arcsec(*places[f.item], f.ra_deg, f.dec_deg) <= RADIUS_ARCSEC for f in found)
 
     seconds, matches = _best(database)
-    packed_s, _ = _best(lambda: _packed(ledger, places, opening))
     places_s, _ = _best(lambda: sum(len(rows) for _, (_, rows) in _near(files, places, opening)))
     parquet_s, from_files = _best(
         lambda: sum(len(_whole(file, found)) for file, found in _near(files, places, opening))
     )
     return {
         "candidates": len(places), "matches": matches, "parquet_matches": from_files, "database_s": seconds,
-        "database_packed_s": packed_s,
         "parquet_places_s": places_s, "parquet_s": parquet_s,
     }  # fmt: skip
-
-
-def _packed(ledger: Ledger, places: Places, opening: datetime) -> int:
-    asked = {
-        **windows_of(places, RADIUS_ARCSEC), "campaign": LIVE, "since": opening - timedelta(days=30),
-        "before": opening, "at": opening,
-    }  # fmt: skip
-    with ledger.connection.cursor(cursor_factory=psycopg2.extensions.cursor) as cursor:
-        cursor.execute("select layout, number_names, text_names from record_layouts")
-        names = {layout: (*numbers, *texts) for layout, numbers, texts in cursor.fetchall()}
-        cursor.execute(PACKED, asked)
-        found = [(*row[:-3], dict(zip(names[row[-3]], row[-2] + row[-1], strict=True))) for row in cursor]
-    return len(found)
 
 
 def _exposure(ledger: Ledger) -> tuple[datetime, Places]:

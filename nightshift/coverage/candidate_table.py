@@ -51,8 +51,8 @@ def schema_of(layouts: Iterable[RecordLayout]) -> pyarrow.Schema:
     """Return the columns of a night's file: what every candidate has, then what was measured of some, by name."""
     numbers, texts = set(), set()
     for layout in layouts:
-        numbers |= {_column(name) for name in layout.number_names}
-        texts |= {_text_column(name) for name in layout.text_names}
+        numbers |= {_column(name) for name in (*layout.number_names, *layout.single_names)}
+        texts |= {_text_column(name) for name in (*layout.text_names, *layout.common)}
     return pyarrow.schema(
         [
             pyarrow.field(HEALPIX, pyarrow.int64()),
@@ -89,11 +89,14 @@ def _records(rows: Sequence[CandidateRow], layouts: Iterable[RecordLayout]) -> d
     of_layout = np.array([row.layout for row in rows])
     for layout in layouts:
         members = np.flatnonzero(of_layout == layout.layout).tolist()
-        for names, kept, none in (
-            ([_column(name) for name in layout.number_names], [rows[k].numbers for k in members], np.nan),
-            ([_text_column(name) for name in layout.text_names], [rows[k].texts for k in members], None),
-        ):
-            values = np.array(kept, float if none is np.nan else object).reshape(len(members), len(names))
-            for name, of_members in zip(names, values.T, strict=True):
-                columns.setdefault(name, np.full(len(rows), none))[members] = of_members
+        own = [rows[k] for k in members]
+        names = [_column(name) for name in (*layout.number_names, *layout.single_names)]
+        numbers = np.array([(*row.numbers, *row.singles) for row in own], float).reshape(len(own), len(names))
+        for name, values in zip(names, numbers.T, strict=True):
+            columns.setdefault(name, np.full(len(rows), np.nan))[members] = values
+        names = [_text_column(name) for name in (*layout.text_names, *layout.common)]
+        common = tuple(layout.common.values())
+        texts = np.array([(*row.texts, *common) for row in own], object).reshape(len(own), len(names))
+        for name, values in zip(names, texts.T, strict=True):
+            columns.setdefault(name, np.full(len(rows), None))[members] = values
     return columns

@@ -6,6 +6,7 @@ Written by ``make queries``: change the SQL and run it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from nightshift.ledger.database import Ledger
 
@@ -29,7 +30,9 @@ class RecordLayout:
 
     layout: int
     number_names: list[str]
+    single_names: list[str]
     text_names: list[str]
+    common: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class CandidateRow:
     reference_key: str
     layout: int
     numbers: list[float]
+    singles: list[float]
     texts: list[str]
 
 

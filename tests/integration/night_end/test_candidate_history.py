@@ -20,10 +20,10 @@ PLACES = [(359.999, 22.0), (0.001, 22.0), (150.1, -89.9), (150.2, 22.1), (150.2,
 def found(night):
     night.science(1)
     night.alerts(1, PLACES, night.reference(), state="withheld")
-    record = json.dumps({"rb": 0.75, "nbad": 3, "rbversion": "m1", "x": 4.5, "missing": None})
+    record = json.dumps({"rb": 0.75, "nbad": 3, "rbversion": "m1", "name": "n2", "x": 4.5, "missing": None})
     night.query(
-        "with p as (select * from pack_record(%s)) update candidates set layout = p.layout, numbers = p.numbers, "
-        "texts = p.texts from p where number = 4",
+        "with p as (select * from pack_record(%s, '{rb}', '{rbversion}')) update candidates set layout = p.layout, "
+        "numbers = p.numbers, singles = p.singles, texts = p.texts from p where number = 4",
         record,
     )
     return night
@@ -35,7 +35,8 @@ def test_every_candidate_is_there_with_its_columns_and_its_record(context, found
     rows = {row["number"]: row for row in pq.read_table(path).to_pylist()}
     assert {(row["ra_deg"], row["dec_deg"]) for row in rows.values()} == set(PLACES)
     one = rows[4]
-    assert (one["rb"], one["nbad"], one["rbversion_text"], one["record_x"], one["x"]) == (0.75, 3, "m1", 4.5, 1.0)
+    assert (one["rb"], one["nbad"], one["rbversion_text"], one["name_text"]) == (0.75, 3, "m1", "n2")
+    assert (one["record_x"], one["x"]) == (4.5, 1.0)
     assert one["missing"] is None and rows[1]["rb"] is None
     assert (one["instrument"], one["filter"], one["magnitude"]) == ("democam", "g", pytest.approx(18 + 4 / 3))
     assert one["release_order_at"] == one["shutter_open"]
