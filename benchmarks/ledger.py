@@ -49,7 +49,7 @@ from nightshift.vocabulary import Tier
 from nightshift.workflow.due_runs import due_runs
 from nightshift.workflow.explain import explain
 
-__all__ = ["Scale", "hot_queries", "load", "measure", "run", "server"]
+__all__ = ["Scale", "hot_queries", "load", "measure", "run", "server_for_loading"]
 
 HERE = Path(__file__).parent / "_ledger"
 EVENING = date(2026, 1, 15)
@@ -108,7 +108,11 @@ class Scale:
 def run() -> Mapping[str, float]:
     """Make the ledger in steps, measure at each, and return the figures."""
     scale, last = Scale.part(float(os.environ.get("BENCH_LEDGER_SCALE", 1))), _nights()
-    with server() as running, Ledger(running.url("ledger")) as ledger, tempfile.TemporaryDirectory() as folder:
+    with (
+        server_for_loading() as server,
+        Ledger(server.url("ledger")) as ledger,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         survey = load_survey("ztf")
         context = Context(
             Deployment.of(survey), ledger, Depot(Path(folder)), Path(folder), ReplayClock(datetime.now(UTC), NOW, 0.0)
@@ -293,7 +297,7 @@ def _bytes_per_night(ledger: Ledger) -> dict[str, float]:
 
 
 @contextmanager
-def server() -> Iterator[EmbeddedPostgres]:
+def server_for_loading() -> Iterator[EmbeddedPostgres]:
     """Run a PostgreSQL in a folder that goes away, tuned to be filled."""
     with tempfile.TemporaryDirectory(prefix="nightshift-bench-") as folder:
         Path(folder).chmod(0o755)

@@ -2,10 +2,10 @@
 
 Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
-still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
-read back, copied to a second place (what is not copied within a minute follows later), reported and closed, whatever
-became of the steps before. Where a night is refused its end, as one whose
-month has left the ledger, nothing of that is done: the task `begin` says why.
+still runs when the night's deadline has passed is declared failed. Then the night is accounted for, mapped on the
+sky, archived, read back, copied to a second place (what is not copied within a minute follows later), reported and
+closed, whatever became of the steps before. Where a night is refused its end, as one whose month has left the ledger,
+nothing of that is done: the task `begin` says why.
 """
 
 from airflow.sdk import DAG, TriggerRule, task
@@ -41,6 +41,7 @@ with DAG(
     settle = task(steps.settle_night)
     request_moving_objects = task(task_id="request_moving_objects")(steps.request_run_of_night)
     account = task(steps.account_for_night)
+    map_coverage = task(steps.map_coverage)
     archive = task(steps.archive_night)
     verify = task(steps.verify_archive)
     copy = task(steps.copy_night)
@@ -56,6 +57,7 @@ with DAG(
             task_id="wait_for_moving_objects", workflow="moving_objects", trigger_rule=TriggerRule.ALL_SUCCESS
         )
         >> account(NIGHT)
+        >> map_coverage(NIGHT)
         >> archive(NIGHT)
         >> verify(NIGHT)
         >> copy(NIGHT)

@@ -32,6 +32,7 @@ PACKAGES = (
     "preflight",
     "messages",
     "housekeeping",
+    "coverage",
     "pins",
     "inspect",
     "fingerprint",

@@ -24,7 +24,7 @@ class Depot:
     ----------
     root : Path
         ``raw``, ``quarantine``, ``calibrations``, ``processed``, ``references``, ``alerts``, ``work``, ``reports``,
-        ``manifests``, ``catalogues`` and ``archive`` are its folders.
+        ``coverage``, ``manifests``, ``catalogues`` and ``archive`` are its folders.
     """
 
     def __init__(self, root: Path):
@@ -83,6 +83,10 @@ class Depot:
     def report(self, night: date, name: str) -> Path:
         """Return the place of one file of the night's report."""
         return self.root / "reports" / f"{night:%Y%m%d}" / name
+
+    def coverage(self, folder: str, name: str) -> Path:
+        """Return the place of a map of coverage: in the folder of a night, or in that of all nights."""
+        return self.root / "coverage" / folder / name
 
     def catalogue(self, name: str) -> Path:
         """Return the place of a reference catalogue."""

@@ -27,6 +27,7 @@ __all__ = [
     "dispose_frame",
     "ingest_and_request",
     "mail_report",
+    "map_coverage",
     "night_of_run",
     "open_night",
     "post_alerts",
@@ -466,6 +467,16 @@ def account_for_night(night: str) -> str:
     with open_night(night) as (context, day):
         books = account(context, day)
     return "; ".join(books.imbalances) or "it closes to zero"
+
+
+def map_coverage(night: str) -> str:
+    """Make the maps of what was observed; what goes wrong with them is an event, and the night goes on."""
+    from nightshift.coverage.after_night import make_after_night
+    from nightshift.health import wait_for_storage
+
+    with open_night(night) as (context, day):
+        wait_for_storage(context)
+        return str(make_after_night(context, day))
 
 
 def archive_night(night: str) -> str:

@@ -27,6 +27,7 @@ class LockedWork(StrEnum):
     MESSAGES = "messages"  # tell people what the events say
     PRUNE = "prune"  # move old events into the archive
     ARCHIVE = "archive"  # fill the archive of a night
+    COVERAGE = "coverage"  # write a site's maps
     CHECKSUMS = "checksums"  # write the list of a night's archive
     COPIES = "copies"  # write, read or mend the second copies of a place
     CLEAN_UP = "clean_up"  # delete what may leave the depot

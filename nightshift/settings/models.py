@@ -15,6 +15,7 @@ from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.archive import ArchivePolicy
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.copies import CopyPolicy
+from nightshift.settings.coverage import CoveragePolicy
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.messages import MessageSettings
@@ -625,6 +626,7 @@ class Survey(Table):
     copies: CopyPolicy = CopyPolicy()
     retention: RetentionPolicy = RetentionPolicy()
     disks: DiskPolicy = DiskPolicy()
+    coverage: CoveragePolicy = CoveragePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

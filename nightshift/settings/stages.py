@@ -18,6 +18,8 @@ OPERATOR_STAGES = {
     "registration": ("site", "camera", "sky", "calibration.kinds", "exposure"),
     "release": ("alerts",),
     "night_end": ("night", "report", "storage", "archive"),
+    "coverage": ("coverage",),
+    "night_end": ("night", "report", "storage"),
     "afternoon": ("preflight", "plan"),
     "night_end": ("night", "report", "storage", "copies"),
 }

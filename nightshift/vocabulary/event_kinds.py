@@ -292,6 +292,14 @@ _NIGHT_END = (
         "nightshift archive night <night>",
     ),
     EventKind(
+        "coverage_failed",
+        "What was made after the night is not: maps of coverage, or the history of candidates.",
+        "Read the text, then have it made again; the night closes without it.",
+        "nightshift coverage --again --night <night>",
+        ended_by=("coverage_made",),
+    ),
+    EventKind("coverage_made", "Maps of coverage and the history of candidates are made after all."),
+    EventKind(
         "mail_not_sent",
         "The night's mail was not sent.",
         "See whether the mail server answers; the report lies in the depot.",

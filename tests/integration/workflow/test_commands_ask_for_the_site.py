@@ -20,6 +20,7 @@ def network(ledger_url, tmp_path, monkeypatch):
     "command",
     [
         ["inject", "--night", NIGHT],
+        ["coverage", "--night", NIGHT],
         ["settings", "adopt", "--night", NIGHT, "--reason", "a test"],
         *([name, NIGHT] for name in ("account", "verify", "report", "mail", "close", "night")),
         *(["archive", name, NIGHT] for name in ("night", "copies", "verify", "mend")),
