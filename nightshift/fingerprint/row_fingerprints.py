@@ -38,6 +38,8 @@ LEFT_OUT = {
     "event_archives": "which part of the story is in the archive",
     "watch": "when somebody last looked",
     "pauses": "when nobody looked",
+    "backup_steps": "when the ledger was backed up",
+    "published_packets": "what was published before a restore, as the alerts tell",
     "storage": "the markers of this machine's disks",
     "waits": "what is waited for now",
     "survey_stamp": "whose ledger it is",

@@ -25,6 +25,8 @@ class LockedWork(StrEnum):
     RELEASE = "release"  # make the alerts of an exposure
     RELEASE_ORDER = "release_order"  # release the differences of a field in their order
     PRUNE = "prune"  # move old events into the archive
+    BACKUP = "backup"  # write a backup of the ledger, or remove old ones
+    REHEARSAL = "rehearsal"  # restore a backup elsewhere, to see whether it can be
     CHECKSUMS = "checksums"  # write the list of a night's archive
 
 

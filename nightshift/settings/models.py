@@ -12,6 +12,7 @@ from pydantic import Field as Key
 
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
+from nightshift.settings.backup import BackupPolicy
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
@@ -616,6 +617,7 @@ class Survey(Table):
     preflight: PreflightPolicy = PreflightPolicy()
     plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
+    backup: BackupPolicy = BackupPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)
