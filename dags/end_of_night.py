@@ -3,7 +3,7 @@
 Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
 still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
-read back, reported and closed, whatever became of the steps before. Where a night is refused its end, as one whose
+read back, reported and closed, whatever became of the steps before; a backup of the ledger is asked for. Where a night is refused its end, as one whose
 month has left the ledger, nothing of that is done: the task `begin` says why.
 """
 
@@ -39,6 +39,7 @@ with DAG(
     verify = task(steps.verify_archive)
     mail = task(steps.mail_report)
     close = task(steps.close_night)
+    request_backup = task(steps.request_backup)
 
     (
         begin()
@@ -53,4 +54,5 @@ with DAG(
         >> verify(NIGHT)
         >> mail(NIGHT)
         >> close(NIGHT)
+        >> request_backup(NIGHT)
     )

@@ -33,6 +33,7 @@ PACKAGES = (
     "inspect",
     "fingerprint",
     "ledger",
+    "backup",
     "catalogue",
     "new_camera",
 )

@@ -324,9 +324,7 @@ class _Published:
     def __init__(self, context: Context, candidates: Sequence[Candidate]):
         self._context = context
         candids = [candidate.candid for candidate in candidates]
-        self._packets = {
-            row.candid: row for row in alert_queries.published_packets(context.ledger, candids=candids)
-        }
+        self._packets = {row.candid: row for row in alert_queries.published_packets(context.ledger, candids=candids)}
         self._differed: list[int] = []
 
     def or_new(self, candid: int, content: bytes) -> bytes:

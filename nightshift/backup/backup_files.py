@@ -171,7 +171,7 @@ def backups_in(folder: Path, survey: str) -> list[Backup]:
 
 def newest_good(folder: Path, survey: str) -> tuple[Backup | None, list[str]]:
     """Return the newest backup whose files are whole, and what is wrong with those that are newer."""
-    faults = []
+    faults: list[str] = []
     for backup in backups_in(folder, survey):
         if not (fault := backup.fault()):
             return backup, faults

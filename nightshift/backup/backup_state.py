@@ -102,7 +102,8 @@ def _rehearsed(context: Context, troubles: list[str]) -> float | None:
         troubles.append(f"The last rehearsal of a restore failed: {last.detail}")
     elif age_h is not None and age_h > days * DAY_H:
         troubles.append(
-            f"A restore was last rehearsed {_ago(age_h)}, and {days:.0f} days are allowed: `nightshift backup rehearse`."
+            f"A restore was last rehearsed {_ago(age_h)}, and {days:.0f} days are allowed: "
+            "`nightshift backup rehearse`."
         )
     return age_h
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import BinaryIO
+from typing import IO
 
 from nightshift.backup.backup_files import Backup, Manifest, backups_in, name_of, unfinished
 from nightshift.backup.contents import contents_of
@@ -158,7 +158,9 @@ def _write_dump(programs: Programs, url: str, snapshot: str, path: Path) -> tupl
     It comes through a pipe, so that pg_dump ends with this process, and what was said is judged apart from the disk.
     """
     arguments = ["--format=custom", "--no-owner", "--no-acl", "--schema=public", f"--snapshot={snapshot}"]
-    process = programs.start("pg_dump", arguments, url, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = programs.start(
+        "pg_dump", arguments, url, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     assert process.stdout is not None and process.stderr is not None  # both are pipes
     digest, size = hashlib.sha256(), 0
     with _all_of(process.stderr) as said, new_file(path) as stream:
@@ -178,7 +180,7 @@ def _write_dump(programs: Programs, url: str, snapshot: str, path: Path) -> tupl
 
 
 @contextmanager
-def _all_of(stream: BinaryIO) -> Iterator[list[bytes]]:
+def _all_of(stream: IO[bytes]) -> Iterator[list[bytes]]:
     """Read a stream beside the block, so that who writes there never waits."""
     said: list[bytes] = []
     reader = Thread(target=lambda: said.append(stream.read()), daemon=True)

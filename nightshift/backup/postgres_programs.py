@@ -52,10 +52,20 @@ class Programs:
         return all(os.access(self.folder / name, os.X_OK) for name in ("postgres", "initdb"))
 
     def start(
-        self, name: str, arguments: Sequence[str], url: str = "", **streams: IO[bytes] | int | None
-    ) -> subprocess.Popen[bytes]:
+        self,
+        name: str,
+        arguments: Sequence[str],
+        url: str = "",
+        *,
+        stdin: IO[bytes] | int,
+        stdout: IO[bytes] | int,
+        stderr: IO[bytes] | int,
+    ) -> "subprocess.Popen[bytes]":
         """Start a program, connected to the database of an address where one is given."""
-        return subprocess.Popen([str(self.folder / name), *arguments], env=connection_environment(url), **streams)
+        return subprocess.Popen(
+            [str(self.folder / name), *arguments], env=connection_environment(url), stdin=stdin, stdout=stdout,
+            stderr=stderr,
+        )  # fmt: skip
 
     def run(self, name: str, arguments: Sequence[str], url: str = "") -> str:
         """Run a program to its end and return what it printed.
@@ -94,7 +104,14 @@ def connection_environment(url: str) -> dict[str, str]:
             f"the ledger's address has {', '.join(unknown)}, which backups do not know: leave it out",
         )
     told = {VARIABLES[key]: str(value) for key, value in parts.items() if key in VARIABLES}
-    return {**known, **told, "PGAPPNAME": "nightshift-backup", "PGTZ": "UTC", "LC_ALL": "C", "PGCONNECT_TIMEOUT": "10"}
+    return {
+        **known,
+        **told,
+        "PGAPPNAME": "nightshift-backup",
+        "PGTZ": "UTC",
+        "LC_ALL": "C",
+        "PGCONNECT_TIMEOUT": "10",
+    }
 
 
 def programs_for(version: int, folder: str = "") -> Programs:

@@ -28,7 +28,7 @@ from nightshift.jobs.contract import read_job_file
 from nightshift.ledger.queries import backup as backup_queries
 from nightshift.vocabulary import Disposition, EventLevel, Reason
 
-__all__ = ["Reconciled", "reconcile"]
+__all__ = ["Reconciled", "free_name", "reconcile"]
 
 NIGHTS_BEFORE = timedelta(days=2)  # files of a night may come a while after it
 BATCH = 1000
@@ -104,7 +104,8 @@ def reconcile(context: Context, *, since: date | None = None, dry_run: bool = Fa
 def _first_night(taken_at: datetime | None) -> date:
     if taken_at is None:
         raise NeedsOperator(
-            Reason.INTERNAL_ERROR, "the ledger was not restored from a backup: name the first night to look at (--since)"
+            Reason.INTERNAL_ERROR,
+            "the ledger was not restored from a backup: name the first night to look at (--since)",
         )
     return taken_at.date() - NIGHTS_BEFORE
 
@@ -190,13 +191,13 @@ def _put_attempts_aside(context: Context, since: date, *, dry_run: bool) -> int:
                 if folder.is_dir() and folder.is_relative_to(depot.root):
                     count += 1
                     if not dry_run:
-                        folder.rename(_free_name(folder))
+                        folder.rename(free_name(folder))
         if not dry_run:
-            path.rename(_free_name(path))
+            path.rename(free_name(path))
     return count
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
     """Return a name beside a path that nothing has."""
     number = 1
     while os.path.lexists(free := path.with_name(f"{path.name}{ASIDE}-{number}")):
@@ -235,7 +236,9 @@ class _Found:
 
 def _take_in_again(context: Context, since: date, done: Reconciled, *, dry_run: bool) -> None:
     """Let raw frames and manifests go through the inbox once more, in the order in which they were written."""
-    found = sorted([*_raw_files(context, since), *_manifests(context, since, done)], key=lambda f: (f.came_at, f.name))
+    found = sorted(
+        [*_raw_files(context, since), *_manifests(context, since, done)], key=lambda f: (f.came_at, f.name)
+    )
     for file in found:
         target = context.inbox / file.name
         if os.path.lexists(target):
@@ -245,7 +248,9 @@ def _take_in_again(context: Context, since: date, done: Reconciled, *, dry_run: 
             _give(file.path, target)
             arrivals = ingest_all(context, [target])
             if wrong := [a for a in arrivals if a.disposition is not Disposition.REGISTERED]:
-                done.left.append(f"{file.path} is now {wrong[0].disposition}: {wrong[0].reason or ''} {wrong[0].detail}")
+                done.left.append(
+                    f"{file.path} is now {wrong[0].disposition}: {wrong[0].reason or ''} {wrong[0].detail}"
+                )
                 continue
         if is_manifest(file.name, *context.deployment.surveys):
             done.manifests += 1

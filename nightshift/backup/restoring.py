@@ -106,7 +106,7 @@ def check_backup(backup: Backup, deployment: Deployment) -> Manifest:
         raise NeedsOperator(
             Reason.INTERNAL_ERROR,
             f"{backup.dump} has the schema {manifest.revision}, and this code knows those up to "
-            f"{known_revisions()[-1]}: restore it with the code that wrote it ({manifest.code_version}), or a newer one",
+            f"{known_revisions()[-1]}: restore it with the code that wrote it ({manifest.code_version}) or newer",
         )
     return manifest
 
@@ -180,7 +180,7 @@ def _refuse(plan: Restore, *, force: bool) -> None:
     if plan.in_use_by:
         raise Retry(
             Reason.INTERNAL_ERROR,
-            f"the ledger is in use by {', '.join(plan.in_use_by)}: end that first (`nightshift down`), and restore then",
+            f"the ledger is in use by {', '.join(plan.in_use_by)}: end that first (`nightshift down`)",
         )
     if plan.holds_nights and not force:
         raise NeedsOperator(

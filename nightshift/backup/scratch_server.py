@@ -26,7 +26,16 @@ DATABASE = "rehearsal"
 UP_WITHIN_S = 60.0
 DOWN_WITHIN_S = 30.0
 # nobody needs what it holds after a crash
-WITHOUT_SAFETY = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "autovacuum=off")
+WITHOUT_SAFETY = (
+    "-c",
+    "fsync=off",
+    "-c",
+    "full_page_writes=off",
+    "-c",
+    "synchronous_commit=off",
+    "-c",
+    "autovacuum=off",
+)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What barman or pgBackRest say of the backups that they take of the ledger. They are asked, never run for a backup."""
+"""What barman or pgBackRest say of the backups that they take of the ledger; no backup is taken here."""
 
 import json
 import subprocess
@@ -58,7 +58,8 @@ def newest_of_pgbackrest(said: str, stanza: str) -> tuple[str, datetime | None]:
     good = [b for b in found.get("backup", []) if not b.get("error")]
     if status.get("code") not in (0, 2):  # 2: no valid backups
         raise NeedsOperator(
-            Reason.INTERNAL_ERROR, f"pgbackrest says of {stanza}: {status.get('message')}. `pgbackrest check` tells why."
+            Reason.INTERNAL_ERROR,
+            f"pgbackrest says of {stanza}: {status.get('message')}. `pgbackrest check` tells why.",
         )
     if not good:
         return "", None
@@ -85,7 +86,7 @@ def _asked(command: Sequence[str]) -> str:
         )
     except FileNotFoundError as error:
         raise NeedsOperator(
-            Reason.INTERNAL_ERROR, f'{command[0]} is not installed on this machine, and backup.by names it'
+            Reason.INTERNAL_ERROR, f"{command[0]} is not installed on this machine, and backup.by names it"
         ) from error
     except subprocess.TimeoutExpired as error:
         raise Retry(Reason.INTERNAL_ERROR, f"{command[0]} did not answer within {TIMEOUT_S:.0f} s") from error

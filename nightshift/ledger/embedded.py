@@ -152,8 +152,8 @@ class EmbeddedPostgres:
         self.data.mkdir(mode=0o700)
         self._hand_over()
         done = subprocess.run(
-            [str(self.binaries / "initdb"), "-D", str(self.data), "-U", "nightshift", "--encoding=UTF8", "--no-locale",
-             "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"],
+            [str(self.binaries / "initdb"), "-D", str(self.data), "-U", "nightshift", "--encoding=UTF8",
+             "--no-locale", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"],
             user=self.operating_system_user, capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if done.returncode:
@@ -205,6 +205,11 @@ class EmbeddedPostgres:
             cursor.execute(OF_THE_SUPERUSER, {"owner": _owner_of(name)})
             for (command,) in cursor.fetchall():
                 cursor.execute(command)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, where it is there, with all that is in it. The server must be running."""
+        with self._superuser() as cursor:
+            cursor.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     @contextmanager
     def _superuser(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:

@@ -23,9 +23,9 @@ select name, row_count, checksum from table_contents() order by name;
 -- row: NewestNight
 select site, night, state from nights order by night desc, site limit 1;
 
--- name: has_nights$
--- Whether the ledger holds anything that a restore would replace.
-select exists (select from nights) as some;
+-- name: night_closed_at$
+-- Null while the night is open, or opened again.
+select closed_at from nights where site = :site and night = :night;
 
 -- name: put_step!
 insert into backup_steps (step, backup, good, detail, taken_at, seconds)
