@@ -3,8 +3,8 @@
 Begins with the mountain's manifest, or by the clock an hour after sunrise while the survey is live. Late data are
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
 still runs when the night's deadline has passed is declared failed. Then the night is accounted for, archived,
-read back, reported and closed, whatever became of the steps before; a backup of the ledger is asked for. Where a night is refused its end, as one whose
-month has left the ledger, nothing of that is done: the task `begin` says why.
+read back, reported and closed, whatever became of the steps before; and a backup of the ledger is asked for. Where a
+night is refused its end, as one whose month has left the ledger, nothing of that is done: the task `begin` says why.
 """
 
 from airflow.sdk import DAG, TriggerRule, task

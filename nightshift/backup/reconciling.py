@@ -78,7 +78,8 @@ def reconcile(context: Context, *, since: date | None = None, dry_run: bool = Fa
     ----------
     context : Context
     since : date, optional
-        The first night that is looked at; by default two days before the backup from which the ledger was restored.
+        The first night that is looked at; by default two days before what was under way in the backup from which the
+        ledger was restored.
     dry_run : bool
         Count only, and change nothing.
 
@@ -90,7 +91,7 @@ def reconcile(context: Context, *, since: date | None = None, dry_run: bool = Fa
     began = time.monotonic()
     restored = backup_queries.last_good_step(context.ledger, step="restore")
     if since is None:
-        since = _first_night(restored.taken_at if restored else None)
+        since = _first_night(context, restored.taken_at if restored else None)
     done = Reconciled()
     done.packets = _note_published(context, since, dry_run=dry_run)
     done.attempts = _put_attempts_aside(context, since, dry_run=dry_run)
@@ -101,13 +102,14 @@ def reconcile(context: Context, *, since: date | None = None, dry_run: bool = Fa
     return done
 
 
-def _first_night(taken_at: datetime | None) -> date:
+def _first_night(context: Context, taken_at: datetime | None) -> date:
     if taken_at is None:
         raise NeedsOperator(
             Reason.INTERNAL_ERROR,
             "the ledger was not restored from a backup: name the first night to look at (--since)",
         )
-    return taken_at.date() - NIGHTS_BEFORE
+    under_way = backup_queries.first_night_under_way(context.ledger)
+    return min(taken_at.date(), under_way or taken_at.date()) - NIGHTS_BEFORE
 
 
 def _note(context: Context, backup: str, done: Reconciled, seconds: float) -> None:

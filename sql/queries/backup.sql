@@ -58,6 +58,10 @@ select exists (select from pg_class where relnamespace = to_regnamespace('public
 
 -- Reconciling -----------------------------------------------------------------------------------------------
 
+-- name: first_night_under_way$
+-- The first that was not closed when the backup was taken, or the newest of all.
+select least(min(night) filter (where state in ('open', 'closing')), max(night)) as night from nights;
+
 -- name: known_places
 -- Which of some places of the depot the ledger knows: of raw files, of manifests, of packets, and of job files.
 -- row: KnownPlace
