@@ -58,7 +58,7 @@ def _add(
 
 def _now(options: argparse.Namespace) -> None:
     from nightshift.backup.dumping import take_backup
-    from nightshift.backup.opened import opened
+    from nightshift.backup.opened_ledger import opened
 
     with opened(options.survey) as context:
         print(take_backup(context))
@@ -68,7 +68,7 @@ def _list(options: argparse.Namespace) -> int:
     from nightshift.backup.backup_files import backups_in
     from nightshift.backup.backup_state import backup_state
     from nightshift.backup.dumping import backup_folder
-    from nightshift.backup.opened import opened
+    from nightshift.backup.opened_ledger import opened
 
     with opened(options.survey) as context:
         for backup in backups_in(backup_folder(context), context.deployment.name):
@@ -94,7 +94,7 @@ def _line(backup: "Backup") -> str:
 def _verify(options: argparse.Namespace) -> int:
     from nightshift.backup.backup_files import backups_in
     from nightshift.backup.dumping import backup_folder, backup_policy
-    from nightshift.backup.opened import opened
+    from nightshift.backup.opened_ledger import opened
 
     with opened(options.survey) as context:
         copies = backup_policy(context).copy_to
@@ -109,7 +109,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _rehearse(options: argparse.Namespace) -> None:
-    from nightshift.backup.opened import opened
+    from nightshift.backup.opened_ledger import opened
     from nightshift.backup.restore_rehearsal import rehearse
 
     with opened(options.survey) as context:
@@ -117,8 +117,8 @@ def _rehearse(options: argparse.Namespace) -> None:
 
 
 def _restore(options: argparse.Namespace) -> int:
-    from nightshift.backup.opened import forget_runs, ledger_to_restore
-    from nightshift.backup.restoring import plan_restore, restore
+    from nightshift.backup.ledger_restore import plan_restore, restore
+    from nightshift.backup.opened_ledger import forget_runs, ledger_to_restore
     from nightshift.settings import load_deployment
 
     deployment = load_deployment(options.survey)
@@ -155,7 +155,7 @@ def _chosen(source: str, deployment: "Deployment") -> "Backup":
 
 
 def _reconcile(options: argparse.Namespace) -> int:
-    from nightshift.backup.opened import opened
+    from nightshift.backup.opened_ledger import opened
     from nightshift.backup.reconciling import reconcile
 
     with opened(options.survey) as context:

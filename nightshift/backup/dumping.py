@@ -12,9 +12,9 @@ from threading import Thread
 from typing import IO
 
 from nightshift.backup.backup_files import Backup, Manifest, backups_in, name_of, unfinished
-from nightshift.backup.contents import contents_of
+from nightshift.backup.backup_rota import those_that_stay
+from nightshift.backup.ledger_contents import contents_of
 from nightshift.backup.postgres_programs import Programs, failed, programs_for
-from nightshift.backup.rota import those_that_stay
 from nightshift.code_version import code_version
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError, Retry

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightshift.backup.backup_files import Backup, Manifest, newest_good
-from nightshift.backup.contents import Contents, contents_of, differences
+from nightshift.backup.dump_loading import load_dump
 from nightshift.backup.dumping import backup_folder, backup_policy, check_free
-from nightshift.backup.loading import load_dump
+from nightshift.backup.ledger_contents import Contents, contents_of, differences
 from nightshift.backup.postgres_programs import programs_for
 from nightshift.backup.scratch_server import scratch_database
 from nightshift.context import Context
@@ -120,10 +120,10 @@ def _note(context: Context, name: str, text: str, *, good: bool, seconds: float)
             EventLevel.PAGE, "rehearsal_failed",
             f"A backup of the ledger could not be restored in a rehearsal: {text} Mend it, take a backup "
             "(`nightshift backup now`) and rehearse again (`nightshift backup rehearse`)."[:1000],
-            subject=name, night_time=context.clock.now(),
+            night_time=context.clock.now(),
         )  # fmt: skip
     if good and before is not None and not before.good:
         context.ledger.event(
             EventLevel.INFO, "rehearsal_works_again", f"A restore was rehearsed well again: {text}",
-            subject=name, night_time=context.clock.now(),
+            night_time=context.clock.now(),
         )  # fmt: skip

@@ -14,8 +14,8 @@ from fault_night import FaultNight, InProcessRunner, without_waiting
 from nightshift.alerts.post import post
 from nightshift.alerts.release_order import release_all_in_order
 from nightshift.backup.dumping import take_backup
+from nightshift.backup.ledger_restore import restore
 from nightshift.backup.reconciling import reconcile
-from nightshift.backup.restoring import restore
 from nightshift.context import Context
 from nightshift.depot import Depot
 from nightshift.fingerprint import Fingerprint, compare, take_fingerprint

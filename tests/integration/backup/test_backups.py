@@ -7,8 +7,8 @@ import pytest
 
 from nightshift.backup import backup_state
 from nightshift.backup.backup_files import Backup, backups_in
-from nightshift.backup.contents import contents_of
 from nightshift.backup.dumping import backup_folder, take_backup
+from nightshift.backup.ledger_contents import contents_of
 from nightshift.backup.restore_rehearsal import rehearse
 from nightshift.errors import NeedsOperator, NightshiftError, Retry
 from nightshift.ingest.ingest import ingest_all

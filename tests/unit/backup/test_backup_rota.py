@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightshift.backup.backup_files import Backup, name_of
-from nightshift.backup.rota import those_that_stay
+from nightshift.backup.backup_rota import those_that_stay
 from nightshift.settings.backup import BackupPolicy
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)  # a Tuesday

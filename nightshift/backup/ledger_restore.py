@@ -13,7 +13,7 @@ import psycopg2
 from psycopg2 import sql
 
 from nightshift.backup.backup_files import Backup, Manifest
-from nightshift.backup.loading import EMPTY, load_dump
+from nightshift.backup.dump_loading import EMPTY, load_dump
 from nightshift.backup.postgres_programs import programs_for
 from nightshift.backup.restore_rehearsal import check_content
 from nightshift.errors import BadInput, NeedsOperator, NightshiftError, Retry
