@@ -2,9 +2,9 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from nightshift.errors import NeedsOperator, Retry
 from nightshift.settings.backup import BackupPolicy
@@ -32,14 +32,10 @@ def site_backup(policy: BackupPolicy) -> tuple[str, datetime | None]:
 
 def newest_of_barman(said: str, server: str) -> tuple[str, datetime | None]:
     """Return the newest good backup in an answer of ``barman -f json list-backup SERVER``."""
-    found = _json(said, "barman").get(server)
-    if not isinstance(found, list):
-        raise _not_understood("barman", f"nothing is said of {server}")
-    good = [b for b in found if b.get("status") == "DONE" and str(b.get("end_time_timestamp", "")).isdecimal()]
-    if not good:
-        return "", None
-    newest = max(good, key=lambda backup: int(backup["end_time_timestamp"]))
-    return str(newest["backup_id"]), datetime.fromtimestamp(int(newest["end_time_timestamp"]), UTC)
+    with _understood("barman"):
+        good = [backup for backup in json.loads(said)[server] if backup["status"] == "DONE"]
+        ends = {str(backup["backup_id"]): int(backup["end_time_timestamp"]) for backup in good}
+    return _newest(ends)
 
 
 def newest_of_pgbackrest(said: str, stanza: str) -> tuple[str, datetime | None]:
@@ -50,32 +46,35 @@ def newest_of_pgbackrest(said: str, stanza: str) -> tuple[str, datetime | None]:
     NeedsOperator
         If the stanza is not there, or its status is not ``ok`` for another cause than that no backup was taken.
     """
-    answer = _json(said, "pgbackrest")
-    found = next((s for s in answer if isinstance(s, dict) and s.get("name") == stanza), None)
-    if found is None:
-        raise _not_understood("pgbackrest", f"nothing is said of the stanza {stanza}")
-    status = found.get("status", {})
-    good = [b for b in found.get("backup", []) if not b.get("error")]
-    if status.get("code") not in (0, 2):  # 2: no valid backups
+    with _understood("pgbackrest"):
+        found = next(answer for answer in json.loads(said) if answer["name"] == stanza)
+        status = found["status"]["code"], found["status"]["message"]
+        good = [backup for backup in found["backup"] if not backup["error"]]
+        ends = {str(backup["label"]): int(backup["timestamp"]["stop"]) for backup in good}
+    if status[0] not in (0, 2):  # 2: no valid backups
         raise NeedsOperator(
-            Reason.INTERNAL_ERROR,
-            f"pgbackrest says of {stanza}: {status.get('message')}. `pgbackrest check` tells why.",
+            Reason.INTERNAL_ERROR, f"pgbackrest says of {stanza}: {status[1]}. `pgbackrest check` tells why."
         )
-    if not good:
+    return _newest(ends)
+
+
+def _newest(ends: Mapping[str, int]) -> tuple[str, datetime | None]:
+    """Return the name that ended last and when, of seconds since 1970 by name."""
+    if not ends:
         return "", None
-    newest = max(good, key=lambda backup: int(backup["timestamp"]["stop"]))
-    return str(newest["label"]), datetime.fromtimestamp(int(newest["timestamp"]["stop"]), UTC)
+    name = max(ends, key=lambda name: ends[name])
+    return name, datetime.fromtimestamp(ends[name], UTC)
 
 
-def _json(said: str, tool: str) -> Any:
+@contextmanager
+def _understood(tool: str) -> Iterator[None]:
+    """Turn an answer of another form than the tool's documents say into an error that says so."""
     try:
-        return json.loads(said)
-    except ValueError as error:
-        raise _not_understood(tool, str(error)) from error
-
-
-def _not_understood(tool: str, why: str) -> NeedsOperator:
-    return NeedsOperator(Reason.INTERNAL_ERROR, f"what {tool} says of its backups is not understood: {why}")
+        yield
+    except (ValueError, KeyError, TypeError, StopIteration) as error:
+        raise NeedsOperator(
+            Reason.INTERNAL_ERROR, f"what {tool} says of its backups is not understood: {error!r}"
+        ) from error
 
 
 def _asked(command: Sequence[str]) -> str:

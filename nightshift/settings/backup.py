@@ -31,9 +31,7 @@ class BackupPolicy(Table):
     by: Literal["dump", "barman", "pgbackrest"] = "dump"  # who does it: `nightshift backup`, or a tool of the site
     server: str = ""  # of barman: its server's name; of pgbackrest: its stanza
     folder: Folder = ""  # of the dumps; none: `backups` in the depot
-    copy_to: Folder = (
-        ""  # another disk's folder, to which each dump is copied and where it is read back; none: no copy
-    )
+    copy_to: Folder = ""  # folder on another disk, where each dump is copied and read back; none: no copy
     daily: Annotated[int, Key(ge=1, le=1000)] = 7  # days of which the newest dump stays
     weekly: Kept = 5  # weeks of which the newest stays
     monthly: Kept = 12  # months of which the newest stays

@@ -21,13 +21,14 @@ __all__ = [
     "Server",
     "TableContent",
     "export_snapshot",
-    "has_nights",
+    "first_night_under_way",
     "has_tables",
     "known_places",
     "last_good_step",
     "last_step",
     "manifest_names",
     "newest_night",
+    "night_closed_at",
     "one_snapshot",
     "other_sessions",
     "published_without_alert",
@@ -152,9 +153,9 @@ def newest_night(ledger: Ledger) -> NewestNight | None:
     return ledger.first(TOPIC, "newest_night", NewestNight)
 
 
-def has_nights(ledger: Ledger) -> bool:
-    """Whether the ledger holds anything that a restore would replace."""
-    found: bool = ledger.value(TOPIC, "has_nights")
+def night_closed_at(ledger: Ledger, *, site: str, night: date) -> datetime | None:
+    """Null while the night is open, or opened again."""
+    found: datetime | None = ledger.value(TOPIC, "night_closed_at", site=site, night=night)
     return found
 
 
@@ -192,6 +193,12 @@ def other_sessions(ledger: Ledger) -> list[OtherSession]:
 def has_tables(ledger: Ledger) -> bool:
     """Run `has_tables`."""
     found: bool = ledger.value(TOPIC, "has_tables")
+    return found
+
+
+def first_night_under_way(ledger: Ledger) -> date:
+    """The first that was not closed when the backup was taken, or the newest of all."""
+    found: date = ledger.value(TOPIC, "first_night_under_way")
     return found
 
 

@@ -20,7 +20,7 @@ KEYS = {
     "file_name", "text", "thing", "request_id",
 }  # fmt: skip
 
-OF_THE_WHOLE_LEDGER = {"fingerprint"}  # topics whose queries compare two ledgers, table by table
+OF_THE_WHOLE_LEDGER = {"backup", "fingerprint"}  # topics whose queries are of a ledger as a whole, table by table
 
 EXCEPTIONS = {
     # the ledger itself
