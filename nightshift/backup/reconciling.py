@@ -247,7 +247,7 @@ def _take_in_again(context: Context, since: date, done: Reconciled, *, dry_run: 
             done.left.append(f"{file.path}: the inbox has another file of that name; reconcile again later")
             continue
         if not dry_run:
-            _give(file.path, target)
+            copy_whole(file.path, target)  # no link: a file whose links change is another file to ingest
             arrivals = ingest_all(context, [target])
             if wrong := [a for a in arrivals if a.disposition is not Disposition.REGISTERED]:
                 done.left.append(
@@ -258,14 +258,6 @@ def _take_in_again(context: Context, since: date, done: Reconciled, *, dry_run: 
             done.manifests += 1
         else:
             done.frames += 1
-
-
-def _give(source: Path, target: Path) -> None:
-    """Let a file appear in the inbox: a link where that is possible, and a copy where not."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:  # another file system, or one without links
-        copy_whole(source, target)
 
 
 def _raw_files(context: Context, since: date) -> Iterator[_Found]:
