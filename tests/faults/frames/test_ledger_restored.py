@@ -111,6 +111,17 @@ def end(night: FaultNight) -> Fingerprint:
     return take_fingerprint(night.context.ledger, night.context.depot.root)
 
 
+def differences(wanted: Fingerprint, found: Fingerprint) -> list[str]:
+    """Return where two fingerprints differ, beside the names of archived quarantine files, which hold inodes."""
+    assert len(quarantined(wanted)) == len(quarantined(found))
+    mine = {*quarantined(wanted), *quarantined(found)}
+    return [str(difference) for difference in compare(wanted, found) if difference.key not in mine]
+
+
+def quarantined(fingerprint: Fingerprint) -> list[str]:
+    return [path for path in fingerprint.classes["table archive_files"] if "/quarantine/" in path]
+
+
 def cuts(made: SimulatedNight) -> tuple[int, int, int]:
     """Return how many files have come when the backup is taken, when the ledger is lost, and at the end."""
     return len(made.files) - AT_BACKUP, len(made.files) - AT_LOSS, len(made.files)
@@ -189,7 +200,7 @@ def test_a_ledger_lost_in_the_night_and_again_after_it_ends_as_if_nothing_had_ha
         found = end(first)
         assert published.items() <= survey.packets.items()
         assert survey.packets.items() <= wanted_packets.items()
-        assert [str(difference) for difference in compare(wanted_first, found)] == []
+        assert differences(wanted_first, found) == []
         backup = take_backup(first.context).backup
 
     survey.lose_ledger()
@@ -199,5 +210,5 @@ def test_a_ledger_lost_in_the_night_and_again_after_it_ends_as_if_nothing_had_ha
         assert reconcile(second.context).left == []
         bring(second, 0, len(made[1].files))
         found = end(second)
-    assert [str(difference) for difference in compare(wanted_second, found)] == []
+    assert differences(wanted_second, found) == []
     assert survey.packets == wanted_packets
