@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import psycopg2
 from psycopg2 import sql
 
+from nightshift.backup.airflow_lost import ask_again
 from nightshift.backup.backup_files import Backup, Manifest
 from nightshift.backup.dump_loading import EMPTY, load_dump
 from nightshift.backup.postgres_programs import programs_for
@@ -166,6 +167,7 @@ def restore(url: str, backup: Backup, deployment: Deployment, *, force: bool = F
         raise
     migrate(url, survey=deployment.name, sites=deployment.site_names)
     with Ledger(url) as ledger:
+        ask_again(ledger)
         text = f"The ledger was restored from {backup.name}."
         text += f" What it held before is in its schema {aside}." if aside else ""
         backup_queries.put_step(

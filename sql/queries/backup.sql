@@ -104,3 +104,12 @@ select (select count(*) from (
     (select count(*) from raw_frames where registered_at >= :moment) as frames,
     (select count(*) from outbox where acknowledged_at >= :moment) as alerts,
     (select count(*) from audit where at >= :moment) as people;
+
+-- Airflow's database, made anew -------------------------------------------------------------------------------
+
+-- name: end_open_runs!
+update runs set ended_at = now() where ended_at is null;
+
+-- name: open_closing_nights!
+-- Their closing begins again.
+update nights set state = 'open', closing_since = null where state = 'closing';

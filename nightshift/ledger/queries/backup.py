@@ -20,6 +20,7 @@ __all__ = [
     "OtherSession",
     "Server",
     "TableContent",
+    "end_open_runs",
     "export_snapshot",
     "first_night_under_way",
     "has_tables",
@@ -30,6 +31,7 @@ __all__ = [
     "newest_night",
     "night_closed_at",
     "one_snapshot",
+    "open_closing_nights",
     "other_sessions",
     "published_without_alert",
     "put_published",
@@ -244,3 +246,13 @@ def manifest_names(ledger: Ledger, *, site: str) -> list[ManifestName]:
 def since(ledger: Ledger, *, moment: datetime) -> LearnedSince | None:
     """What the ledger learned since a moment, and what a restore of a backup of that moment loses."""
     return ledger.first(TOPIC, "since", LearnedSince, moment=moment)
+
+
+def end_open_runs(ledger: Ledger) -> int:
+    """Run `end_open_runs`."""
+    return ledger.run(TOPIC, "end_open_runs")
+
+
+def open_closing_nights(ledger: Ledger) -> int:
+    """Their closing begins again."""
+    return ledger.run(TOPIC, "open_closing_nights")

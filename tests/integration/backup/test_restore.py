@@ -15,17 +15,21 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from nightshift.backup.airflow_lost import ask_again
 from nightshift.backup.backup_files import Backup
 from nightshift.backup.dumping import take_backup
 from nightshift.backup.ledger_contents import contents_of
 from nightshift.backup.ledger_restore import plan_restore, restore
 from nightshift.backup.reconciling import reconcile
+from nightshift.clock import SystemClock
 from nightshift.errors import BadInput, NeedsOperator, Retry
 from nightshift.ingest.ingest import ingest_all
 from nightshift.ledger import open_ledger
 from nightshift.ledger.embedded import EmbeddedPostgres
 from nightshift.ledger.queries import backup as backup_queries
 from nightshift.vocabulary import Disposition
+from nightshift.workflow.due_runs import due_runs, mark_requested
+from nightshift.workflow.subjects import NIGHT_DAG
 
 pytestmark = pytest.mark.integration
 
@@ -239,3 +243,21 @@ def _wait_alone(url: str) -> None:
                 return
         time.sleep(0.2)
     raise AssertionError("somebody still has the ledger open")
+
+
+def test_runs_that_airflow_has_lost_are_asked_for_again(context, frames):
+    """A night that was closing when Airflow's database went is due again, under another name."""
+    ingest_all(context, [frames(0)])
+    with context.ledger.connection.cursor() as cursor:
+        cursor.execute("update nights set ends = now() - interval '1 day', begins = ends - interval '2 days'")
+    own = type(context)(context.deployment, context.ledger, context.depot, context.inbox, SystemClock())
+    own = own.with_survey(
+        own.survey.model_copy(update={"night": own.survey.night.model_copy(update={"grace_s": 1e-6})})
+    )
+    (first,) = [run for run in due_runs(own) if run.dag_id == NIGHT_DAG]
+    mark_requested(own, first)
+    assert not [run for run in due_runs(own) if run.dag_id == NIGHT_DAG]
+    assert ask_again(own.ledger) == 1
+    (second,) = [run for run in due_runs(own) if run.dag_id == NIGHT_DAG]
+    assert second.run_id != first.run_id and second.conf["night"] == first.conf["night"]
+    assert ask_again(own.ledger) == 0
