@@ -4,8 +4,8 @@ Begins with the mountain's manifest, or by the clock an hour after sunrise while
 taken in for a while, references that are due are built and differenced against by their own workflows, and whatever
 still runs when the night's deadline has passed is declared failed. Then the night is accounted for, mapped on the
 sky, archived, read back, copied to a second place (what is not copied within a minute follows later), reported and
-closed, whatever became of the steps before. Where a night is refused its end, as one whose month has left the ledger,
-nothing of that is done: the task `begin` says why.
+closed, whatever became of the steps before; and a backup of the ledger is asked for. Where a night is refused its
+end, as one whose month has left the ledger, nothing of that is done: the task `begin` says why.
 """
 
 from airflow.sdk import DAG, TriggerRule, task
@@ -47,6 +47,7 @@ with DAG(
     copy = task(steps.copy_night)
     mail = task(steps.mail_report)
     close = task(steps.close_night)
+    request_backup = task(steps.request_backup)
 
     (
         begin()
@@ -63,4 +64,5 @@ with DAG(
         >> copy(NIGHT)
         >> mail(NIGHT)
         >> close(NIGHT)
+        >> request_backup(NIGHT)
     )

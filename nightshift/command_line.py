@@ -37,6 +37,7 @@ PACKAGES = (
     "inspect",
     "fingerprint",
     "ledger",
+    "backup",
     "catalogue",
     "new_camera",
 )

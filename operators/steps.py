@@ -20,6 +20,7 @@ __all__ = [
     "RunWatch",
     "account_for_night",
     "archive_night",
+    "back_up_ledger",
     "begin_night_end",
     "close_night",
     "copy_files",
@@ -34,6 +35,8 @@ __all__ = [
     "preflight",
     "prune_airflow",
     "regenerate_references",
+    "rehearse_restore",
+    "request_backup",
     "request_run_of_night",
     "settle_night",
     "verify_archive",
@@ -53,6 +56,7 @@ SWEEP_EVERY_S = 20.0
 COPY_AT_MOST_S = 240.0  # of one task: the next run goes on
 PAUSE_S = 0.25
 LOOKS_IN_VAIN = 150  # five minutes of a trigger's: Airflow may not know a workflow for a while after it started
+FRESH_BACKUP_H = 12.0  # noon takes no second backup of the same night
 STORAGE_PAUSE_S = 5.0  # after a disk refused what its figures promised
 
 
@@ -582,6 +586,23 @@ def preflight(run: Any) -> str:
     return f"{site}/{night.isoformat()}: {found}"
 
 
+def request_backup(night: str) -> str:
+    """Ask for a backup of the ledger, in which the night is closed; a replayed night is not disturbed by it."""
+    from nightshift.clock import SystemClock
+    from nightshift.ledger.queries import backup as backup_queries
+    from operators.airflow_api import airflow_api
+
+    with open_night(night) as (context, day):
+        if not isinstance(context.clock, SystemClock):
+            return "the night is a replay: no backup"
+        closed = backup_queries.night_closed_at(context.ledger, site=context.site.name, night=day)
+    if closed is None:
+        return "the night was opened again: its next end asks for a backup"
+    run_id = f"after_night__{night.replace('/', '_')}__{closed:%Y%m%dT%H%M%S}"
+    airflow_api().create_run("back_up_ledger", run_id, {"night": night})
+    return f"asked for {run_id}"
+
+
 # --- housekeeping -------------------------------------------------------------------------------------------
 
 
@@ -630,3 +651,43 @@ def watch_disks() -> str:
 
     with open_context() as context:
         return "; ".join(map(str, watch(context)))
+    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"
+
+
+def back_up_ledger(run: Any) -> str:
+    """Back the ledger up; where the clock asks for it, only if no backup was taken lately.
+
+    Parameters
+    ----------
+    run : DagRun
+        Asked for with a night, or made by the timetable.
+    """
+    from nightshift.backup.backup_state import backup_state
+    from nightshift.backup.dumping import backup_policy, take_backup
+    from nightshift.context import open_context
+    from nightshift.errors import NeedsOperator
+    from nightshift.vocabulary import Reason
+    from operators.outcomes import no_retry_where_a_human_must_act
+
+    with open_context() as context, no_retry_where_a_human_must_act():
+        state = backup_state(context)
+        if backup_policy(context).by != "dump":
+            if state.troubles:
+                raise NeedsOperator(Reason.INTERNAL_ERROR, " ".join(state.troubles))
+            return str(state)
+        if "night" not in (run.conf or {}) and state.newest_age_h is not None and state.newest_age_h < FRESH_BACKUP_H:
+            return f"there is a fresh one: {state}"
+        return str(take_backup(context))
+
+
+def rehearse_restore() -> str:
+    """Restore the newest backup elsewhere and compare it with what was dumped."""
+    from nightshift.backup.dumping import backup_policy
+    from nightshift.backup.restore_rehearsal import rehearse
+    from nightshift.context import open_context
+    from operators.outcomes import no_retry_where_a_human_must_act
+
+    with open_context() as context, no_retry_where_a_human_must_act():
+        if (by := backup_policy(context).by) != "dump":
+            return f"{by} takes the backups, and the site rehearses their restore: docs/backup.md"
+        return str(rehearse(context))

@@ -19,6 +19,7 @@ __all__ = [
     "AlwaysAgain",
     "NightTimetable",
     "at_noon_of_live_days",
+    "at_noon_once_a_week",
     "at_the_end_of_live_nights",
     "before_live_nights",
     "every_quarter_of_live_hours",
@@ -244,6 +245,15 @@ def at_noon_of_live_days() -> CronTriggerTimetable | None:
 
     Of several sites the first one's noon serves: what is done then is done for all of them.
     """
+    return _live_cron("0 12 * * *")
+
+
+def at_noon_once_a_week() -> CronTriggerTimetable | None:
+    """Return the timetable of what is done once a week, on Wednesdays, when somebody is there to mend what fails."""
+    return _live_cron("0 12 * * 3")
+
+
+def _live_cron(cron: str) -> CronTriggerTimetable | None:
     from nightshift.context import deployment_from_environment
 
     if not isinstance(clock_from_environment(), SystemClock):
@@ -261,3 +271,4 @@ def every_quarter_of_live_hours() -> CronTriggerTimetable | None:
     if not isinstance(clock_from_environment(), SystemClock):
         return None
     return CronTriggerTimetable("*/15 * * * *", timezone="UTC")
+    return CronTriggerTimetable(cron, timezone=deployment_from_environment().sites[0].time_zone)

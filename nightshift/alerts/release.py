@@ -19,7 +19,7 @@ from nightshift.alerts.ids import julian_date
 from nightshift.alerts.packets import build_packet, candidate_record, encode
 from nightshift.alerts.schema import SCHEMA_VERSION
 from nightshift.alerts.searches import detection_fields, search_fields, searches_of
-from nightshift.alerts.tars import Member, read_stamps, write_tar
+from nightshift.alerts.tars import Member, read_member, read_stamps, write_tar
 from nightshift.context import Context
 from nightshift.errors import NeedsOperator, NightshiftError
 from nightshift.keys import ExposureKey
@@ -287,6 +287,7 @@ def _write_packets(
     past = histories(ledger, survey, searches, chosen)
     spans = _reference_spans(ledger, searches)
     common = {unit_key: search_fields(survey, search) for unit_key, search in searches.items()}
+    published = _Published(context, chosen)
 
     def members() -> Iterator[tuple[str, bytes]]:
         for candidate in chosen:
@@ -303,9 +304,49 @@ def _write_packets(
                 history=past[candidate.candid].entries,
                 stamps=stamps[candidate.unit_key].get(candidate.number, {}),
             )
-            yield f"{candidate.candid}.avro", encode(packet)
+            yield f"{candidate.candid}.avro", published.or_new(candidate.candid, encode(packet))
 
-    return write_tar(path, members())
+    places = write_tar(path, members())
+    published.say()
+    return places
+
+
+class _Published:
+    """Packets that were published before the ledger was restored from a backup: each stays as it was.
+
+    Parameters
+    ----------
+    context : Context
+    candidates : sequence of Candidate
+        Whose packets are made now.
+    """
+
+    def __init__(self, context: Context, candidates: Sequence[Candidate]):
+        self._context = context
+        candids = [candidate.candid for candidate in candidates]
+        self._packets = {row.candid: row for row in alert_queries.published_packets(context.ledger, candids=candids)}
+        self._differed: list[int] = []
+
+    def or_new(self, candid: int, content: bytes) -> bytes:
+        """Return the packet that was published, where there is one, and the new one where not."""
+        known = self._packets.get(candid)
+        if known is None:
+            return content
+        place = Member(known.packet_offset, known.packet_bytes, known.packet_sha256)
+        before = read_member(self._context.depot.absolute(known.packet_path), place)
+        if before != content:
+            self._differed.append(candid)
+        return before
+
+    def say(self) -> None:
+        """Say in the story of the night which packets would be others now."""
+        if self._differed:
+            self._context.ledger.event(
+                EventLevel.WARNING, "published_before_restore",
+                f"{len(self._differed)} alerts were published before the ledger was restored, with another content "
+                f"than they would have now. What was published stays. The first: {self._differed[0]}",
+                subject=self._differed[0], night_time=self._context.clock.now(), alerts=len(self._differed),
+            )  # fmt: skip
 
 
 def _reference_spans(ledger: Ledger, searches: dict[str, Search]) -> dict[str, dict[str, float]]:

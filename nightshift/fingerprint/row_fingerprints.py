@@ -45,6 +45,8 @@ LEFT_OUT = {
     "failing_channels": "by which way people cannot be told now",
     "watch": "when somebody last looked",
     "pauses": "when nobody looked",
+    "backup_steps": "when the ledger was backed up",
+    "published_packets": "what was published before a restore, as the alerts tell",
     "storage": "the markers of this machine's disks",
     "waits": "what is waited for now",
     "survey_stamp": "whose ledger it is",

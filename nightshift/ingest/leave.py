@@ -12,6 +12,7 @@ from nightshift.errors import BadInput
 from nightshift.files import copy_whole, write_whole
 from nightshift.ingest.arrival import Arrival, Known, PhysicalFile
 from nightshift.ingest.naming import shown
+from nightshift.ingest.set_aside import SetAside, leave_note, put_set_aside
 from nightshift.ingest.unexpected import UnexpectedError, as_bad_input
 from nightshift.ingest.unexpected_events import say_unexpected
 from nightshift.ingest.verify import SIDECAR
@@ -65,16 +66,15 @@ def put_aside(context: Context, file: PhysicalFile, known: Known, arrival: Arriv
     night = known.night or night_of(context.site, context.clock.now())
     kept = arrival.disposition is not Disposition.DUPLICATE
     place = context.depot.relative(context.depot.quarantine(night, file.key)) if kept else None
-    ingest_queries.put_arrival(
-        context.ledger, arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
+    written = SetAside(
+        arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256,
         disposition=arrival.disposition, reason=arrival.reason, detail=arrival.detail, kept_path=place,
         site=context.site.name, night=night, instrument=known.instrument, exposure_id=known.exposure_id,
         detector=known.detector, night_by_clock=known.night is None,
     )  # fmt: skip
+    put_set_aside(context, written)
+    context.ledger.once_committed(lambda: leave_note(context, written))
     if kept:
-        ingest_queries.put_quarantine(
-            context.ledger, arrival_key=file.key, path=place, reason=arrival.reason, detail=arrival.detail
-        )
         context.ledger.event(
             EventLevel.WARNING, f"file_{arrival.disposition}", f"{arrival.reason}: {arrival.detail}"[:1000],
             subject=file.name, night_time=context.clock.now(), reason=arrival.reason, arrival_key=file.key,

@@ -28,6 +28,8 @@ class LockedWork(StrEnum):
     PRUNE = "prune"  # move old events into the archive
     ARCHIVE = "archive"  # fill the archive of a night
     COVERAGE = "coverage"  # write a site's maps
+    BACKUP = "backup"  # write a backup of the ledger, or remove old ones
+    REHEARSAL = "rehearsal"  # restore a backup elsewhere, to see whether it can be
     CHECKSUMS = "checksums"  # write the list of a night's archive
     COPIES = "copies"  # write, read or mend the second copies of a place
     CLEAN_UP = "clean_up"  # delete what may leave the depot

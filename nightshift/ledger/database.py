@@ -72,6 +72,11 @@ class Ledger:
         self._once_committed: list[Callable[[], None]] = []
         self.connection = self._connect()
 
+    @property
+    def url(self) -> str:
+        """The address that it was opened with, for programs of PostgreSQL's own."""
+        return self._url
+
     def _connect(self) -> psycopg2.extensions.connection:
         try:
             with _answering():

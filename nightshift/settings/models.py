@@ -13,6 +13,7 @@ from pydantic import Field as Key
 from nightshift.kinds import kinds
 from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.archive import ArchivePolicy
+from nightshift.settings.backup import BackupPolicy
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.copies import CopyPolicy
 from nightshift.settings.coverage import CoveragePolicy
@@ -627,6 +628,7 @@ class Survey(Table):
     retention: RetentionPolicy = RetentionPolicy()
     disks: DiskPolicy = DiskPolicy()
     coverage: CoveragePolicy = CoveragePolicy()
+    backup: BackupPolicy = BackupPolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()
     profiles: dict[str, Profile] = Key(default_factory=dict)

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from nightshift.backup.airflow_lost import ask_again
 from nightshift.catalogue.folder import place_catalogues
 from nightshift.clock import clock_from_text
 from nightshift.depot import Depot
@@ -363,6 +364,10 @@ class Machine:
                 self.say(trouble)
         with Ledger(self.postgres.owner_url("airflow")) as metadata:
             metadata.run("airflow", "end_dead_components")
+            airflow_is_new = not metadata.value("airflow", "has_runs")
+        if airflow_is_new:
+            with Ledger(self.ledger_url) as ledger:
+                ask_again(ledger)
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")
 
     def _bring_up(self, parts: list[Part], *, limit_s: float) -> None:

@@ -16,7 +16,7 @@ from nightshift.stack.service import remembered_machine
 from nightshift.stack.supervisor import Supervisor, tail
 from nightshift.vocabulary import Reason
 
-__all__ = ["ledger_of"]
+__all__ = ["ledger_of", "server_at_rest"]
 
 UP_WITHIN_S = 60.0
 DOWN_WITHIN_S = 30.0
@@ -38,13 +38,14 @@ def ledger_of(home: Home) -> Iterator[str]:
         machine: Machine = remembered_machine(home.root.name)
         yield machine.ledger_url
     else:
-        with _started(home) as server:
+        with server_at_rest(home) as server:
             server.create_database("nightshift")  # it may be from before databases had owners
             yield server.owner_url("nightshift")
 
 
 @contextmanager
-def _started(home: Home) -> Iterator[EmbeddedPostgres]:
+def server_at_rest(home: Home) -> Iterator[EmbeddedPostgres]:
+    """Run the database of a home whose stack does not run, for the block; `SettingsError` where it has none."""
     if not (home.postgres / "data" / "PG_VERSION").exists():
         raise SettingsError(f"{home.root} has no ledger: no night was played there")
     (port,) = free_ports(1)

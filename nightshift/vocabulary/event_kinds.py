@@ -444,6 +444,39 @@ _BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
 _BY_NAME = {
     kind.name: kind
     for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _COPIES, _NIGHT_END, _EMBEDDED_BROKER)
+_BACKUP = (
+    EventKind(
+        "backup_failed",
+        "The ledger was not backed up; earlier backups stay.",
+        "Mend what the text says, then take a backup.",
+        "nightshift backup now",
+        ended_by=("backup_works_again",),
+    ),
+    EventKind("backup_works_again", "The ledger is backed up again."),
+    EventKind("ledger_reconciled", "A restored ledger has taken in again what came after its backup."),
+    EventKind(
+        "ledger_restored",
+        "The ledger was restored from a backup.",
+        "Reconcile it, then say again what people had said since the backup: accepted, rejected, approved.",
+        "nightshift backup reconcile",
+        ended_by=("ledger_reconciled",),
+    ),
+    EventKind(
+        "published_before_restore",
+        "Alerts that were published before the ledger was restored would have another content now; they stay.",
+    ),
+    EventKind(
+        "rehearsal_failed",
+        "A backup of the ledger could not be restored in a rehearsal, or was not what had been dumped.",
+        "Mend what the text says, take a new backup and rehearse its restore.",
+        "nightshift backup rehearse",
+        ended_by=("rehearsal_works_again",),
+    ),
+    EventKind("rehearsal_works_again", "A restore of the ledger was rehearsed and ended well again."),
+)
+
+_BY_NAME = {
+    kind.name: kind
     for part in (
         _INGEST,
         _HEALTH,
@@ -455,6 +488,9 @@ _BY_NAME = {
         _NIGHT_END,
         _HOUSEKEEPING,
         _EMBEDDED_BROKER,
+    )
+        _EMBEDDED_BROKER,
+        _BACKUP,
     )
     for kind in part
 }

@@ -18,3 +18,7 @@ order by since limit 1;
 
 -- name: runs_over$
 select count(*)::integer as runs from dag_run where state in ('success', 'failed') and start_date < :before;
+
+-- name: has_runs
+-- Whether Airflow knows of any run.
+select exists (select from dag_run) as some;

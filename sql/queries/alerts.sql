@@ -189,6 +189,12 @@ select unit_key, path, sha256 from products
 where unit_key = any(:unit_keys::text[]) and leaves_with = any(nights_of(:unit_keys::text[])) and kind = 'cutouts'
   and deleted_at is null;
 
+-- name: published_packets
+-- Packets of before a restore of the ledger: what was published under a candid stays.
+-- row: PublishedPacket
+select candid, packet_path, packet_offset, packet_bytes, packet_sha256 from published_packets
+where candid = any(:candids::bigint[]);
+
 -- name: put_alerts!
 insert into alerts (candid, shutter_open, object_id, unit_key, campaign, site, night, state, schema_version,
                     packet_path, packet_offset, packet_bytes, packet_sha256, released_at)

@@ -21,6 +21,7 @@ __all__ = [
     "NamedDetection",
     "NextDifference",
     "PacketPlace",
+    "PublishedPacket",
     "QueuedMessage",
     "ReferenceSpan",
     "Search",
@@ -42,6 +43,7 @@ __all__ = [
     "objects_in_windows",
     "objects_of",
     "packet_place",
+    "published_packets",
     "put_alerts",
     "queue_length",
     "queue_messages",
@@ -224,6 +226,17 @@ class CutoutsFile:
     unit_key: str
     path: str
     sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPacket:
+    """A row of `published_packets`."""
+
+    candid: int
+    packet_path: str
+    packet_offset: int
+    packet_bytes: int
+    packet_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,6 +472,11 @@ def reference_spans(ledger: Ledger, *, reference_keys: Sequence[str]) -> list[Re
 def cutouts_of_units(ledger: Ledger, *, unit_keys: Sequence[str]) -> list[CutoutsFile]:
     """Run `cutouts_of_units`."""
     return ledger.select(TOPIC, "cutouts_of_units", CutoutsFile, unit_keys=unit_keys)
+
+
+def published_packets(ledger: Ledger, *, candids: Sequence[int]) -> list[PublishedPacket]:
+    """Packets of before a restore of the ledger: what was published under a candid stays."""
+    return ledger.select(TOPIC, "published_packets", PublishedPacket, candids=candids)
 
 
 def put_alerts(
