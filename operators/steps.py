@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "night_of_run",
     "open_night",
     "post_alerts",
+    "preflight",
     "prune_airflow",
     "regenerate_references",
     "request_run_of_night",
@@ -498,6 +499,37 @@ def close_night(night: str) -> str:
 
     with open_night(night) as (context, day):
         return str(close(context, day))
+
+
+# --- the afternoon ------------------------------------------------------------------------------------------
+
+
+def preflight(run: Any) -> str:
+    """Check whether a site's night can begin, and return in a line what was found.
+
+    Parameters
+    ----------
+    run : DagRun
+        Asked for with a site and a night, or made by the timetable before the night.
+    """
+    from nightshift.context import deployment_from_environment
+    from nightshift.preflight.afternoon_run import counted
+    from nightshift.preflight.afternoon_run import preflight as check_night
+    from nightshift.preflight.open_site import site_opener
+    from operators.timetables import night_begun_at
+
+    conf, deployment = run.conf or {}, deployment_from_environment()
+    if "night" in conf:
+        site, night = deployment.site_named(conf.get("site")).name, _date_of(conf["night"])
+    else:
+        sites = (deployment.site_named(conf["site"]),) if "site" in conf else deployment.sites
+        site, night = night_begun_at(sites, run.data_interval_end or datetime.now(UTC))
+    opener = site_opener(site, night)
+    with opener() as context:
+        done = check_night(context, night, opener)
+    found = counted([(result.finding.state, result.check.name) for result in done.results])
+    log.info("the page: %s", done.page)
+    return f"{site}/{night.isoformat()}: {found}"
 
 
 # --- housekeeping -------------------------------------------------------------------------------------------

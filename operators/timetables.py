@@ -1,6 +1,6 @@
 """The rhythm of nights, for Airflow's scheduler."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,10 +15,13 @@ from nightshift.settings.models import Site
 from nightshift.sun import sunset_and_sunrise
 
 __all__ = [
+    "AfternoonTimetable",
     "AlwaysAgain",
     "NightTimetable",
     "at_noon_of_live_days",
     "at_the_end_of_live_nights",
+    "before_live_nights",
+    "night_begun_at",
     "night_ended_at",
     "night_times",
 ]
@@ -99,6 +102,71 @@ class NightTimetable(Timetable):
         return DagRunInfo(run_after=pendulum.instance(run_after), data_interval=interval)
 
 
+class AfternoonTimetable(Timetable):
+    """One run before every night of every site, some hours before sunset there.
+
+    A run's data interval is from then until sunset. Where the Sun does not set, it is the night's noon. A run that is
+    late by less than these hours still happens; afternoons that passed longer ago are not made up for.
+
+    Parameters
+    ----------
+    sites : iterable of Site
+        Carried along, so that the scheduler needs no settings.
+    hours_before_sunset : dict of str to float
+        By the sites' names.
+    """
+
+    def __init__(self, sites: Iterable[Site], *, hours_before_sunset: Mapping[str, float]):
+        self.sites = tuple(sites)
+        self.hours_before_sunset = dict(hours_before_sunset)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what makes this timetable again."""
+        sites = [site.model_dump(mode="json") for site in self.sites]
+        return {"sites": sites, "hours_before_sunset": self.hours_before_sunset}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> "AfternoonTimetable":
+        """Make a timetable again."""
+        sites = map(Site.model_validate, data["sites"])
+        return cls(sites, hours_before_sunset=data["hours_before_sunset"])
+
+    @property
+    def summary(self) -> str:
+        """What the page says of it."""
+        return f"before the night at {', '.join(site.name for site in self.sites)}"
+
+    def infer_manual_data_interval(self, *, run_after: Any) -> DataInterval:
+        """Return the afternoon of the night that a moment belongs to, at the first site."""
+        return self._interval(self.sites[0], night_of(self.sites[0], run_after))
+
+    def next_dagrun_info(
+        self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the afternoon after the last that was run, or the one that is now or comes next."""
+        now, after = datetime.now(UTC), restriction.earliest
+        if last_automated_data_interval is not None:
+            after = max(after or last_automated_data_interval.start, last_automated_data_interval.start)
+        found = min((self._next(site, now, after) for site in self.sites), key=lambda interval: interval.start)
+        if restriction.latest is not None and found.start > restriction.latest:
+            return None
+        return DagRunInfo(run_after=found.start, data_interval=found)
+
+    def _next(self, site: Site, now: datetime, after: datetime | None) -> DataInterval:
+        """Return the first afternoon of a site that begins after a moment and is not over."""
+        night = night_of(site, max(now, after) if after else now) - timedelta(days=1)
+        while True:
+            interval = self._interval(site, night)
+            if interval.end >= now and (after is None or interval.start > after):
+                return interval
+            night += timedelta(days=1)
+
+    def _interval(self, site: Site, night: date) -> DataInterval:
+        noon, sunset = night_bounds(site, night)[0], night_times(site, night)[0]
+        begins = max(noon, sunset - timedelta(hours=self.hours_before_sunset[site.name]))
+        return DataInterval(pendulum.instance(begins), pendulum.instance(sunset))
+
+
 def night_times(site: Site, night: date) -> tuple[datetime, datetime]:
     """Return when a site's night begins and ends, to the second."""
     times = sunset_and_sunrise(site, night) or night_bounds(site, night)
@@ -136,6 +204,27 @@ def night_ended_at(sites: Iterable[Site], moment: datetime) -> tuple[str, date]:
 
     site = min(sites, key=away)
     return site.name, night_of(site, moment)
+
+
+def night_begun_at(sites: Iterable[Site], moment: datetime) -> tuple[str, date]:
+    """Return the site and night of the run whose data interval ended at a moment: the night's sunset."""
+
+    def away(site: Site) -> timedelta:
+        return abs(night_times(site, night_of(site, moment))[0] - moment)
+
+    site = min(sites, key=away)
+    return site.name, night_of(site, moment)
+
+
+def before_live_nights() -> AfternoonTimetable | None:
+    """Return the timetable of the checks before a survey's nights while they are live; a replayed night has none."""
+    from nightshift.context import deployment_from_environment
+
+    if not isinstance(clock_from_environment(), SystemClock):
+        return None
+    deployment = deployment_from_environment()
+    hours = {survey.site.name: survey.preflight.hours_before_sunset for survey in deployment.surveys}
+    return AfternoonTimetable(deployment.sites, hours_before_sunset=hours)
 
 
 def at_the_end_of_live_nights() -> NightTimetable | None:

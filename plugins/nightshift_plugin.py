@@ -7,7 +7,7 @@ from airflow.plugins_manager import AirflowPlugin
 from operators import clock_set_back
 from operators.forked_preload import preload
 from operators.links import JOB_LOGS, JobLogLink
-from operators.timetables import AlwaysAgain, NightTimetable
+from operators.timetables import AfternoonTimetable, AlwaysAgain, NightTimetable
 
 
 def pages() -> list[dict]:
@@ -24,7 +24,7 @@ class NightshiftPlugin(AirflowPlugin):
 
     name = "nightshift"
     fastapi_apps = pages()
-    timetables = (NightTimetable, AlwaysAgain)
+    timetables = (NightTimetable, AfternoonTimetable, AlwaysAgain)
     listeners = (clock_set_back,)
     operator_extra_links = (JobLogLink(),)
 

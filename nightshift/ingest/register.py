@@ -21,6 +21,7 @@ from nightshift.keys import LIVE, ExposureKey, UnitKey
 from nightshift.ledger.months import check_is_here
 from nightshift.ledger.queries import ingest as ingest_queries
 from nightshift.nights import night_of
+from nightshift.observing_calendar.in_force import in_force
 from nightshift.pins import pin_night
 from nightshift.settings import Survey, camera_file
 from nightshift.vocabulary import Disposition, EventLevel, ImageType, Reason, Tier
@@ -83,7 +84,7 @@ def register(
     else:
         assert file.content is not None  # it was read
         write_and_read_back(target, file.content)
-    _put_frame(context, file, frame, target, second)
+    _put_frame(context, file, frame, target, second, overruled)
     return Arrival(file.name, Disposition.REGISTERED, frame=frame.key, night=night)
 
 
@@ -162,13 +163,16 @@ def _second_copy(context: Context, source: Path, place: str, lies_at: Path | Non
 
 
 def _put_frame(
-    context: Context, file: PhysicalFile, frame: RawFrame, target: Path, second: Path | None = None
+    context: Context, file: PhysicalFile, frame: RawFrame, target: Path, second: Path | None, overruled: bool
 ) -> None:
     survey, header = context.survey, frame.header
     night = night_of(survey.site, header.shutter_open)
     pin_night(context.ledger, survey, night)
     place = context.depot.relative(target)
     units = _units(frame, survey) if frame.image_type is ImageType.SCIENCE else []
+    calendar = in_force(context.ledger, survey, header.shutter_open)
+    calendar.say(context.ledger, context.clock, frame.key.detector)
+    set_aside = None if overruled else calendar.set_aside(frame.key.detector)
     ingest_queries.put_frame(
         context.ledger, **frame.key._asdict(), site=survey.site.name, night=night,
         ut_day=header.shutter_open.astimezone(UTC).date(), image_type=frame.image_type, field=frame.field,
@@ -176,7 +180,9 @@ def _put_frame(
         dec_deg=header.dec_deg, airmass=header.airmass, object=header.object,
         program_id=header.program_id if header.program_id is not None else survey.alerts.program_id,
         sequence=header.sequence, sequence_index=header.sequence_index, sequence_length=header.sequence_length,
-        detectors_expected=list(survey.camera.detector_ids), reduced=is_reduced(frame.image_type, survey),
+        detectors_expected=calendar.detectors, set_aside=set_aside.reason if set_aside else None,
+        set_aside_detail=set_aside.detail if set_aside else "",
+        reduced=False if set_aside else is_reduced(frame.image_type, survey),
         arrival_key=file.key, inbox_name=file.name, bytes=file.status.st_size, sha256=file.sha256, path=place,
         second_copy=_second_copy(context, target, place, second), header=frame.whole_header, units={"rows": units},
         tier=Tier.PROCESSED, campaign=LIVE,

@@ -34,13 +34,19 @@ def add_month_actions(actions: "argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def _migrate(_: argparse.Namespace) -> None:
-    from nightshift.ledger import migrate
+    from nightshift.clock import clock_from_environment
+    from nightshift.ledger import migrate, open_ledger
+    from nightshift.observing_calendar import fill_where_it_reads
     from nightshift.settings import load_deployment
 
     name = os.environ.get("NIGHTSHIFT_SURVEY")
     if name:
         deployment = load_deployment(name)
         migrate(survey=deployment.name, sites=deployment.site_names)
+        with open_ledger() as ledger:
+            trouble = fill_where_it_reads(ledger, deployment, clock_from_environment().now())
+        if trouble:
+            print(trouble)
     else:
         migrate()
     print("The ledger has the newest schema.")

@@ -1,7 +1,7 @@
 """Account for a night: give an end to what never came, and see whether the identities close."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -234,7 +234,7 @@ def _unseen_of_instrument(context: Context, night: date, sent: Identity) -> list
     registered = {frame.inbox_name for frame in frames}
     by_header = _ids_by_names(context, frames)
     known = {
-        exposure.exposure_id: exposure.image_type
+        exposure.exposure_id: exposure
         for exposure in night_end_queries.exposure_types(ledger, site=site, night=night)
         if exposure.instrument == instrument
     }
@@ -246,13 +246,15 @@ def _unseen_of_instrument(context: Context, night: date, sent: Identity) -> list
                 continue
             of_name = one_exposure(file.subject, survey.camera)
             exposure_id = frame.exposure_id or by_header.get(of_name, of_name)
-            image_type = known.get(exposure_id, frame.image_type)
+            exposure = known.get(exposure_id)
+            image_type = exposure.image_type if exposure else frame.image_type
             if image_type not in (ImageType.SCIENCE, None):
                 continue
             key = FrameKey(instrument, exposure_id, frame.detector)
-            found += [
-                _Unseen(unit, state, file, image_type, exposure_id in known) for unit in _units_of(context, key)
-            ]
+            end, why = state, file
+            if exposure and frame.detector not in exposure.detectors_expected:
+                end, why = UnitState.REJECTED, replace(file, reason=Reason.OUT_OF_SERVICE)
+            found += [_Unseen(unit, end, why, image_type, exposure is not None) for unit in _units_of(context, key)]
     return found
 
 

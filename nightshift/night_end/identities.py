@@ -35,6 +35,7 @@ __all__ = [
 
 SHOWN = 1000  # members of one part that a summary lists; the count is always of all
 UNIT_ENDS = (UnitState.PROCESSED, UnitState.REJECTED, UnitState.FAILED, UnitState.MISSING, UnitState.HELD)
+SET_ASIDE = (Reason.OUT_OF_SERVICE, Reason.ENGINEERING_TIME)  # by the calendar: nothing is wrong with the frame
 CALIBRATIONS = (ImageType.BIAS, ImageType.DARK, ImageType.FLAT)
 
 
@@ -231,6 +232,8 @@ def account_frames(
 
 def _end_of_frame(frame: FrameOfNight, use: CalibrationUse | None, kinds: set[str]) -> tuple[str, Member]:
     name, image_type = frame.inbox_name, frame.image_type
+    if frame.invalid_reason in SET_ASIDE:
+        return "archived only", Member(name, frame.invalid_reason)
     if frame.invalid_reason:
         return "invalid", Member(name, frame.invalid_reason)
     if image_type is ImageType.SCIENCE:

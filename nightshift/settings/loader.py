@@ -41,7 +41,7 @@ __all__ = [
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 SHARED = ("survey.toml", "fields.toml", "policy.toml", "jobs.toml")  # of a survey of several instruments
 OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a survey
-OF_A_SITE = ("night", "storage", "moving_objects")  # tables that all instruments of a site share
+OF_A_SITE = ("night", "storage", "moving_objects", "preflight")  # tables that all instruments of a site share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 

@@ -15,6 +15,7 @@ from nightshift.settings.amplifiers import Crosstalk, Linearity
 from nightshift.settings.base_table import Positive, Table
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
+from nightshift.settings.preflight_policy import PlanPolicy, PreflightPolicy
 from nightshift.settings.report_policy import ReportPolicy
 from nightshift.vocabulary import CalibrationKind, ImageType, bounded_measurements
 from reduction.optional_steps import OptionalStep
@@ -612,6 +613,8 @@ class Survey(Table):
     moving_objects: MovingObjectPolicy = MovingObjectPolicy()
     night: NightPolicy = NightPolicy()
     report: ReportPolicy = ReportPolicy()
+    preflight: PreflightPolicy = PreflightPolicy()
+    plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
     reduction: ReductionSettings = ReductionSettings()
     thresholds: tuple[Thresholds, ...] = ()

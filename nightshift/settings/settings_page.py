@@ -18,6 +18,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic_core import PydanticUndefined
 
 from nightshift.settings.base_table import Table
+from nightshift.settings.calendar_table import FILE as CALENDAR_FILE
+from nightshift.settings.calendar_table import CalendarEntry
 from nightshift.settings.models import Survey
 
 __all__ = ["KeyOfTable", "keys_of", "page"]
@@ -104,6 +106,7 @@ def _tables() -> Iterator[TableOfFile]:
         model = _table_of(field.annotation)
         if model is not None:
             yield from _and_inside(_file_of(model), name, model, field.annotation)
+    yield TableOfFile(CALENDAR_FILE, "[[calendar]]", CalendarEntry)
 
 
 def _and_inside(file: str, title: str, model: type[Table], annotation: Any) -> Iterator[TableOfFile]:

@@ -18,6 +18,7 @@ OPERATOR_STAGES = {
     "registration": ("site", "camera", "sky", "calibration.kinds", "exposure"),
     "release": ("alerts",),
     "night_end": ("night", "report", "storage"),
+    "afternoon": ("preflight", "plan"),
 }
 
 

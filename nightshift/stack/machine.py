@@ -14,12 +14,14 @@ from typing import Any
 import httpx
 
 from nightshift.catalogue.folder import place_catalogues
+from nightshift.clock import clock_from_text
 from nightshift.depot import Depot
 from nightshift.errors import NeedsOperator
 from nightshift.health import Storage
 from nightshift.ledger import Ledger, migrate
 from nightshift.ledger.embedded import EmbeddedPostgres, memory_of_machine
 from nightshift.loopback import LOOPBACK, listens
+from nightshift.observing_calendar import fill_where_it_reads
 from nightshift.settings import Deployment, SettingsError
 from nightshift.stack.airflow_environment import airflow_environment, of_the_site, overruled
 from nightshift.stack.home import Home
@@ -343,6 +345,9 @@ class Machine:
                 airflow.kill()
         if code:
             raise NeedsOperator(Reason.INTERNAL_ERROR, f"`airflow db migrate` failed:\n{tail(log, 15)}")
+        with Ledger(self.ledger_url) as ledger:
+            if trouble := fill_where_it_reads(ledger, self.deployment, clock_from_text(self.clock).now()):
+                self.say(trouble)
         with Ledger(self.postgres.owner_url("airflow")) as metadata:
             metadata.run("airflow", "end_dead_components")
         self.say(f"databases ready after {time.monotonic() - began:.1f} s")

@@ -85,7 +85,7 @@ def remembered_machine(name: str) -> Machine:
 def environment(name: str) -> int:
     """Print the settings by which other commands find what runs; return 0."""
     for key, value in sorted(remembered_machine(name).environment().items()):
-        if key.startswith("NIGHTSHIFT_"):
+        if key.startswith(("NIGHTSHIFT_", "AIRFLOW_CONN_NIGHTSHIFT_")):
             print(f"export {key}={shlex.quote(value)}")
     return 0
 

@@ -17,8 +17,10 @@ from nightshift.vocabulary.reasons import Reason, ReasonEntry, reason_entries, r
 from nightshift.vocabulary.states import (
     AlertState,
     AttemptState,
+    CalendarKind,
     CalibrationKind,
     CalibrationState,
+    CheckState,
     Disposition,
     ErrorClass,
     EventLevel,
@@ -35,8 +37,10 @@ from nightshift.vocabulary.states import (
 __all__ = [
     "AlertState",
     "AttemptState",
+    "CalendarKind",
     "CalibrationKind",
     "CalibrationState",
+    "CheckState",
     "Disposition",
     "ErrorClass",
     "EventKind",

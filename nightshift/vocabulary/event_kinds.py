@@ -297,6 +297,25 @@ _NIGHT_END = (
     ),
 )
 
+_AFTERNOON = (
+    EventKind("calendar_add", "A person entered a detector out of service, engineering time or downtime."),
+    EventKind("calendar_end", "A person ended what the calendar held."),
+    EventKind(
+        "frames_despite_calendar",
+        "Frames come of a detector or at a time for which the calendar expects none.",
+        "End the entry that the text names, where the calendar is wrong.",
+        "nightshift calendar end <entry> --reason ...",
+    ),
+    EventKind(
+        "preflight_red",
+        "A check of the afternoon found what keeps the night from running.",
+        "Do what the text says, then check again.",
+        "nightshift preflight",
+        ended_by=("preflight_clear",),
+    ),
+    EventKind("preflight_clear", "A check of the afternoon that was red is so no more."),
+)
+
 _EMBEDDED_BROKER = (
     EventKind("alerts_sent_again", "The embedded broker was started anew; what it forgot is sent again."),
     EventKind(
@@ -312,7 +331,7 @@ _EMBEDDED_BROKER = (
 
 _BY_NAME = {
     kind.name: kind
-    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _NIGHT_END, _EMBEDDED_BROKER)
+    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _NIGHT_END, _EMBEDDED_BROKER)
     for kind in part
 }
 

@@ -32,6 +32,9 @@ class Reason(StrEnum):
     NOT_ON_MANIFEST = "not_on_manifest"
     CAME_LATE = "came_late"
     MONTH_DETACHED = "month_detached"
+    # of what a site announces
+    OUT_OF_SERVICE = "out_of_service"
+    ENGINEERING_TIME = "engineering_time"
     # of calibration frames and masters
     FILTER_MISMATCH = "filter_mismatch"
     SATURATED = "saturated"
@@ -117,6 +120,11 @@ _ENTRIES: dict[Reason, tuple[ErrorClass, str]] = {
     Reason.NOT_ON_MANIFEST: (_HUMAN, "It came, and no manifest of the mountain names it."),
     Reason.CAME_LATE: (_BAD, "It came after its night had been closed."),
     Reason.MONTH_DETACHED: (_BAD, "The month of its night has left the ledger: attach it first."),
+    Reason.OUT_OF_SERVICE: (
+        _BAD,
+        "The detector was out of service by the calendar; its frames are kept, not used.",
+    ),
+    Reason.ENGINEERING_TIME: (_BAD, "It was taken in engineering time; the frame is kept, not used."),
     Reason.FILTER_MISMATCH: (_BAD, "The frame is in another filter than its set."),
     Reason.SATURATED: (_BAD, "Too many pixels are saturated."),
     Reason.LEVEL_OUT_OF_RANGE: (_BAD, "The level lies outside the range that is useful."),

@@ -20,6 +20,23 @@ class Tier(StrEnum):
     PROCESSED = "processed"  # made with the masters of its own night
 
 
+class CalendarKind(StrEnum):
+    """What a site announces of its time."""
+
+    OUT_OF_SERVICE = "out_of_service"  # a detector or an instrument: nothing is expected of it
+    ENGINEERING = "engineering"  # tests: frames are registered and archived, not reduced and not alerted
+    DOWNTIME = "downtime"  # the dome is closed: nothing is expected; what comes is treated as always
+
+
+class CheckState(StrEnum):
+    """What a check of the afternoon found."""
+
+    GREEN = "green"  # all is well
+    YELLOW = "yellow"  # the night can begin, and somebody should look
+    RED = "red"  # somebody must act before the night
+    UNKNOWN = "unknown"  # the check had no answer, or not in time; never taken for green
+
+
 class NightState(StrEnum):
     """The life of a night in the ledger."""
 

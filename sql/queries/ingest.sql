@@ -46,7 +46,8 @@ order by sha256 = :sha256 desc, registered_at desc limit 1;
 -- name: put_frame!
 -- A raw frame of a night that is open, with its exposure and units, in one statement. The first file of an exposure says what it is; one
 -- that comes late opens an exposure that had ended, and a unit that was counted as missing is due after all. Only a
--- file that a person takes out of quarantine has an arrival already.
+-- file that a person takes out of quarantine has an arrival already. A frame that the calendar sets aside is not reduced.
+-- nullable: set_aside
 with new_exposure as (
     insert into exposures (instrument, exposure_id, site, night, ut_day, image_type, field, filter, exposure_s,
         shutter_open, ra_deg, dec_deg, airmass, object, program_id, sequence, sequence_index, sequence_length,
@@ -70,14 +71,18 @@ with new_exposure as (
         kept_path = excluded.kept_path
 ), new_frame as (
     insert into raw_frames (instrument, exposure_id, detector, night, arrival_key, inbox_name, path, sha256, bytes,
-        second_copy, header)
+        second_copy, header, invalid_reason)
     values (:instrument, :exposure_id, :detector, :night, :arrival_key, :inbox_name, :path, :sha256, :bytes,
-        :second_copy, :header)
+        :second_copy, :header, :set_aside)
 )
-insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key)
-select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, :night, u.unit_key
+insert into units (instrument, exposure_id, detector, quadrant, tier, campaign, night, unit_key, state, reason, detail,
+    ended_at)
+select :instrument, :exposure_id, :detector, u.quadrant, :tier::tier, :campaign, :night, u.unit_key,
+    case when :set_aside::text is null then 'pending' else 'rejected' end::unit_state, :set_aside, :set_aside_detail,
+    case when :set_aside::text is not null then now() end
 from jsonb_to_recordset((:units)::jsonb -> 'rows') as u (quadrant smallint, unit_key text)
-on conflict (unit_key, night) do update set state = 'pending', reason = null, detail = '', ended_at = null
+on conflict (unit_key, night) do update set state = excluded.state, reason = excluded.reason,
+    detail = excluded.detail, ended_at = excluded.ended_at
     where units.state = 'missing';
 
 -- name: set_invalid!

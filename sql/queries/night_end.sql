@@ -65,7 +65,7 @@ order by f.inbox_name;
 
 -- name: exposure_types
 -- row: ExposureType
-select instrument, exposure_id, image_type from exposures where site = :site and night = :night;
+select instrument, exposure_id, image_type, detectors_expected from exposures where site = :site and night = :night;
 
 -- name: units_of_night
 -- row: UnitOfNight

@@ -24,6 +24,8 @@ TYPES = {
     "reference_state": vocabulary.ReferenceState,
     "alert_state": vocabulary.AlertState,
     "outbox_state": vocabulary.OutboxState,
+    "calendar_kind": vocabulary.CalendarKind,
+    "check_state": vocabulary.CheckState,
     "event_level": vocabulary.EventLevel,
 }
 MIGRATIONS = "\n".join(path.read_text() for path in sorted((SQL / "migrations").glob("*.sql")))

@@ -17,7 +17,8 @@ with pending as materialized (
         e.sequence_length, e.first_arrival_at, e.last_arrival_at,
         cardinality(e.detectors_expected) <= (
             select count(*) from raw_frames r
-            where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as whole,
+            where r.instrument = e.instrument and r.exposure_id = e.exposure_id
+                and r.detector = any (e.detectors_expected)) as whole,
         e.state = 'ended' or (
             select count(distinct (f.detector, c.quadrant))
             from calibration_frames f join calibrations c using (calibration_key)
@@ -48,7 +49,7 @@ with pending as materialized (
     select e.night, e.instrument, e.image_type, e.filter, count(distinct r.detector)::integer as detectors
     from frames e cross join lateral (
         select f.detector from raw_frames f
-        where f.instrument = e.instrument and f.exposure_id = e.exposure_id offset 0) r
+        where f.instrument = e.instrument and f.exposure_id = e.exposure_id and f.invalid_reason is null offset 0) r
     group by e.night, e.instrument, e.image_type, e.filter
 ), masters as (
     select distinct on (c.night, c.instrument, c.kind, c.filter)

@@ -19,8 +19,7 @@ def due(context: Context, poll: Poll) -> Iterable[dict[str, str]]:
     rows = queries.waiting_exposures(context.ledger, instrument=context.survey.camera.instrument, campaign=LIVE)
     order = _OwnCatalogueOrder(context, rows)
     for row in rows:
-        together = len(row.detectors or ()) >= row.expected
-        if not together and row.age_s < context.survey.exposure.detectors_wait_s:
+        if row.awaited and row.age_s < context.survey.exposure.detectors_wait_s:
             continue
         if sets.waits_for_master(row) or not order.may_start(row):
             continue

@@ -53,7 +53,7 @@ class WaitingExposure:
     shutter_open: datetime
     state: ExposureState
     age_s: float
-    expected: int
+    awaited: int
     detectors: list[int] | None
 
 

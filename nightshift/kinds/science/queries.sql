@@ -10,7 +10,9 @@ where instrument = :instrument and exposure_id = :exposure_id and state = 'arriv
 -- nullable: detectors
 select e.instrument, e.exposure_id, e.site, e.night, e.field, e.filter, e.shutter_open, e.state,
     steady_age_s(e.first_arrival_at) as age_s,
-    cardinality(e.detectors_expected) as expected,
+    (select count(*)::integer from unnest(e.detectors_expected) as d (detector)
+     where not exists (select from raw_frames r where r.instrument = e.instrument and r.exposure_id = e.exposure_id
+         and r.detector = d.detector)) as awaited,
     (select array_agg(r.detector order by r.detector) from raw_frames r
      where r.instrument = e.instrument and r.exposure_id = e.exposure_id) as detectors
 from exposures e

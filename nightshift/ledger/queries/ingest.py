@@ -260,13 +260,16 @@ def put_frame(
     path: str | None,
     second_copy: str | None,
     header: dict[str, Any] | None,
+    set_aside: str | None,
     tier: str | None,
     campaign: str | None,
+    set_aside_detail: str | None,
     units: dict[str, Any] | None,
 ) -> int:
     """A raw frame of a night that is open, with its exposure and units, in one statement. The first file of an
     exposure says what it is; one that comes late opens an exposure that had ended, and a unit that was counted as
-    missing is due after all. Only a file that a person takes out of quarantine has an arrival already.
+    missing is due after all. Only a file that a person takes out of quarantine has an arrival already. A frame
+    that the calendar sets aside is not reduced.
     """
     return ledger.run(
         TOPIC,
@@ -299,8 +302,10 @@ def put_frame(
         path=path,
         second_copy=second_copy,
         header=header,
+        set_aside=set_aside,
         tier=tier,
         campaign=campaign,
+        set_aside_detail=set_aside_detail,
         units=units,
     )
 

@@ -235,6 +235,7 @@ class ExposureType:
     instrument: str
     exposure_id: str
     image_type: ImageType
+    detectors_expected: list[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from nightshift.errors import NeedsOperator, Retry
+from nightshift.runners.slurm.partitions import PARTITIONS_FORMAT, Partition, read_partitions
 from nightshift.runners.slurm.printed import (
     ACCOUNTED_FIELDS,
     EXITS_FORMAT,
@@ -104,6 +105,10 @@ class CliTransport:
     def longest_array(self) -> int:
         """Return how many tasks the cluster allows one array to have; 0 where it takes none."""
         return read_longest_array(self._ask(["scontrol", "show", "config"]))
+
+    def partitions(self) -> list[Partition]:
+        """Return the partitions of the cluster with how many of their nodes take work."""
+        return read_partitions(self._ask(["sinfo", "-h", "-o", PARTITIONS_FORMAT]))
 
     def _ask(self, arguments: list[str]) -> str:
         done = self._run(arguments, self._environment)

@@ -55,7 +55,8 @@ def dags(live) -> dict:
 def test_every_workflow_is_read_without_an_error_and_survives_being_stored(live):
     assert live["errors"] == {}
     people = {"regenerate_references", "dispose_frame"}
-    assert set(live["dags"]) == {*ARRAYS, *people, "watch_inbox", "reap_arrays", "end_of_night", "prune_airflow"}
+    others = {"watch_inbox", "reap_arrays", "preflight", "end_of_night", "prune_airflow"}
+    assert set(live["dags"]) == {*ARRAYS, *people, *others}
     assert all(dag["doc"] for dag in live["dags"].values())
 
 
@@ -104,6 +105,11 @@ def test_the_inbox_is_watched_for_ever_by_one_run_at_a_time(dags):
 def test_the_nights_of_a_live_survey_end_by_the_night_timetable(dags):
     assert dags["end_of_night"]["timetable"] == "NightTimetable"
     assert not dags["end_of_night"]["catchup"]
+
+
+def test_a_live_survey_is_checked_before_each_night(dags):
+    assert dags["preflight"]["timetable"] == "AfternoonTimetable"
+    assert not dags["preflight"]["catchup"]
 
 
 def test_a_task_outlives_a_minute_without_airflow(dags):
@@ -161,4 +167,5 @@ def test_a_replayed_night_ends_by_its_manifest_alone_and_tests_shorten_the_delay
         NIGHTSHIFT_RETRY_DELAY_S="1.5",
     )["dags"]
     assert replay["end_of_night"]["timetable"] == "NullTimetable"
+    assert replay["preflight"]["timetable"] == "NullTimetable"
     assert replay["exposure"]["tasks"]["science.submit"]["retry_delay_s"] == 1.5

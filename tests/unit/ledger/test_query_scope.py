@@ -92,6 +92,7 @@ EXCEPTIONS = {
     },
     # the survey is its parameter
     ("nights", "last_pins"): "of each of the survey's sites",
+    ("preflight", "server"): "of the database's server",
     # the one machine
     ("stack", "latest_events"): "one story of the survey, in order",
     ("stack", "names_that_came"): "of the one inbox",

@@ -12,7 +12,16 @@ from nightshift.nights import night_of
 from nightshift.settings import SettingsError, load_deployment, load_survey
 from operators import timetables
 from operators.steps import night_of_run
-from operators.timetables import AlwaysAgain, NightTimetable, at_the_end_of_live_nights, night_ended_at, night_times
+from operators.timetables import (
+    AfternoonTimetable,
+    AlwaysAgain,
+    NightTimetable,
+    at_the_end_of_live_nights,
+    before_live_nights,
+    night_begun_at,
+    night_ended_at,
+    night_times,
+)
 
 SITE = load_survey("ztf").site
 ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
@@ -125,3 +134,69 @@ def test_a_run_is_for_the_site_that_it_names_or_whose_night_ended(monkeypatch):
         night_of_run("", "2025-11-20", "")
     monkeypatch.setenv("NIGHTSHIFT_SURVEY", "demo")
     assert night_of_run("", "2025-11-20", "") == "demo/2025-11-20"
+
+
+# --- the afternoon ------------------------------------------------------------------------------------------
+
+
+SITES = [survey.site for survey in load_deployment("network").surveys[:3]]
+
+
+@pytest.fixture
+def afternoons():
+    return AfternoonTimetable([SITE], hours_before_sunset={SITE.name: 3.0})
+
+
+def runs_of(timetable, count):
+    last, found = None, []
+    for _ in range(count):
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=ANY_TIME)
+        last = info.data_interval
+        found.append(info)
+    return found
+
+
+def test_every_night_is_checked_once_some_hours_before_its_sunset(monkeypatch, afternoons):
+    set_now(monkeypatch, datetime(2026, 3, 1, tzinfo=UTC))
+    runs = runs_of(afternoons, 20)  # the clocks are set forward among them
+    nights = [night_begun_at([SITE], run.data_interval.end)[1] for run in runs]
+    assert nights == [nights[0] + timedelta(days=i) for i in range(20)]
+    assert all(run.data_interval.end - run.run_after == timedelta(hours=3) for run in runs)
+
+
+def test_an_afternoon_is_checked_late_until_sunset_and_not_after_it(monkeypatch, afternoons):
+    sunset, _ = night_times(SITE, date(2026, 3, 1))
+    for before, kept in ((timedelta(hours=2), True), (timedelta(seconds=1), True), (timedelta(seconds=-1), False)):
+        set_now(monkeypatch, sunset - before)
+        (run,) = runs_of(afternoons, 1)
+        assert (run.run_after == sunset - timedelta(hours=3)) is kept
+
+
+def test_a_check_of_the_afternoon_comes_back_from_its_own_text_and_checks_every_site(monkeypatch):
+    hours = {site.name: 2.0 for site in SITES}
+    sites = list({site.name: site for site in SITES}.values())
+    timetable = AfternoonTimetable.deserialize(AfternoonTimetable(sites, hours_before_sunset=hours).serialize())
+    set_now(monkeypatch, datetime(2026, 3, 1, tzinfo=UTC))
+    checked = [night_begun_at(sites, run.data_interval.end) for run in runs_of(timetable, 8)]
+    assert len(set(checked)) == 8
+    assert {name for name, _ in checked} == {site.name for site in sites}
+
+
+@given(MOMENTS)
+def test_the_next_afternoon_is_always_ahead_of_its_sunset(moment):
+    timetable = AfternoonTimetable([SITE], hours_before_sunset={SITE.name: 12.0})
+    with pytest.MonkeyPatch.context() as patch:
+        set_now(patch, moment)
+        (run,) = runs_of(timetable, 1)
+    assert run.data_interval.end >= moment
+    assert run.data_interval.start > moment - timedelta(days=1)
+    assert night_of(SITE, run.data_interval.start) == night_of(SITE, run.data_interval.end)
+
+
+def test_only_a_live_survey_is_checked_by_the_sun(monkeypatch):
+    monkeypatch.setenv("NIGHTSHIFT_SURVEY", "network")
+    monkeypatch.delenv("NIGHTSHIFT_LEDGER", raising=False)
+    monkeypatch.delenv("NIGHTSHIFT_CLOCK", raising=False)
+    assert {site.name for site in before_live_nights().sites} == {"north", "south"}
+    monkeypatch.setenv("NIGHTSHIFT_CLOCK", "2026-01-01T00:00:00+00:00=2025-11-20T20:00:00+00:00*28.8")
+    assert before_live_nights() is None
