@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from nightshift.night_end.report_sections import percent
+from nightshift.night_end.report_text import percent
 from nightshift.vocabulary import measurement_named
 from nightshift.vocabulary.measurements import COUNT, FRACTION
 

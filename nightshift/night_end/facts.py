@@ -1,13 +1,15 @@
 """Everything that the morning's report says, asked of the ledger once."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from nightshift.context import Context
 from nightshift.keys import LIVE
 from nightshift.ledger.queries import injection as injection_queries
 from nightshift.ledger.queries import night_end as night_end_queries
+from nightshift.ledger.queries import night_report as night_report_queries
 from nightshift.ledger.queries.injection import CompletenessOfNight
 from nightshift.ledger.queries.night_end import (
     AlertOnSky,
@@ -30,8 +32,11 @@ from nightshift.ledger.queries.night_end import (
     WarnedMeasurement,
 )
 from nightshift.night_end.close import Verdict, verdict
+from nightshift.night_end.commands_to_copy import Commands
 from nightshift.night_end.needs import Findings, needs_of
 from nightshift.night_end.night_rows import night_row
+from nightshift.night_end.report_elements import REFERENCES, Need
+from nightshift.night_end.report_parts import PlacedPart, parts_of_report
 from nightshift.realbogus.retraining import retraining_due
 from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_measurements
 from nightshift.vocabulary.measurements import panels
@@ -47,6 +52,7 @@ __all__ = [
     "Quantiles",
     "SkyFacts",
     "collect_facts",
+    "report_page",
 ]
 
 MOST_ON_SKY = 20_000  # alerts drawn
@@ -192,6 +198,10 @@ class CameraFacts:
     warned : list of WarnedMeasurement
         Measurements outside of their `warn` bounds, with how many quadrants.
     references : list of ReferenceBuilt
+    nights_before : tuple of date
+        With science frames, earliest first: what the night's measurements are set against.
+    history : mapping of (str, str) to tuple of (float or None)
+        By filter and measurement: the median of each of these nights.
     """
 
     instrument: str
@@ -203,6 +213,8 @@ class CameraFacts:
     quality: list[MeasuredFilter]
     warned: list[WarnedMeasurement]
     references: list[ReferenceBuilt]
+    nights_before: tuple[date, ...] = ()
+    history: Mapping[tuple[str, str], tuple[float | None, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -232,7 +244,10 @@ class SkyFacts:
 class NightFacts:
     """The facts of one night, as tables."""
 
+    survey: str
     survey_title: str
+    address: str  # of the page, where it is known where the pages are served
+    airflow_url: str  # of Airflow's pages, where that is known
     site: str
     night: date
     verdict: Verdict
@@ -246,12 +261,14 @@ class NightFacts:
     differences: list[DifferencesInState]
     alerts: dict[AlertState, AlertsInState]
     topics: list[TopicMessages]
+    live: bool  # whether it was worked on while it lasted; else latency counts from an exposure's last file
     latency: dict[bool, Latency]  # by whether the alert had to wait for its reference
     completeness: CompletenessOfNight  # of sources put into a sample of quadrants
     sky: SkyFacts
     events: list[LoudEvent]
     archive: ArchiveTotals
-    needs: list[str]  # what needs a human, most urgent first
+    parts: tuple[PlacedPart, ...]  # what other packages add to the report
+    needs: list[Need]  # what needs a person, most urgent first
 
     @property
     def exposures(self) -> list[MeasuredExposure]:
@@ -305,10 +322,16 @@ def collect_facts(context: Context, night: date) -> NightFacts:
     events = _events(context, night)
     masters = [(c.instrument if len(cameras) > 1 else "", row) for c in cameras for row in c.masters]
     archive = night_end_queries.archive_totals(ledger, site=site, night=night)
+    parts = parts_of_report(context, night)
+    live = bool(night_report_queries.was_live(ledger, site=site, night=night))
+    commands = Commands.of(context, night)
     (completeness,) = injection_queries.completeness_of_night(ledger, site=site, night=night, campaign=LIVE)
     assert archive is not None  # sums have a row always
     return NightFacts(
+        survey=context.deployment.name,
         survey_title=_title(context),
+        address=_address(context, night),
+        airflow_url=context.deployment.surveys[0].report.airflow_url,
         site=site,
         night=night,
         verdict=outcome,
@@ -322,14 +345,21 @@ def collect_facts(context: Context, night: date) -> NightFacts:
         differences=night_end_queries.differences_by_state(ledger, site=site, night=night, campaign=LIVE),
         alerts=alerts,
         topics=night_end_queries.outbox_by_topic(ledger, site=site, night=night),
-        latency={row.waited: row for row in night_end_queries.latency(ledger, site=site, night=night)},
+        live=live,
+        latency={row.waited: row for row in night_end_queries.latency(ledger, site=site, night=night, live=live)},
         completeness=completeness,
         sky=_sky(context, night),
         events=events,
         archive=archive,
+        parts=parts,
         needs=[
-            *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events)),
-            *(line for own in context.instruments() for line in retraining_due(own)),
+            *needs_of(Findings(outcome, reasons, quarantine, units, masters, alerts, events), commands),
+            *(
+                Need(line, command="nightshift train-realbogus", section=REFERENCES)
+                for own in context.instruments()
+                for line in retraining_due(own)
+            ),
+            *(need for placed in parts for need in placed.part.needs),
         ],
     )
 
@@ -337,7 +367,7 @@ def collect_facts(context: Context, night: date) -> NightFacts:
 def _camera(own: Context, night: date) -> CameraFacts:
     """Return what is said of one instrument by itself."""
     ledger, site, instrument = own.ledger, own.site.name, own.survey.camera.instrument
-    timeline = _timeline(own, night)
+    timeline, before = _timeline(own, night), _nights_before(own, night)
     return CameraFacts(
         instrument=instrument,
         pixel_scale_arcsec=own.survey.camera.pixel_scale_arcsec,
@@ -354,7 +384,28 @@ def _camera(own: Context, night: date) -> CameraFacts:
         references=night_end_queries.references_built(
             ledger, site=site, night=night, instrument=instrument, campaign=LIVE
         ),
+        nights_before=before,
+        history=_history(own, before),
     )
+
+
+def _nights_before(own: Context, night: date) -> tuple[date, ...]:
+    rows = night_report_queries.nights_before(
+        own.ledger, instrument=own.survey.camera.instrument, night=night, most=own.survey.report.quality_nights
+    )
+    return tuple(sorted(row.night for row in rows))
+
+
+def _history(own: Context, nights: tuple[date, ...]) -> dict[tuple[str, str], tuple[float | None, ...]]:
+    """Return what some nights' images were measured for, by filter and measurement."""
+    rows = night_report_queries.measurements_of_nights(
+        own.ledger, instrument=own.survey.camera.instrument, nights=list(nights), tier=Tier.PROCESSED, campaign=LIVE,
+        names=[measurement.name for measurement in all_measurements() if measurement.mail],
+    )  # fmt: skip
+    found: dict[tuple[str, str], dict[date, float | None]] = {}
+    for row in rows:
+        found.setdefault((row.filter, row.name), {})[row.night] = row.median
+    return {key: tuple(medians.get(night) for night in nights) for key, medians in found.items()}
 
 
 def _timeline(own: Context, night: date) -> list[MeasuredExposure]:
@@ -422,6 +473,19 @@ def _sky(context: Context, night: date) -> SkyFacts:
         tracklets=night_end_queries.tracklets(ledger, site=site, night=night, campaign=LIVE),
         tracklet_positions=night_end_queries.tracklet_positions(ledger, site=site, night=night, campaign=LIVE),
     )
+
+
+def _address(context: Context, night: date) -> str:
+    """Return where the page of the report is served; nothing where the settings do not say where the pages are."""
+    base = context.deployment.surveys[0].report.page_url
+    below = report_page(context, night).relative_to(context.depot.root / "reports")
+    return f"{base}/{below.as_posix()}" if base else ""
+
+
+def report_page(context: Context, night: date) -> Path:
+    """Return the page's place in the depot: of a survey of several sites each has its own."""
+    below = f"{context.site.name}/" if context.deployment.has_several_sites else ""
+    return context.depot.report(night, f"{below}report.html")
 
 
 def _title(context: Context) -> str:

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from nightshift.errors import Retry
-from nightshift.night_end.report_pictures import Picture
+from nightshift.night_end.report_elements import Picture
 from nightshift.settings import Deployment
 from nightshift.vocabulary import Reason
 

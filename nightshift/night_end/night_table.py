@@ -11,7 +11,8 @@ from nightshift.context import Context
 from nightshift.night_end.facts import NightFacts, collect_facts
 from nightshift.night_end.identities import Identity
 from nightshift.night_end.report import headline
-from nightshift.night_end.report_sections import figures_of, plain
+from nightshift.night_end.report_sections import figures_of
+from nightshift.night_end.report_text import plain
 
 __all__ = ["accounts_table", "night_table"]
 
@@ -64,8 +65,10 @@ def _figures(facts: NightFacts) -> Table:
 
 def _needs(facts: NightFacts) -> RenderableType:
     lines = Table.grid(padding=(0, 1))
-    for number, line in enumerate(facts.needs[:MOST_NEEDS], start=1):
-        lines.add_row(f"  {number}.", Text(plain(line, 200)))
+    for number, need in enumerate(facts.needs[:MOST_NEEDS], start=1):
+        lines.add_row(f"  {number}.", Text(plain(f"{need.sentence} {need.step}".strip(), 300)))
+        if need.command:
+            lines.add_row("", Text(plain(need.command, 300), "dim"))
     if len(facts.needs) > MOST_NEEDS:
         lines.add_row("", f"… and {len(facts.needs) - MOST_NEEDS} more")
     return Group(Text("\nWhat needs you"), lines)

@@ -1,8 +1,8 @@
 """The morning's report: written to the depot, and sent once."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
@@ -13,17 +13,21 @@ from nightshift.errors import Retry
 from nightshift.files import write_whole
 from nightshift.ledger.queries import ledger as ledger_queries
 from nightshift.ledger.queries import night_end as night_end_queries
-from nightshift.night_end.facts import NightFacts, collect_facts
+from nightshift.night_end.facts import NightFacts, collect_facts, report_page
 from nightshift.night_end.mail import MailServer, compose, message_id, next_message_id, send
 from nightshift.night_end.night_rows import night_text
-from nightshift.night_end.report_pictures import Picture, draw_all
-from nightshift.night_end.report_sections import figures_of, plain, sections_of, text_table, wrapped
+from nightshift.night_end.report_colours import DARK, LIGHT
+from nightshift.night_end.report_elements import Need, Picture, anchor_of
+from nightshift.night_end.report_pictures import draw_all
+from nightshift.night_end.report_sections import figures_of, sections_of
+from nightshift.night_end.report_text import plain, text_table, wrapped
 from nightshift.vocabulary import EventLevel, UnitState
 
 __all__ = ["Report", "send_report", "write_report"]
 
 KIND = "summary"
-CLOSED_BAND, HUMAN_BAND, OPEN_BAND = "#2f6f4f", "#8a6116", "#a3352b"
+AS_TEXT = 1.38  # a picture's bytes in a mail, for each of its own: base64 with line ends
+BANDS = CLOSED_BAND, HUMAN_BAND, OPEN_BAND = "#2f6f4f", "#8a6116", "#a3352b"
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,7 @@ def write_report(context: Context, night: date) -> Report:
     """
     facts = collect_facts(context, night)
     pictures = tuple(draw_all(facts, context.depot.root))
-    below = f"{facts.site}/" if context.deployment.has_several_sites else ""
-    page = context.depot.report(night, f"{below}report.html")
+    page = report_page(context, night)
     for picture in pictures:
         write_whole(page.parent / f"{picture.name}.png", picture.png)
     text = render_text(facts, page)
@@ -136,7 +139,8 @@ def _send_once(context: Context, report: Report, server: MailServer, *, resend: 
             subject=subject(report.facts, correction=identity != first),
             sender=policy.mail_from, to=policy.mail_to, identity=identity,
             answers=first if identity != first else None, text=report.text,
-            page=lambda sources: render_page(report.facts, report.pictures, sources), pictures=report.pictures,
+            page=lambda sources: render_page(report.facts, report.pictures, sources),
+            pictures=fitting(report.pictures, len(report.text), context.deployment.surveys[0].report.mail_at_most_mb),
         )  # fmt: skip
         refused = send(mail, server)
         night_end_queries.set_report_sent(ledger, site=site, night=night, kind=KIND, message_id=identity)
@@ -146,6 +150,26 @@ def _send_once(context: Context, report: Report, server: MailServer, *, resend: 
                 f"The mail server took the summary of {night}, but not for {', '.join(refused)}.",
             )  # fmt: skip
     return identity
+
+
+def fitting(pictures: Sequence[Picture], other_bytes: int, at_most_mb: float) -> list[Picture]:
+    """Return the pictures that a mail has room for: the largest are left out first, those that lead last.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    other_bytes : int
+        Of the text; the page in HTML is taken for eight times as much.
+    at_most_mb : float
+        How large the mail may be, in 10^6 bytes.
+    """
+    room = at_most_mb * 1e6 - 9 * other_bytes
+    kept = list(pictures)
+    for picture in sorted(pictures, key=lambda picture: (picture.leads, -len(picture.png))):
+        if sum(len(held.png) * AS_TEXT for held in kept) <= room:
+            break
+        kept.remove(picture)
+    return kept
 
 
 def _no_server(page: Path) -> str:
@@ -171,7 +195,7 @@ def needs_line(facts: NightFacts) -> str:
     if not facts.needs:
         return _without_science(facts) or "Nothing needs you. Enjoy the coffee."
     more = f", and {len(facts.needs) - 1} more below" if len(facts.needs) > 1 else ""
-    first = plain(facts.needs[0], 160).rstrip(".")
+    first = plain(facts.needs[0].sentence, 160).rstrip(".")
     return f"{'1 thing needs' if len(facts.needs) == 1 else f'{len(facts.needs)} things need'} you: {first}{more}."
 
 
@@ -207,6 +231,8 @@ def _environment(*, autoescape: bool) -> jinja2.Environment:
         autoescape=autoescape,  # noqa: S701 (off for the text alone)
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=autoescape,
+        lstrip_blocks=autoescape,
     )
     environment.filters.update(plain=plain, text_table=text_table, wrapped=wrapped)
     return environment
@@ -219,13 +245,31 @@ def _common(facts: NightFacts) -> dict[str, object]:
         "needs_line": needs_line(facts),
         "sections": sections_of(facts),
         "figures": figures_of(facts),
+        "address": facts.address,
+        "links_of": lambda need: links_of(facts, need),
     }
 
 
+def links_of(facts: NightFacts, need: Need) -> list[tuple[str, str]]:
+    """Return where more is told of something that needs a person, as (address, what it is).
+
+    A section's address is that of the page, where it is known where the pages are served, and else within the mail or
+    the page itself.
+    """
+    links = [(f"{facts.address}#{anchor_of(need.section)}", need.section)] if need.section else []
+    if need.workflow and facts.airflow_url:
+        links.append((f"{facts.airflow_url}/dags/{need.workflow}", f"{need.workflow} in Airflow"))
+    return links
+
+
 def render_page(facts: NightFacts, pictures: tuple[Picture, ...], sources: Mapping[str, str]) -> str:
-    """Return the HTML page; `sources` says where each picture is: a file, or a part of the mail."""
+    """Return the HTML page; `sources` says where each picture is: a file, or a part of the mail.
+
+    A picture without a source is described in its place.
+    """
     template = _environment(autoescape=True).get_template("summary.html.j2")
-    return template.render(**_common(facts), band=band(facts), pictures=pictures, sources=sources)
+    colours = {"band": band(facts), "light": asdict(LIGHT), "dark": asdict(DARK)}
+    return template.render(**_common(facts), **colours, pictures=pictures, sources=sources)
 
 
 def render_text(facts: NightFacts, page: Path) -> str:

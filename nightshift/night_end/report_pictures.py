@@ -1,56 +1,33 @@
 """The pictures of the morning's report, drawn from its facts. The same facts give the same bytes."""
 
-import io
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import matplotlib.dates
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from nightshift.completeness import recovered_by_signal
 from nightshift.ledger.queries.night_end import AlertOnSky
 from nightshift.night_end.facts import CameraFacts, MeasuredExposure, NightFacts
+from nightshift.night_end.report_colours import PICTURE, SPARE_COLOURS, colour_of
+from nightshift.night_end.report_drawing import SMALL, WIDTH_PX, WORDS, new_figure, png_of, say, tidy
+from nightshift.night_end.report_elements import Picture
 from nightshift.vocabulary.measurements import panels
 from reduction.image.cutouts import read_cutouts
 
-__all__ = ["Picture", "draw_all"]
+__all__ = ["draw_all"]
 
-INK, FAINT, LINE, BAD = "#22303c", "#7b8794", "#d9dee4", "#b3362b"
-FILTER_COLOURS = {"g": "#2f855a", "r": "#c05621", "i": "#6b46c1", "z": "#1a202c", "V": "#2f855a", "VR": "#2b6cb0"}
-SPARE_COLOURS = ("#2b6cb0", "#b7791f", "#97266d", "#285e61")
-STYLE: dict[str, Any] = {"fontsize": 9, "color": INK}
 MOST_FIELDS = 6
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of the report.
-
-    Parameters
-    ----------
-    name : str
-        Of its file, and of its part in the mail.
-    title, description : str
-        Shown beside it; the description says what is seen, for whoever cannot see it.
-    png : bytes
-    width : int
-        In pixels, as it is shown (the file has twice as many).
-    leads : bool
-        Stands above all tables, under its own title.
-    """
-
-    name: str
-    title: str
-    description: str
-    png: bytes
-    width: int
-    leads: bool = False
+SHORTEST = timedelta(hours=1)  # that a picture against time shows
+KINDS_OF_STAMP = {"science": "science", "template": "reference", "difference": "difference"}
 
 
 def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
@@ -60,36 +37,13 @@ def draw_all(facts: NightFacts, depot: Path) -> list[Picture]:
         pictures.append(_completeness(facts))
     if stamps := _stamps(facts, depot):
         pictures.append(stamps)
-    return pictures
-
-
-def colour_of(name: str, names: Iterable[str]) -> str:
-    """Return a filter's colour: the same in every picture and table of a night."""
-    if name in FILTER_COLOURS:
-        return FILTER_COLOURS[name]
-    others = sorted(n for n in set(names) if n not in FILTER_COLOURS)
-    return SPARE_COLOURS[others.index(name) % len(SPARE_COLOURS)] if name in others else FAINT
-
-
-def _png(figure: Figure) -> bytes:
-    FigureCanvasAgg(figure)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-    return stream.getvalue()
-
-
-def _tidy(axes: Axes) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(LINE)
-    axes.tick_params(labelsize=8, colors=FAINT, length=3)
+    return [*pictures, *(picture for placed in facts.parts for picture in placed.part.pictures)]
 
 
 def _timeline(facts: NightFacts, camera: CameraFacts) -> Picture:
     """Draw the measurements of each exposure against its time, gaps shaded, rejected frames crossed."""
     shown = panels()
-    figure = Figure(figsize=(7.2, 1.5 * len(shown)), layout="constrained")
+    figure = new_figure(120 * len(shown) + 60)
     all_axes = list(figure.subplots(len(shown), 1, sharex=True, squeeze=False).flat)
     names = sorted({exposure.filter for exposure in facts.exposures})
     for axes, (measurement, panel) in zip(all_axes, shown, strict=True):
@@ -98,28 +52,37 @@ def _timeline(facts: NightFacts, camera: CameraFacts) -> Picture:
             chosen = [exposure for exposure in camera.timeline if exposure.filter == name]
             _points(axes, chosen, measurement.name, scale, colour_of(name, names))
         for begin, end in camera.open_time.gaps:
-            axes.axvspan(begin, end, color="#f1f3f6", lw=0, zorder=0)
+            axes.axvspan(begin, end, color=PICTURE.code, lw=0, zorder=0)
         lost = [exposure.shutter_open for exposure in camera.timeline if measurement.name not in exposure.measured]
-        axes.plot(lost, [0.04] * len(lost), "|", color=BAD, ms=7, mew=1.2, transform=axes.get_xaxis_transform())
-        axes.set_ylabel(panel.title, **STYLE)
-        axes.grid(axis="y", color=LINE, lw=0.5)
-        axes.margins(y=0.15)
-        _tidy(axes)
-    _legend(all_axes[0], camera, shown[0][0].name, names)
+        axes.plot(
+            lost, [0.05] * len(lost), "|", color=PICTURE.bad, ms=8, mew=1.6, transform=axes.get_xaxis_transform()
+        )
+        axes.set_title(panel.title, loc="left", pad=4, **WORDS)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=4, min_n_ticks=2))
+        axes.grid(axis="y", color=PICTURE.line, lw=0.6)
+        axes.margins(y=0.2)
+        tidy(axes)
     _time_axis(all_axes, camera)
-    return _timeline_picture(facts, camera, _png(figure))
+    _legend(figure, camera, [measurement.name for measurement, _ in shown], names)
+    return _timeline_picture(facts, camera, png_of(figure))
 
 
 def _time_axis(all_axes: Sequence[Axes], camera: CameraFacts) -> None:
-    if camera.timeline:
-        # matplotlib gives no types for what follows
-        locator = matplotlib.dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
-        all_axes[-1].xaxis.set_major_locator(locator)
-        formatter = matplotlib.dates.DateFormatter("%H:%M")  # type: ignore[no-untyped-call]
-        all_axes[-1].xaxis.set_major_formatter(formatter)
-    else:
-        _nothing(all_axes, "no science exposure tonight")
-    all_axes[-1].set_xlabel("UTC, opening of the shutter", **STYLE)
+    """Let the time run over the night's exposures, and half an hour to each side where that is next to nothing."""
+    if not camera.timeline:
+        for axes in all_axes:
+            say(axes, "no science exposure tonight")
+        return
+    begins = camera.timeline[0].shutter_open
+    ends = max(exposure.shutter_open + timedelta(seconds=exposure.exposure_s) for exposure in camera.timeline)
+    beside = max(0.03 * (ends - begins), (SHORTEST - (ends - begins)) / 2)
+    all_axes[-1].set_xlim(begins - beside, ends + beside)  # type: ignore[arg-type]  # matplotlib takes moments
+    # matplotlib gives no types for what follows
+    locator = matplotlib.dates.AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+    all_axes[-1].xaxis.set_major_locator(locator)
+    formatter = matplotlib.dates.DateFormatter("%H:%M")  # type: ignore[no-untyped-call]
+    all_axes[-1].xaxis.set_major_formatter(formatter)
+    all_axes[-1].set_xlabel("UTC, opening of the shutter", **SMALL)
 
 
 def _timeline_picture(facts: NightFacts, camera: CameraFacts, png: bytes) -> Picture:
@@ -134,7 +97,7 @@ def _timeline_picture(facts: NightFacts, camera: CameraFacts, png: bytes) -> Pic
         f"{drawn[0].upper()}{drawn[1:]} of {len(camera.timeline)} exposures against UTC; "
         f"{bad} of them without a good measurement are crossed, {len(camera.open_time.gaps)} gaps are shaded.",
         png,
-        680,
+        WIDTH_PX,
         leads=True,
     )
 
@@ -146,32 +109,25 @@ def _points(axes: Axes, exposures: list[MeasuredExposure], name: str, scale: flo
             axes.plot(
                 np.array([exposure.shutter_open for exposure in chosen]),
                 [exposure.measured[name] * scale for exposure in chosen],
-                marker, color=colour if good else BAD, ms=4 if good else 6, mew=0 if good else 1.4,
+                marker, color=colour if good else PICTURE.bad, ms=5 if good else 6, mew=0 if good else 1.6,
             )  # fmt: skip
 
 
-def _legend(axes: Axes, camera: CameraFacts, measurement: str, names: list[str]) -> None:
-    """Say above the panel of a measurement what the marks mean."""
-    for name in names:
-        axes.plot([], [], "o", color=colour_of(name, names), ms=5, mew=0, label=name or "no filter")
+def _legend(figure: Figure, camera: CameraFacts, measurements: list[str], names: list[str]) -> None:
+    """Say above the panels what the marks mean; a mark that nowhere occurs is not among them."""
+    marks = [Line2D([], [], marker="o", ls="", color=colour_of(n, names), ms=6, mew=0, label=n or "no filter")
+             for n in names if any(exposure.filter == n for exposure in camera.timeline)]  # fmt: skip
     if any(not exposure.good for exposure in camera.timeline):
-        axes.plot([], [], "x", color=BAD, ms=6, mew=1.4, label="not good")
-    if any(measurement not in exposure.measured for exposure in camera.timeline):
-        axes.plot([], [], "|", color=BAD, ms=7, mew=1.2, label="not measured")
+        marks.append(Line2D([], [], marker="x", ls="", color=PICTURE.bad, ms=6, mew=1.6, label="not good"))
+    if any(name not in exposure.measured for exposure in camera.timeline for name in measurements):
+        marks.append(Line2D([], [], marker="|", ls="", color=PICTURE.bad, ms=8, mew=1.6, label="not measured"))
     if camera.open_time.gaps:
-        axes.plot([], [], "s", color="#e4e8ed", ms=7, mew=0, label="no exposure")
-    if names:
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=INK,
-            handletextpad=0.2, columnspacing=1.2, borderaxespad=0.1,
+        marks.append(Line2D([], [], marker="s", ls="", color=PICTURE.line, ms=8, mew=0, label="no exposure"))
+    if marks:
+        figure.legend(
+            handles=marks, loc="outside upper left", ncols=6, frameon=False, fontsize=10.5, labelcolor=PICTURE.ink,
+            handletextpad=0.2, columnspacing=1.2, borderaxespad=0.2,
         )  # fmt: skip
-
-
-def _nothing(all_axes: Iterable[Axes], text: str) -> None:
-    for axes in all_axes:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", **STYLE)
 
 
 def _sky(facts: NightFacts) -> Picture:
@@ -180,16 +136,16 @@ def _sky(facts: NightFacts) -> Picture:
     for alert in facts.sky.alerts:
         counts[alert.field] = counts.get(alert.field, 0) + 1
     fields = sorted(counts, key=lambda f: (-counts[f], f is None, f or 0))[:MOST_FIELDS]
-    columns = min(max(len(fields), 1), 3 if len(fields) > 4 else 2)
+    columns = min(max(len(fields), 1), 2)
     rows = max(-(-len(fields) // columns), 1)
-    size = 7.2 / columns
-    figure = Figure(figsize=(7.2, rows * min(size, 4.6) + 0.2), layout="constrained")
+    figure = new_figure(rows * min(WIDTH_PX / columns, 440) + 20 if fields else 120)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     names = sorted({exposure.filter for exposure in facts.exposures})
     for axes, field in zip(panels, fields, strict=False):
         _field_panel(axes, facts, field, names)
     if not fields:
-        _nothing(panels[:1], "no science exposure tonight")
+        tidy(panels[0])
+        say(panels[0], "no science exposure tonight")
     for axes in panels[max(len(fields), 1) :]:
         axes.set_axis_off()
     return Picture(
@@ -197,8 +153,8 @@ def _sky(facts: NightFacts) -> Picture:
         "The night on the sky",
         f"{len(facts.sky.alerts)} alerts as rings by filter and {len(facts.sky.tracklets)} moving objects as "
         f"numbered lines, in {len(fields)} of {len(counts)} fields.",
-        _png(figure),
-        680,
+        png_of(figure),
+        WIDTH_PX,
     )
 
 
@@ -208,23 +164,25 @@ def _field_panel(axes: Axes, facts: NightFacts, field: int | None, names: list[s
     project, known = _projection(alerts, outlines)
     for outline in outlines:
         x, y = project(*outline.T)
-        axes.fill(x, y, color="#f3f5f8", lw=0, zorder=0)
-        axes.plot(np.append(x, x[0]), np.append(y, y[0]), color=LINE, lw=0.6, zorder=1)
+        axes.fill(x, y, color=PICTURE.code, lw=0, zorder=0)
+        axes.plot(np.append(x, x[0]), np.append(y, y[0]), color=PICTURE.line, lw=0.8, zorder=1)
     for place, name in enumerate(names):  # rings of their own size, for the same object shows in several filters
         chosen = [alert for alert in alerts if alert.filter == name]
         x, y = project(np.array([a.ra_deg for a in chosen]), np.array([a.dec_deg for a in chosen]))
-        axes.plot(x, y, "o", mfc="none", mec=colour_of(name, names), ms=3 + 2.5 * place, mew=0.9, alpha=0.7, zorder=2)
+        axes.plot(
+            x, y, "o", mfc="none", mec=colour_of(name, names), ms=3.5 + 2.5 * place, mew=1.1, alpha=0.9, zorder=2
+        )
     limits = _limits(project, alerts, outlines)
     _tracks(axes, facts, project, limits)
-    axes.set_title(f"{facts.field_name(field)}: {len(alerts)} alerts", loc="left", **STYLE)
+    axes.set_title(f"{facts.field_name(field)}: {len(alerts)} alerts", loc="left", **WORDS)
+    tidy(axes)
     if not known:
-        return _nothing([axes], "nowhere known")
+        return say(axes, "nowhere known")
     axes.set_xlim(limits, -limits)  # east is left
     axes.set_ylim(-limits, limits)
     axes.set_aspect("equal")
-    axes.set_xlabel("east of centre (arcmin)", **{**STYLE, "fontsize": 8})
-    axes.set_ylabel("north (arcmin)", **{**STYLE, "fontsize": 8})
-    _tidy(axes)
+    axes.set_xlabel("east of centre (arcmin)", **SMALL)
+    axes.set_ylabel("north (arcmin)", **SMALL)
     return None
 
 
@@ -266,72 +224,74 @@ def _tracks(axes: Axes, facts: NightFacts, project: Callable[..., Any], limit: f
         x, y = project(np.array([p.ra_deg for p in path]), np.array([p.dec_deg for p in path]))
         if abs(x[0]) > limit or abs(y[0]) > limit:
             continue
-        axes.plot(x, y, "-", color=INK, lw=1.2, zorder=3)
-        axes.plot(x[-1:], y[-1:], "o", color=INK, ms=3.5, zorder=4)
+        axes.plot(x, y, "-", color=PICTURE.ink, lw=1.4, zorder=3)
+        axes.plot(x[-1:], y[-1:], "o", color=PICTURE.ink, ms=4, zorder=4)
         axes.annotate(
-            str(tracklet.number), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontsize=8, color=INK,
-            fontweight="bold",
+            str(tracklet.number), (x[-1], y[-1]), xytext=(5, 4), textcoords="offset points", fontweight="bold",
+            **WORDS,
         )  # fmt: skip
 
 
 def _completeness(facts: NightFacts) -> Picture:
     """Draw the share found by signal to noise, with what the numbers leave open."""
-    figure = Figure(figsize=(7.2, 1.5), layout="constrained")
+    figure = new_figure(190)
     axes = figure.subplots()
     rows = recovered_by_signal(asdict(facts.completeness))
     for place, row in enumerate(reversed(rows)):
         if row.share is not None and row.interval is not None:
             axes.plot(
-                [100 * bound for bound in row.interval], [place, place], color=SPARE_COLOURS[0], lw=2.5, alpha=0.5
+                [100 * bound for bound in row.interval], [place, place], color=SPARE_COLOURS[0], lw=3, alpha=0.6
             )
-            axes.plot(100 * row.share, place, "o", color=SPARE_COLOURS[0], ms=6, mew=0)
+            axes.plot(100 * row.share, place, "o", color=SPARE_COLOURS[0], ms=7, mew=0)
     axes.set_yticks(range(len(rows)), [f"S/N {row.label}" for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(0, 102)
-    axes.grid(axis="x", color=LINE, lw=0.5)
-    axes.set_xlabel("found (%), with the 95 % interval", **STYLE)
-    _tidy(axes)
+    axes.grid(axis="x", color=PICTURE.line, lw=0.6)
+    axes.set_xlabel("found (%), with the 95 % interval", **SMALL)
+    tidy(axes)
     shares = "; ".join(f"S/N {row.label}: {row.recovered} of {row.injected}" for row in rows)
     return Picture(
-        "completeness", "Completeness", f"Share of sources put in that were found: {shares}.", _png(figure), 680
+        "completeness",
+        "Completeness",
+        f"Share of sources put in that were found: {shares}.",
+        png_of(figure),
+        WIDTH_PX,
     )
 
 
 def _stamps(facts: NightFacts, depot: Path) -> Picture | None:
-    """Draw science, reference and difference of the strongest detections, one object a column."""
-    columns = [(row, images) for row in facts.sky.best if (images := _cutouts(depot / row.cutouts, row.number))]
-    if not columns:
+    """Draw science, reference and difference of the strongest detections, one object a column, in line."""
+    stamps = [(row, images) for row in facts.sky.best if (images := _cutouts(depot / row.cutouts, row.number))]
+    if not stamps:
         return None
-    figure = Figure(figsize=(7.2, 4.0), layout="constrained")
-    grid = figure.subplots(3, max(len(columns), 6), squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for column, (row, images) in enumerate(columns):
-        for axes, kind in zip(grid[:, column], ("science", "template", "difference"), strict=True):
-            _stamp(axes, images.get(kind))
-        magnitude = "" if row.magnitude is None else f"\n{row.filter} = {row.magnitude:.2f}"
-        title = f"{row.object_id}{magnitude}\nS/N {row.signal_to_noise:.0f}"
-        grid[0, column].set_title(title, fontsize=7.5, color=INK)
-    for axes, label in zip(grid[:, 0], ("science", "reference", "difference"), strict=True):
-        axes.text(
-            -0.08, 0.5, label, transform=axes.transAxes, rotation=90, ha="right", va="center", fontsize=8, color=FAINT
-        )
-    return Picture(
-        "stamps",
-        "The strongest alerts",
-        f"Science, reference and difference stamps of {len(columns)} objects: "
-        + ", ".join(row.object_id for row, _ in columns),
-        _png(figure),
-        680,
-    )
+    side, left, top, gap = 94, 40, 26, 5  # pixels of the picture as it is shown
+    height = top + len(KINDS_OF_STAMP) * (side + gap) + gap
+    figure = new_figure(height)
+    figure.set_layout_engine("none")
+    for column, (row, images) in enumerate(stamps):
+        x = left + column * (side + gap)
+        for line, kind in enumerate(KINDS_OF_STAMP):
+            y = height - top - (line + 1) * (side + gap) + gap
+            box = (x / WIDTH_PX, y / height, side / WIDTH_PX, side / height)
+            _stamp(figure.add_axes(box), images.get(kind))
+        text = f"{column + 1}: S/N {row.signal_to_noise:.0f}"
+        figure.text((x + side / 2) / WIDTH_PX, 1 - 13 / height, text, ha="center", va="center", **WORDS)
+    for line, label in enumerate(KINDS_OF_STAMP.values()):
+        middle = 1 - (top + (line + 0.5) * (side + gap)) / height
+        figure.text(18 / WIDTH_PX, middle, label, rotation=90, ha="center", va="center", **SMALL)
+    named = ", ".join(row.object_id for row, _ in stamps)
+    described = f"Science, reference and difference stamps of {len(stamps)} objects: {named}"
+    return Picture("stamps", "The strongest alerts", described, png_of(figure), WIDTH_PX)
 
 
 def _stamp(axes: Axes, image: np.ndarray | None) -> None:
+    axes.set_axis_off()
     if image is None or not np.isfinite(image).any():
-        axes.text(0.5, 0.5, "none", ha="center", va="center", fontsize=8, color=FAINT, transform=axes.transAxes)
+        axes.text(0.5, 0.5, "none", ha="center", va="center", transform=axes.transAxes, **SMALL)
         return
     low, high = np.nanpercentile(image, (1, 99.5))
-    axes.imshow(image, origin="lower", cmap="gray", vmin=low, vmax=max(high, low + 1e-6), interpolation="nearest")
+    shown = {"vmin": low, "vmax": max(high, low + 1e-6)}
+    axes.imshow(image, origin="lower", cmap="gray", aspect="auto", interpolation="nearest", **shown)
 
 
 def _cutouts(path: Path, number: int) -> dict[str, np.ndarray]:

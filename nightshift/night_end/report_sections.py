@@ -1,113 +1,53 @@
 """The tables of the morning's report, once for its text and its page."""
 
-import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import PurePosixPath
+from statistics import median
 
 from nightshift.completeness import recovered_by_signal
-from nightshift.ledger.queries.night_end import QuarantinedFile
-from nightshift.night_end.facts import CameraFacts, NightFacts, Quantiles
+from nightshift.ledger.queries.night_end import QuarantinedFile, ScienceOfField
+from nightshift.night_end.facts import CameraFacts, NightFacts
 from nightshift.night_end.identities import Member
-from nightshift.vocabulary import AlertState, Measurement, UnitState, all_measurements, measurement_named
-from nightshift.vocabulary.measurements import COUNT, FRACTION, MailColumn, MailTable, Summary
-
-__all__ = ["Column", "Figure", "Section", "figures_of", "plain", "sections_of", "text_table"]
-
-MOST_ROWS = 40  # of one table in a mail; how many more there are is said
-MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
-RELATIVE = " rel."  # behind a number that a catalogue alone could make absolute
-RELATIVE_MEANS = (
-    "rel.: calibrated against the field's own first frame, for want of a catalogue; relative to that frame, whose "
-    "zero point is 25 by definition, and to its header's places."
+from nightshift.night_end.report_elements import (
+    ALERTS,
+    ARCHIVE,
+    EVENTS,
+    EXPOSURES,
+    FILES,
+    FLAGGED,
+    MASTERS,
+    MOVERS,
+    REFERENCES,
+    UNITS,
+    Cell,
+    Figure,
+    Section,
+    Tone,
+    columns,
 )
+from nightshift.night_end.report_of_cameras import camera_columns, camera_notes, camera_rows
+from nightshift.night_end.report_quality import quality_sections
+from nightshift.night_end.report_text import duration, number, percent, percent_of, plain, shortened, size
+from nightshift.vocabulary import AlertState, EventLevel, Measurement, UnitState
+from nightshift.vocabulary.measurements import Panel, panels
+
+__all__ = ["figures_of", "sections_of"]
+
+MOST_OF_A_KIND = 10  # missing, unlisted, late and repeated files
 MOST_GAPS = 5
-CELL = 90  # characters of a cell of the text's tables, at most
-TEXT_WIDTH = 110  # characters of a line of the text's sentences
-MINUS = "−"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: numbers stand right, words left."""
-
-    title: str
-    align: str = "left"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table with its heading.
-
-    Parameters
-    ----------
-    title : str
-    columns : tuple of Column
-    rows : list of tuple of str
-    note : str
-        What is said above the table, or in place of one that would be empty.
-    picture : str
-        Name of the picture that belongs here.
-    """
-
-    title: str
-    columns: tuple[Column, ...]
-    rows: Sequence[tuple[str, ...]]
-    note: str = ""
-    picture: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One large figure at the top."""
-
-    value: str
-    label: str
-
-
-def plain(text: object, most: int = 120) -> str:
-    """Return text that shows on one line: what does not print is escaped, and the middle of a long one is left out.
-
-    File names come from outside: a line end, an escape sequence or a mark that turns the direction of writing
-    must not change how the report reads.
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-    if len(shown) <= most:
-        return shown
-    half = (most - 1) // 2
-    return f"{shown[:half]}…{shown[-half:]}"
-
-
-def wrapped(text: str) -> str:
-    """Return sentences in lines that a mail program shows whole, two spaces in."""
-    return textwrap.fill(
-        text, TEXT_WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-
-
-def text_table(section: Section) -> str:
-    """Return a section's table in fixed-width columns, two spaces in."""
-    table = [tuple(c.title for c in section.columns), *(tuple(plain(c, CELL) for c in row) for row in section.rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(section.columns))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.rjust(width) if column.align == "right" else cell.ljust(width)
-            for cell, width, column in zip(row, widths, section.columns, strict=True)
-        ]
-        return ("  " + "  ".join(cells)).rstrip()
-
-    return "\n".join([line(table[0]), "  " + "  ".join("-" * w for w in widths), *map(line, table[1:])])
+TONES = {EventLevel.PAGE: Tone.BAD, EventLevel.ERROR: Tone.BAD, EventLevel.WARNING: Tone.WARN}
+LATENCY_FROM = {True: "shutter", False: "last file"}  # by whether the night was live
 
 
 def sections_of(facts: NightFacts) -> list[Section]:
-    """Return the tables of the report, in the order in which they are read."""
-    return [
+    """Return the tables of the report, in the order in which they are read, each with the parts that follow it."""
+    own = [
+        *([_camera_by_camera(facts)] if facts.has_several_cameras else []),
         _exposures(facts),
-        _quality(facts),
-        _detectors(facts),
+        *quality_sections(facts),
         _alerts(facts),
         _completeness(facts),
         _movers(facts),
@@ -116,8 +56,14 @@ def sections_of(facts: NightFacts) -> list[Section]:
         _rejected(facts),
         _flagged(facts),
         _files(facts),
+        _events(facts),
         _references(facts),
         _archive(facts),
+    ]
+    return [
+        section
+        for first in own
+        for section in (first, *(s for p in facts.parts if p.after == first.title for s in p.part.sections))
     ]
 
 
@@ -130,7 +76,7 @@ def figures_of(facts: NightFacts) -> list[Figure]:
         Figure(f"{len(units.parts[UnitState.PROCESSED])} / {units.total}", "units processed"),
         Figure(str(facts.alert_count(AlertState.SENT, AlertState.RETRACTED)), "alerts sent"),
         Figure(str(len(facts.sky.tracklets)), "moving objects"),
-        Figure(duration(latency.p95_s) if latency else "—", "last file to alert, p95"),
+        Figure(duration(latency.p90_s) if latency else "—", f"{LATENCY_FROM[facts.live]} to alert, 90 %"),
         _shutter_figure(facts),
     ]
 
@@ -142,91 +88,64 @@ def _shutter_figure(facts: NightFacts) -> Figure:
     return Figure(" / ".join(shares), f"shutter open{names}")
 
 
-def columns(*titles: str) -> tuple[Column, ...]:
-    """Return columns; a title that begins with ``>`` is of numbers."""
-    return tuple(Column(t.removeprefix(">"), "right" if t.startswith(">") else "left") for t in titles)
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """Return a measurement, or a dash where there is none."""
-    return "—" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
-
-
-def percent(fraction: float | None) -> str:
-    """Return a share of pixels, or a dash where there is none."""
-    if fraction is None:
-        return "—"
-    if 0 < fraction < 1e-4:
-        return "< 0.01 %"
-    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"
-
-
 def _level(value: float | None) -> str:
     """Return a level with as many digits as its size asks for: they run from 0.01 to 50,000."""
     return number(value, 1 if value is not None and abs(value) >= 100 else 3)
 
 
-def duration(seconds: float | None) -> str:
-    """Return a time span as a human says it."""
-    if seconds is None:
-        return "—"
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def _camera_by_camera(facts: NightFacts) -> Section:
+    """Give each camera of the site a column: what it took, what was made of it, and how good the night was for it."""
+    cameras = facts.cameras
+    rows = [
+        ("Science exposures", *(str(len(camera.timeline)) for camera in cameras)),
+        ("Shutter open", *(percent(c.open_time.fraction) if c.timeline else "—" for c in cameras)),
+        ("Units processed", *(str(sum(row.processed for row in camera.science)) for camera in cameras)),
+        ("Units not processed", *(_sum_of_ends(camera) for camera in cameras)),
+        ("Alerts sent", *(str(sum(row.alerts for row in camera.science)) for camera in cameras)),
+    ]
+    for measurement, panel in panels():
+        title = f"{panel.title[0].upper()}{panel.title[1:]}"
+        rows.append((title, *(_median_of_night(camera, measurement, panel) for camera in cameras)))
+    titles = columns("", *(f">{camera.instrument}" for camera in cameras))
+    return Section("Camera by camera", titles, rows, "Measurements: medians of the night's exposures.")
 
 
-def size(number_of_bytes: float) -> str:
-    """Return a size in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number_of_bytes < 1000:
-            return f"{number_of_bytes:.0f} {unit}" if unit == "B" else f"{number_of_bytes:.1f} {unit}"
-        number_of_bytes /= 1000
-    return f"{number_of_bytes:.2f} TB"
+def _sum_of_ends(camera: CameraFacts) -> str:
+    ends = sum(row.rejected + row.failed + row.missing + row.held + row.unfinished for row in camera.science)
+    return str(ends)
 
 
-def _shortened(rows: Iterable[tuple[str, ...]], width: int, most: int = MOST_ROWS) -> list[tuple[str, ...]]:
-    """Cut a table where it would be longer than anybody reads, and say so."""
-    listed = list(rows)
-    if len(listed) <= most:
-        return listed
-    return [*listed[:most], (f"… and {len(listed) - most} more", *[""] * (width - 1))]
-
-
-def _camera_rows(
-    facts: NightFacts, rows_of: Callable[[CameraFacts], Iterable[tuple[str, ...]]]
-) -> list[tuple[str, ...]]:
-    """Return the rows of all cameras; where the site has several, each row begins with its camera's name."""
-    if not facts.has_several_cameras:
-        return [row for camera in facts.cameras for row in rows_of(camera)]
-    return [(camera.instrument, *row) for camera in facts.cameras for row in rows_of(camera)]
-
-
-def _camera_columns(facts: NightFacts, *titles: str) -> tuple[Column, ...]:
-    """Return the columns of a table of `_camera_rows`."""
-    return columns(*(("Camera",) if facts.has_several_cameras else ()), *titles)
-
-
-def _camera_notes(facts: NightFacts, note_of: Callable[[CameraFacts], str]) -> str:
-    """Return what is said of all cameras; where the site has several, each under its name."""
-    notes = [(camera.instrument, note_of(camera)) for camera in facts.cameras]
-    return " ".join(f"{name}: {note}" if facts.has_several_cameras else note for name, note in notes)
+def _median_of_night(camera: CameraFacts, measurement: Measurement, panel: Panel) -> str:
+    values = [e.measured[measurement.name] for e in camera.timeline if measurement.name in e.measured]
+    digits = measurement.mail.digits if measurement.mail else 2
+    scale = camera.pixel_scale_arcsec if panel.in_arcsec else 1.0
+    return number(median(values) * scale, digits) if values else "—"
 
 
 def _exposures(facts: NightFacts) -> Section:
     def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
         for r in camera.science:
+            units = r.processed + r.rejected + r.failed + r.missing + r.held + r.unfinished
             yield (
                 facts.field_name(r.field), r.filter, str(r.exposures), f"{r.first_open:%H:%M}–{r.last_open:%H:%M}",
-                str(r.processed), str(r.rejected), str(r.failed), str(r.missing), str(r.held),
-                str(r.differenced), str(r.candidates), str(r.alerts),
+                f"{r.processed} of {units}", _not_processed(r), str(r.candidates), str(r.alerts),
             )  # fmt: skip
 
-    titles = _camera_columns(
+    titles = camera_columns(
         facts,
-        "Field", "Filter", ">Exposures", "UTC", ">Processed", ">Rejected", ">Failed", ">Missing", ">Held",
-        ">Differenced", ">Candidates", ">Alerts",
+        "Field", "Filter", ">Exposures", "UTC", ">Processed", "Not processed", ">Candidates",
+        ">Alerts",
     )  # fmt: skip
-    return Section("Science exposures", titles, _camera_rows(facts, rows_of), _camera_notes(facts, _shutter))
+    return Section(EXPOSURES, titles, camera_rows(facts, rows_of), camera_notes(facts, _shutter))
+
+
+def _not_processed(row: ScienceOfField) -> str:
+    """Return how the other units ended, in words."""
+    ends = (
+        (row.rejected, "rejected"), (row.failed, "failed"), (row.missing, "missing"), (row.held, "held"),
+        (row.unfinished, "not ended"),
+    )  # fmt: skip
+    return ", ".join(f"{count} {end}" for count, end in ends if count)
 
 
 def _shutter(camera: CameraFacts) -> str:
@@ -246,98 +165,19 @@ def _gaps(gaps: Sequence[tuple[datetime, datetime]]) -> str:
     return f"{len(gaps)} gaps, {duration(together)} together, the longest {listed}"
 
 
-def _quality(facts: NightFacts) -> Section:
-    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
-        for row, cells in zip(camera.quality, _cells(camera, MailTable.QUALITY), strict=True):
-            yield row.filter, str(row.units), str(row.bad), *cells
-
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(facts, "Filter", ">Quadrants", ">Bad", *_titles(MailTable.QUALITY))
-    note = "Zero point: magnitude of one electron in the whole exposure." if rows else "No image was measured."
-    if any(row.relative for camera in facts.cameras for row in camera.quality):
-        note += f" {RELATIVE_MEANS}"
-    return Section(MailTable.QUALITY, titles, rows, note)
-
-
-def _detectors(facts: NightFacts) -> Section:
-    """What the sky's measurements leave open: the readout, the mask, and how well the stars were matched."""
-
-    def rows_of(camera: CameraFacts) -> Iterable[tuple[str, ...]]:
-        for row, cells in zip(camera.quality, _cells(camera, MailTable.DETECTORS), strict=True):
-            yield row.filter, *cells
-
-    rows = _camera_rows(facts, rows_of)
-    meant = "Median, or median and largest. Above the air: magnitude of one electron a second."
-    note = f"{meant} {_camera_notes(facts, _warned)}" if rows else "No image was measured."
-    return Section(MailTable.DETECTORS, _camera_columns(facts, "Filter", *_titles(MailTable.DETECTORS)), rows, note)
-
-
-def _warned(camera: CameraFacts) -> str:
-    warned = ", ".join(f"{_label(w.measurement)} ({w.units})" for w in camera.warned)
-    return f"Quadrants outside of the bounds that warn: {warned}." if warned else "No bound that warns is crossed."
-
-
-def _shown(table: MailTable) -> list[tuple[Measurement, MailColumn]]:
-    """Return the measurements that a table shows."""
-    return [(m, m.mail) for m in all_measurements() if m.mail is not None and m.mail.table is table]
-
-
-def _titles(table: MailTable) -> list[str]:
-    return [f">{mail.title or measurement.titled}" for measurement, mail in _shown(table)]
-
-
-def _cells(camera: CameraFacts, table: MailTable) -> list[tuple[str, ...]]:
-    """Return for each filter of a camera what a table says of its measurements."""
-    return [
-        tuple(
-            _summary(measurement, mail, row.measured.get(measurement.name, Quantiles()), camera.pixel_scale_arcsec)
-            + (RELATIVE if measurement.absolute and row.relative else "")
-            for measurement, mail in _shown(table)
-        )
-        for row in camera.quality
-    ]
-
-
-def _summary(measurement: Measurement, mail: MailColumn, over: Quantiles, pixel_scale_arcsec: float) -> str:
-    """Return what a cell says of a measurement over the quadrants of a filter."""
-    if mail.summary is Summary.PRESENT:
-        return str(over.present)
-    values = {
-        Summary.MEDIAN: [over.median],
-        Summary.LARGEST: [over.median, over.largest],
-        Summary.SPREAD: [over.tenth, over.median, over.ninetieth],
-    }[mail.summary]
-    scale = pixel_scale_arcsec if mail.in_arcsec else 1.0
-    scaled = [None if value is None else value * scale for value in values]
-    if measurement.unit == FRACTION:
-        return " / ".join(map(percent, scaled))
-    return " / ".join(number(value, 0 if measurement.unit == COUNT else mail.digits) for value in scaled)
-
-
-def _label(name: str) -> str:
-    """Return what people call a measurement, also one that is no longer made."""
-    measurement = measurement_named(name)
-    return measurement.label if measurement else name.replace("_", " ")
-
-
 def _alerts(facts: NightFacts) -> Section:
     rows = [
         (state, str(row.alerts), str(row.objects), " ".join(facts.sentence(r) for r in row.reasons))
         for state, row in facts.alerts.items()
     ]
     notes = [f"Topic {t.topic}: {t.acknowledged} of {t.messages} acknowledged by the broker." for t in facts.topics]
-    words = {False: "From an exposure's last file to the acknowledgement", True: "Alerts that waited for a reference"}
-    notes += [
-        f"{words[waited]}: p50 {duration(row.p50_s)}, p95 {duration(row.p95_s)} ({row.alerts} alerts)."
-        for waited, row in sorted(facts.latency.items())
-    ]
     differences = Counter[str]()
     for group in facts.differences:
         differences[f"{group.state}{': ' + facts.sentence(group.reason) if group.reason else ''}"] += group.units
     if differences:
         notes.append("Differences: " + "; ".join(f"{count} {what}" for what, count in differences.items()) + ".")
     return Section(
-        "Alerts", columns("State", ">Alerts", ">Objects", "Reason"), rows,
+        ALERTS, columns("State", ">Alerts", ">Objects", "Reason"), rows,
         " ".join(notes) or "No alert was made.", "stamps",
     )  # fmt: skip
 
@@ -363,11 +203,6 @@ def _completeness(facts: NightFacts) -> Section:
     return Section("Completeness", titles, rows, note, "completeness")
 
 
-def percent_of(share: float | None) -> str:
-    """Return a share to a tenth of a percent, or a dash where there is none."""
-    return "—" if share is None else f"{100 * share:.1f} %"
-
-
 def _movers(facts: NightFacts) -> Section:
     rows = [
         (
@@ -382,7 +217,7 @@ def _movers(facts: NightFacts) -> Section:
         ">Residual (arcsec)", ">Mag",
     )  # fmt: skip
     note = "" if rows else "No tracklet was linked."
-    return Section("Moving objects", titles, _shortened(rows, len(titles)), note, "sky")
+    return Section(MOVERS, titles, shortened(rows, len(titles)), note, "sky")
 
 
 def _calibrations(facts: NightFacts) -> Section:
@@ -393,13 +228,13 @@ def _calibrations(facts: NightFacts) -> Section:
                 number(m.read_noise), number(m.gain, 3), " ".join(facts.sentence(r) for r in m.reasons),
             )  # fmt: skip
 
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(
+    rows = camera_rows(facts, rows_of)
+    titles = camera_columns(
         facts, "Master", "Filter", ">Quadrants in service", ">Frames", ">Level (ADU)", ">Noise", ">Read noise (ADU)",
         ">Gain (e⁻/ADU)", "Reason",
     )  # fmt: skip
     meant = "Noise: of one frame's pixel, a bias in ADU, a dark in electrons a second, a flat relative to its level."
-    return Section("Calibrations", titles, rows, meant if rows else "No master was built tonight.")
+    return Section(MASTERS, titles, rows, meant if rows else "No master was built tonight.")
 
 
 def _kept_out(facts: NightFacts) -> Section:
@@ -411,7 +246,7 @@ def _kept_out(facts: NightFacts) -> Section:
     used = facts.verdict.accounts.frames.counts()["in a master"]
     none = "Every calibration frame that was looked at is in a master." if used else "No calibration frame was used."
     note = "" if rows else none
-    return Section("Calibration frames kept out of the masters", titles, _shortened(rows, len(titles)), note)
+    return Section("Calibration frames kept out of the masters", titles, shortened(rows, len(titles)), note)
 
 
 def _rejected(facts: NightFacts) -> Section:
@@ -426,7 +261,7 @@ def _rejected(facts: NightFacts) -> Section:
     titles = columns("Exposure", "Quadrants", "End", "Reason", "Detail of the first")
     expected = facts.verdict.accounts.units.total
     note = "" if rows else "Every unit was processed." if expected else "No unit was expected."
-    return Section("Units that were not processed", titles, _shortened(rows, len(titles)), note)
+    return Section(UNITS, titles, shortened(rows, len(titles)), note)
 
 
 def _exposure_and_quadrant(facts: NightFacts, unit_key: str) -> tuple[str, str]:
@@ -458,7 +293,7 @@ def _flagged(facts: NightFacts) -> Section:
         for reason, exposures in by_reason.items()
     ]  # fmt: skip
     titles = columns("Flag", ">Units", "Exposures")
-    return Section("Units processed with a flag", titles, rows, "" if rows else "No processed unit carries a flag.")
+    return Section(FLAGGED, titles, rows, "" if rows else "No processed unit carries a flag.")
 
 
 def _files(facts: NightFacts) -> Section:
@@ -475,13 +310,29 @@ def _files(facts: NightFacts) -> Section:
         ([Member(name, "The same content was here already.") for name in books.duplicates], "duplicate"),
     ]
     titles = columns("File", ">Size", "Disposition", "Reason", "Detail")
-    rows = _shortened(kept, len(titles))
+    rows = shortened(kept, len(titles))
     for members, disposition in named:
         of_kind = [(plain(m.subject, 60), "—", disposition, facts.sentence(m.reason), "") for m in members]
-        rows += _shortened(of_kind, len(titles), MOST_OF_A_KIND)
+        rows += shortened(of_kind, len(titles), MOST_OF_A_KIND)
     came = "Every file was registered, once, as the manifest says." if books.sent.total else "No file came."
     note = "" if rows else came
-    return Section("Files out of the ordinary", titles, rows, note)
+    return Section(FILES, titles, rows, note)
+
+
+def _events(facts: NightFacts) -> Section:
+    """List what programs said aloud, the loudest first; what the accounts say by themselves is not among it."""
+    rows = [
+        (
+            Cell(event.level, TONES.get(event.level, Tone.PLAIN)),
+            event.message,
+            plain(event.subject, 60),
+            str(event.times),
+        )
+        for event in facts.events
+    ]
+    titles = columns("Level", "What", "Of", ">Times")
+    note = "" if rows else "No program warned of anything."
+    return Section(EVENTS, titles, shortened(rows, len(titles)), note)
 
 
 def _disposition(file: QuarantinedFile) -> str:
@@ -497,12 +348,12 @@ def _references(facts: NightFacts) -> Section:
                 number(r.limiting_magnitude), " ".join(facts.sentence(x) for x in r.reasons),
             )  # fmt: skip
 
-    rows = _camera_rows(facts, rows_of)
-    titles = _camera_columns(
+    rows = camera_rows(facts, rows_of)
+    titles = camera_columns(
         facts, "Field", "Filter", "Version", ">Quadrants in service", ">Frames", ">FWHM (arcsec)", ">Limit (mag)",
         "Reason",
     )  # fmt: skip
-    return Section("References built", titles, rows, "" if rows else "No reference was built tonight.")
+    return Section(REFERENCES, titles, rows, "" if rows else "No reference was built tonight.")
 
 
 def _archive(facts: NightFacts) -> Section:
@@ -513,4 +364,4 @@ def _archive(facts: NightFacts) -> Section:
         if held.files
         else "Nothing is archived yet."
     )
-    return Section("Archive", (), [], note)
+    return Section(ARCHIVE, (), [], note)

@@ -275,16 +275,22 @@ left join (select unit_key, count(*) as alerts from alerts
 where e.site = :site and e.night = :night and e.image_type = 'science' and e.instrument = :instrument
 group by e.field, e.filter order by e.field nulls last, e.filter;
 
+-- name: filters_of_science
+-- row: FilterOfScience
+select distinct filter from exposures
+where instrument = :instrument and night = :night and image_type = 'science' order by filter;
+
 -- name: masters
 -- row: MastersOfKind
--- nullable: level, noise, read_noise, gain
+-- nullable: level, noise, read_noise, gain, first_not_in_service
 select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = 'in_service') as in_service,
     max(c.frames) as frames,
     percentile_cont(0.5) within group (order by c.level) as level,
     percentile_cont(0.5) within group (order by c.noise) as noise,
     percentile_cont(0.5) within group (order by c.read_noise) as read_noise,
     percentile_cont(0.5) within group (order by c.gain) as gain,
-    array_remove(array_agg(distinct c.reason), null) as reasons
+    array_remove(array_agg(distinct c.reason), null) as reasons,
+    min(c.calibration_key) filter (where c.state <> 'in_service') as first_not_in_service
 from calibrations c
 where c.night = :night and c.instrument = :instrument and c.campaign = :campaign
 group by c.kind, c.filter order by c.kind, c.filter;
@@ -393,7 +399,7 @@ group by r.field, r.filter, r.version order by r.field, r.filter, r.version;
 -- name: alerts_by_state
 -- row: AlertsInState
 select a.state, count(*) as alerts, count(distinct a.object_id) as objects,
-    array_remove(array_agg(distinct a.reason), null) as reasons
+    array_remove(array_agg(distinct a.reason), null) as reasons, min(a.unit_key) as first_unit
 from alerts a where a.site = :site and a.night = :night group by a.state order by a.state;
 
 -- name: outbox_by_topic
@@ -405,11 +411,13 @@ where a.site = :site and a.night = :night group by o.topic order by o.topic;
 
 -- name: latency
 -- row: Latency
--- Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
--- that had to wait for their reference are apart: they measure the wait.
+-- Seconds from the closing of the shutter (of a night that is not live: from an exposure's last file) to the broker's
+-- acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are apart: they measure
+-- the wait.
 with each as (
-    select extract(epoch from o.acknowledged_at - e.last_arrival_at)::double precision as seconds,
-        coalesce(r.built_at > e.last_arrival_at, false) as waited
+    select extract(epoch from o.acknowledged_at - case when :live
+            then e.shutter_open + make_interval(secs => e.exposure_s) else e.last_arrival_at end)::double precision
+        as seconds, coalesce(r.built_at > e.last_arrival_at, false) as waited
     from outbox o
     join alerts a using (candid, shutter_open)
     join candidates c on c.shutter_open = a.shutter_open and c.candid = a.candid
@@ -420,7 +428,8 @@ with each as (
 )
 select waited, count(*) as alerts,
     percentile_cont(0.5) within group (order by seconds) as p50_s,
-    percentile_cont(0.95) within group (order by seconds) as p95_s,
+    percentile_cont(0.9) within group (order by seconds) as p90_s,
+    percentile_cont(0.99) within group (order by seconds) as p99_s,
     max(seconds) as max_s
 from each group by waited order by waited;
 

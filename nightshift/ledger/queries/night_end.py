@@ -33,6 +33,7 @@ __all__ = [
     "DifferencesInState",
     "ExposureType",
     "FileToArchive",
+    "FilterOfScience",
     "Footprint",
     "FrameOfNight",
     "KnownReason",
@@ -80,6 +81,7 @@ __all__ = [
     "exposures_in_flight",
     "fail_stragglers",
     "files_to_archive",
+    "filters_of_science",
     "footprints",
     "frames_of_night",
     "image_quality_by_filter",
@@ -367,6 +369,13 @@ class ScienceOfField:
 
 
 @dataclass(frozen=True, slots=True)
+class FilterOfScience:
+    """A row of `filters_of_science`."""
+
+    filter: str
+
+
+@dataclass(frozen=True, slots=True)
 class MastersOfKind:
     """A row of `masters`."""
 
@@ -380,6 +389,7 @@ class MastersOfKind:
     read_noise: float | None
     gain: float | None
     reasons: list[str]
+    first_not_in_service: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -478,6 +488,7 @@ class AlertsInState:
     alerts: int
     objects: int
     reasons: list[str]
+    first_unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,7 +509,8 @@ class Latency:
     waited: bool
     alerts: int
     p50_s: float
-    p95_s: float
+    p90_s: float
+    p99_s: float
     max_s: float
 
 
@@ -850,6 +862,11 @@ def science_by_field(
     )
 
 
+def filters_of_science(ledger: Ledger, *, instrument: str, night: date) -> list[FilterOfScience]:
+    """Run `filters_of_science`."""
+    return ledger.select(TOPIC, "filters_of_science", FilterOfScience, instrument=instrument, night=night)
+
+
 def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[MastersOfKind]:
     """Run `masters`."""
     return ledger.select(TOPIC, "masters", MastersOfKind, night=night, instrument=instrument, campaign=campaign)
@@ -968,11 +985,12 @@ def outbox_by_topic(ledger: Ledger, *, site: str, night: date) -> list[TopicMess
     return ledger.select(TOPIC, "outbox_by_topic", TopicMessages, site=site, night=night)
 
 
-def latency(ledger: Ledger, *, site: str, night: date) -> list[Latency]:
-    """Seconds from an exposure's last file to the broker's acknowledgement of each of its alerts. Alerts of frames
-    that had to wait for their reference are apart: they measure the wait.
+def latency(ledger: Ledger, *, live: bool, site: str, night: date) -> list[Latency]:
+    """Seconds from the closing of the shutter (of a night that is not live: from an exposure's last file) to the
+    broker's acknowledgement of each of its alerts. Alerts of frames that had to wait for their reference are
+    apart: they measure the wait.
     """
-    return ledger.select(TOPIC, "latency", Latency, site=site, night=night)
+    return ledger.select(TOPIC, "latency", Latency, live=live, site=site, night=night)
 
 
 def tracklets(ledger: Ledger, *, site: str, night: date, campaign: str) -> list[Tracklet]:

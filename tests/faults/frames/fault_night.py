@@ -20,7 +20,8 @@ from nightshift.ledger import Ledger
 from nightshift.night_end.accounts import account
 from nightshift.night_end.close import begin_closing, close, may_close
 from nightshift.night_end.report import write_report
-from nightshift.night_end.report_sections import plain, sections_of, text_table
+from nightshift.night_end.report_sections import sections_of
+from nightshift.night_end.report_text import plain, text_table
 from nightshift.runners.base import TaskReport
 from nightshift.settings import Deployment, Survey, load_survey
 from nightshift.vocabulary import JobState, NightState

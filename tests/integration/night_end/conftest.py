@@ -8,14 +8,42 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from night_rows import Night
+from night_rows import NIGHT, Night
 
+from nightshift.archive.night_archive import archive, verify
+from nightshift.night_end.accounts import account
 from nightshift.night_end.mail import MailServer
 
 
 @pytest.fixture
 def night(context):
     return Night(context)
+
+
+QUALITY = {
+    "fwhm_px": 2.3, "elongation": 1.1, "background": 210.0, "zero_point": 24.7, "zero_point_rms": 0.02,
+    "limiting_magnitude": 20.6, "astrometry_rms_arcsec": 0.07, "good": True, "stars_matched": 412,
+    "read_noise_ratio": 1.02, "pattern_noise": 0.034, "zero_point_zenith": 23.21, "colour_term": -0.041,
+    "saturated_fraction": 0.00012, "trails": 1,
+    "warnings": ["pattern_noise 0.034 outside 0..0.03", "fwhm_px 2.3 outside 1..2"],
+}  # fmt: skip
+
+
+@pytest.fixture
+def filled(context, night):
+    night.science(1)
+    night.science(2, filter="r")
+    night.frame(3, 1)
+    night.unit(3, 1, 1, quality=QUALITY)
+    night.unit(3, 1, 2, state="rejected", reason="seeing_too_poor", quality={**QUALITY, "good": False})
+    reference = night.reference()
+    first = night.alerts(1, [(150.10, 22.20), (150.12, 22.21)], reference)
+    night.tracklet(1, [first[0], *night.alerts(3, [(150.101, 22.201)], reference, seed=1)])
+    night.manifest()
+    account(context, NIGHT)
+    archive(context, NIGHT)
+    verify(context, NIGHT)
+    return night
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def test_ingest_that_takes_nothing_in_calls_somebody_once_until_it_goes_on(conte
     assert [wait.name for wait in watch.waits(context.ledger)] == ["ingest"]
     assert [row["level"] for row in sql(context, "select level from events where kind = 'ingest_stuck'")] == ["page"]
     needs = collect_facts(context, sql(context, "select night from nights")[0]["night"]).needs
-    assert any(line.startswith("Ingest is stuck: 1 file waits") for line in needs)
+    (need,) = [need for need in needs if need.sentence.startswith("Ingest is stuck: 1 file waits")]
+    assert need.command == "nightshift status" and "watch_inbox" in need.step
     ingest_all(context, [stuck])
     assert say_whether_ingest_is_stuck(context) is None
     assert watch.waits(context.ledger) == []

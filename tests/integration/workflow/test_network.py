@@ -285,8 +285,8 @@ def test_the_report_of_a_site_with_two_cameras_has_rows_and_a_timeline_of_each_w
     report = write_report(with_pixel_scale(context.of_site("north"), "north_single", 0.5), NIGHT)
     lines = report.text.split("IMAGE QUALITY")[1].split("STARS AND DETECTORS")[0].splitlines()
     cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
-    width = next(row for row in cells if row[0] == "Camera").index("FWHM (arcsec) 10/50/90 %")
-    assert {row[0]: row[width] for row in cells if row[0] in PLACES} == {
+    widths = [row for row in cells if row[0] == "FWHM (arcsec) 10/50/90 %"]
+    assert {row[1]: row[3] for row in widths} == {
         "north_single": "1.20 / 1.20 / 1.20",
         "north_wide": "2.40 / 2.40 / 2.40",
     }
@@ -299,6 +299,12 @@ def test_the_report_of_a_site_with_two_cameras_has_rows_and_a_timeline_of_each_w
         assert f"{camera}: Shutter open 100 %" in " ".join(report.text.split())
     assert "100 % / 100 % shutter open: north_single / north_wide" in report.text
     assert "south_wide" not in report.text
+    at_a_glance = report.text.split("CAMERA BY CAMERA")[1].split("SCIENCE EXPOSURES")[0].splitlines()
+    rows = [re.split(r"\s{2,}", line.strip()) for line in at_a_glance if line.strip()]
+    assert ["north_single", "north_wide"] in rows
+    assert ["FWHM (arcsec)", "1.20", "2.40"] in rows
+    (other,) = [line.split() for line in report.text.splitlines() if line.startswith("  south ")]
+    assert other[:4] == ["south", "open", "1", "0"]
 
 
 def with_pixel_scale(context, instrument, arcsec):

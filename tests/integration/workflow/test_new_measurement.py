@@ -29,8 +29,8 @@ def test_a_new_measurement_is_in_the_ledger_the_report_and_on_the_page(night, le
     assert {row["toy"] for row in night.rows("image_quality")} == {3.25}
     day = night.rows("exposures")[0]["night"]
     report = write_report(night.context, day)
-    heading, _, values = report.text.split("STARS AND DETECTORS")[1].splitlines()[3:6]
-    assert heading.split()[-2:] == ["toy", "(mag)"] and values.split()[-1] == "3.25"
+    (row,) = [line for line in report.text.split("STARS AND DETECTORS")[1].splitlines() if "toy (mag)" in line]
+    assert row.split()[:4] == ["toy", "(mag)", "g", "3.25"]
     timeline = report.pictures[0].description
     assert "zero point, sky and toy of 1 exposures" in timeline
     (exposure,) = report.facts.exposures

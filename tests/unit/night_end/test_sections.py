@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from nightshift.night_end.report_sections import _gaps, percent, wrapped
+from nightshift.night_end.report_sections import _gaps
+from nightshift.night_end.report_text import percent, wrapped
 
 
 @pytest.mark.parametrize(
