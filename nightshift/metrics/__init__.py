@@ -1,0 +1,1 @@
+"""Figures of the night for Prometheus, made from the ledger."""

@@ -1,0 +1,62 @@
+"""One look at the open night of a site: what is wrong is told once, and its end once."""
+
+import logging
+
+from nightshift.context import Context
+from nightshift.errors import NightshiftError
+from nightshift.ledger.queries import night_watch as queries
+from nightshift.night_watch.watches import Alarm, OpenNight, Watch, all_watches, policy_of
+from nightshift.vocabulary import EventLevel
+
+__all__ = ["look_at_open_night"]
+
+log = logging.getLogger(__name__)
+
+
+def look_at_open_night(context: Context) -> list[str]:
+    """Look at the open night of the only site in scope, unless somebody just did; return what is wrong, in sentences.
+
+    Where no night is open any more, everything is over: the morning's mail speaks then.
+    """
+    ledger, site = context.ledger, context.site.name
+    if not queries.claim_look(ledger, site=site, every_s=policy_of(context).look_every_s):
+        return []
+    night = queries.open_night(ledger, site=site)
+    for watch in all_watches():
+        for scope in watch.scopes(context):
+            alarms = _ask(watch, OpenNight(scope, night)) if night else {}
+            if alarms is not None:
+                instrument = "" if watch.of_site else scope.survey.camera.instrument
+                _tell(context, watch, instrument, alarms)
+    return [row.message for row in queries.alarms(ledger, site=site)]
+
+
+def _ask(watch: Watch, watched: OpenNight) -> dict[str, Alarm] | None:
+    """Return what one watch finds, by subject; None where it cannot be told, or the watch fails: no other does then."""
+    try:
+        found = watch.look(watched)
+        return None if found is None else {alarm.subject: alarm for alarm in found}
+    except NightshiftError:
+        raise  # the ledger is away: nothing can be told
+    except Exception:
+        log.exception("the watch for %s failed", watch.kind)
+        return None
+
+
+def _tell(context: Context, watch: Watch, instrument: str, alarms: dict[str, Alarm]) -> None:
+    """Say what is new, and what is over."""
+    ledger, site, now = context.ledger, context.site.name, context.clock.now()
+    known = [
+        row.subject
+        for row in queries.alarms(ledger, site=site)
+        if (row.kind, row.instrument) == (watch.kind, instrument)
+    ]
+    for alarm in alarms.values():
+        if queries.put_alarm(
+            ledger, site=site, kind=watch.kind, subject=alarm.subject, instrument=instrument, message=alarm.message
+        ):
+            ledger.event(watch.level, watch.kind, alarm.message, subject=alarm.subject, night_time=now)
+    for subject in known:
+        if subject not in alarms and queries.delete_alarm(ledger, site=site, kind=watch.kind, subject=subject):
+            message = f"{subject}: {watch.over_message}"
+            ledger.event(EventLevel.INFO, watch.over, message, subject=subject, night_time=now)
