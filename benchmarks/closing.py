@@ -66,7 +66,11 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (no name is guessed in it)
 def run() -> Mapping[str, float]:
     """Close the night, then copy and read back; return the figures."""
     figures = {"load_at_start": os.getloadavg()[0], "sha256_mb_per_s_core": _sha256_speed()}
-    with server_for_loading() as running, Ledger(running.url("ledger")) as ledger, tempfile.TemporaryDirectory() as folder:
+    with (
+        server_for_loading() as running,
+        Ledger(running.url("ledger")) as ledger,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         scale = Scale.part(float(os.environ.get("BENCH_CLOSING_SCALE", 1)))
         load(ledger, scale, 0, 1)
         context = _context(ledger, Path(folder))

@@ -218,6 +218,7 @@ def request_due(context: Any) -> int:
 
 def _sweep(context: Any) -> None:
     from nightshift.alerts.release_order import release_all_in_order
+    from nightshift.night_watch import look_at_open_night
     from nightshift.runners import runner_from_environment
     from nightshift.workflow.arrays import sweep
 
@@ -225,6 +226,8 @@ def _sweep(context: Any) -> None:
         log.info("swept up %s", summary)
     release_all_in_order(context)
     _post(context)
+    for of_site in context.sites():
+        look_at_open_night(of_site)
 
 
 # --- references ---------------------------------------------------------------------------------------------
@@ -651,7 +654,6 @@ def watch_disks() -> str:
 
     with open_context() as context:
         return "; ".join(map(str, watch(context)))
-    return f"removed {prune_metadata(metadata_address(), older_than_days=days)}"
 
 
 def back_up_ledger(run: Any) -> str:

@@ -253,12 +253,17 @@ def at_noon_once_a_week() -> CronTriggerTimetable | None:
     return _live_cron("0 12 * * 3")
 
 
+def every_quarter_of_live_hours() -> CronTriggerTimetable | None:
+    """Return the timetable of what is looked at four times an hour; a replayed night is not disturbed by it."""
+    return _live_cron("*/15 * * * *")
+
+
 def _live_cron(cron: str) -> CronTriggerTimetable | None:
     from nightshift.context import deployment_from_environment
 
     if not isinstance(clock_from_environment(), SystemClock):
         return None
-    return CronTriggerTimetable("0 12 * * *", timezone=deployment_from_environment().sites[0].time_zone)
+    return CronTriggerTimetable(cron, timezone=deployment_from_environment().sites[0].time_zone)
 
 
 def while_copies_are_made() -> timedelta | None:
@@ -266,9 +271,3 @@ def while_copies_are_made() -> timedelta | None:
     from nightshift.context import deployment_from_environment
 
     return COPIES_EVERY if any(survey.copies.to for survey in deployment_from_environment().surveys) else None
-def every_quarter_of_live_hours() -> CronTriggerTimetable | None:
-    """Return the timetable of what is looked at four times an hour; a replayed night is not disturbed by it."""
-    if not isinstance(clock_from_environment(), SystemClock):
-        return None
-    return CronTriggerTimetable("*/15 * * * *", timezone="UTC")
-    return CronTriggerTimetable(cron, timezone=deployment_from_environment().sites[0].time_zone)

@@ -10,9 +10,11 @@ from prometheus_client.registry import Collector
 
 from nightshift.context import Context
 from nightshift.errors import NightshiftError
-from nightshift.metrics.families import all_families, site_nights
+from nightshift.metrics import of_alerts, of_machine, of_night  # noqa: F401 - they register their families
+from nightshift.metrics.families import Family, registered_families, site_nights
+from nightshift.metrics.of_images import measured_families
 
-__all__ = ["LedgerCollector"]
+__all__ = ["LedgerCollector", "all_families"]
 
 FRESH_S = 5.0  # several who scrape cost the ledger no more than one
 
@@ -57,6 +59,11 @@ class LedgerCollector(Collector):
         seconds = GaugeMetricFamily("nightshift_scrape_seconds", "How long the ledger was asked for all of this.")
         seconds.add_metric([], time.monotonic() - began)
         return [up, seconds, *metrics]
+
+
+def all_families() -> tuple[Family, ...]:
+    """Return every family, those of the measurements last."""
+    return (*registered_families(), *measured_families())
 
 
 def _families_of(context: Context) -> list[Metric]:

@@ -15,7 +15,7 @@ from nightshift.ledger.queries import metrics as queries
 from nightshift.ledger.queries.metrics import NewestNight
 from nightshift.vocabulary import Tier
 
-__all__ = ["Family", "Row", "SiteNight", "all_families", "family", "site_nights"]
+__all__ = ["Family", "Row", "SiteNight", "family", "registered_families", "site_nights"]
 
 LATELY = 10  # exposures that tell how images are
 Row = tuple[tuple[str, ...], float]  # the values of the labels, and the number
@@ -88,11 +88,9 @@ def family(name: str, says: str, *labels: str) -> Callable[[Rows], Rows]:
     return register
 
 
-def all_families() -> tuple[Family, ...]:
-    """Return every family, those of the measurements last."""
-    from nightshift.metrics import of_alerts, of_images, of_machine, of_night  # noqa: F401 - they register
-
-    return (*_families, *of_images.measured_families())
+def registered_families() -> tuple[Family, ...]:
+    """Return the families of the modules that were read, in that order."""
+    return tuple(_families)
 
 
 def site_nights(context: Context) -> Iterator[SiteNight]:

@@ -30,15 +30,11 @@ def files(of: SiteNight) -> Iterator[Row]:
         yield (of.site, row.disposition), row.files
 
 
-@family(
-    "night_exposures", "Exposures of the newest night.", "site", "instrument", "image_type", "state"
-)
+@family("night_exposures", "Exposures of the newest night.", "site", "instrument", "image_type", "state")
 def exposures(of: SiteNight) -> Iterator[Row]:
     """Give the exposures of each instrument."""
     for instrument in of.context.deployment.instruments:
-        rows = queries.exposures_by_state(
-            of.context.ledger, site=of.site, night=of.night, instrument=instrument
-        )
+        rows = queries.exposures_by_state(of.context.ledger, site=of.site, night=of.night, instrument=instrument)
         for row in rows:
             yield (of.site, instrument, row.image_type, row.state), row.exposures
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from nightshift.ledger.queries import calendar as calendar_queries
 from nightshift.ledger.queries import night_watch as queries
 from nightshift.night_watch.watches import Alarm, OpenNight, watch
+from nightshift.observing_calendar.in_force import in_force
 from nightshift.sun import sunset_and_sunrise
 from nightshift.vocabulary import CalendarKind
 
 __all__ = ["no_files", "silent_detectors"]
+
+NO_FILES_AWAITED = frozenset({CalendarKind.DOWNTIME, CalendarKind.ENGINEERING})
 
 
 @watch("no_files", over="files_come", over_message="Files come again.", of_site=True)
@@ -29,14 +31,11 @@ def _is_dark(watched: OpenNight) -> bool:
 
 
 def _does_not_observe(watched: OpenNight) -> bool:
-    """Whether downtime or engineering time of all of the site's instruments holds now."""
-    ledger, site, now = watched.context.ledger, watched.context.site.name, watched.context.clock.now()
+    """Whether the calendar has downtime or engineering time of each of the site's instruments now."""
+    ledger, now = watched.context.ledger, watched.context.clock.now()
     return all(
-        any(
-            entry.kind in (CalendarKind.DOWNTIME, CalendarKind.ENGINEERING)
-            for entry in calendar_queries.in_force(ledger, site=site, instrument=instrument, moment=now)
-        )
-        for instrument in watched.context.deployment.instruments
+        {entry.kind for entry in in_force(ledger, survey, now).entries} & NO_FILES_AWAITED
+        for survey in watched.context.deployment.surveys
     )
 
 

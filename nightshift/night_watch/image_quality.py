@@ -25,9 +25,7 @@ def clouds(watched: OpenNight) -> Iterator[Alarm]:
             )
 
 
-@watch(
-    "images_wide", over="images_sharp", over_message="Stars are as wide as usual again.", level=EventLevel.WARNING
-)
+@watch("images_wide", over="images_sharp", over_message="Stars are as wide as usual again.", level=EventLevel.WARNING)
 def wide_stars(watched: OpenNight) -> Iterator[Alarm]:
     """Tell of stars that are far wider than usual: the focus, the guiding, or the seeing."""
     for name, now, usual in _both(watched, "fwhm_px"):
@@ -89,7 +87,7 @@ def _keep_usual(watched: OpenNight, instrument: str) -> bool:
         queries.forget_usual(ledger, instrument=instrument, night=night)
         for (filter_name, name), values in found.items():
             queries.put_usual(
-                ledger, instrument=instrument, night=night, filter=filter_name, name=name, median=median(values),
-                nights=len(values),
+                ledger, instrument=instrument, night=night, filter=filter_name, measurement=name,
+                median=median(values), nights=len(values),
             )  # fmt: skip
     return bool(found)

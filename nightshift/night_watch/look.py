@@ -5,7 +5,8 @@ import logging
 from nightshift.context import Context
 from nightshift.errors import NightshiftError
 from nightshift.ledger.queries import night_watch as queries
-from nightshift.night_watch.watches import Alarm, OpenNight, Watch, all_watches, policy_of
+from nightshift.night_watch import files_that_come, image_quality, rejected_images  # noqa: F401 - they register
+from nightshift.night_watch.watches import Alarm, OpenNight, Watch, policy_of, registered_watches
 from nightshift.vocabulary import EventLevel
 
 __all__ = ["look_at_open_night"]
@@ -22,7 +23,7 @@ def look_at_open_night(context: Context) -> list[str]:
     if not queries.claim_look(ledger, site=site, every_s=policy_of(context).look_every_s):
         return []
     night = queries.open_night(ledger, site=site)
-    for watch in all_watches():
+    for watch in registered_watches():
         for scope in watch.scopes(context):
             alarms = _ask(watch, OpenNight(scope, night)) if night else {}
             if alarms is not None:
@@ -32,7 +33,7 @@ def look_at_open_night(context: Context) -> list[str]:
 
 
 def _ask(watch: Watch, watched: OpenNight) -> dict[str, Alarm] | None:
-    """Return what one watch finds, by subject; None where it cannot be told, or the watch fails: no other does then."""
+    """Return what one watch finds, by subject; None where it cannot be told or it fails, which harms no other."""
     try:
         found = watch.look(watched)
         return None if found is None else {alarm.subject: alarm for alarm in found}

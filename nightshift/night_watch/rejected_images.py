@@ -36,7 +36,7 @@ def only_thousands(watched: OpenNight) -> Iterator[Alarm]:
     instrument = watched.context.survey.camera.instrument
     rows = queries.detectors_above(
         watched.context.ledger, instrument=instrument, night=watched.night, exposures=watched.policy.exposures,
-        name="thousands_fraction", bound=watched.policy.thousands_fraction, tier=Tier.PROCESSED, campaign=LIVE,
+        measurement="thousands_fraction", bound=watched.policy.thousands_fraction, tier=Tier.PROCESSED, campaign=LIVE,
     )  # fmt: skip
     for row in rows:
         name = f"{instrument}/d{row.detector:02d}"

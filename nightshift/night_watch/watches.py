@@ -8,7 +8,7 @@ from nightshift.context import Context
 from nightshift.settings.night_watch import NightWatchPolicy
 from nightshift.vocabulary import EventLevel
 
-__all__ = ["Alarm", "OpenNight", "Watch", "all_watches", "policy_of", "watch"]
+__all__ = ["Alarm", "OpenNight", "Watch", "policy_of", "registered_watches", "watch"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,6 @@ def watch(
     return register
 
 
-def all_watches() -> tuple[Watch, ...]:
-    """Return every watch, in the order in which they are asked."""
-    from nightshift.night_watch import files_that_come, image_quality, rejected_images  # noqa: F401 - they register
-
+def registered_watches() -> tuple[Watch, ...]:
+    """Return the watches of the modules that were read, in the order in which they are asked."""
     return tuple(_watches)

@@ -41,19 +41,19 @@ __all__ = [
 FILES = ("site.toml", "camera.toml", "fields.toml", "policy.toml", "jobs.toml")
 SHARED = ("survey.toml", "fields.toml", "policy.toml", "jobs.toml")  # of a survey of several instruments
 OWN = ("fields.toml", "policy.toml", "jobs.toml")  # of an instrument of such a survey
-OF_A_SITE = ("night", "storage", "moving_objects", "preflight")  # tables that all instruments of a site share
-OF_ALL = ("messages",)  # tables that all instruments of a survey share
-OF_A_SITE = ("night", "storage", "copies", "moving_objects")  # tables that all instruments of a site share
+# tables that all instruments of a site share
 OF_A_SITE = (
     "night",
     "storage",
-    "retention",
-    "disks",
+    "archive",
+    "copies",
     "retention",
     "disks",
     "moving_objects",
     "preflight",
-)  # tables that all instruments of a site share
+    "night_watch",
+)  # fmt: skip
+OF_ALL = ("messages",)  # tables that all instruments of a survey share
 _CONFIG = Path(__file__).resolve().parents[2] / "config"
 
 

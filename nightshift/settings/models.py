@@ -20,6 +20,7 @@ from nightshift.settings.coverage import CoveragePolicy
 from nightshift.settings.exposure_ids import HEADER, NIGHT, check_template, template_fields
 from nightshift.settings.fields_table import FORMATS
 from nightshift.settings.messages import MessageSettings
+from nightshift.settings.night_watch import NightWatchPolicy
 from nightshift.settings.preflight_policy import PlanPolicy, PreflightPolicy
 from nightshift.settings.report_policy import ReportPolicy
 from nightshift.settings.retention import DiskPolicy, RetentionPolicy
@@ -620,6 +621,7 @@ class Survey(Table):
     night: NightPolicy = NightPolicy()
     report: ReportPolicy = ReportPolicy()
     preflight: PreflightPolicy = PreflightPolicy()
+    night_watch: NightWatchPolicy = NightWatchPolicy()
     plan: PlanPolicy = PlanPolicy()
     storage: StoragePolicy = StoragePolicy()
     messages: MessageSettings = MessageSettings()

@@ -17,11 +17,10 @@ __all__ = ["OPERATOR_STAGES", "hash_of_kind", "hashes_by_stage", "settings_of_jo
 OPERATOR_STAGES = {
     "registration": ("site", "camera", "sky", "calibration.kinds", "exposure"),
     "release": ("alerts",),
-    "night_end": ("night", "report", "storage", "archive"),
+    "night_end": ("night", "report", "storage", "archive", "copies"),
     "coverage": ("coverage",),
-    "night_end": ("night", "report", "storage"),
     "afternoon": ("preflight", "plan"),
-    "night_end": ("night", "report", "storage", "copies"),
+    "open_night": ("night_watch",),
 }
 
 

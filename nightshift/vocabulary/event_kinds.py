@@ -392,6 +392,9 @@ _AIRFLOW = (
         "A task of a workflow failed, and its last try too.",
         "Read the task's log on Airflow's page; clear the task when its cause is mended.",
         "nightshift status",
+    ),
+)
+
 _HOUSEKEEPING = (
     EventKind("cleaned_up", "What may leave the depot by the settings of retention was deleted there."),
     EventKind(
@@ -423,6 +426,56 @@ _HOUSEKEEPING = (
     ),
 )
 
+_OPEN_NIGHT = (
+    EventKind(
+        "astrometry_fails",
+        "The stars of many of the last images do not match the catalogue where the telescope says it pointed.",
+        "Look at the pointing, the clock of the camera and the field's catalogue.",
+        "nightshift night <night>",
+        ended_by=("astrometry_works",),
+    ),
+    EventKind("astrometry_works", "The stars match the catalogue again."),
+    EventKind(
+        "camera_writes_1000",
+        "Frames hold little but the value 1000.",
+        "Restart the camera.",
+        ended_by=("camera_writes_again",),
+    ),
+    EventKind("camera_writes_again", "The camera writes images again."),
+    EventKind("clouds", "The zero point lies far below that of the nights before.", ended_by=("clouds_gone",)),
+    EventKind("clouds_gone", "The zero point is as usual again."),
+    EventKind(
+        "detector_silent",
+        "Of one detector no frame comes, while others send theirs.",
+        "Look at the detector's controller; if it stays off, say so in the calendar.",
+        "nightshift calendar add out_of_service --help",
+        ended_by=("detector_heard",),
+    ),
+    EventKind("detector_heard", "Frames of the detector come again."),
+    EventKind(
+        "images_wide",
+        "Stars are far wider than in the nights before.",
+        "Look at focus and guiding.",
+        ended_by=("images_sharp",),
+    ),
+    EventKind("images_sharp", "Stars are as wide as usual again."),
+    EventKind(
+        "no_files",
+        "No file has come for long while it is dark.",
+        "Ask whether the telescope observes; then look at what brings the files. Announce downtime in the calendar.",
+        "nightshift calendar add downtime --help",
+        ended_by=("files_come",),
+    ),
+    EventKind("files_come", "Files come again."),
+    EventKind(
+        "sky_bright",
+        "The sky is far brighter than in the nights before.",
+        "Look whether a light is on in the dome.",
+        ended_by=("sky_dark",),
+    ),
+    EventKind("sky_dark", "The sky is as dark as usual again."),
+)
+
 _EMBEDDED_BROKER = (
     EventKind("alerts_sent_again", "The embedded broker was started anew; what it forgot is sent again."),
     EventKind(
@@ -436,14 +489,6 @@ _EMBEDDED_BROKER = (
     EventKind("consumer_took", "The night's own consumer took alerts; the next are sent."),
 )
 
-_PARTS = (
-    _INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _NIGHT_END, _MESSAGES, _AIRFLOW,
-    _EMBEDDED_BROKER,
-)  # fmt: skip
-_BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
-_BY_NAME = {
-    kind.name: kind
-    for part in (_INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _COPIES, _NIGHT_END, _EMBEDDED_BROKER)
 _BACKUP = (
     EventKind(
         "backup_failed",
@@ -475,25 +520,11 @@ _BACKUP = (
     EventKind("rehearsal_works_again", "A restore of the ledger was rehearsed and ended well again."),
 )
 
-_BY_NAME = {
-    kind.name: kind
-    for part in (
-        _INGEST,
-        _HEALTH,
-        _SETTINGS,
-        _CALIBRATIONS,
-        _WORK,
-        _ALERTS,
-        _AFTERNOON,
-        _NIGHT_END,
-        _HOUSEKEEPING,
-        _EMBEDDED_BROKER,
-    )
-        _EMBEDDED_BROKER,
-        _BACKUP,
-    )
-    for kind in part
-}
+_PARTS = (
+    _INGEST, _HEALTH, _SETTINGS, _CALIBRATIONS, _WORK, _ALERTS, _AFTERNOON, _OPEN_NIGHT, _NIGHT_END, _COPIES, _BACKUP,
+    _HOUSEKEEPING, _MESSAGES, _AIRFLOW, _EMBEDDED_BROKER,
+)  # fmt: skip
+_BY_NAME = {kind.name: kind for part in _PARTS for kind in part}
 
 
 def all_event_kinds() -> tuple[EventKind, ...]:

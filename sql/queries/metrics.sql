@@ -66,3 +66,8 @@ join image_measurements i on i.unit_key = u.unit_key and i.night = :night
 cross join measurements m
 where u.tier = :tier::tier and u.campaign = :campaign and i.values[m.position] is not null
 group by e.filter, m.name order by e.filter, m.name;
+
+-- name: open_troubles
+-- row: OpenTroubles
+select site, level, count(*) as troubles from troubles
+where site = any (:sites::text[]) and ended_at is null and acknowledged_at is null group by 1, 2 order by 1, 2;

@@ -64,7 +64,7 @@ select filter, name, median, nights from usual_measurements where instrument = :
 
 -- name: put_usual!
 insert into usual_measurements (instrument, night, filter, name, median, nights)
-values (:instrument, :night, :filter, :name, :median, :nights) on conflict do nothing;
+values (:instrument, :night, :filter, :measurement, :median, :nights) on conflict do nothing;
 
 -- name: forget_usual!
 delete from usual_measurements where instrument = :instrument and night < :night;
@@ -95,6 +95,6 @@ from recent e
 join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = :night
 join image_measurements i on i.unit_key = u.unit_key and i.night = :night
 cross join measurements m
-where u.tier = :tier::tier and u.campaign = :campaign and m.name = :name and i.values[m.position] is not null
+where u.tier = :tier::tier and u.campaign = :campaign and m.name = :measurement and i.values[m.position] is not null
 group by i.detector
 having count(distinct e.exposure_id) >= 2 and min(i.values[m.position]) > :bound order by i.detector;

@@ -24,7 +24,6 @@ __all__ = [
     "AlertOnSky",
     "AlertsInState",
     "ArchiveTotals",
-    "ArchivedFile",
     "ArrivalOfNight",
     "ArrivalOnManifest",
     "AwaitedName",
@@ -32,7 +31,6 @@ __all__ = [
     "CalibrationUse",
     "DifferencesInState",
     "ExposureType",
-    "FileToArchive",
     "FilterOfScience",
     "Footprint",
     "FrameOfNight",
@@ -48,8 +46,6 @@ __all__ = [
     "Night",
     "NightThatKeepsEvents",
     "OldEvent",
-    "Packet",
-    "PacketTar",
     "QualityOfFilter",
     "QuarantinedFile",
     "ReferenceBuilt",
@@ -66,7 +62,6 @@ __all__ = [
     "WrittenReport",
     "alerts_by_state",
     "archive_totals",
-    "archived",
     "arrivals_of_night",
     "arrivals_on_manifest",
     "attempts_in_flight",
@@ -80,7 +75,6 @@ __all__ = [
     "exposure_types",
     "exposures_in_flight",
     "fail_stragglers",
-    "files_to_archive",
     "filters_of_science",
     "footprints",
     "frames_of_night",
@@ -103,9 +97,6 @@ __all__ = [
     "old_events_in_sum",
     "outbox_by_topic",
     "outbox_in_flight",
-    "packet_tars",
-    "packets",
-    "put_archived",
     "put_ended_unit",
     "put_event_archive",
     "put_report",
@@ -125,8 +116,6 @@ __all__ = [
     "seconds_closing",
     "set_closed",
     "set_report_sent",
-    "set_unverified",
-    "set_verified",
     "sky_of_alerts",
     "timeline",
     "tracklet_positions",
@@ -265,46 +254,6 @@ class CalibrationUse:
     accepted: bool
     reason: str | None
     level: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class FileToArchive:
-    """A row of `files_to_archive`."""
-
-    kind: str
-    source: str
-    sha256: str
-    bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class PacketTar:
-    """A row of `packet_tars`."""
-
-    packet_path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """A row of `packets`."""
-
-    candid: int
-    packet_path: str
-    packet_offset: int
-    packet_bytes: int
-    packet_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedFile:
-    """A row of `archived`."""
-
-    path: str
-    kind: str
-    source: str
-    sha256: str
-    bytes: int
-    verified_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -755,55 +704,6 @@ def reopen_exposures(ledger: Ledger, *, site: str | None, night: date | None, ca
 def put_summary(ledger: Ledger, *, summary: dict[str, Any] | None, site: str | None, night: date | None) -> int:
     """Run `put_summary`."""
     return ledger.run(TOPIC, "put_summary", summary=summary, site=site, night=night)
-
-
-def files_to_archive(ledger: Ledger, *, site: str, night: date) -> list[FileToArchive]:
-    """In the order of their path; every one carries its sha256 from the moment of writing. Of what is no file, or
-    too large to be read, only the ledger's row is kept.
-    """
-    return ledger.select(TOPIC, "files_to_archive", FileToArchive, site=site, night=night)
-
-
-def packet_tars(ledger: Ledger, *, site: str, night: date) -> list[PacketTar]:
-    """Run `packet_tars`."""
-    return ledger.select(TOPIC, "packet_tars", PacketTar, site=site, night=night)
-
-
-def packets(ledger: Ledger, *, site: str, night: date) -> list[Packet]:
-    """Run `packets`."""
-    return ledger.select(TOPIC, "packets", Packet, site=site, night=night)
-
-
-def archived(ledger: Ledger, *, site: str, night: date) -> list[ArchivedFile]:
-    """Run `archived`."""
-    return ledger.select(TOPIC, "archived", ArchivedFile, site=site, night=night)
-
-
-def put_archived(
-    ledger: Ledger,
-    *,
-    site: str | None,
-    night: date | None,
-    path: str | None,
-    kind: str | None,
-    source: str | None,
-    sha256: str | None,
-    bytes: int | None,
-) -> int:
-    """Run `put_archived`."""
-    return ledger.run(
-        TOPIC, "put_archived", site=site, night=night, path=path, kind=kind, source=source, sha256=sha256, bytes=bytes
-    )
-
-
-def set_verified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
-    """Run `set_verified`."""
-    return ledger.run(TOPIC, "set_verified", site=site, night=night, paths=paths)
-
-
-def set_unverified(ledger: Ledger, *, site: str | None, night: date | None, paths: Sequence[str] | None) -> int:
-    """Run `set_unverified`."""
-    return ledger.run(TOPIC, "set_unverified", site=site, night=night, paths=paths)
 
 
 def last_closed_night(ledger: Ledger, *, site: str) -> date | None:

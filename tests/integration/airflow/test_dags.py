@@ -87,7 +87,8 @@ def test_the_end_of_a_night_keeps_its_order(dags):
         (task,) = tasks[task]["downstream"] or [None]
     assert order == [
         "begin", "wait_for_late_data", "settle_night", "request_moving_objects", "wait_for_moving_objects",
-        "account_for_night", "map_coverage", "archive_night", "verify_archive", "mail_report", "close_night",
+        "account_for_night", "map_coverage", "archive_night", "verify_archive", "copy_night", "mail_report",
+        "close_night", "request_backup",
     ]  # fmt: skip
 
 

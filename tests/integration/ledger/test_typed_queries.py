@@ -7,6 +7,7 @@ from typing import get_type_hints
 import pytest
 
 from nightshift.errors import NeedsOperator
+from nightshift.ledger.queries import archive as archive_queries
 from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.ledger.typed_queries import Topic, source_of, topics
 
@@ -26,7 +27,7 @@ def test_the_module_of_a_topic_is_that_of_its_queries(topic, ledger_url):
 
 
 def test_comments_tell_of_null_what_the_database_cannot_know():
-    packet, use = get_type_hints(night_end_queries.Packet), get_type_hints(night_end_queries.CalibrationUse)
+    packet, use = get_type_hints(archive_queries.Packet), get_type_hints(night_end_queries.CalibrationUse)
     assert (
         packet["packet_path"] is str
     )  # null in the table until the packet is written; the query asks for those after

@@ -1,12 +1,10 @@
 """What is wrong with an open night is noticed, told once, and its end is told once."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from night_rows import FIRST, NIGHT
 
-from nightshift.clock import FixedClock
 from nightshift.ledger.queries import calendar as calendar_queries
 from nightshift.night_watch import look, look_at_open_night
 from nightshift.night_watch.watches import Watch
@@ -22,7 +20,7 @@ GOOD = {"good": True, "fwhm_px": 2.0, "background": 300.0, "zero_point_zenith": 
 @pytest.fixture
 def watched(night):
     """An open night, looked at in the dark; what is looked at came just now unless a test says otherwise."""
-    night.context = replace(night.context, clock=FixedClock(DARK))
+    night.context.clock.moment = DARK
     return night
 
 
@@ -35,7 +33,9 @@ def look_again(night, *, came_ago_s=120.0):
 
 def told(night):
     """Return kind and subject of every event, in order."""
-    return [(row["kind"], row["subject"]) for row in night.query("select kind, subject from events order by event_id")]
+    return [
+        (row["kind"], row["subject"]) for row in night.query("select kind, subject from events order by event_id")
+    ]
 
 
 def images(night, numbers, *, detectors=(1, 2), **quality):
@@ -51,9 +51,7 @@ def nights_before(night, *medians):
         images(night, [1000 + back], zero_point_zenith=zero_point)
         exposure = f"{1000 + back:014d}"
         for table in ("exposures", "units", "image_measurements"):
-            night.query(
-                f"update {table} set night = night - %s where exposure_id = %s", back, exposure  # noqa: S608
-            )
+            night.query(f"update {table} set night = night - %s where exposure_id = %s", back, exposure)
 
 
 def test_a_night_as_usual_says_nothing(watched):
@@ -75,7 +73,7 @@ def test_no_file_in_the_dark_is_told_once_and_so_is_its_end(watched):
 def test_no_file_is_awaited_when(watched, why):
     images(watched, [1])
     if why == "it is day":
-        watched.context = replace(watched.context, clock=FixedClock(NOON))
+        watched.context.clock.moment = NOON
     else:
         calendar_queries.put_entry(
             watched.context.ledger, kind=CalendarKind.DOWNTIME, site="demo", instrument=None, detector=None,
@@ -171,10 +169,10 @@ def test_a_watch_that_fails_harms_no_other(watched, monkeypatch):
         raise ZeroDivisionError
 
     broken = Watch("clouds", "clouds_gone", "", EventLevel.PAGE, True, fails)
-    monkeypatch.setattr(look, "all_watches", lambda every=look.all_watches: (broken, *every()))
+    monkeypatch.setattr(look, "registered_watches", lambda every=look.registered_watches: (broken, *every()))
     images(watched, range(6), detectors=(1,))
     assert len(look_again(watched)) == 1
 
 
 def test_the_shutter_of_these_nights_opens_in_the_dark():
-    assert FIRST.date() == DARK.date() and NIGHT == NOON.date()
+    assert FIRST.date() == DARK.date() and NOON.date() == NIGHT
