@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,11 +42,12 @@ def wait_for(log: Path, pattern: str) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("nights")
-    for each in (folder, folder.parent, folder.parent.parent):
-        each.chmod(0o755)  # as root the database runs as nobody
-    return folder
+def folder() -> Iterator[Path]:
+    """A folder that the database's user may reach; as root that is nobody."""
+    folder = Path(tempfile.mkdtemp(prefix="nightshift-nights-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_a_night_whose_ledger_and_airflow_are_dropped_while_it_closes_ends_the_same(folder, monkeypatch):
