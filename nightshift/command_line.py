@@ -31,6 +31,7 @@ PACKAGES = (
     "night_plan",
     "preflight",
     "messages",
+    "metrics",
     "housekeeping",
     "coverage",
     "pins",

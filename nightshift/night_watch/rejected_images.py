@@ -30,7 +30,7 @@ def astrometry_failures(watched: OpenNight) -> Iterator[Alarm]:
         )
 
 
-@watch("camera_writes_1000", over="camera_writes_again", over_message="It writes images again.")
+@watch("camera_writes_thousands", over="camera_writes_again", over_message="It writes images again.")
 def only_thousands(watched: OpenNight) -> Iterator[Alarm]:
     """Tell of each detector whose frames hold little but the value 1000 (BANZAI's thousands test)."""
     instrument = watched.context.survey.camera.instrument

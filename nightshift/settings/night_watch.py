@@ -8,6 +8,8 @@ from nightshift.settings.base_table import Positive, Table
 
 __all__ = ["NightWatchPolicy"]
 
+Share = Annotated[float, Key(ge=0, le=1)]
+
 # --- policy.toml -------------------------------------------------------------------------------------------
 
 
@@ -21,9 +23,5 @@ class NightWatchPolicy(Table):
     clouds_mag: Positive = 0.5  # by which the zero point lies below what is usual
     fwhm_times: Annotated[float, Key(gt=1)] = 1.6  # as wide as is usual
     background_times: Annotated[float, Key(gt=1)] = 5.0  # as bright as is usual
-    astrometry_failures: Annotated[float, Key(ge=0, le=1)] = (
-        0.3  # share of quadrants whose stars do not match the catalogue
-    )
-    thousands_fraction: Annotated[float, Key(ge=0, le=1)] = (
-        0.2  # share of a detector's pixels that are 1000: the camera is to be restarted
-    )
+    astrometry_failures: Share = 0.3  # of quadrants whose stars do not match the catalogue
+    thousands_fraction: Share = 0.2  # of a detector's pixels that are 1000: the camera is to be restarted

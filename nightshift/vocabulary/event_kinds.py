@@ -281,7 +281,7 @@ _NIGHT_END = (
         "archive_fault",
         "A file of the night's archive is missing or differs from what was archived.",
         "Restore the file, then archive and verify the night again.",
-        "nightshift archive <night>",
+        "nightshift archive night <night>",
         ended_by=("archive_good",),
     ),
     EventKind("archive_good", "The night's archive was read back, and what was missing or differed is there again."),
@@ -436,7 +436,7 @@ _OPEN_NIGHT = (
     ),
     EventKind("astrometry_works", "The stars match the catalogue again."),
     EventKind(
-        "camera_writes_1000",
+        "camera_writes_thousands",
         "Frames hold little but the value 1000.",
         "Restart the camera.",
         ended_by=("camera_writes_again",),

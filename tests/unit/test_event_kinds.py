@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from nightshift.command_line import build_parser
+from nightshift.night_watch.look import registered_watches
 from nightshift.vocabulary import Disposition, Reason, all_event_kinds, event_kind, kinds_ended_by
 from nightshift.vocabulary.event_table import event_page
 from nightshift.workflow.overrides import Verdict
@@ -19,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 MADE_WHILE_RUNNING = {
     "nightshift/kinds/master/record.py": {
         Reason.GAIN_DISAGREES, Reason.READ_NOISE_DISAGREES, Reason.UNREADABLE_FILE, Reason.HEADER_IMPOSSIBLE,
+    },
+    "nightshift/night_watch/look.py": {
+        kind for watch in registered_watches() for kind in (watch.kind, watch.over)
     },
     "nightshift/pins/changes.py": {"settings_changed", "code_changed"},
     "nightshift/ingest/leave.py": {f"file_{each}" for each in Disposition if each is not Disposition.REGISTERED},
