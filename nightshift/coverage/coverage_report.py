@@ -28,12 +28,15 @@ class CoveragePicture:
     ----------
     name, title, description : str
     png : bytes
+    of_all : bool
+        Whether it is of all nights.
     """
 
     name: str
     title: str
     description: str
     png: bytes
+    of_all: bool
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,13 @@ class CoverageOfReport:
         A row a map of the night, under `TITLES`.
     pictures : tuple of CoveragePicture
         Two an instrument: of the night, and of all nights.
+    is_first : bool
+        Whether all nights are this one.
     """
 
     rows: tuple[tuple[str, ...], ...]
     pictures: tuple[CoveragePicture, ...]
+    is_first: bool
 
 
 def coverage_of_report(context: Context, night: date) -> CoverageOfReport:
@@ -68,7 +74,8 @@ def coverage_of_report(context: Context, night: date) -> CoverageOfReport:
     }
     tonight = {key: each for key, each in maps.items() if key.night and len(each.pixels)}
     rows = tuple(_row(key, each, maps.get(key.cumulative, each)) for key, each in tonight.items())
-    return CoverageOfReport(rows, tuple(_pictures(maps, tonight)))
+    is_first = all(area_of_new == area_of_all for *_, area_of_new, area_of_all, _ in rows)
+    return CoverageOfReport(rows, tuple(_pictures(maps, tonight)), is_first)
 
 
 def _row(key: MapKey, tonight: DepthMap, of_all: DepthMap) -> tuple[str, ...]:
@@ -88,7 +95,11 @@ def _pictures(maps: Maps, tonight: Maps) -> Iterator[CoveragePicture]:
         ):
             own = {key: each for key, each in chosen.items() if key.instrument == instrument}
             yield CoveragePicture(
-                f"coverage_{name}_{instrument}", f"{title}: {instrument}", _says(own), draw_coverage(own)
+                f"coverage_{name}_{instrument}",
+                f"{title}: {instrument}",
+                _says(own),
+                draw_coverage(own),
+                name == "all",
             )
 
 

@@ -18,7 +18,9 @@ def coverage(context: Context, night: date) -> ReportPart | None:
     if not found.rows:
         return None
     pictures = tuple(
-        Picture(each.name, each.title, each.description, each.png, width=WIDTH_PX) for each in found.pictures
+        Picture(each.name, each.title, each.description, each.png, width=WIDTH_PX)
+        for each in found.pictures
+        if not each.of_all or not found.is_first
     )
     table = Section(
         "Coverage of the sky", columns(*TITLES), found.rows,

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from night_rows import FIRST, NIGHT
+from night_rows import CAMERA, FIRST, NIGHT
 
+from nightshift.keys import UnitKey
 from nightshift.ledger.queries import calendar as calendar_queries
 from nightshift.night_watch import look, look_at_open_night
 from nightshift.night_watch.watches import Watch
+from nightshift.nights import night_bounds
 from nightshift.vocabulary import CalendarKind, EventLevel
 
 pytestmark = pytest.mark.integration
@@ -45,13 +47,28 @@ def images(night, numbers, *, detectors=(1, 2), **quality):
             night.unit(number, detector, quality=GOOD | quality)
 
 
-def nights_before(night, *medians):
-    """The nights before measured these zero points."""
-    for back, zero_point in enumerate(medians, start=1):
-        images(night, [1000 + back], zero_point_zenith=zero_point)
-        exposure = f"{1000 + back:014d}"
-        for table in ("exposures", "units", "image_measurements"):
-            night.query(f"update {table} set night = night - %s where exposure_id = %s", back, exposure)
+def nights_before(night, *zero_points):
+    """The nights before measured these zero points, and everything else as is good."""
+    for back, zero_point in enumerate(zero_points, start=1):
+        earlier, exposure = NIGHT - timedelta(days=back), f"{1000 + back:014d}"
+        key = UnitKey(CAMERA, exposure, 1, 1)
+        begins, ends = night_bounds(night.context.survey.site, earlier)
+        night.insert("nights", site=night.site, night=earlier, begins=begins, ends=ends, state="closed")
+        night.insert(
+            "exposures", instrument=CAMERA, exposure_id=exposure, site=night.site, night=earlier, ut_day=earlier,
+            image_type="science", field=101, filter="g", exposure_s=30.0, shutter_open=FIRST - timedelta(days=back),
+            detectors_expected=[1, 2], state="ended",
+        )  # fmt: skip
+        night.insert(
+            "units", instrument=CAMERA, exposure_id=exposure, detector=1, quadrant=1, night=earlier,
+            unit_key=str(key), state="processed", ended_at=FIRST,
+        )  # fmt: skip
+        measured = {name: value for name, value in GOOD.items() if name != "good"} | {"zero_point_zenith": zero_point}
+        night.context.ledger.run(
+            "science", "put_measurements", unit_key=str(key), instrument=CAMERA, exposure_id=exposure, detector=1,
+            quadrant=1, good=True, warnings=[], corners_deg=None, names=list(measured),
+            numbers=list(measured.values()),
+        )  # fmt: skip
 
 
 def test_a_night_as_usual_says_nothing(watched):
