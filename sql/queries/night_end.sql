@@ -230,6 +230,7 @@ where instrument = :instrument and night = :night and image_type = 'science' ord
 -- name: masters
 -- row: MastersOfKind
 -- nullable: level, noise, read_noise, gain, first_not_in_service
+-- Of each quadrant the version that serves, or the newest where none does.
 select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = 'in_service') as in_service,
     max(c.frames) as frames,
     percentile_cont(0.5) within group (order by c.level) as level,
@@ -238,8 +239,10 @@ select c.kind, c.filter, count(*) as masters, count(*) filter (where c.state = '
     percentile_cont(0.5) within group (order by c.gain) as gain,
     array_remove(array_agg(distinct c.reason), null) as reasons,
     min(c.calibration_key) filter (where c.state <> 'in_service') as first_not_in_service
-from calibrations c
-where c.night = :night and c.instrument = :instrument and c.campaign = :campaign
+from (
+    select distinct on (kind, filter, detector, quadrant) * from calibrations
+    where night = :night and instrument = :instrument and campaign = :campaign
+    order by kind, filter, detector, quadrant, state = 'in_service' desc, version desc) c
 group by c.kind, c.filter order by c.kind, c.filter;
 
 -- name: image_quality_by_filter

@@ -768,7 +768,7 @@ def filters_of_science(ledger: Ledger, *, instrument: str, night: date) -> list[
 
 
 def masters(ledger: Ledger, *, night: date, instrument: str, campaign: str) -> list[MastersOfKind]:
-    """Run `masters`."""
+    """Of each quadrant the version that serves, or the newest where none does."""
     return ledger.select(TOPIC, "masters", MastersOfKind, night=night, instrument=instrument, campaign=campaign)
 
 

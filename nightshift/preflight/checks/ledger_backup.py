@@ -1,30 +1,23 @@
 """How old the last good backup of the ledger is."""
 
-import importlib
-import importlib.util
-from typing import Any
-
-from nightshift.preflight.check import Afternoon, Finding, check, green, red, unknown, yellow
+from nightshift.ledger.queries import backup as backup_queries
+from nightshift.preflight.check import Afternoon, Finding, check, green, red, yellow
 
 __all__ = ["check_backup", "judge_backup"]
 
-QUERIES = "nightshift.ledger.queries.backup"
 HOUR_S = 3600.0
 
 
 @check("backup", "Backup of the ledger")
 def check_backup(afternoon: Afternoon) -> Finding:
     """Look for the newest backup that ended well, among the steps that backups write down."""
-    if importlib.util.find_spec(QUERIES) is None:
-        return unknown("This installation writes no backups down", "Have the ledger backed up some other way.")
-    queries: Any = importlib.import_module(QUERIES)
-    step = queries.last_good_step(afternoon.context.ledger, step="backup")
+    step = backup_queries.last_good_step(afternoon.context.ledger, step="backup")
     return judge_backup(afternoon, None if step is None else step.age_s / HOUR_S)
 
 
 def judge_backup(afternoon: Afternoon, hours: float | None) -> Finding:
     """Judge the age of a backup; None: there is none."""
-    policy, advice = afternoon.policy, "Make one: nightshift backup make; see why none was made."
+    policy, advice = afternoon.policy, "Make one: nightshift backup now; see why none was made."
     if hours is None:
         return yellow("There is no good backup of the ledger yet", advice)
     sentence, number = f"The last good one is {hours:.0f} hours old", round(hours, 1)

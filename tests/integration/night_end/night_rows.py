@@ -169,13 +169,13 @@ class Night:
         )  # fmt: skip
         return key
 
-    def master(self, kind: str, frames, *, detector=1, quadrant=1, filter="", refused=None, **row) -> None:
+    def master(self, kind: str, frames, *, detector=1, quadrant=1, filter="", version=1, refused=None, **row) -> None:
         """A master from the frames of `frames` (numbers); `refused` says the reason of those that were not taken."""
-        key = str(CalibrationKey(CalibrationKind(kind), CAMERA, detector, quadrant, filter, NIGHT))
+        key = str(CalibrationKey(CalibrationKind(kind), CAMERA, detector, quadrant, filter, NIGHT, version=version))
         product = self.product(key, kind, key.encode(), lasting=True)
         self.insert(
             "calibrations", kind=kind, instrument=CAMERA, detector=detector, quadrant=quadrant, filter=filter,
-            night=NIGHT, campaign=LIVE, calibration_key=key, product_key=product, frames=len(frames),
+            night=NIGHT, version=version, campaign=LIVE, calibration_key=key, product_key=product, frames=len(frames),
             valid_from=FIRST, **{"state": "in_service", "level": 312.5, "noise": 1.25, **row},
         )  # fmt: skip
         for number in [*frames, *(refused or {})]:

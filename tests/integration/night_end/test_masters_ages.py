@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from night_rows import NIGHT
 
+from nightshift.keys import LIVE
+from nightshift.ledger.queries import night_end as night_end_queries
 from nightshift.masters_ages import MasterFreshness, freshness, masters_ages
 from nightshift.settings.report_policy import ReportPolicy
 from nightshift.vocabulary import CalibrationKind
@@ -80,3 +82,12 @@ def test_green_is_under_a_week_and_red_is_over_two():
         MasterFreshness.FRESH, MasterFreshness.FRESH, MasterFreshness.AGING, MasterFreshness.AGING,
         MasterFreshness.OLD,
     ]  # fmt: skip
+
+
+def test_a_version_that_another_took_the_place_of_needs_nobody(night):
+    """The first was refused for want of frames; more came, and the second serves."""
+    night.frame(1, image_type="flat")
+    night.master("flat", [1], filter="g", state="rejected", reason="too_few_frames")
+    night.master("flat", [1], filter="g", version=2)
+    (row,) = night_end_queries.masters(night.context.ledger, instrument="democam", night=NIGHT, campaign=LIVE)
+    assert (row.masters, row.in_service, row.reasons, row.first_not_in_service) == (1, 1, [], None)

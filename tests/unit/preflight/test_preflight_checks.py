@@ -376,11 +376,6 @@ def test_a_backup_is_judged_by_its_age(afternoon, hours, state):
     assert ledger_backup.judge_backup(afternoon(), hours).state is state
 
 
-def test_where_nobody_writes_backups_down_it_is_unknown(afternoon, monkeypatch):
-    monkeypatch.setattr(ledger_backup, "QUERIES", "nightshift.ledger.queries.no_such_topic")
-    assert ledger_backup.check_backup(afternoon()).state is UNKNOWN
-
-
 def test_changed_settings_are_yellow_and_those_that_do_not_load_red(afternoon, monkeypatch):
     changes = []
     monkeypatch.setattr(settings_files, "changes_since_opening", lambda *_: changes)
