@@ -38,7 +38,7 @@ from nightshift.night_end.night_rows import night_row
 from nightshift.night_end.report_elements import REFERENCES, Need
 from nightshift.night_end.report_parts import PlacedPart, parts_of_report
 from nightshift.realbogus.retraining import retraining_due
-from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_measurements
+from nightshift.vocabulary import AlertState, ImageType, Tier, UnitState, all_event_kinds, all_measurements
 from nightshift.vocabulary.measurements import panels
 
 __all__ = [
@@ -496,9 +496,11 @@ def _title(context: Context) -> str:
 
 def _events(context: Context, night: date) -> list[LoudEvent]:
     site = context.site.name
+    pairs = [(kind.name, end) for kind in all_event_kinds() for end in kind.ended_by]
     return night_end_queries.loud_events(
         context.ledger, site=site, night=night, subject=f"{site}/{night:%Y%m%d}",
-        elsewhere=list(context.deployment.elsewhere),
+        elsewhere=list(context.deployment.elsewhere), begins=[begins for begins, _ in pairs],
+        ends=[ends for _, ends in pairs],
     )  # fmt: skip
 
 

@@ -441,9 +441,12 @@ from events e join nights n on n.site = :site and n.night = :night
 where e.level in ('warning', 'error', 'page')
     and e.kind not in ('archive_fault', 'mail_not_sent', 'manifest_mismatch', 'night_overdue', 'stragglers_failed',
         'unbalanced')
-    -- what was waited for and came back needs nobody any more
-    and not (e.kind = 'storage_unavailable' and exists (
-        select from events b where b.kind = 'storage_back' and b.subject = e.subject and b.event_id > e.event_id))
+    -- what is over needs nobody any more; the clock may have been set a little between the two
+    and not exists (
+        select from unnest(:begins::text[], :ends::text[]) as t (begins, ends)
+        join events b on b.kind = t.ends and b.event_id > e.event_id and b.at >= e.at - interval '1 hour'
+            and (b.subject = e.subject or e.subject = '')
+        where t.begins = e.kind)
     and split_part(e.subject, '/', 1) <> all (:elsewhere::text[]) -- another site's, or of an instrument there
     and (e.subject = :subject
          or e.night_time >= n.begins and e.night_time < n.ends

@@ -918,12 +918,29 @@ def best_candidates(ledger: Ledger, *, site: str, night: date, most: int) -> lis
     return ledger.select(TOPIC, "best_candidates", BestCandidate, site=site, night=night, most=most)
 
 
-def loud_events(ledger: Ledger, *, site: str, night: date, elsewhere: Sequence[str], subject: str) -> list[LoudEvent]:
+def loud_events(
+    ledger: Ledger,
+    *,
+    site: str,
+    night: date,
+    begins: Sequence[str],
+    ends: Sequence[str],
+    elsewhere: Sequence[str],
+    subject: str,
+) -> list[LoudEvent]:
     """Each thing said aloud during the night, once, with how often; without what the books and the archive say by
     themselves as they stand now.
     """
     return ledger.select(
-        TOPIC, "loud_events", LoudEvent, site=site, night=night, elsewhere=elsewhere, subject=subject
+        TOPIC,
+        "loud_events",
+        LoudEvent,
+        site=site,
+        night=night,
+        begins=begins,
+        ends=ends,
+        elsewhere=elsewhere,
+        subject=subject,
     )
 
 

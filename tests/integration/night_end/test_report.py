@@ -241,13 +241,23 @@ def test_what_needs_a_human_is_named_once_each(context, night):
     ]
 
 
-def test_storage_that_came_back_needs_nobody(context, filled):
-    event, now = context.ledger.event, context.clock.now()
-    event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
+@pytest.mark.parametrize(
+    ("begins", "ends", "subject"),
+    [
+        ("storage_unavailable", "storage_back", "depot"),
+        ("detector_silent", "detector_heard", "democam/d02"),
+        ("channel_failing", "channel_works", "chat"),
+    ],
+)
+def test_what_is_over_needs_nobody(context, filled, begins, ends, subject):
+    def say(level, kind, text):
+        context.ledger.event(level, kind, text, subject=subject, night_time=context.clock.now())
+
+    say(EventLevel.PAGE, begins, "The night waits: no room")
     assert any("no room" in need.sentence for need in write_report(context, NIGHT).facts.needs)
-    event(EventLevel.INFO, "storage_back", "The depot can be used again", subject="depot", night_time=now)
+    say(EventLevel.INFO, ends, "It is as it was")
     assert write_report(context, NIGHT).facts.needs == []
-    event(EventLevel.PAGE, "storage_unavailable", "The night waits: no room", subject="depot", night_time=now)
+    say(EventLevel.PAGE, begins, "The night waits: no room")
     assert any("no room" in need.sentence for need in write_report(context, NIGHT).facts.needs)
 
 
