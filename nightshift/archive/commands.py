@@ -1,15 +1,14 @@
 """The command ``archive``: fill a night's, copy it, read it again, mend it, restore it."""
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightshift.night_end.commands import night_of_text, opened_site
+
 if TYPE_CHECKING:
     from nightshift.archive.rota import Verified
-    from nightshift.context import Context
 
 __all__ = ["register"]
 
@@ -19,7 +18,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     archive = subparsers.add_parser("archive", help="fill, copy, read again, mend and restore the archive")
     actions = archive.add_subparsers(title="actions", metavar="<action>", required=True)
     night = actions.add_parser("night", help="put a night's files into the archive with their checksums")
-    night.add_argument("night", type=_night)
+    night.add_argument("night", type=night_of_text)
     night.set_defaults(run=_fill)
     copies = actions.add_parser(
         "copies",
@@ -27,7 +26,7 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Copies what waits, to the place that copies.to in policy.toml names, reads it back, and writes "
         "the lists of what the mountain may purge. With a night: all that its archive holds.",
     )
-    copies.add_argument("night", type=_night, nargs="?")
+    copies.add_argument("night", type=night_of_text, nargs="?")
     copies.add_argument("--list", action="store_true", help="name what could not be copied, and why")
     copies.add_argument("--dry-run", action="store_true", help="say what waits, and copy nothing")
     copies.set_defaults(run=_copies)
@@ -37,11 +36,11 @@ def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         description="Reads again what was read longest ago, as much as the workflow verify_archive does each day; "
         "with a night, all of it. What is damaged in one place is mended from the other.",
     )
-    verify.add_argument("night", type=_night, nargs="?")
+    verify.add_argument("night", type=night_of_text, nargs="?")
     verify.add_argument("--dry-run", action="store_true", help="say how much would be read, and read nothing")
     verify.set_defaults(run=_verify)
     mend = actions.add_parser("mend", help="mend what is known to be damaged; exit code 1 if something is lost")
-    mend.add_argument("night", type=_night, nargs="?")
+    mend.add_argument("night", type=night_of_text, nargs="?")
     mend.add_argument("--dry-run", action="store_true", help="name what is damaged, and change nothing")
     mend.set_defaults(run=_mend)
     for parser in (night, copies, verify, mend):
@@ -56,7 +55,7 @@ def _add_restore(actions: "argparse._SubParsersAction[argparse.ArgumentParser]")
         description="Needs neither ledger nor depot: only the place of the copies. Each file is checked against its "
         "checksum; what is there already and good is left as it is. Nothing is written over.",
     )
-    restore.add_argument("night", type=_night)
+    restore.add_argument("night", type=night_of_text)
     restore.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="where to; as below depot/archive")
     restore.add_argument("--from", dest="place", metavar="PLACE", help="a folder or s3://…; default: copies.to")
     restore.add_argument("--dry-run", action="store_true", help="say what would be restored, and write nothing")
@@ -64,33 +63,10 @@ def _add_restore(actions: "argparse._SubParsersAction[argparse.ArgumentParser]")
     restore.set_defaults(run=_restore)
 
 
-def _night(text: str) -> date:
-    """Return the night that was typed: the date of its evening, as 20260131 or 2026-01-31."""
-    for form in ("%Y%m%d", "%Y-%m-%d"):
-        try:
-            return datetime.strptime(text, form).date()
-        except ValueError:
-            continue
-    raise argparse.ArgumentTypeError(f"{text!r} is no night: write the date of its evening, as 20260131")
-
-
-@contextmanager
-def _opened(options: argparse.Namespace) -> Iterator["Context"]:
-    """Open the context of the site that is meant, with the settings that hold now."""
-    from nightshift.context import open_context
-    from nightshift.ledger.months import check_is_here
-
-    with open_context() as context:
-        site = context.deployment.site_named(options.site)
-        if options.night is not None:
-            check_is_here(context.ledger, site, options.night)
-        yield context.of_site(site.name)
-
-
 def _fill(options: argparse.Namespace) -> int:
     from nightshift.archive.night_archive import archive, not_archived
 
-    with _opened(options) as opened:
+    with opened_site(options) as opened:
         context = opened.of_night(options.night)
         done = archive(context, options.night)
         lost = not_archived(context, options.night)
@@ -103,7 +79,7 @@ def _fill(options: argparse.Namespace) -> int:
 def _copies(options: argparse.Namespace) -> int:
     from nightshift.archive.copying import copies_stand, copy_night, copy_what_is_due
 
-    with _opened(options) as context:
+    with opened_site(options) as context:
         if not (options.dry_run or options.list):
             done = (
                 copy_night(context, options.night, at_most_s=float("inf"), progress=_progress("copied"))
@@ -126,7 +102,7 @@ _NO_PLACE = "The settings name no place of second copies: `to` under [copies] in
 def _verify(options: argparse.Namespace) -> int:
     from nightshift.archive.rota import due_to_verify, verify_night_again, verify_old_nights
 
-    with _opened(options) as context:
+    with opened_site(options) as context:
         if options.dry_run:
             print(due_to_verify(context, options.night))
             return 0
@@ -143,7 +119,7 @@ def _mend(options: argparse.Namespace) -> int:
     from nightshift.archive.rota import mend_now
     from nightshift.ledger.queries import copies as copy_queries
 
-    with _opened(options) as context:
+    with opened_site(options) as context:
         if options.dry_run:
             for row in copy_queries.damaged(context.ledger, site=context.site.name, of_night=options.night):
                 print(f"{row.night} {row.place}: {row.file}: {row.says} (found {row.found_at:%Y-%m-%d %H:%M} UTC)")

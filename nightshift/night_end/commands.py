@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from nightshift.ledger.commands import add_month_actions
 
-__all__ = ["register"]
+__all__ = ["night_of_text", "opened_site", "register"]
 
 
 def register(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,8 +65,11 @@ def night_of_text(text: str) -> date:
 
 
 @contextmanager
-def _opened(options: argparse.Namespace) -> Iterator["Context"]:
-    """Open the context of the site whose night is meant, if one is; a survey of one site needs no name of it."""
+def opened_site(options: argparse.Namespace) -> Iterator["Context"]:
+    """Open the context of the site that is meant, with the settings that hold now. Of one site it is that one.
+
+    A night that is meant must be in the ledger.
+    """
     from nightshift.context import open_context
     from nightshift.ledger.months import check_is_here
 
@@ -74,7 +77,14 @@ def _opened(options: argparse.Namespace) -> Iterator["Context"]:
         site = context.deployment.site_named(options.site)
         if options.night is not None:
             check_is_here(context.ledger, site, options.night)
-        yield context.of_site(site.name).of_night(options.night)
+        yield context.of_site(site.name)
+
+
+@contextmanager
+def _opened(options: argparse.Namespace) -> Iterator["Context"]:
+    """The same with the settings of the night that is meant, if one is."""
+    with opened_site(options) as context:
+        yield context.of_night(options.night)
 
 
 def _account(options: argparse.Namespace) -> int:
