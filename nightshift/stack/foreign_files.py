@@ -12,6 +12,7 @@ from pathlib import Path
 from nightshift.ingest.arrival import look_at
 from nightshift.ingest.leave import note_of
 from nightshift.ingest.manifests import is_manifest
+from nightshift.ingest.set_aside import NOTE
 from nightshift.settings import Deployment
 from nightshift.stack.home import Home
 
@@ -37,7 +38,9 @@ def sent_files(home: Home, deployment: Deployment, played: Collection[Path]) -> 
         if _whole_name(path) not in names and not is_manifest(path.name, *deployment.surveys)
     )
     quarantine = (
-        path for path in _files(home.depot / "quarantine") if not any(_is_kept_of(path, file) for file in played)
+        path
+        for path in _files(home.depot / "quarantine")
+        if path.suffix != NOTE and not any(_is_kept_of(path, file) for file in played)
     )
     return [*raw, *inbox, *quarantine]
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from nightshift.ingest.ingest import ingest_all
+from nightshift.ingest.set_aside import NOTE
 from nightshift.stack.foreign_files import sent_files
 from nightshift.stack.home import Home
 from rehearsal.simulator import play
@@ -30,7 +31,7 @@ def test_of_files_in_quarantine_only_those_that_no_replay_played_were_sent(conte
     play(played, context.inbox, interval_s=0.0, tell=take_in)
     home = Home(tmp_path)
     assert len([*home.depot.glob("raw/**/*.fits")]) == 2
-    assert len([path for path in home.depot.glob("quarantine/**/*") if path.is_file()]) == 6
+    assert len([path for path in home.depot.glob("quarantine/**/*") if path.is_file() and path.suffix != NOTE]) == 6
     assert sent_files(home, context.deployment, played) == []
 
     (context.inbox / "link.fits").write_text("of somebody who took a name that was played")
