@@ -251,7 +251,6 @@ def test_a_disk_that_refuses_a_file_is_said_once_and_the_file_stays(night, monke
 
     path = night.frames(0)
     with monkeypatch.context() as broken:
-        broken.setattr("nightshift.ingest.register.copy_whole", full)
         broken.setattr("nightshift.files.new_file", full)
         for _ in range(3):
             with pytest.raises(Retry):
