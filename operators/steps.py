@@ -687,9 +687,12 @@ def rehearse_restore() -> str:
     from nightshift.backup.dumping import backup_policy
     from nightshift.backup.restore_rehearsal import rehearse
     from nightshift.context import open_context
+    from nightshift.ledger.queries import backup as backup_queries
     from operators.outcomes import no_retry_where_a_human_must_act
 
     with open_context() as context, no_retry_where_a_human_must_act():
         if (by := backup_policy(context).by) != "dump":
             return f"{by} takes the backups, and the site rehearses their restore: docs/backup.md"
+        if backup_queries.last_good_step(context.ledger, step="backup") is None:  # a new survey
+            return "no backup was taken yet: there is nothing to rehearse"
         return str(rehearse(context))

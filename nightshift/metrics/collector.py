@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from nightshift.context import Context
-from nightshift.errors import NightshiftError
+from nightshift.errors import Retry
 from nightshift.metrics import of_alerts, of_machine, of_night  # noqa: F401 - they register their families
 from nightshift.metrics.families import Family, registered_families, site_nights
 from nightshift.metrics.of_images import measured_families
@@ -53,7 +53,7 @@ class LedgerCollector(Collector):
             with self._opened() as context:
                 metrics = _families_of(context)
             up.add_metric([], 1)
-        except NightshiftError:
+        except Retry:
             metrics = []
             up.add_metric([], 0)
         seconds = GaugeMetricFamily("nightshift_scrape_seconds", "How long the ledger was asked for all of this.")
