@@ -21,12 +21,13 @@ from nightshift.coverage.footprints import unit_vectors
 from nightshift.coverage.map_keys import MapKey
 from nightshift.coverage.map_rows import area_text
 from nightshift.coverage.sky_regions import SkyRegion, regions_of
+from nightshift.night_end.report_colours import PICTURE
 
 __all__ = ["Quantity", "draw_coverage"]
 
 Quantity = Literal["depth", "exposures"]
 
-GROUND, UNSEEN, INK, FAINT, LINE = "#1b2530", "#243140", "#e6ebf0", "#aab5c0", "#3b4856"
+UNSEEN = "#243140"
 COLOURS = {"depth": "viridis", "exposures": "magma"}
 LABELS = {"depth": "limiting magnitude (5σ, all exposures)", "exposures": "exposures"}
 WHOLE_SKY_FROM_DEG2 = 1500.0  # seen
@@ -102,7 +103,7 @@ def _whole_sky(shown: list[Shown], scale: Scale) -> bytes:
         image[inside] = _values_at(row.depth_map, scale, directions[inside])
         _paint(axes, image, inside, (x[0], x[-1], y[0], y[-1]), scale)
         _graticule(axes)
-        axes.set_title(row.title, loc="left", fontsize=9, color=INK)
+        axes.set_title(row.title, loc="left", fontsize=9, color=PICTURE.ink)
         axes.set_aspect("equal")
         axes.set_axis_off()
     return _png(figure, panels, scale)
@@ -123,13 +124,15 @@ def _mollweide() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def _graticule(axes: Axes) -> None:
     dec = np.linspace(-90, 90, 181)
     for ra in range(-180, 181, 60):
-        axes.plot(*_on_mollweide(np.full(dec.shape, float(ra)), dec), color=LINE, lw=0.6)
+        axes.plot(*_on_mollweide(np.full(dec.shape, float(ra)), dec), color=PICTURE.line, lw=0.6)
     ra_all = np.linspace(-180, 180, 181)
     for parallel in (-60, -30, 0, 30, 60):
-        axes.plot(*_on_mollweide(ra_all, np.full(ra_all.shape, float(parallel))), color=LINE, lw=0.6)
+        axes.plot(*_on_mollweide(ra_all, np.full(ra_all.shape, float(parallel))), color=PICTURE.line, lw=0.6)
     for hours in (20, 0, 4):
         place = _on_mollweide(np.array([15.0 * hours if hours < 12 else 15.0 * hours - 360]), np.array([0.0]))
-        axes.annotate(f"{hours} h", (place[0][0], place[1][0]), fontsize=7, color=FAINT, ha="right", va="bottom")
+        axes.annotate(
+            f"{hours} h", (place[0][0], place[1][0]), fontsize=7, color=PICTURE.faint, ha="right", va="bottom"
+        )
 
 
 def _on_mollweide(ra_deg: np.ndarray, dec_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -152,13 +155,13 @@ def _fields(shown: list[Shown], scale: Scale) -> bytes:
     for row, line in zip(shown, panels, strict=True):
         for axes, region in zip(line, regions, strict=False):
             _field_panel(axes, row.depth_map, region, scale)
-        line[0].set_ylabel(row.title, fontsize=8, color=INK)
+        line[0].set_ylabel(row.title, fontsize=8, color=PICTURE.ink)
     for axes in panels[-1]:
-        axes.set_xlabel("degrees from the centre", fontsize=7, color=FAINT)
+        axes.set_xlabel("degrees from the centre", fontsize=7, color=PICTURE.faint)
     for axes, region in zip(panels[0], regions, strict=False):
-        axes.set_title(f"{region.ra_deg:.2f}° {region.dec_deg:+.2f}°", fontsize=8, color=INK)
+        axes.set_title(f"{region.ra_deg:.2f}° {region.dec_deg:+.2f}°", fontsize=8, color=PICTURE.ink)
     if left_out := len(regions) - columns:
-        figure.suptitle(f"the {columns} largest of {columns + left_out} regions", fontsize=8, color=FAINT)
+        figure.suptitle(f"the {columns} largest of {columns + left_out} regions", fontsize=8, color=PICTURE.faint)
     return _png(figure, panels, scale)
 
 
@@ -180,9 +183,9 @@ def _field_panel(axes: Axes, depth_map: DepthMap, region: SkyRegion, scale: Scal
     places /= np.linalg.norm(places, axis=-1, keepdims=True)
     everywhere = np.ones(east.shape, bool)
     _paint(axes, _values_at(depth_map, scale, places), everywhere, (half, -half, -half, half), scale)
-    axes.tick_params(labelsize=7, colors=FAINT, length=2)
+    axes.tick_params(labelsize=7, colors=PICTURE.faint, length=2)
     for side in axes.spines.values():
-        side.set_color(LINE)
+        side.set_color(PICTURE.line)
 
 
 # --- both ---------------------------------------------------------------------------------------------------
@@ -200,7 +203,7 @@ def _values_at(depth_map: DepthMap, scale: Scale, directions: np.ndarray) -> np.
 def _paint(
     axes: Axes, image: np.ndarray, sky: np.ndarray, extent: tuple[float, float, float, float], scale: Scale
 ) -> None:
-    axes.set_facecolor(GROUND)
+    axes.set_facecolor(PICTURE.ground)
     ground = np.zeros((*sky.shape, 4))
     ground[sky] = [int(UNSEEN[k : k + 2], 16) / 255 for k in (1, 3, 5)] + [1.0]
     axes.imshow(ground, origin="lower", extent=extent, interpolation="nearest")
@@ -211,28 +214,28 @@ def _paint(
 
 
 def _figure(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
-    figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor=GROUND)
+    figure = Figure(figsize=(WIDTH, height), layout="constrained", facecolor=PICTURE.ground)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 
 def _png(figure: Figure, panels: np.ndarray, scale: Scale) -> bytes:
     colours = ScalarMappable(scale.norm, COLOURS[scale.quantity])
     bar = figure.colorbar(colours, ax=list(panels.flat), location="bottom", aspect=50, fraction=0.04, pad=0.02)
-    bar.set_label(LABELS[scale.quantity], fontsize=8, color=INK)
-    bar.ax.tick_params(labelsize=7, colors=FAINT, length=2)
-    bar.outline.set_edgecolor(LINE)
+    bar.set_label(LABELS[scale.quantity], fontsize=8, color=PICTURE.ink)
+    bar.ax.tick_params(labelsize=7, colors=PICTURE.faint, length=2)
+    bar.outline.set_edgecolor(PICTURE.line)
     return _saved(figure)
 
 
 def _nothing() -> bytes:
     figure, panels = _figure(1, 1, 1.2)
     panels[0, 0].set_axis_off()
-    panels[0, 0].text(0.5, 0.5, "nothing was observed", ha="center", va="center", fontsize=9, color=INK)
+    panels[0, 0].text(0.5, 0.5, "nothing was observed", ha="center", va="center", fontsize=9, color=PICTURE.ink)
     return _saved(figure)
 
 
 def _saved(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=200, facecolor=GROUND, metadata={"Software": None})
+    figure.savefig(stream, format="png", dpi=200, facecolor=PICTURE.ground, metadata={"Software": None})
     return stream.getvalue()

@@ -38,11 +38,8 @@ def remove_file(root: Path, relative: str, *, size: int) -> int:
         If the disk does not do it.
     """
     with _folder_of(root, relative) as (folder, name):
-        if folder is None:
-            return 0
-        try:
-            found = os.lstat(name, dir_fd=folder)
-        except FileNotFoundError:
+        found = _look_at(folder, name)
+        if folder is None or found is None:
             return 0
         if not stat.S_ISREG(found.st_mode):
             raise NotRemoved(f"{relative} is no plain file")
@@ -64,11 +61,8 @@ def remove_folder(root: Path, relative: str) -> int:
         If the disk does not do it.
     """
     with _folder_of(root, relative) as (folder, name):
-        if folder is None:
-            return 0
-        try:
-            found = os.lstat(name, dir_fd=folder)
-        except FileNotFoundError:
+        found = _look_at(folder, name)
+        if folder is None or found is None:
             return 0
         if not stat.S_ISDIR(found.st_mode):
             raise NotRemoved(f"{relative} is no folder")
@@ -100,6 +94,14 @@ def disk_use(folder: Path) -> int:
             found = (Path(place) / name).lstat()
             total += found.st_size if found.st_nlink == 1 else 0
     return total
+
+
+def _look_at(folder: int | None, name: str) -> os.stat_result | None:
+    """Return what lies in a folder under a name; None where it, or the folder, is gone."""
+    try:
+        return None if folder is None else os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager

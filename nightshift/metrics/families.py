@@ -10,10 +10,12 @@ from datetime import date
 from functools import cached_property
 
 from nightshift.context import Context
+from nightshift.housekeeping.disk_watch import DiskState, disk_states
 from nightshift.keys import LIVE
 from nightshift.ledger.queries import metrics as queries
+from nightshift.ledger.queries import night_watch as watch_queries
 from nightshift.ledger.queries.metrics import NewestNight
-from nightshift.vocabulary import Tier
+from nightshift.vocabulary import Tier, all_measurements
 
 __all__ = ["Family", "Row", "SiteNight", "family", "registered_families", "site_nights"]
 
@@ -39,13 +41,19 @@ class SiteNight:
         return self.row.night
 
     @cached_property
+    def disks(self) -> list[DiskState]:
+        """How the disks stand: asked once for all families."""
+        return disk_states(self.context)
+
+    @cached_property
     def image_medians(self) -> dict[str, list[Row]]:
         """What the last images of each instrument measure, by the measurement's name: asked once for all families."""
         found: dict[str, list[Row]] = {}
+        names = [measurement.name for measurement in all_measurements()]
         for instrument in self.context.deployment.instruments:
-            rows = queries.image_medians(
-                self.context.ledger, instrument=instrument, night=self.night, exposures=LATELY, tier=Tier.PROCESSED,
-                campaign=LIVE,
+            rows = watch_queries.recent_medians(
+                self.context.ledger, instrument=instrument, night=self.night, exposures=LATELY, at_least=1,
+                names=names, tier=Tier.PROCESSED, campaign=LIVE,
             )  # fmt: skip
             for row in rows:
                 found.setdefault(row.name, []).append(((instrument, row.filter), row.median))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from nightshift.housekeeping.disk_watch import disk_states
 from nightshift.ledger.queries import backup as backup_queries
 from nightshift.ledger.queries import copies as copy_queries
 from nightshift.ledger.queries import housekeeping as housekeeping_queries
@@ -15,14 +14,14 @@ __all__ = ["backup_age", "copies_waiting", "disk_free", "disk_full", "disk_size"
 @family("disk_free_bytes", "What is free on a disk, by its last sample.", "disk")
 def disk_free(of: SiteNight) -> Iterator[Row]:
     """Give each disk that was looked at."""
-    for state in disk_states(of.context):
+    for state in of.disks:
         yield (state.name,), state.free_bytes
 
 
 @family("disk_size_bytes", "How much a disk holds.", "disk")
 def disk_size(of: SiteNight) -> Iterator[Row]:
     """Give each disk that was looked at."""
-    for state in disk_states(of.context):
+    for state in of.disks:
         yield (state.name,), state.total_bytes
 
 
@@ -33,7 +32,7 @@ def disk_size(of: SiteNight) -> Iterator[Row]:
 )
 def disk_full(of: SiteNight) -> Iterator[Row]:
     """Give each disk that fills."""
-    for state in disk_states(of.context):
+    for state in of.disks:
         if state.forecast.days is not None:
             yield (state.name,), state.forecast.days
 

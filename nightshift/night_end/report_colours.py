@@ -8,7 +8,7 @@ is. So a picture brings its own ground, dark enough not to glare at night, and i
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["DARK", "LIGHT", "PICTURE", "Palette", "colour_of"]
+__all__ = ["DARK", "FILTER_COLOURS", "LIGHT", "PICTURE", "Palette", "colour_of"]
 
 
 @dataclass(frozen=True)

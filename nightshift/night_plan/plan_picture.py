@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nightshift.context import Context
+from nightshift.night_end.report_colours import FILTER_COLOURS, PICTURE
 from nightshift.night_end.report_elements import Picture
 from nightshift.night_plan.make_plan import NightPlan
 from nightshift.night_plan.night_sky import altitudes_deg, moon_at
@@ -27,11 +28,11 @@ __all__ = ["draw_plan"]
 STEP = timedelta(minutes=5)
 MARGIN = timedelta(minutes=45)
 MOST_FIELDS = 8
-GROUND, INK, FAINT, LINE, BAD, BAR = "#2b3846", "#e6ebf0", "#aab5c0", "#46545f", "#ff8f85", "#7cb8f0"
+GROUND, LINE, BAR = "#2b3846", "#46545f", "#7cb8f0"
+BAD = PICTURE.bad
 SHADES = {"civil": "#243140", "nautical": "#1e2a37", "astronomical": "#17212c"}
 SUN, MOON = "#e6c35c", "#d3d9df"
-FILTERS = {"g": "#74cf9b", "r": "#f2a45c", "i": "#bd9cf7", "z": "#d3d9df", "V": "#74cf9b", "VR": "#7cb8f0"}
-STYLE: dict[str, Any] = {"fontsize": 9, "color": INK}
+STYLE: dict[str, Any] = {"fontsize": 9, "color": PICTURE.ink}
 
 
 def draw_plan(context: Context, plan: NightPlan) -> Picture:
@@ -75,7 +76,7 @@ def _tidy(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color(LINE)
-    axes.tick_params(labelsize=8, colors=FAINT, length=3)
+    axes.tick_params(labelsize=8, colors=PICTURE.faint, length=3)
 
 
 def _span(plan: NightPlan) -> tuple[datetime, datetime]:
@@ -98,12 +99,12 @@ def _draw_sky(axes: Axes, context: Context, plan: NightPlan) -> None:
     for field, name, ra_deg, dec_deg in _fields(context, plan)[:MOST_FIELDS]:
         names.append(name)
         altitudes = _altitudes(site, moments, ra_deg, dec_deg)
-        axes.plot(moments, altitudes, color=FAINT, lw=0.9, alpha=0.7)  # type: ignore[arg-type]
+        axes.plot(moments, altitudes, color=PICTURE.faint, lw=0.9, alpha=0.7)  # type: ignore[arg-type]
         top = int(np.argmax(altitudes))
-        axes.text(moments[top], altitudes[top] + 1.5, str(field), ha="center", fontsize=7, color=FAINT)  # type: ignore[arg-type]
+        axes.text(moments[top], altitudes[top] + 1.5, str(field), ha="center", fontsize=7, color=PICTURE.faint)  # type: ignore[arg-type]
     axes.set_ylim(0, 92)
     axes.set_ylabel("altitude (°)", **STYLE)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8, labelcolor=INK)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, frameon=False, fontsize=8, labelcolor=PICTURE.ink)
     _airmass_scale(axes)
 
 
@@ -114,7 +115,7 @@ def _airmass_scale(axes: Axes) -> None:
     marks = {1.0: 90.0, 1.2: 56.3, 1.5: 41.7, 2.0: 29.9, 3.0: 19.3}
     other.set_yticks(list(marks.values()), [f"{mass:g}" for mass in marks])
     other.set_ylabel("airmass", **{**STYLE, "fontsize": 8})
-    other.tick_params(labelsize=7, colors=FAINT, length=2)
+    other.tick_params(labelsize=7, colors=PICTURE.faint, length=2)
     for side in ("top", "left", "right", "bottom"):
         other.spines[side].set_visible(False)
 
@@ -151,14 +152,14 @@ def _draw_exposures(axes: Axes, plan: NightPlan, rows: Sequence[int | None]) -> 
         axes.plot(
             [each.opens for each in chosen],  # type: ignore[arg-type]
             [rows.index(each.field) + offset for each in chosen],
-            "|", ms=5, mew=0.9, color=FILTERS.get(name, BAR), label=name,
+            "|", ms=5, mew=0.9, color=FILTER_COLOURS.get(name, BAR), label=name,
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), ["no field" if row is None else str(row) for row in rows])
     axes.set_ylim(max(len(rows), 1) - 0.4, -0.6)
     axes.set_ylabel("field", **STYLE)
     if filters:
         axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=INK,
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=8, frameon=False, fontsize=8, labelcolor=PICTURE.ink,
             handletextpad=0.2, borderaxespad=0.1,
         )  # fmt: skip
 
@@ -171,10 +172,10 @@ def _draw_steps(axes: Axes, plan: NightPlan) -> None:
             span = [step.begins, max(step.ends, step.begins + STEP)]
             axes.plot(span, [row, row], color=BAR, lw=5, solid_capstyle="butt")  # type: ignore[arg-type]
         else:
-            axes.plot([step.begins], [row], "o", color=INK, ms=3)  # type: ignore[arg-type]
+            axes.plot([step.begins], [row], "o", color=PICTURE.ink, ms=3)  # type: ignore[arg-type]
         left = step.begins > middle
         place = step.begins - MARGIN / 4 if left else max(step.ends, step.begins + STEP) + MARGIN / 4
-        axes.text(place, row, step.what, va="center", ha="right" if left else "left", fontsize=7.5, color=INK)  # type: ignore[arg-type]
+        axes.text(place, row, step.what, va="center", ha="right" if left else "left", fontsize=7.5, color=PICTURE.ink)  # type: ignore[arg-type]
     axes.set_yticks([])
     axes.set_ylim(len(plan.steps) - 0.4, -0.6)
 

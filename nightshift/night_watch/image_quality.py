@@ -52,7 +52,7 @@ def _both(watched: OpenNight, measurement: str) -> Iterator[tuple[str, float, fl
     usual = _usual(watched, instrument)
     rows = queries.recent_medians(
         watched.context.ledger, instrument=instrument, night=watched.night, exposures=watched.policy.exposures,
-        names=[measurement], tier=Tier.PROCESSED, campaign=LIVE,
+        names=[measurement], at_least=2, tier=Tier.PROCESSED, campaign=LIVE,
     )  # fmt: skip
     for row in rows:
         if (row.filter, measurement) in usual:

@@ -55,7 +55,7 @@ class Watch:
     of_site : bool
         Whether it is asked once a site, rather than once an instrument.
     look : callable
-        Returns what is wrong, or None where it cannot be told now: then what was told stands.
+        Returns what is wrong.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Watch:
     over_message: str
     level: EventLevel
     of_site: bool
-    look: Callable[[OpenNight], Iterable[Alarm] | None]
+    look: Callable[[OpenNight], Iterable[Alarm]]
 
     def scopes(self, context: Context) -> Iterator[Context]:
         """Give the contexts that it is asked of, of those of a site."""
@@ -77,7 +77,7 @@ def policy_of(context: Context) -> NightWatchPolicy:
 
 _watches: list[Watch] = []
 
-Look = Callable[[OpenNight], Iterable[Alarm] | None]
+Look = Callable[[OpenNight], Iterable[Alarm]]
 
 
 def watch(

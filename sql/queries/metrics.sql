@@ -51,22 +51,6 @@ select percentile_cont(0.5) within group (order by seconds) as p50,
     percentile_cont(0.95) within group (order by seconds) as p95, max(seconds) as worst
 from latencies;
 
--- name: image_medians
--- row: ImageMedian
--- Medians of every measurement over the quadrants of the last exposures, by filter.
-with recent as (
-    select instrument, exposure_id, filter from exposures
-    where instrument = :instrument and night = :night and image_type = 'science' and state = 'ended'
-    order by shutter_open desc, exposure_id desc limit :exposures
-)
-select e.filter, m.name, percentile_cont(0.5) within group (order by i.values[m.position]) as median
-from recent e
-join units u on u.instrument = e.instrument and u.exposure_id = e.exposure_id and u.night = :night
-join image_measurements i on i.unit_key = u.unit_key and i.night = :night
-cross join measurements m
-where u.tier = :tier::tier and u.campaign = :campaign and i.values[m.position] is not null
-group by e.filter, m.name order by e.filter, m.name;
-
 -- name: open_troubles
 -- row: OpenTroubles
 select site, level, count(*) as troubles from troubles

@@ -43,7 +43,7 @@ group by d.detector having count(distinct e.exposure_id) = :exposures and count(
 
 -- name: recent_medians
 -- row: RecentMedian
--- Medians over the quadrants of the last exposures that were measured, by filter.
+-- Medians over the quadrants of the last exposures, by filter, where enough of them were measured.
 with recent as (
     select instrument, exposure_id, night, filter from exposures
     where instrument = :instrument and night = :night and image_type = 'science' and state = 'ended'
@@ -56,7 +56,7 @@ join image_measurements i on i.unit_key = u.unit_key and i.night = :night
 cross join measurements m
 where u.tier = :tier::tier and u.campaign = :campaign and m.name = any (:names::text[])
     and i.values[m.position] is not null
-group by e.filter, m.name having count(distinct e.exposure_id) >= 2 order by e.filter, m.name;
+group by e.filter, m.name having count(distinct e.exposure_id) >= :at_least order by e.filter, m.name;
 
 -- name: usual_of_night
 -- row: UsualMeasurement

@@ -24,7 +24,6 @@ __all__ = [
     "AlertsOfState",
     "ExposuresOfState",
     "FilesOfDisposition",
-    "ImageMedian",
     "NewestNight",
     "OpenAttempts",
     "OpenTroubles",
@@ -33,7 +32,6 @@ __all__ = [
     "alerts_by_state",
     "exposures_by_state",
     "files_by_disposition",
-    "image_medians",
     "newest_night",
     "open_attempts",
     "open_troubles",
@@ -106,15 +104,6 @@ class AlertLatencies:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageMedian:
-    """A row of `image_medians`."""
-
-    filter: str
-    name: str
-    median: float
-
-
-@dataclass(frozen=True, slots=True)
 class OpenTroubles:
     """A row of `open_troubles`."""
 
@@ -158,22 +147,6 @@ def alerts_by_state(ledger: Ledger, *, site: str, night: date) -> list[AlertsOfS
 def alert_latencies(ledger: Ledger, *, site: str, night: date, exposures: int) -> AlertLatencies | None:
     """From the last file's arrival to the broker's word, in seconds, over the last exposures that have alerts."""
     return ledger.first(TOPIC, "alert_latencies", AlertLatencies, site=site, night=night, exposures=exposures)
-
-
-def image_medians(
-    ledger: Ledger, *, instrument: str, night: date, exposures: int, tier: str, campaign: str
-) -> list[ImageMedian]:
-    """Medians of every measurement over the quadrants of the last exposures, by filter."""
-    return ledger.select(
-        TOPIC,
-        "image_medians",
-        ImageMedian,
-        instrument=instrument,
-        night=night,
-        exposures=exposures,
-        tier=tier,
-        campaign=campaign,
-    )
 
 
 def open_troubles(ledger: Ledger, *, sites: Sequence[str]) -> list[OpenTroubles]:

@@ -149,9 +149,17 @@ def silent_detectors(
 
 
 def recent_medians(
-    ledger: Ledger, *, instrument: str, night: date, exposures: int, tier: str, campaign: str, names: Sequence[str]
+    ledger: Ledger,
+    *,
+    instrument: str,
+    night: date,
+    exposures: int,
+    tier: str,
+    campaign: str,
+    names: Sequence[str],
+    at_least: int,
 ) -> list[RecentMedian]:
-    """Medians over the quadrants of the last exposures that were measured, by filter."""
+    """Medians over the quadrants of the last exposures, by filter, where enough of them were measured."""
     return ledger.select(
         TOPIC,
         "recent_medians",
@@ -162,6 +170,7 @@ def recent_medians(
         tier=tier,
         campaign=campaign,
         names=names,
+        at_least=at_least,
     )
 
 
